@@ -1,0 +1,49 @@
+# make train: from a fresh machine to a trained, evaluated model.   make test: the same set-up, then the tests.
+PYTHON ?= python3.11
+BIN := .venv/bin
+READY := .venv/.ready
+
+.PHONY: help train test lint ui viz repro lock clean
+help:           ## this list
+	@grep -hE '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 16
+
+train: $(READY) ## set up, then ingest, resample, caption, degrade, encode, fit and evaluate
+	$(BIN)/kedro run --pipeline train
+
+test: $(READY)  ## set up, then the tests
+	$(BIN)/python -m pytest
+
+lint: $(READY)  ## ruff (lint and format) and mypy, over src and tests
+	$(BIN)/ruff check src tests benchmarks
+	$(BIN)/ruff format --check src tests benchmarks
+	$(BIN)/mypy
+
+ui: $(READY)    ## the MLflow UI on 127.0.0.1:5000
+	$(BIN)/kedro mlflow ui
+
+viz: $(READY)   ## the pipelines, drawn, on 127.0.0.1:4141
+	$(BIN)/kedro viz run --host 127.0.0.1
+
+repro: $(READY) ## rebuild with DVC every dataset whose inputs changed
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/dvc repro
+
+lock: $(READY)  ## recompile requirements.lock from pyproject.toml
+	$(BIN)/uv pip compile pyproject.toml --all-extras --python-version 3.11 --no-emit-index-url --no-header --quiet --output-file requirements.lock
+
+clean:          ## remove the virtual environment
+	rm -rf .venv
+
+# What is installed is exactly the lock: --no-deps, because stable-audio-tools declares needs that it does not have.
+$(READY): requirements.lock pyproject.toml
+	@command -v $(PYTHON) >/dev/null || { \
+	  echo "$(PYTHON) was not found: install Python 3.11, or name yours with 'make PYTHON=/path/to/python3.11 ...'." >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || { \
+	  echo "$(PYTHON) is not Python 3.11: name a Python 3.11 with 'make PYTHON=/path/to/python3.11 ...'." >&2; exit 1; }
+	@echo "Installing the packages of requirements.lock into .venv (some minutes, several GB)."
+	@rm -f $(READY)
+	@{ test -x $(BIN)/pip || $(PYTHON) -m venv .venv; } \
+	  && $(BIN)/pip install --quiet --disable-pip-version-check --no-compile --no-deps -r requirements.lock 2>.venv/install.log \
+	  && $(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable . 2>>.venv/install.log \
+	  || { tail -n 5 .venv/install.log >&2; \
+	       echo "Setting up .venv failed: see .venv/install.log, mend what it names (network, disk space) and run make again." >&2; exit 1; }
+	@touch $(READY)

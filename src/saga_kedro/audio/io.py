@@ -1,0 +1,103 @@
+"""Audio files to arrays and back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import soundfile
+from scipy.io import wavfile
+
+from saga_kedro.files import atomic_path
+
+
+class UnreadableAudio(ValueError):
+    """The file is missing, is not audio, or is audio that libsndfile cannot decode."""
+
+
+@dataclass(frozen=True)
+class AudioInfo:
+    """What a file's header says: rate in Hz, number of channels, samples per channel, and libsndfile's name of the format."""
+
+    rate: int
+    channels: int
+    samples: int
+    format: str
+
+    @property
+    def duration_s(self) -> float:
+        return self.samples / self.rate
+
+
+def audio_info(path: str | Path) -> AudioInfo:
+    """Read a file's header only.
+
+    Raises:
+        UnreadableAudio: the file is missing or is not audio.
+    """
+    try:
+        header = soundfile.info(str(path))
+    except (OSError, RuntimeError) as error:
+        raise UnreadableAudio(_unreadable(path, error)) from error
+    return AudioInfo(header.samplerate, header.channels, header.frames, header.format)
+
+
+def read_audio(path: str | Path, start: int = 0, samples: int | None = None) -> tuple[np.ndarray, int]:
+    """Read a file, or a range of it.
+
+    Args:
+        path: wav, flac, ogg (Vorbis or Opus), mp3, aiff: whatever libsndfile decodes.
+        start: first sample, at the file's own rate. Past the end: an empty array.
+        samples: how many to read; None is up to the end. Fewer come back where the file ends earlier.
+
+    Returns:
+        float32 [channels, samples], integer formats scaled to [-1, 1]; and the file's rate in Hz.
+
+    Raises:
+        UnreadableAudio: the file is missing, is not audio, or is broken.
+    """
+    if start < 0 or (samples is not None and samples < 0):
+        raise ValueError(f"{path}: start {start} and samples {samples} must not be negative.")
+    try:
+        with soundfile.SoundFile(str(path)) as file:
+            file.seek(min(start, file.frames))
+            audio = file.read(-1 if samples is None else samples, dtype="float32", always_2d=True)
+            return np.ascontiguousarray(audio.T), file.samplerate
+    except (OSError, RuntimeError) as error:
+        raise UnreadableAudio(_unreadable(path, error)) from error
+
+
+def write_audio(path: str | Path, audio: np.ndarray, rate: int) -> None:
+    """Write a file that is either whole or absent; the same samples give the same bytes.
+
+    Args:
+        path: ``.flac`` is written as 24 bit (values beyond [-1, 1] are clipped), ``.wav`` as 32-bit float (nothing is lost).
+        audio: floats [channels, samples].
+        rate: Hz.
+
+    Raises:
+        ValueError: another suffix, another shape, or values that are not finite.
+    """
+    path = Path(path)
+    if audio.ndim != 2:
+        raise ValueError(f"{path}: audio must be [channels, samples], not of shape {audio.shape}.")
+    if not np.isfinite(audio).all():
+        raise ValueError(f"{path}: audio holds values that are not finite; nothing was written.")
+    suffix = path.suffix.lower()
+    frames = np.ascontiguousarray(audio.T, dtype=np.float32)
+    with atomic_path(path) as temporary:
+        if suffix == ".flac":
+            soundfile.write(str(temporary), frames, rate, format="FLAC", subtype="PCM_24")
+        elif suffix == ".wav":
+            # libsndfile stamps the time of day into the header of a float WAV
+            wavfile.write(temporary, rate, frames)
+        else:
+            raise ValueError(f"{path}: audio is written as .flac or .wav, not as {suffix or 'a file without a suffix'!r}.")
+
+
+def _unreadable(path: str | Path, error: Exception) -> str:
+    if not Path(path).exists():
+        return f"{path}: there is no such file."
+    reason = str(error).split(": ", 1)[-1].rstrip(".")
+    return f"{path}: cannot be read as audio ({reason})."

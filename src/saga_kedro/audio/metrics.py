@@ -1,0 +1,223 @@
+"""How far an estimate is from its reference. One item at a time: [channels, samples] at 44.1 kHz, never a flattened batch.
+
+Two scales must not be mixed up: LSD is in log10 of power (an untouched 4 kHz input scores about 3), SI-SDR, SNR and SDR are
+in dB. Each function gives NaN, a missing value, where its formula gives nothing, as for an estimate that is not finite.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from saga_kedro.audio import SAMPLE_RATE
+from saga_kedro.audio.resample import resample
+
+if TYPE_CHECKING:
+    import torch
+    from visqol import VisqolApi
+
+N_FFT = 2_048
+HOP = 441
+EPSILON = 1e-12
+
+
+def lsd(reference: np.ndarray, estimate: np.ndarray, per_channel: bool = False) -> float:
+    """Log-spectral distance as ssr_eval computes it, and so the paper (REFERENCE; ssr_eval/metrics.py, AudioMetrics.lsd).
+
+    LSD = mean over frames of sqrt( mean over bins of ( log10( S^2 / (S_hat + 1e-12)^2 + 1e-12 ) )^2 ), with S and S_hat the
+    STFT magnitudes of reference and estimate (Hann 2,048, hop 441, centred, zero-padded) of the mono mix.
+
+    Args:
+        reference, estimate: float [channels, samples] at 44.1 kHz, of the same length.
+        per_channel: measure each channel and average, instead of the mono mix.
+
+    Returns:
+        In log10 of power, 0 (equal) upward. A frame whose reference is digital silence scores 12 even where the estimate is
+        perfect: see ``lsd_sounding``.
+    """
+    return float(_rms_over_bins(_log_ratio(reference, estimate, per_channel)[0]).mean())
+
+
+def lsd_sounding(reference: np.ndarray, estimate: np.ndarray, per_channel: bool = False) -> float:
+    """``lsd`` over the frames whose reference is not digital silence. Log10 of power, 0 upward; NaN without any."""
+    difference, sounding = _log_ratio(reference, estimate, per_channel)
+    return _mean(_rms_over_bins(difference)[sounding])
+
+
+def lsd_band(
+    reference: np.ndarray, estimate: np.ndarray, cutoff_hz: float, side: Literal["below", "above"], per_channel: bool = False
+) -> float:
+    """``lsd_sounding`` over the bins below, or at and above, a cutoff only: what was given apart from what was made.
+
+    Args:
+        reference, estimate: float [channels, samples] at 44.1 kHz, of the same length.
+        cutoff_hz: the first bin that lies at or above it is the first of ``above``.
+        side: ``below`` or ``above``.
+        per_channel: measure each channel and average, instead of the mono mix.
+
+    Returns:
+        Log10 of power, 0 upward. With n of N bins above, N lsd^2 = n above^2 + (N - n) below^2 holds in each frame.
+    """
+    difference, sounding = _log_ratio(reference, estimate, per_channel)
+    first = int(np.ceil(cutoff_hz * N_FFT / SAMPLE_RATE))
+    band = difference[..., :first] if side == "below" else difference[..., first:]
+    if band.shape[-1] == 0:
+        return float("nan")
+    return _mean(_rms_over_bins(band)[sounding])
+
+
+def lsd_by_frequency(reference: np.ndarray, estimate: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Distance at each frequency: sqrt( mean over sounding frames of ( log10 power ratio )^2 ), of the mono mix.
+
+    Args:
+        reference, estimate: float [channels, samples] at 44.1 kHz, of the same length.
+
+    Returns:
+        Frequencies in Hz, float64 [1025]; distances in log10 of power, float64 [1025], NaN if no frame sounds.
+    """
+    difference, sounding = _log_ratio(reference, estimate, per_channel=False)
+    frequencies = np.fft.rfftfreq(N_FFT, 1 / SAMPLE_RATE)
+    if not sounding.any():
+        return frequencies, np.full(len(frequencies), np.nan)
+    return frequencies, np.sqrt((difference[sounding] ** 2).mean(axis=0))
+
+
+def si_sdr(reference: np.ndarray, estimate: np.ndarray) -> float:
+    """Scale-invariant signal-to-distortion ratio (Le Roux et al. 2019, "SDR - half-baked or well done?"; torchmetrics).
+
+    SI-SDR = 10 log10 |a s|^2 / |a s - s_hat|^2, a = <s_hat, s> / |s|^2, per channel, then the mean over the channels whose
+    reference is not silent.
+
+    Args:
+        reference, estimate: float [channels, samples], of the same length.
+
+    Returns:
+        dB, any value, higher is better; an unrelated white estimate of 262,144 samples scores -59 on average. NaN for a silent
+        reference.
+    """
+    from torchmetrics.functional.audio import scale_invariant_signal_distortion_ratio
+
+    return _over_channels(scale_invariant_signal_distortion_ratio, reference, estimate)
+
+
+def snr(reference: np.ndarray, estimate: np.ndarray) -> float:
+    """Signal-to-noise ratio: 10 log10 |s|^2 / |s - s_hat|^2 per channel, then the mean over channels as for ``si_sdr``.
+
+    Args:
+        reference, estimate: float [channels, samples], of the same length.
+
+    Returns:
+        dB, any value, higher is better. NaN for a silent reference.
+    """
+    from torchmetrics.functional.audio import signal_noise_ratio
+
+    return _over_channels(signal_noise_ratio, reference, estimate)
+
+
+def sdr(reference: np.ndarray, estimate: np.ndarray) -> float:
+    """Signal-to-distortion ratio as BSS-eval version 3 (Vincent et al. 2006; torchmetrics, after fast-bss-eval).
+
+    SDR = 10 log10 |h * s|^2 / |h * s - s_hat|^2 with h the filter of 512 taps that makes it largest: linear changes of the
+    reference (delay, equalisation) are forgiven. Per channel, then the mean over channels as for ``si_sdr``.
+
+    Args:
+        reference, estimate: float [channels, samples], of the same length.
+
+    Returns:
+        dB, higher is better, without bound for a perfect estimate, minus infinity for a silent one; never under ``si_sdr`` but
+        for rounding. NaN for a silent reference.
+    """
+    from torchmetrics.functional.audio import signal_distortion_ratio
+
+    value = _over_channels(signal_distortion_ratio, reference, estimate)
+    # the distortion of a perfect estimate can round to less than nothing
+    perfect = np.isnan(value) and reference.any() and np.isfinite(estimate).all()
+    return float("inf") if perfect else value
+
+
+def visqol(reference: np.ndarray, estimate: np.ndarray, mode: Literal["audio", "speech"] = "audio") -> float:
+    """ViSQOL's opinion score (Chinen et al. 2020, ViSQOL v3; the package visqol-python) of the mono mix.
+
+    Args:
+        reference, estimate: float [channels, samples] at 44.1 kHz.
+        mode: ``audio`` compares at 48 kHz and maps by the SVR that comes with the package; ``speech`` compares at 16 kHz, deaf
+            to all above 8 kHz, and maps by the polynomial.
+
+    Returns:
+        MOS-LQO from 1 (bad) to 5; in audio mode identical signals score 4.73. NaN where ViSQOL refuses the pair, such as a
+        silent or too short one.
+    """
+    if mode not in ("audio", "speech"):
+        raise ValueError(f"ViSQOL has the modes audio and speech, not {mode!r}.")
+    _check(reference, estimate)
+    rate = 48_000 if mode == "audio" else 16_000
+    if not (reference.any() and estimate.any() and np.isfinite(estimate).all()):
+        return float("nan")
+    target, guess = (resample(_mono(audio), SAMPLE_RATE, rate)[0].astype(np.float64) for audio in (reference, estimate))
+    try:
+        return float(_visqol_api(mode).measure_from_arrays(target, guess, rate).moslqo)
+    except ValueError:
+        return float("nan")
+
+
+@lru_cache(maxsize=2)
+def _visqol_api(mode: str) -> VisqolApi:
+    from visqol import VisqolApi
+
+    api = VisqolApi()
+    # the polynomial whatever is installed: a score must not depend on it
+    api.create(mode=mode, use_lattice_model=False)
+    return api
+
+
+def _log_ratio(reference: np.ndarray, estimate: np.ndarray, per_channel: bool) -> tuple[np.ndarray, np.ndarray]:
+    """log10(S^2 / (S_hat + eps)^2 + eps), float64 [frames (of all channels), 1025], and which frames' reference sounds."""
+    _check(reference, estimate)
+    if not per_channel:
+        reference, estimate = _mono(reference), _mono(estimate)
+    s, s_hat = _magnitude(reference), _magnitude(estimate)
+    return np.log10(s**2 / (s_hat + EPSILON) ** 2 + EPSILON), s.any(axis=-1)
+
+
+def _magnitude(audio: np.ndarray) -> np.ndarray:
+    # as librosa: windowed in single precision, transformed in double
+    padded = np.pad(audio.astype(np.float32, copy=False), ((0, 0), (N_FFT // 2, N_FFT // 2)))
+    frames = np.lib.stride_tricks.sliding_window_view(padded, N_FFT, axis=-1)[:, ::HOP].reshape(-1, N_FFT)
+    window = (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(N_FFT) / N_FFT)).astype(np.float32)
+    return np.abs(np.fft.rfft(frames * window))
+
+
+def _rms_over_bins(difference: np.ndarray) -> np.ndarray:
+    return np.sqrt((difference**2).mean(axis=-1))
+
+
+def _mean(values: np.ndarray) -> float:
+    return float(values.mean()) if len(values) else float("nan")
+
+
+def _mono(audio: np.ndarray) -> np.ndarray:
+    return audio.mean(axis=0, keepdims=True, dtype=np.float32)
+
+
+def _over_channels(metric: Callable[..., torch.Tensor], reference: np.ndarray, estimate: np.ndarray) -> float:
+    import torch
+
+    _check(reference, estimate)
+    sounding = reference.any(axis=-1)
+    if not sounding.any():
+        return float("nan")
+    target, guess = (
+        torch.from_numpy(np.ascontiguousarray(audio[sounding], dtype=np.float64)) for audio in (reference, estimate)
+    )
+    return float(metric(guess, target).mean())
+
+
+def _check(reference: np.ndarray, estimate: np.ndarray) -> None:
+    if reference.ndim != 2 or reference.shape != estimate.shape or reference.shape[-1] == 0:
+        raise ValueError(
+            f"Reference {reference.shape} and estimate {estimate.shape} must both be [channels, samples] of the same, "
+            "not empty, shape."
+        )

@@ -1,0 +1,104 @@
+"""Captions by Qwen2-Audio, as in the paper: REFERENCE section 1, row "caption"."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from saga_kedro.audio.resample import resample
+from saga_kedro.files import parameter_hash
+from saga_kedro.weights import QWEN2_AUDIO, load_whole
+
+PROMPT = "<|audio_bos|><|AUDIO|><|audio_eos|>Generate the caption in English:"
+"""The authors' prompt; the processor writes one audio token for every 40 ms in place of <|AUDIO|>."""
+
+
+class Qwen2AudioCaptioner:
+    """Qwen2-Audio-7B through `transformers`' own classes, greedy, so that the same audio has the same caption.
+
+    Args:
+        path: folder of the checkpoint (safetensors, tokenizer, preprocessor), already on this machine.
+        batch_size: windows captioned together.
+        max_new_tokens: longest caption in tokens, the prompt not counted. The authors' limit is 256 with the prompt:
+            148 audio tokens for 5.94 s, two marks and six words, which leaves 100.
+        device: "cpu", "cuda", ...; None takes the GPU where there is one. bfloat16 on a GPU, float32 on the CPU.
+
+    Raises:
+        MissingWeights: at once, before anything is loaded; the model itself is loaded with the first caption.
+    """
+
+    def __init__(self, path: str | Path | None, batch_size: int = 8, max_new_tokens: int = 100, device: str | None = None):
+        self.path = QWEN2_AUDIO.require(path)
+        self.batch_size = batch_size
+        self.max_new_tokens = max_new_tokens
+        self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+
+    @cached_property
+    def parameters(self) -> Mapping[str, Any]:
+        """Prompt, limit and a fingerprint of the checkpoint."""
+        return {
+            "captioner": "qwen2_audio",
+            "checkpoint": _fingerprint(self.path),
+            "prompt": PROMPT,
+            "max_new_tokens": self.max_new_tokens,
+        }
+
+    @cached_property
+    def processor(self) -> Any:
+        from transformers import Qwen2AudioProcessor
+
+        processor = Qwen2AudioProcessor.from_pretrained(self.path, local_files_only=True)
+        # new tokens follow the prompt directly, whatever its length
+        processor.tokenizer.padding_side = "left"
+        return processor
+
+    @cached_property
+    def model(self) -> Any:
+        from transformers import Qwen2AudioForConditionalGeneration
+
+        dtype = torch.bfloat16 if self.device.type == "cuda" else torch.float32
+        model = load_whole(Qwen2AudioForConditionalGeneration, self.path, dtype=dtype)
+        return model.to(self.device).eval().requires_grad_(False)
+
+    def inputs(self, windows: Sequence[NDArray[np.float32]], rate: int) -> dict[str, torch.Tensor]:
+        """The model's inputs: mono at the processor's rate (16 kHz), prompts padded on the left.
+
+        Args:
+            windows: float32 [channels, samples] each.
+            rate: Hz.
+        """
+        wanted = self.processor.feature_extractor.sampling_rate
+        mono = [resample(audio.mean(axis=0, keepdims=True), rate, wanted)[0] for audio in windows]
+        inputs = self.processor(text=[PROMPT] * len(mono), audio=mono, sampling_rate=wanted, return_tensors="pt", padding=True)
+        return {
+            name: tensor.to(self.device, self.model.dtype if tensor.is_floating_point() else None)
+            for name, tensor in inputs.items()
+        }
+
+    @torch.no_grad()
+    def __call__(self, windows: Sequence[NDArray[np.float32]], rate: int) -> list[str]:
+        """One caption for each of the windows, float32 [channels, samples] at ``rate`` Hz, of at most 30 s."""
+        inputs = self.inputs(windows, rate)
+        tokens = self.model.generate(
+            **inputs, max_new_tokens=self.max_new_tokens, do_sample=False, num_beams=1, temperature=None, top_p=None, top_k=None
+        )
+        new = tokens[:, inputs["input_ids"].shape[1] :]
+        return [" ".join(text.split()) for text in self.processor.batch_decode(new, skip_special_tokens=True)]
+
+
+def _fingerprint(folder: Path) -> str:
+    """Hash of the checkpoint's files: name, size and last 64 KiB of each, since 16 GB take a while to read."""
+    parts = []
+    for file in sorted(folder.glob("*")):
+        if file.suffix in {".safetensors", ".json", ".txt"}:
+            with open(file, "rb") as stream:
+                stream.seek(max(0, file.stat().st_size - 65_536))
+                parts.append((file.name, file.stat().st_size, hashlib.blake2b(stream.read()).hexdigest()))
+    return parameter_hash(parts)

@@ -1,0 +1,46 @@
+"""Kedro's configuration, with the names that the catalog's paths need: dataset, run and model."""
+
+from __future__ import annotations
+
+import re
+from pathlib import PurePath
+from typing import Any
+
+from kedro.config import OmegaConfigLoader
+
+from saga_kedro.files import parameter_hash
+
+# What a trained model depends on: sampling and evaluation parameters may change without a new training.
+TRAINS = ("seed", "ingest", "caption", "degrade", "model", "fit")
+
+
+def dataset_name(parameters: dict[str, Any]) -> str:
+    """The folder below data/<layer>/ that holds this source's files, so that corpora don't overwrite each other.
+
+    Args:
+        parameters: all parameters. ``dataset`` says it, or is ``auto``: the source's name, or its folder's name.
+    """
+    ingest = parameters["ingest"]
+    name = parameters["dataset"]
+    if name == "auto":
+        name = PurePath(ingest["path"]).name if ingest.get("path") else ingest["source"]
+    return re.sub(r"[^A-Za-z0-9_-]+", "-", str(name)).strip("-") or "dataset"
+
+
+def run_key(parameters: dict[str, Any]) -> str:
+    """Ten digits that name a training: the hash of every parameter that the trained weights depend on."""
+    return parameter_hash({name: parameters[name] for name in TRAINS if name in parameters})[:10]
+
+
+class SagaConfigLoader(OmegaConfigLoader):
+    """OmegaConfigLoader whose catalog may use ``${globals:dataset}``, ``${globals:run}`` and ``${globals:model}``, made of
+    the parameters."""
+
+    def __getitem__(self, key: str) -> dict[str, Any]:
+        if key == "catalog":
+            parameters = super().__getitem__("parameters")
+            if {"dataset", "ingest"} <= parameters.keys():  # what else is missing, validation says
+                dataset, run = dataset_name(parameters), run_key(parameters)
+                model = parameters.get("evaluate", {}).get("model") or f"data/06_models/{dataset}/{run}"
+                self["globals"] = {"dataset": dataset, "run": run, "model": model}
+        return super().__getitem__(key)

@@ -1,0 +1,118 @@
+"""Listen to every file once: what it holds, or why it cannot be used."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from saga_kedro.audio.bandwidth import own_bandwidth
+from saga_kedro.audio.io import UnreadableAudio, read_audio
+from saga_kedro.corpora.manifest import Clip, Rejected, Source, project_path
+from saga_kedro.files import atomic_path, content_hash, parameter_hash
+from saga_kedro.parallel import parallel_map
+
+MINIMUM_S = 0.2
+SILENCE = 1e-4  # a peak under -80 dB of full scale: three steps of a 16-bit file
+
+# Raise the number when the measurement below changes: cached findings of another number are measured again.
+MEASUREMENT = parameter_hash("examine", 1, MINIMUM_S, SILENCE)[:12]
+
+
+def examine(source: Source, project: Path | None = None, cache: Path | None = None) -> Clip | Rejected:
+    """Read one file and say what it holds, or why it is rejected.
+
+    Rejected are files that are missing, unreadable, empty, shorter than 0.2 s, silent (peak under -80 dB of full scale), or
+    that hold numbers which are not finite.
+
+    Args:
+        source: the file and what its corpus says of it.
+        project: the project folder, which stored paths are relative to; None is the working folder.
+        cache: folder of findings by content; a file whose bytes were examined before is not decoded again.
+
+    Returns:
+        The clip, as yet without a split, or the rejection. Nothing is raised for a bad file.
+    """
+    path = project_path(source.path, project)
+    try:
+        digest = content_hash(source.path)
+    except OSError as error:
+        return Rejected(path, f"unreadable: {error.strerror or error}")
+    finding = _remembered(source.path, digest, cache)
+    if "reason" in finding:
+        return Rejected(path, finding["reason"])
+    return Clip(
+        clip_id=digest[:16],
+        group=source.group,
+        path=path,
+        content_hash=digest,
+        category=source.category,
+        licence=source.licence,
+        official_split=source.official_split,
+        end_s=finding["duration_s"],
+        **finding,
+    )
+
+
+def _remembered(path: Path, digest: str, cache: Path | None) -> dict[str, Any]:
+    if cache is None:
+        return measure(path)
+    remembered = Path(cache) / digest[:2] / f"{digest}.{MEASUREMENT}.json"
+    if remembered.exists():
+        return json.loads(remembered.read_text())
+    finding = measure(path)
+    with atomic_path(remembered) as temporary:
+        temporary.write_text(json.dumps(finding))
+    return finding
+
+
+def measure(path: Path) -> dict[str, Any]:
+    """Duration in seconds, rate in Hz, channels and own bandwidth in Hz of a file, or ``{"reason": why it is rejected}``."""
+    if path.stat().st_size == 0:
+        return {"reason": "empty: the file has no bytes"}
+    try:
+        audio, rate = read_audio(path)
+    except UnreadableAudio as error:
+        return {"reason": f"unreadable: {error}"}
+    channels, samples = audio.shape
+    if samples == 0:
+        return {"reason": "empty: no samples"}
+    if samples < MINIMUM_S * rate:
+        return {"reason": f"too short: {samples / rate:.3f} s, at least {MINIMUM_S} s are needed"}
+    if not np.isfinite(audio).all():
+        return {"reason": "non-finite: it holds infinite values or values that are not numbers"}
+    if np.abs(audio).max() < SILENCE:
+        return {"reason": "silent: its peak lies under -80 dB of full scale"}
+    return {
+        "duration_s": samples / rate,
+        "sample_rate": rate,
+        "channels": channels,
+        "bandwidth_hz": float(own_bandwidth(audio, rate)),
+    }
+
+
+def examine_all(
+    sources: Sequence[Source], project: Path | None = None, cache: Path | None = None, workers: int | None = None
+) -> tuple[list[Clip], list[Rejected]]:
+    """Examine files on all cores.
+
+    Of files with the same bytes the first is kept and the others are rejected as duplicates: a copy in two splits would be
+    tested on what it was trained on.
+
+    Returns:
+        The clips and the rejections, each in the order of the sources.
+    """
+    results = parallel_map(examine, sources, "examine", workers, project=project, cache=cache)
+    clips: dict[str, Clip] = {}
+    rejected = []
+    for result in results:
+        if isinstance(result, Rejected):
+            rejected.append(result)
+        elif result.clip_id in clips:
+            rejected.append(Rejected(result.path, f"duplicate of {clips[result.clip_id].path}"))
+        else:
+            clips[result.clip_id] = result
+    return list(clips.values()), rejected

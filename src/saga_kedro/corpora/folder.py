@@ -1,0 +1,108 @@
+"""Any tree of audio files."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import cast
+
+import pandas as pd
+
+from saga_kedro.corpora.manifest import CATEGORIES, Category, OfficialSplit, Source
+
+SUFFIXES = frozenset({".wav", ".flac", ".ogg", ".oga", ".mp3", ".aiff", ".aif", ".opus"})
+
+CATEGORY_OF: dict[str, Category] = {
+    "speech": "speech", "voice": "speech", "voices": "speech",
+    "music": "music", "song": "music", "songs": "music",
+    "effects": "effects", "effect": "effects", "sound_effects": "effects", "sfx": "effects", "fx": "effects",
+    "other": "other",
+}  # fmt: skip
+
+
+def audio_files(folder: str | Path) -> list[Path]:
+    """Every audio file under ``folder`` by its suffix, in any case, sorted; hidden ones and links are left out.
+
+    Raises:
+        ValueError: if there is no such folder.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise ValueError(f"There is no folder {folder}. Give the folder that holds the audio (ingest.path).")
+    found = []
+    for parent, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        paths = (Path(parent, name) for name in names if not name.startswith("."))
+        found += [path for path in paths if path.suffix.lower() in SUFFIXES and not path.is_symlink()]
+    return sorted(found, key=lambda path: path.relative_to(folder).as_posix())
+
+
+def find_folder(folder: str | Path, index: str | Path | None = None) -> list[Source]:
+    """The audio files of a folder, with category and group.
+
+    Without an index the category is that of the first sub-folder named like one (speech, music, effects and a few synonyms),
+    else ``other``; the group is the sub-folder the file lies in, see :func:`group_of`.
+
+    Args:
+        folder: the tree.
+        index: a CSV with the columns ``path`` (relative to ``folder``) and ``category``, and perhaps ``group``, ``licence`` and
+            ``official_split`` (train or test); it then says which files there are. A relative path is looked for in ``folder``.
+
+    Returns:
+        Sources sorted by path; files that an index names and that don't exist are among them, to be rejected on reading.
+
+    Raises:
+        ValueError: if there is no such folder or index, or the index lacks a column or names an unknown category.
+    """
+    folder = Path(folder)
+    if index is None:
+        return [_source(folder, path) for path in audio_files(folder)]
+    index = folder / index
+    if not index.is_file():
+        raise ValueError(f"There is no index {index}. Give a CSV with the columns path and category (ingest.index).")
+    table = pd.read_csv(index, dtype=str, keep_default_na=False)
+    missing = {"path", "category"} - set(table.columns)
+    if missing:
+        raise ValueError(f"The index {index} lacks the column {' and '.join(sorted(missing))}.")
+    return [_listed(folder, index, row) for row in sorted(table.to_dict(orient="records"), key=lambda row: row["path"])]
+
+
+def _source(folder: Path, path: Path) -> Source:
+    parts = path.relative_to(folder).parts
+    named = (CATEGORY_OF[part.lower()] for part in parts[:-1] if part.lower() in CATEGORY_OF)
+    category: Category = next(named, "other")
+    return Source(path, category, group_of(path.relative_to(folder), category))
+
+
+def _listed(folder: Path, index: Path, row: dict[str, str]) -> Source:
+    category = CATEGORY_OF.get(row["category"].strip().lower())
+    if category is None:
+        raise ValueError(
+            f"The index {index} gives {row['path']} the category {row['category']!r}; known are {', '.join(CATEGORIES)}."
+        )
+    official = row.get("official_split", "")
+    if official not in ("train", "test", ""):
+        raise ValueError(f"The index {index} gives {row['path']} the official_split {official!r}; it is train, test or empty.")
+    group = row.get("group") or group_of(Path(row["path"]), category)
+    return Source(folder / row["path"], category, group, row.get("licence", ""), cast(OfficialSplit, official))
+
+
+def group_of(relative: Path, category: Category) -> str:
+    """What a file belongs with, by its path: a speaker, a piece or a kit.
+
+    It is the folder that the file lies in. ``__`` in a file name counts as ``/``: flattened trees are common. A file directly
+    in a category's folder, or in none, has only its name to go by: of speech the part before the first ``_`` or ``-``
+    (``p225_001`` was said by p225), of everything else the name without a number at its end (``kick_01`` and ``kick_02`` are
+    takes of one sound).
+
+    Args:
+        relative: the path below the corpus' folder.
+        category: of the file.
+    """
+    parts = [*relative.parts[:-1], *relative.stem.split("__")]
+    folders, name = parts[:-1], parts[-1]
+    if folders and folders[-1].lower() not in CATEGORY_OF:
+        return "/".join(folders)
+    own = re.split(r"[_-]", name)[0] if category == "speech" else re.sub(r"[\s_.-]*\d+$", "", name)
+    return "/".join([*folders, own or name])

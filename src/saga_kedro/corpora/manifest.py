@@ -1,0 +1,97 @@
+"""The manifest: one row for each clip, whatever corpus it came from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import pandas as pd
+from pydantic import BaseModel, ConfigDict, Field
+
+from saga_kedro.files import parameter_hash
+
+Category = Literal["speech", "music", "effects", "other"]
+OfficialSplit = Literal["train", "test", ""]
+
+CATEGORIES: tuple[Category, ...] = ("speech", "music", "effects", "other")
+SPLITS = ("train", "validation", "test")
+
+
+class Clip(BaseModel):
+    """One recording that can be used.
+
+    ``split``, ``start_s`` and ``end_s`` are filled in by :func:`saga_kedro.corpora.splits.assign_splits`, which may turn a
+    clip into several rows, each a range of its time.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    clip_id: str = Field(pattern=r"^[0-9a-f]{16}(-[0-2])?$", description="first 16 digits of the content hash")
+    group: str = Field(min_length=1, description="speaker, piece, kit or recordist: never in two splits")
+    path: str = Field(min_length=1, description="posix; relative to the project folder when inside it, else absolute")
+    content_hash: str = Field(pattern=r"^[0-9a-f]{32}$")
+    category: Category
+    duration_s: float = Field(gt=0, description="of the whole file, seconds")
+    sample_rate: int = Field(gt=0, description="of the file, Hz")
+    channels: int = Field(gt=0)
+    bandwidth_hz: float = Field(ge=0, description="own bandwidth, Hz")
+    licence: str = ""
+    official_split: OfficialSplit = Field(default="", description="what the corpus' publishers say")
+    split: Literal["train", "validation", "test", ""] = ""
+    start_s: float = Field(default=0.0, ge=0, description="the row's range of the file, seconds")
+    end_s: float = Field(gt=0)
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file that a corpus lists, before anybody has listened to it."""
+
+    path: Path
+    category: Category
+    group: str
+    licence: str = ""
+    official_split: OfficialSplit = ""
+
+
+@dataclass(frozen=True)
+class Rejected:
+    """A file that cannot be used, and why."""
+
+    path: str
+    reason: str
+
+
+def project_path(path: str | Path, project: str | Path | None = None) -> str:
+    """A path as tables store it: posix, relative to the project folder when inside it, else absolute.
+
+    Args:
+        path: any path; a relative one is taken from the working folder.
+        project: the project folder; None is the working folder.
+
+    Returns:
+        A string that ``Path(project) / string`` turns back into the file.
+    """
+    absolute = Path(path).absolute()
+    root = Path(project or ".").absolute()
+    return (absolute.relative_to(root) if absolute.is_relative_to(root) else absolute).as_posix()
+
+
+def manifest_frame(clips: Iterable[Clip]) -> pd.DataFrame:
+    """Clips as a table, a column for each field of :class:`Clip`, in the order of the clips."""
+    return pd.DataFrame([clip.model_dump() for clip in clips], columns=list(Clip.model_fields))
+
+
+def rejected_frame(rejected: Iterable[Rejected]) -> pd.DataFrame:
+    """Rejected files as a table with the columns ``path`` and ``reason``."""
+    return pd.DataFrame([asdict(item) for item in rejected], columns=["path", "reason"])
+
+
+def data_version(manifest: pd.DataFrame, parameters: Mapping[str, Any]) -> str:
+    """Hash of what the data is and of the parameters that made it: 32 hexadecimal digits.
+
+    Where the files lie does not count, so that two machines with the same corpus have the same version.
+    """
+    rows = manifest.drop(columns=[name for name in ("path", "flac") if name in manifest.columns])
+    return parameter_hash(sorted(rows.to_dict(orient="records"), key=lambda row: row["clip_id"]), dict(parameters))

@@ -1,0 +1,144 @@
+"""Evaluation pairs: an input, its reference, and perhaps what other systems made of the input."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+import pandas as pd
+
+from saga_kedro.audio.io import UnreadableAudio, read_audio
+from saga_kedro.corpora.folder import CATEGORY_OF, audio_files
+from saga_kedro.corpora.manifest import CATEGORIES, Rejected, project_path, rejected_frame
+
+COLUMNS = ["item", "category", "cutoff_khz", "system", "path"]
+FIELDS = ("category", "item", "cutoff_khz", "system")
+
+
+def find_pairs(
+    folder: str | Path,
+    index: str | Path | None = None,
+    pattern: str | None = None,
+    categories: Mapping[str, str] | None = None,
+    systems: Mapping[str, str] | None = None,
+    cutoff_khz: float | None = None,
+    project: str | Path | None = None,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """List evaluation pairs by an index or by their file names.
+
+    Args:
+        folder: where the files are.
+        index: a CSV with the columns item, category, cutoff_khz, system and path (relative to ``folder``). A relative path is
+            looked for in ``folder``.
+        pattern: instead of an index, how paths below ``folder`` are built, e.g. ``{category}_{item}_{order}_{system}.wav``. The
+            fields category, item, cutoff_khz and system are used, others only matched. With a category in the pattern the
+            item is called ``<category>_<item>`` as in the file name, because such names count anew in each category.
+        categories: names of categories in the files to ours, e.g. ``{"f": "effects"}``; ours need no entry.
+        systems: names of systems in the files to ours; each item needs one ``input`` and one ``reference``, every other name
+            is a system that is compared.
+        cutoff_khz: of every input, kHz, where neither index nor pattern says it.
+        project: the project folder, which stored paths are relative to; None is the working folder.
+
+    Returns:
+        The pairs (columns item, category, cutoff_khz, system, path), sorted by category, item and system; and the rejected
+        files (path, reason).
+
+    Raises:
+        ValueError: if the folder, the index or both ways of listing are missing, or a cutoff is not known.
+    """
+    folder = Path(folder)
+    categories = CATEGORY_OF | dict(categories or {})
+    systems = dict(systems or {})
+    rejected: list[Rejected]
+    if index is not None:
+        listed, rejected = _by_index(folder, folder / index), []
+    elif pattern is not None:
+        listed, rejected = _by_pattern(folder, pattern)
+    else:
+        raise ValueError(
+            "Evaluation pairs need an index (CSV of item, category, cutoff_khz, system, path) or a file-name pattern."
+        )
+
+    rows = []
+    for row in listed:
+        path = folder / row["path"]
+        category = categories.get(row.get("category", "other"))
+        cutoff = row.get("cutoff_khz") or cutoff_khz
+        if cutoff is None:
+            raise ValueError(f"The cutoff of {path} is not known: neither the names nor the parameter cutoff_khz say it.")
+        reason = _unusable(path) if category in CATEGORIES else f"unknown category {row.get('category')!r}"
+        if reason:
+            rejected.append(Rejected(project_path(path, project), reason))
+            continue
+        system = systems.get(row["system"], row["system"])
+        rows.append((row["item"], category, float(cutoff), system, project_path(path, project)))
+    return _complete(pd.DataFrame(rows, columns=COLUMNS), rejected)
+
+
+def _by_index(folder: Path, index: Path) -> list[dict[str, str]]:
+    if not index.is_file():
+        raise ValueError(f"There is no index {index}. Give a CSV with the columns {', '.join(COLUMNS)}.")
+    table = pd.read_csv(index, dtype=str, keep_default_na=False)
+    missing = [name for name in ("item", "category", "system", "path") if name not in table.columns]
+    if missing:
+        raise ValueError(f"The index {index} lacks the column {' and '.join(missing)}.")
+    return table.to_dict(orient="records")
+
+
+def _by_pattern(folder: Path, pattern: str) -> tuple[list[dict[str, str]], list[Rejected]]:
+    expression = _expression(pattern)
+    listed, rejected = [], []
+    for path in audio_files(folder):
+        relative = path.relative_to(folder).as_posix()
+        match = expression.fullmatch(relative)
+        if match is None:
+            rejected.append(Rejected(project_path(path), f"its name does not fit the pattern {pattern}"))
+            continue
+        row = {name: value for name, value in match.groupdict().items() if name in FIELDS}
+        if "category" in row:
+            row["item"] = f"{row['category']}_{row['item']}"
+        listed.append({**row, "path": relative})
+    return listed, rejected
+
+
+def _expression(pattern: str) -> re.Pattern[str]:
+    fields = re.findall(r"\{(\w+)\}", pattern)
+    if not {"item", "system"} <= set(fields) or len(set(fields)) < len(fields):
+        raise ValueError(f"The pattern {pattern!r} needs the fields {{item}} and {{system}}, and each field only once.")
+    pieces = re.split(r"\{\w+\}", pattern)
+    # each field as short as it goes: only the last may hold the separator, as in "saga_sr"
+    groups = [f"(?P<{field}>[^/]+?)" for field in fields]
+    return re.compile("".join(re.escape(piece) + group for piece, group in zip(pieces, [*groups, ""], strict=True)))
+
+
+def _unusable(path: Path) -> str:
+    if not path.is_file():
+        return "unreadable: no such file"
+    try:
+        read_audio(path, 0, 1)
+    except UnreadableAudio as error:
+        return f"unreadable: {error}"
+    return ""
+
+
+def _complete(pairs: pd.DataFrame, rejected: list[Rejected]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Keep the items that have exactly one input and one reference at each cutoff."""
+    kept = []
+    for (item, cutoff), rows in pairs.groupby(["item", "cutoff_khz"], sort=False):
+        counts = rows["system"].value_counts()
+        needed = [name for name in ("input", "reference") if name not in counts]
+        twice = list(counts[counts > 1].index)
+        if needed:
+            reason = f"item {item} at {cutoff:g} kHz has no {' and no '.join(needed)}"
+        elif twice:
+            reason = f"item {item} at {cutoff:g} kHz has {' and '.join(twice)} more than once"
+        else:
+            kept.append(rows)
+            continue
+        rejected += [Rejected(path, reason) for path in rows["path"]]
+    table = pd.concat(kept) if kept else pairs.iloc[:0]
+    return (
+        table.sort_values(["category", "item", "cutoff_khz", "system"], ignore_index=True),
+        rejected_frame(sorted(rejected, key=lambda item: item.path)),
+    )

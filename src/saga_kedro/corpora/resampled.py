@@ -1,0 +1,58 @@
+"""Clips at 44.1 kHz: what everything behind the manifest works on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from saga_kedro.audio import SAMPLE_RATE
+from saga_kedro.audio.io import UnreadableAudio, audio_info, read_audio, write_audio
+from saga_kedro.audio.resample import resample, to_stereo
+from saga_kedro.corpora.manifest import Rejected, project_path, rejected_frame
+from saga_kedro.files import keep_only, parameter_hash
+from saga_kedro.parallel import parallel_map
+
+VERSION = 1  # raise it when the conversion changes: finished files are then made again
+
+
+def resample_clips(manifest: pd.DataFrame, folder: str | Path, workers: int | None = None) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Write each row of the manifest as 24-bit FLAC at 44.1 kHz (soxr, very high quality), mono or stereo.
+
+    Finished files are not made again: their names carry the hash of content and range. Files of clips that the manifest no
+    longer lists are removed.
+
+    Args:
+        manifest: of `manifest`; a row is a range of a file.
+        folder: where the files go.
+        workers: processes; None is one a core.
+
+    Returns:
+        The manifest with ``flac`` (a path as the manifest writes them) and ``samples``, without the rows that failed; and
+        those, ``path`` and ``reason``.
+    """
+    rows = manifest.to_dict("records")
+    results = parallel_map(_resample_one, rows, "resample", workers, folder=str(folder))
+    done = [result for result in results if not isinstance(result, Rejected)]
+    if Path(folder).is_dir():
+        keep_only(folder, [row["flac"] for row in done])
+    clips = pd.DataFrame(done, columns=[*manifest.columns, "flac", "samples"])
+    return clips, rejected_frame([result for result in results if isinstance(result, Rejected)])
+
+
+def _resample_one(row: dict[str, Any], folder: str) -> dict[str, Any] | Rejected:
+    key = parameter_hash(VERSION, row["content_hash"], row["start_s"], row["end_s"])[:12]
+    target = Path(folder) / f"{row['clip_id']}.{key}.flac"
+    try:
+        if not target.exists():
+            rate = int(row["sample_rate"])
+            start = round(row["start_s"] * rate)
+            audio, _ = read_audio(row["path"], start, round(row["end_s"] * rate) - start)
+            if len(audio) > 2:
+                audio = to_stereo(audio)
+            write_audio(target, resample(audio, rate, SAMPLE_RATE), SAMPLE_RATE)
+        samples = audio_info(target).samples
+    except UnreadableAudio as error:
+        return Rejected(row["path"], str(error))
+    return row | {"flac": project_path(target), "samples": samples}

@@ -1,0 +1,106 @@
+"""Train, validation and test: nobody is in two of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+from saga_kedro.corpora.examine import MINIMUM_S
+from saga_kedro.draws import seed_of
+
+
+def assign_splits(manifest: pd.DataFrame, seed: int, validation: float = 0.1, test: float = 0.1) -> pd.DataFrame:
+    """Fill in ``split``, ``start_s`` and ``end_s``.
+
+    Category by category, whole groups go to one split, in the order of a hash of (seed, category, group), until a split has its
+    share of the category's duration; each split gets at least one group, and one so long that it would overshoot the share
+    stays in training. A category with fewer groups than splits is divided by time instead: every clip becomes up to
+    three rows with disjoint ranges, ``clip_id`` then ends in ``-0`` (train), ``-1`` (validation) or ``-2`` (test). Clips too
+    short for that go whole to one split, as if each were a group.
+
+    Where a category has an official test split, its groups are the test split and nothing else is.
+
+    Args:
+        manifest: rows of :class:`saga_kedro.corpora.manifest.Clip`, one for each clip.
+        seed: of the hash.
+        validation: share of each category's duration, [0, 1).
+        test: the same; the two add up to less than 1.
+
+    Returns:
+        The manifest with its splits, in the order of the clips.
+
+    Raises:
+        ValueError: if the shares leave nothing to train on.
+    """
+    if validation < 0 or test < 0 or validation + test >= 1:
+        raise ValueError(
+            f"The splits validation={validation} and test={test} must each be at least 0 and add up to less than 1, so that "
+            "something is left to train on."
+        )
+    rows: list[dict] = []
+    for category, clips in manifest.groupby("category", sort=True):
+        official = set(clips.loc[clips["official_split"] == "test", "group"])
+        if official:
+            held_out = clips["group"].isin(official)
+            rows += [_whole(clip, "test") for clip in clips[held_out].to_dict(orient="records")]
+            clips = clips[~held_out]
+        shares = {"test": 0.0 if official else test, "validation": validation}
+        rows += _divide(clips, {name: share for name, share in shares.items() if share > 0}, seed, str(category))
+    order = {path: position for position, path in enumerate(manifest["path"])}
+    rows.sort(key=lambda row: (order[row["path"]], row["start_s"]))
+    return pd.DataFrame(rows, columns=list(manifest.columns)).astype({"start_s": float, "end_s": float})
+
+
+def _divide(clips: pd.DataFrame, shares: Mapping[str, float], seed: int, category: str) -> list[dict]:
+    durations = clips.groupby("group")["duration_s"].sum().to_dict()
+    if len(durations) > len(shares):
+        split_of = _walk(durations, shares, seed, category)
+        return [_whole(clip, split_of[clip["group"]]) for clip in clips.to_dict(orient="records")]
+    long_enough = clips["duration_s"] * min(shares.values(), default=1.0) >= MINIMUM_S
+    rows = [row for clip in clips[long_enough].to_dict(orient="records") for row in _ranges(clip, shares)]
+    short = clips[~long_enough]
+    split_of = _walk(short.set_index("clip_id")["duration_s"].to_dict(), shares, seed, category)
+    return rows + [_whole(clip, split_of[clip["clip_id"]]) for clip in short.to_dict(orient="records")]
+
+
+def _walk(durations: Mapping[str, float], shares: Mapping[str, float], seed: int, category: str) -> dict[str, str]:
+    """Names to splits: in the order of their hashes, each share is filled with those that fit; the rest is for training."""
+    left = sorted(durations, key=lambda name: seed_of(seed, "split", category, name))
+    total = sum(durations.values())
+    split_of: dict[str, str] = {}
+    for position, (split, share) in enumerate(shares.items()):
+        spare = len(left) - (len(shares) - position)  # the later splits and training need one each
+        if spare <= 0:
+            break
+        room = share * total
+        taken: list[str] = []
+        for name in left:
+            if len(taken) < spare and durations[name] <= room:
+                taken.append(name)
+                room -= durations[name]
+        taken = taken or [min(left, key=lambda name: durations[name])]
+        split_of |= dict.fromkeys(taken, split)
+        left = [name for name in left if name not in split_of]
+    return split_of | dict.fromkeys(left, "train")
+
+
+def _whole(clip: dict, split: str) -> dict:
+    return {**clip, "split": split, "start_s": 0.0, "end_s": clip["duration_s"]}
+
+
+def _ranges(clip: dict, shares: Mapping[str, float]) -> list[dict]:
+    if not shares:
+        return [_whole(clip, "train")]
+    end_of_validation = clip["duration_s"] * (1 - shares.get("test", 0.0))
+    end_of_train = end_of_validation - clip["duration_s"] * shares.get("validation", 0.0)
+    bounds = {
+        "train": (0.0, end_of_train),
+        "validation": (end_of_train, end_of_validation),
+        "test": (end_of_validation, clip["duration_s"]),
+    }
+    return [
+        {**clip, "clip_id": f"{clip['clip_id']}-{number}", "split": split, "start_s": start, "end_s": end}
+        for number, (split, (start, end)) in enumerate(bounds.items())
+        if split == "train" or split in shares
+    ]

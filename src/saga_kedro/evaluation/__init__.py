@@ -1,0 +1,1 @@
+"""From test clips to numbers: pairs, the rows they are scored in, and means with intervals."""

@@ -1,0 +1,21 @@
+"""An output brought to its reference's shape."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def fit_to(estimate: np.ndarray, channels: int, samples: int) -> np.ndarray:
+    """An output with the reference's number of channels and samples: mono is duplicated or mixed, the end cut or padded.
+
+    Args:
+        estimate: float [C, N].
+
+    Returns:
+        float32 [channels, samples].
+    """
+    audio = np.asarray(estimate, np.float32)
+    if len(audio) != channels:
+        audio = np.repeat(audio.mean(axis=0, keepdims=True, dtype=np.float32), channels, axis=0)
+    short = max(0, samples - audio.shape[1])
+    return np.ascontiguousarray(np.pad(audio[:, :samples], ((0, 0), (0, short))))

@@ -1,0 +1,252 @@
+"""Evaluation pairs: a low-passed excerpt and its reference, made from test clips or found beside other systems' outputs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from saga_kedro.audio import SAMPLE_RATE
+from saga_kedro.audio.io import UnreadableAudio, audio_info, read_audio, write_audio
+from saga_kedro.audio.lowpass import LowPass, low_pass
+from saga_kedro.audio.resample import resample
+from saga_kedro.corpora.manifest import Rejected, project_path, rejected_frame
+from saga_kedro.draws import seed_of
+from saga_kedro.evaluation.names import cutoff_name
+from saga_kedro.files import content_hash, keep_only, parameter_hash
+from saga_kedro.parallel import parallel_map
+
+BANDWIDTH_OVER_CUTOFF = 1.5
+TOLERANCE_S = 0.1
+# part of every cached name: to be raised when what is written changes
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One line of the table: paths are posix text, ``systems`` a JSON object of other systems' outputs (name -> path)."""
+
+    pair_id: str
+    clip_id: str
+    group: str
+    category: str
+    cutoff_khz: float
+    start_s: float
+    samples: int
+    low: str
+    reference: str
+    content_hash: str
+    systems: str = "{}"
+
+
+@dataclass(frozen=True)
+class _Excerpt:
+    pair: Pair
+    flac: str
+    start: int
+    order: int
+
+
+COLUMNS = [field.name for field in fields(Pair)]
+
+
+def make_pairs(
+    clips: pd.DataFrame,
+    folder: str | Path,
+    cutoffs_khz: Sequence[float],
+    order: int = 8,
+    excerpt_seconds: float = 10.0,
+    per_category: int | None = None,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Write the pairs of a test split: the middle of each clip, and the same low-passed by a Chebyshev I (`audio.lowpass`).
+
+    A clip counts at a cutoff only if its bandwidth is at least 1.5 times the cutoff: where nothing was taken away, nothing can
+    be judged. Where the low-passed excerpt would exceed full scale, both are turned down alike. Files carry the hash of content
+    and parameters in their names: finished ones are not made again, and what belongs to no pair is removed.
+
+    Args:
+        clips: the rows to make pairs of (the test split): clip_id, group, category, content_hash, bandwidth_hz, flac (path of
+            the 44.1 kHz file: the whole clip, or only the row's range), samples (of that file); start_s and end_s where a row
+            is a range of a clip.
+        folder: where the FLAC files are written; nothing else may live there.
+        cutoffs_khz: of the inputs, in kHz.
+        order: of the filter.
+        excerpt_seconds: at most so much of a clip.
+        per_category: at most so many clips of a category and cutoff, as many groups as possible among them; None is all.
+
+    Returns:
+        The pairs (``COLUMNS``), and what was refused (path, reason), also a clip without bandwidth enough.
+    """
+    wanted: list[_Excerpt] = []
+    refused: list[Rejected] = []
+    for cutoff_khz in cutoffs_khz:
+        # spread over the groups, in an order that does not change when clips are added
+        ranked = clips.assign(rank=[seed_of("pairs", str(clip)) for clip in clips["clip_id"]]).sort_values("rank")
+        turn = ranked.groupby(["category", "group"]).cumcount()
+        ranked = ranked.assign(turn=turn).sort_values(["turn", "rank"])
+        taken: dict[str, int] = {}
+        for row in ranked.to_dict("records"):
+            if row["bandwidth_hz"] < BANDWIDTH_OVER_CUTOFF * 1000 * cutoff_khz:
+                reason = f"bandwidth {row['bandwidth_hz']:.0f} Hz is under 1.5 times the cutoff of {cutoff_khz:g} kHz"
+                refused.append(Rejected(str(row["flac"]), reason))
+                continue
+            if per_category is not None and taken.get(row["category"], 0) >= per_category:
+                continue
+            taken[row["category"]] = taken.get(row["category"], 0) + 1
+            wanted.append(_excerpt(row, Path(folder), float(cutoff_khz), order, excerpt_seconds))
+
+    results = parallel_map(_write, wanted, "evaluation pairs")
+    pairs = [result for result in results if isinstance(result, Pair)]
+    refused += [result for result in results if isinstance(result, Rejected)]
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    keep_only(folder, [path for pair in pairs for path in (pair.low, pair.reference)])
+    return _frame(pairs), rejected_frame(refused)
+
+
+def pairs_from_table(table: pd.DataFrame, folder: str | Path) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Pairs whose inputs, references and other systems' outputs are given (`corpora.pairs`).
+
+    Files at 44.1 kHz are used where they lie; others are resampled into ``folder``. An input that differs from its reference in
+    length by more than 0.1 s is refused, as is a system's output that is shorter by more; small differences are cut or padded
+    when scored.
+
+    Args:
+        table: columns item, category, cutoff_khz, system, path; systems ``input`` and ``reference`` are the pair.
+        folder: where resampled files are written; nothing else may live there.
+
+    Returns:
+        The pairs (``COLUMNS``; item is clip and group), and what was refused (path, reason).
+    """
+    items = [
+        (str(item), str(category), float(str(at)), dict(zip(lines["system"], lines["path"].astype(str), strict=True)))
+        for (item, category, at), lines in table.groupby(["item", "category", "cutoff_khz"], sort=True)
+    ]
+    results = parallel_map(_gather, items, "given pairs", folder=str(folder))
+    pairs = [pair for pair, _ in results if pair is not None]
+    refused = [line for _, lines in results for line in lines]
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    used = [path for pair in pairs for path in (pair.low, pair.reference, *json.loads(pair.systems).values())]
+    keep_only(folder, used)
+    return _frame(pairs), rejected_frame(refused)
+
+
+def system_paths(pair: dict | pd.Series) -> dict[str, str]:
+    """Other systems' outputs of a pair: name -> path."""
+    return dict(json.loads(pair["systems"] or "{}"))
+
+
+def records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """A table's lines as dictionaries."""
+    return [{str(name): value for name, value in line.items()} for line in table.to_dict("records")]
+
+
+def _excerpt(row: dict, folder: Path, cutoff_khz: float, order: int, excerpt_seconds: float) -> _Excerpt:
+    samples = int(row["samples"])
+    first = round(float(row.get("start_s") or 0.0) * SAMPLE_RATE)
+    last = row.get("end_s")
+    last = samples if last is None or np.isnan(last) else round(float(last) * SAMPLE_RATE)
+    if last > samples + TOLERANCE_S * SAMPLE_RATE:
+        # the file ends before the range does: it holds the range alone
+        first, last = 0, samples
+    last = min(last, samples)
+    length = min(last - first, round(excerpt_seconds * SAMPLE_RATE))
+    start = first + (last - first - length) // 2
+    span = (row.get("start_s"), row.get("end_s"))
+    key = parameter_hash(VERSION, row["content_hash"], span, start, length, cutoff_khz, order)
+    name = f"{row['clip_id']}_{cutoff_name(cutoff_khz)}_{key[:16]}"
+    pair = Pair(
+        pair_id=f"{row['clip_id']}_{cutoff_name(cutoff_khz)}",
+        clip_id=str(row["clip_id"]),
+        group=str(row["group"]),
+        category=str(row["category"]),
+        cutoff_khz=cutoff_khz,
+        start_s=start / SAMPLE_RATE,
+        samples=length,
+        low=project_path(folder / f"{name}_low.flac"),
+        reference=project_path(folder / f"{name}_reference.flac"),
+        content_hash=key,
+    )
+    return _Excerpt(pair, str(row["flac"]), start, order)
+
+
+def _write(excerpt: _Excerpt) -> Pair | Rejected:
+    pair = excerpt.pair
+    if Path(pair.low).exists() and Path(pair.reference).exists():
+        return pair
+    try:
+        reference, rate = read_audio(excerpt.flac, excerpt.start, pair.samples)
+    except UnreadableAudio as error:
+        return Rejected(excerpt.flac, str(error))
+    if rate != SAMPLE_RATE or reference.shape[1] != pair.samples:
+        return Rejected(excerpt.flac, f"expected {pair.samples} samples at 44.1 kHz, found {reference.shape[1]} at {rate} Hz")
+    if not np.any(reference):
+        return Rejected(excerpt.flac, "the excerpt is digital silence")
+    low = low_pass(reference, SAMPLE_RATE, LowPass("chebyshev", excerpt.order, round(1000 * pair.cutoff_khz)))
+    # a low-pass can overshoot what FLAC holds; turned down alike, the pair stays a pair
+    gain = np.float32(min(1.0, 0.999 / max(float(np.abs(low).max()), 1e-9)))
+    write_audio(pair.low, low * gain, SAMPLE_RATE)
+    write_audio(pair.reference, reference * gain, SAMPLE_RATE)
+    return pair
+
+
+def _gather(item: tuple[str, str, float, dict[str, str]], folder: str) -> tuple[Pair | None, list[Rejected]]:
+    name, category, cutoff_khz, paths = item
+    missing = [system for system in ("input", "reference") if system not in paths]
+    if missing:
+        return None, [Rejected(name, f"the item has no {' and no '.join(missing)}")]
+    at_rate: dict[str, tuple[str, str, int]] = {}
+    refused = []
+    for system, path in paths.items():
+        try:
+            at_rate[system] = _at_our_rate(path, Path(folder))
+        except (UnreadableAudio, OSError) as error:
+            refused.append(Rejected(path, str(error)))
+    if "input" not in at_rate or "reference" not in at_rate:
+        return None, refused
+    tolerance = round(TOLERANCE_S * SAMPLE_RATE)
+    low, low_hash, low_samples = at_rate.pop("input")
+    reference, reference_hash, samples = at_rate.pop("reference")
+    if abs(low_samples - samples) > tolerance:
+        seconds = abs(low_samples - samples) / SAMPLE_RATE
+        return None, [*refused, Rejected(low, f"input and reference differ in length by {seconds:.2f} s")]
+    for system, (path, _, length) in list(at_rate.items()):
+        if length < samples - tolerance:
+            seconds = (samples - length) / SAMPLE_RATE
+            refused.append(Rejected(path, f"the output of {system} is {seconds:.2f} s shorter than the reference"))
+            del at_rate[system]
+    pair = Pair(
+        pair_id=f"{name}_{cutoff_name(cutoff_khz)}",
+        clip_id=name,
+        group=name,
+        category=category,
+        cutoff_khz=cutoff_khz,
+        start_s=0.0,
+        samples=min(samples, low_samples),
+        low=low,
+        reference=reference,
+        content_hash=parameter_hash(VERSION, low_hash, reference_hash, cutoff_khz),
+    )
+    systems = {system: path for system, (path, _, _) in sorted(at_rate.items())}
+    return replace(pair, systems=json.dumps(systems)), refused
+
+
+def _at_our_rate(path: str, folder: Path) -> tuple[str, str, int]:
+    digest = content_hash(path)
+    info = audio_info(path)
+    if info.rate == SAMPLE_RATE:
+        return project_path(path), digest, info.samples
+    target = folder / f"{Path(path).stem}_{digest[:16]}.flac"
+    if not target.exists():
+        audio, rate = read_audio(path)
+        write_audio(target, resample(audio, rate, SAMPLE_RATE), SAMPLE_RATE)
+    return project_path(target), digest, audio_info(target).samples
+
+
+def _frame(pairs: Sequence[Pair]) -> pd.DataFrame:
+    ordered = sorted(pairs, key=lambda pair: (pair.cutoff_khz, pair.category, pair.pair_id))
+    return pd.DataFrame([asdict(pair) for pair in ordered], columns=COLUMNS)

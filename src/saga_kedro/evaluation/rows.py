@@ -1,0 +1,72 @@
+"""The rows of the table: what each makes of a pair's input. Ours, the codec's ceiling, and what frames them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+
+from saga_kedro.audio import SAMPLE_RATE
+from saga_kedro.audio.low_band import replace_low_band
+from saga_kedro.audio.resample import to_stereo
+from saga_kedro.audio.rolloff import rolloff as measure_rolloff
+from saga_kedro.evaluation.match import fit_to
+
+UNTOUCHED = "untouched"
+CODEC = "codec"
+COPY_UP = "copy_up"
+ROLLOFF_REFERENCE = "rolloff_reference"
+
+
+class SuperResolver(Protocol):
+    """What evaluation asks of a model (`saga_kedro.model.saga_sr.SagaSR`)."""
+
+    @property
+    def super_resolve(self) -> Callable[..., np.ndarray]:
+        """(audio, sample_rate, prompt=, seed=, cutoff_hz=, rolloff=, ...) -> float32 [C, N] at 44.1 kHz."""
+
+
+class Codec(Protocol):
+    """What evaluation asks of a codec (`saga_kedro.model.codec`)."""
+
+    def encode(self, audio: torch.Tensor) -> Any: ...
+
+    def decode(self, z: torch.Tensor, seeds: Sequence[int] | None = None, low: torch.Tensor | None = None) -> torch.Tensor: ...
+
+
+@torch.no_grad()
+def codec_ceiling(
+    codec: Codec, reference: np.ndarray, low: np.ndarray, cutoff_hz: float, rule: str = "input_cutoff", seed: int = 0
+) -> np.ndarray:
+    """The reference's own latents (the posterior's mean) decoded, the input's band put back: a perfect model's output.
+
+    Args:
+        codec: frozen; takes [1, 2, N].
+        reference, low: float32 [C, N] at 44.1 kHz, C 1 or 2.
+        cutoff_hz: of the input.
+        rule: of `audio.low_band.replace_low_band`.
+        seed: of the decoder's excitation, where it has one.
+
+    Returns:
+        float32 [C, N].
+    """
+    stereo, stereo_low = (torch.from_numpy(to_stereo(audio).copy())[None] for audio in (reference, low))
+    z_h = codec.encode(stereo).mean
+    decoded = codec.decode(z_h, seeds=[seed], low=stereo_low)[..., : reference.shape[1]]
+    short = reference.shape[1] - decoded.shape[-1]
+    decoded = torch.nn.functional.pad(decoded, (0, short))
+    replaced = replace_low_band(decoded, stereo_low, cutoff_hz, rule)[0].float().numpy()
+    return fit_to(replaced, *reference.shape)
+
+
+def ours(model: SuperResolver, low: np.ndarray, cutoff_hz: float, prompt: str | None, seed: int, **sampling: Any) -> np.ndarray:
+    """The model's output, of the input's shape: float32 [C, N] at 44.1 kHz. The cutoff is told, as the test set's is known."""
+    output = model.super_resolve(low, SAMPLE_RATE, prompt=prompt, seed=seed, cutoff_hz=cutoff_hz, **sampling)
+    return fit_to(output, *low.shape)
+
+
+def oracle_rolloff(reference: np.ndarray) -> float:
+    """The reference's own roll-off in [0, 1), which no user has: what it gives is labelled `rolloff_reference`."""
+    return float(measure_rolloff(torch.from_numpy(np.ascontiguousarray(reference, np.float32)))[0])

@@ -1,0 +1,66 @@
+"""Codecs: audio to latents and back, behind one interface.
+
+Whatever the codec, audio is float [B, 2, N] at its ``sample_rate`` and latents are [B, latent_channels, ceil(N / hop)]; an
+item's result depends neither on the rest of the batch nor on anything drawn before; nothing in a codec trains.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol, cast
+
+from torch import Tensor
+
+from saga_kedro.model.codec.posterior import Posterior
+
+NAMES = ("band_envelope", "mdct", "autoencoder")
+
+
+class Codec(Protocol):
+    """What the model asks of a codec."""
+
+    sample_rate: int
+    audio_channels: int
+    latent_channels: int
+    hop: int
+    silence: Tensor | None
+    """[latent_channels], the latent of digital silence where that decodes to exact zeros; None for a codec that promises
+    nothing."""
+
+    def encode(self, audio: Tensor) -> Posterior:
+        """[B, 2, N] in [-1, 1] to a posterior over [B, latent_channels, ceil(N / hop)]."""
+        ...
+
+    def decode(self, z: Tensor, seeds: Sequence[int] | None = None, low: Tensor | None = None) -> Tensor:
+        """[B, latent_channels, T] to [B, 2, T hop]. ``seeds`` and ``low`` (the input, [B, 2, N]) serve codecs that need an
+        excitation."""
+        ...
+
+    def to(self, *args: Any, **kwargs: Any) -> Codec:
+        """As a module's."""
+        ...
+
+
+def build_codec(name: str, **options: Any) -> Codec:
+    """A frozen codec, ready to use.
+
+    Args:
+        name: ``band_envelope`` (`BandEnvelope`), ``mdct`` (`Mdct`) or ``autoencoder`` (`Autoencoder.load`).
+        options: the constructor's arguments.
+
+    Raises:
+        ValueError: an unknown name, or options that the codec refuses; `UnloadedCodec` for an autoencoder without its weights.
+    """
+    if name == "band_envelope":
+        from saga_kedro.model.codec.band_envelope import BandEnvelope
+
+        return cast(Codec, BandEnvelope(**options))
+    if name == "mdct":
+        from saga_kedro.model.codec.mdct import Mdct
+
+        return cast(Codec, Mdct(**options))
+    if name == "autoencoder":
+        from saga_kedro.model.codec.autoencoder import Autoencoder
+
+        return cast(Codec, Autoencoder.load(**options))
+    raise ValueError(f"There is no codec {name!r}: the known ones are {', '.join(NAMES)}.")

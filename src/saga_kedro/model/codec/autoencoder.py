@@ -1,0 +1,252 @@
+"""Stable Audio Open's VAE, or another Oobleck VAE of stable-audio-tools, frozen and fully loaded or refused."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import torch
+from safetensors import safe_open
+from torch import Tensor, nn
+from torch.nn import functional
+
+from saga_kedro.model.codec.posterior import Posterior
+from saga_kedro.model.quiet import quiet
+from saga_kedro.weights import STABLE_AUDIO_OPEN, MissingWeights
+
+if TYPE_CHECKING:
+    from stable_audio_tools.models.autoencoders import AudioAutoencoder
+
+CHUNK, OVERLAP = 128, 32
+"""Latents: the defaults of stable-audio-tools' chunked encoding (``AudioAutoencoder.encode_audio``). Half the overlap,
+which is what a chunk's end is kept away from, covers the receptive field of Stable Audio Open's VAE, so that chunks change
+nothing but memory."""
+
+PREFIXES = ("", "autoencoder_ema.ema_model.", "autoencoder.", "pretransform.model.", "diffusion.pretransform.model.")
+"""Where a checkpoint keeps the VAE's tensors: exported; in the VAE's training checkpoint, averaged (as its own export
+prefers) or not; in a diffusion model's export, such as Stable Audio Open's; in a diffusion model's training checkpoint."""
+
+
+class UnloadedCodec(MissingWeights):
+    """An autoencoder's weights are absent, or do not fill it: its latents would be noise."""
+
+
+class Autoencoder(nn.Module):
+    """A variational autoencoder of stable-audio-tools behind the codecs' interface.
+
+    Equal to its ``AutoencoderPretransform`` (``models/pretransforms.py``) but for two things: the posterior is returned
+    instead of one draw from the global generator, and long audio is always processed in chunks. Frozen, in eval mode for good.
+
+    Attributes:
+        sample_rate: Hz.
+        audio_channels: 2.
+        latent_channels: 64 in Stable Audio Open.
+        hop: samples a latent, 2,048 in Stable Audio Open.
+        silence: None; silence has latents of its own here, and they decode to nearly silence only.
+        scale: latents are the VAE's divided by this; applied once each way.
+    """
+
+    silence: None
+
+    def __init__(self, model: AudioAutoencoder, scale: float = 1.0, posterior: Literal["drawn", "mean"] = "drawn") -> None:
+        """Wrap a model whose weights are in place; `load` is how they get there.
+
+        Args:
+            model: with a VAE bottleneck and two audio channels.
+            scale: as in the config of stable-audio-tools' pretransform.
+            posterior: ``drawn`` keeps the VAE's deviations, ``mean`` makes every draw the mean.
+
+        Raises:
+            ValueError: another bottleneck, another number of channels, or an unknown ``posterior``.
+        """
+        from stable_audio_tools.models.bottleneck import VAEBottleneck
+
+        super().__init__()
+        if not isinstance(model.bottleneck, VAEBottleneck):
+            raise ValueError(
+                f"The codec autoencoder needs a VAE, this one has the bottleneck {type(model.bottleneck).__name__}."
+            )
+        if model.io_channels != 2:
+            raise ValueError(f"The codec autoencoder needs two audio channels, this one has {model.io_channels}.")
+        if posterior not in ("drawn", "mean"):
+            raise ValueError(f"The posterior is drawn or its mean is taken, not {posterior!r}: use drawn or mean.")
+        self.model = model.requires_grad_(False).eval()
+        self.scale = scale
+        self.posterior = posterior
+        self.sample_rate = int(model.sample_rate)
+        self.audio_channels = 2
+        self.latent_channels = int(model.latent_dim)
+        self.hop = int(model.downsampling_ratio)
+        self.silence = None
+        self.eval()
+
+    @classmethod
+    def load(cls, path: str | Path | None = None, posterior: Literal["drawn", "mean"] = "drawn") -> Autoencoder:
+        """The autoencoder in a folder, every tensor of it from the checkpoint.
+
+        Args:
+            path: a folder with ``model_config.json`` (stable-audio-tools' configuration of the autoencoder itself, or of a
+                model whose pretransform it is) and its weights: ``model.safetensors``, ``model.ckpt``, or the only such
+                file under another name.
+            posterior: as for the constructor.
+
+        Raises:
+            UnloadedCodec: the folder or a file is absent, the checkpoint lacks a tensor or has one in another shape.
+            ValueError: the configuration is not an autoencoder's.
+        """
+        if STABLE_AUDIO_OPEN.absent(path):
+            raise UnloadedCodec(STABLE_AUDIO_OPEN.sentence(path))
+        assert path is not None
+        folder = Path(path)
+        model, scale = build_autoencoder(json.loads((folder / "model_config.json").read_text()))
+        weights = find_weights(folder)
+        fill(model, read_tensors(weights), weights)
+        return cls(model, scale, posterior)
+
+    def train(self, mode: bool = True) -> Autoencoder:
+        """Stays in eval mode, whatever the model that it is part of does."""
+        return super().train(False)
+
+    @torch.no_grad()
+    def encode(self, audio: Tensor) -> Posterior:
+        """The VAE's posterior of ``audio``: mean, and softplus(.) + 1e-4 as its bottleneck has it, both divided by the scale.
+
+        Args:
+            audio: [B, 2, N], in [-1, 1]; filled up with zeros to a whole number of latents.
+
+        Returns:
+            [B, latent_channels, ceil(N / hop)], in the audio's dtype; computed in that of the weights.
+        """
+        padded = functional.pad(audio, (0, -audio.shape[-1] % self.hop)).to(next(self.model.parameters()).dtype)
+        with torch.autocast(audio.device.type, enabled=False):
+            encoded = in_chunks(lambda chunk: self.model.encode(chunk, skip_bottleneck=True), padded, self.hop, 1)
+        mean, raw = encoded.chunk(2, dim=1)
+        mean = (mean / self.scale).to(audio.dtype)
+        if self.posterior == "mean":
+            return Posterior.exact(mean)
+        return Posterior(mean, ((functional.softplus(raw) + 1e-4) / self.scale).to(audio.dtype))
+
+    @torch.no_grad()
+    def decode(self, z: Tensor, seeds: Sequence[int] | None = None, low: Tensor | None = None) -> Tensor:
+        """Audio of latents, [B, latent_channels, T] to [B, 2, T hop]; ``seeds`` and ``low`` are not needed."""
+        scaled = (z * self.scale).to(next(self.model.parameters()).dtype)
+        with torch.autocast(z.device.type, enabled=False):
+            return in_chunks(self.model.decode, scaled, 1, self.hop).to(z.dtype)
+
+
+def build_autoencoder(config: dict[str, Any]) -> tuple[AudioAutoencoder, float]:
+    """An autoencoder with random weights from stable-audio-tools' configuration, and the scale of its latents.
+
+    Args:
+        config: of ``model_type`` autoencoder, or of a diffusion model with a ``pretransform`` of type autoencoder.
+
+    Raises:
+        ValueError: neither of the two.
+    """
+    with quiet():
+        from stable_audio_tools.models.autoencoders import create_autoencoder_from_config
+
+        if config.get("model_type") == "autoencoder":
+            return create_autoencoder_from_config(config), 1.0
+        pretransform = config.get("model", {}).get("pretransform", {})
+        if pretransform.get("type") != "autoencoder":
+            raise ValueError(
+                "model_config.json describes no autoencoder: "
+                "it needs model_type autoencoder, or a pretransform of type autoencoder."
+            )
+        model = create_autoencoder_from_config({"sample_rate": config["sample_rate"], "model": pretransform["config"]})
+    return model, float(pretransform.get("scale", 1.0))
+
+
+def find_weights(folder: Path) -> Path:
+    """The checkpoint in ``folder``: model.safetensors, model.ckpt, or the only file with one of these suffixes.
+
+    Raises:
+        UnloadedCodec: several others, none of them named like that.
+    """
+    for name in ("model.safetensors", "model.ckpt"):
+        if (folder / name).exists():
+            return folder / name
+    found = sorted(path for suffix in ("safetensors", "ckpt") for path in folder.glob(f"*.{suffix}"))
+    if len(found) != 1:
+        raise UnloadedCodec(f"{folder} holds {len(found)} checkpoints: name the autoencoder's model.safetensors or model.ckpt.")
+    return found[0]
+
+
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    """Tensors of a .safetensors file, or of a PyTorch checkpoint (its ``state_dict`` where it has one); no code in it is run.
+
+    Of a diffusion model's safetensors only the autoencoder's part is read: the rest is gigabytes.
+
+    Raises:
+        UnloadedCodec: the file is neither.
+    """
+    try:
+        if path.suffix == ".safetensors":
+            with safe_open(path, framework="pt") as file:
+                names = list(file.keys())
+                inner = [name for name in names if name.startswith(PREFIXES[1:])]
+                return {name: file.get_tensor(name) for name in inner or names}
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:
+        raise UnloadedCodec(f"{path} is no readable checkpoint ({type(error).__name__}): download it again.") from error
+    return content.get("state_dict", content)
+
+
+def fill(model: nn.Module, tensors: dict[str, Tensor], source: Path) -> None:
+    """Put a checkpoint's tensors into ``model``: all of them, or none and an error.
+
+    Args:
+        model: in place.
+        tensors: by name, under one of `PREFIXES`; what the checkpoint has beyond the model (a DiT, discriminators) is left
+            alone.
+        source: for the error.
+
+    Raises:
+        UnloadedCodec: with the first three tensors that are missing, of another shape, or too many under the prefix.
+    """
+    wanted = model.state_dict()
+    prefix = max(PREFIXES, key=lambda p: sum(p + name in tensors for name in wanted))
+    given = {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
+    mismatches = [
+        f"{name} is missing" if name not in given else f"{name} is {tuple(given[name].shape)}, not {tuple(value.shape)}"
+        for name, value in wanted.items()
+        if name not in given or given[name].shape != value.shape
+    ]
+    mismatches += [f"{name} has no place" for name in given if name not in wanted]
+    if mismatches:
+        raise UnloadedCodec(
+            f"{source} does not fill the autoencoder of its model_config.json, {len(mismatches)} tensors do not fit: "
+            f"{'; '.join(mismatches[:3])}."
+        )
+    model.load_state_dict({name: given[name] for name in wanted}, strict=True)
+
+
+def in_chunks(function: Callable[[Tensor], Tensor], signal: Tensor, step_in: int, step_out: int) -> Tensor:
+    """Apply an encoder or decoder to overlapping chunks of a long signal and keep the middle of each.
+
+    The algorithm of ``AudioAutoencoder.encode_audio`` and ``decode_audio`` with ``chunked=True``; a signal of up to one
+    chunk is done at once.
+
+    Args:
+        function: [B, C, n step_in] to [B, C', n step_out].
+        signal: [B, C, T step_in].
+        step_in, step_out: samples for each latent, before and after.
+
+    Returns:
+        [B, C', T step_out].
+    """
+    total = signal.shape[-1] // step_in
+    if total <= CHUNK:
+        return function(signal)
+    starts = [*range(0, total - CHUNK, CHUNK - OVERLAP), total - CHUNK]
+    pieces = []
+    done = 0
+    for start, following in zip(starts, [*starts[1:], None], strict=True):
+        until = total if following is None else following + OVERLAP // 2
+        result = function(signal[..., start * step_in : (start + CHUNK) * step_in])
+        pieces.append(result[..., (done - start) * step_out : (until - start) * step_out])
+        done = until
+    return torch.cat(pieces, dim=-1)

@@ -1,0 +1,33 @@
+"""Which bins of a spectrum form the bands of the band-envelope codec."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def band_edges(bands: int, bins: int, sample_rate: int, corner_hz: float) -> np.ndarray:
+    """Edges of bands of equal width on the scale log(1 + f / corner_hz), rounded to bins: about linear below the corner.
+
+    A high corner gives equal bands, which LSD, a mean over bins, asks for; a low one gives the fine low bands of the ear,
+    in which harmonics of the input show.
+
+    Args:
+        bands: how many.
+        bins: of the spectrum, from 0 Hz to half of ``sample_rate``.
+        sample_rate: Hz.
+        corner_hz: where the scale turns from linear to logarithmic.
+
+    Returns:
+        [bands + 1] integers rising from 0 to ``bins``: band b holds bins edges[b] to edges[b + 1] - 1.
+
+    Raises:
+        ValueError: the lowest band would hold no bin.
+    """
+    nyquist = sample_rate / 2
+    hertz = corner_hz * np.expm1(np.linspace(0, np.log1p(nyquist / corner_hz), bands + 1))
+    edges = np.round(hertz / nyquist * bins).astype(int)
+    if (np.diff(edges) < 1).any():
+        raise ValueError(
+            f"{bands} bands with a corner of {corner_hz:g} Hz leave bands without a bin: take fewer, or a higher corner."
+        )
+    return edges

@@ -1,0 +1,42 @@
+"""Roll-off embedding: a number in [0, 1) through learned Fourier features (paper, section 3.3)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from torch import nn
+
+from saga_kedro.model.quiet import quiet
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+with quiet():
+    from stable_audio_tools.models.adp import NumberEmbedder
+
+
+class RolloffEmbedding(nn.Module):
+    """stable-audio-tools' NumberConditioner on [0, 1], for tensors: no list of Python floats, so no copy back from the device.
+
+    128 learned frequencies w give [f, sin(2 pi w f), cos(2 pi w f)], 257 values, which a linear layer takes to ``width``
+    (stable_audio_tools.models.adp, ``NumberEmbedder``; parameter names as there).
+
+    Args:
+        width: width of the embedding, equal to that of a text token.
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.embedder = NumberEmbedder(features=width)
+
+    def forward(self, rolloff: Tensor) -> Tensor:
+        """Embed roll-offs.
+
+        Args:
+            rolloff: [B], as a fraction of the Nyquist frequency; clamped to [0, 1] as NumberConditioner does.
+
+        Returns:
+            [B, width].
+        """
+        dtype = next(self.embedder.parameters()).dtype
+        return self.embedder(rolloff.clamp(0, 1).to(dtype))

@@ -1,0 +1,80 @@
+"""Rectified flow: the straight path from data to noise, its velocity, its loss, and where on the path training looks.
+
+Convention of stable-audio-tools (``training/diffusion.py``): t = 0 is data, t = 1 is noise. The paper writes the same path with
+1 - t and the opposite sign of v; loss and samples are the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from saga_kedro.model.parts import register
+
+
+@dataclass(frozen=True)
+class Objective:
+    """A path between data and noise, and what the network is trained to give there.
+
+    Attributes:
+        interpolate: (z_h, noise, t) -> z_t.
+        target: (z_h, noise) -> v.
+    """
+
+    interpolate: Callable[[Tensor, Tensor, Tensor], Tensor]
+    target: Callable[[Tensor, Tensor], Tensor]
+
+
+def interpolate(z_h: Tensor, noise: Tensor, t: Tensor) -> Tensor:
+    """z_t = (1 - t) z_h + t noise.
+
+    Args:
+        z_h: [B, C, T], data.
+        noise: [B, C, T], unit normal.
+        t: [B], in [0, 1].
+    """
+    t = t[:, None, None]
+    return z_h * (1 - t) + noise * t
+
+
+def target_velocity(z_h: Tensor, noise: Tensor) -> Tensor:
+    """v = dz_t / dt = noise - z_h, [B, C, T]."""
+    return noise - z_h
+
+
+rectified_flow = register("objective", "rectified_flow")(Objective(interpolate, target_velocity))
+
+
+def flow_loss(v: Tensor, target: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    """Mean squared error of the velocity.
+
+    Args:
+        v: [B, C, T], the network's.
+        target: [B, C, T].
+        mask: bool [B, T], True at frames that count (padding does not); None counts all.
+
+    Returns:
+        The mean over all values that count (stable-audio-tools' ``MSELoss``), and the mean of each item, [B]; 0 for an item
+        without any.
+    """
+    error = (v - target).square()
+    if mask is None:
+        return error.mean(), error.mean(dim=(1, 2))
+    weight = mask[:, None, :].to(error.dtype).expand_as(error)
+    sums, counts = (error * weight).sum(dim=(1, 2)), weight.sum(dim=(1, 2))
+    return sums.sum() / counts.sum().clamp(min=1), sums / counts.clamp(min=1)
+
+
+@register("timesteps", "uniform")
+def uniform(source: torch.Generator) -> Tensor:
+    """One t from U[0, 1), a scalar tensor."""
+    return torch.rand((), generator=source)
+
+
+@register("timesteps", "logit_normal")
+def logit_normal(source: torch.Generator) -> Tensor:
+    """One t = sigmoid(n), n unit normal (stable-audio-tools' ``logit_normal``, the authors' choice), a scalar tensor."""
+    return torch.sigmoid(torch.randn((), generator=source))

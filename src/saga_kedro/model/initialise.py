@@ -1,0 +1,49 @@
+"""Initial weights drawn per parameter name, so that two models that differ in one module share all other weights."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from saga_kedro.draws import generator
+from saga_kedro.model.quiet import quiet
+
+with quiet():
+    from stable_audio_tools.models.adp import LearnedPositionalEmbedding
+    from stable_audio_tools.models.blocks import FourierFeatures
+
+
+def initialise_by_name(module: nn.Module, seed: int) -> None:
+    """Redraw every random initial weight of a module just built, in place.
+
+    The distribution is the one its library gave it: uniform within 1 / sqrt(fan-in) for linear layers and convolutions
+    (``torch.nn.Linear.reset_parameters``), unit normal for Fourier frequencies and memory tokens. What the library set to a
+    constant (norms, output layers started at zero) stays.
+
+    Args:
+        module: a module as its constructor left it.
+        seed: the draws are named ``(seed, "init", parameter name)``.
+
+    Raises:
+        TypeError: a parameter was drawn by a rule that is not known here.
+    """
+    for prefix, child in module.named_modules():
+        for name, parameter in child.named_parameters(prefix=prefix, recurse=False):
+            if bool((parameter == parameter.flatten()[0]).all()):
+                continue
+            with torch.no_grad():
+                parameter.copy_(_draw(child, name, parameter, generator(seed, "init", name)))
+
+
+def _draw(owner: nn.Module, name: str, parameter: Tensor, source: torch.Generator) -> Tensor:
+    shape = parameter.shape
+    if isinstance(owner, nn.Linear | nn.Conv1d):
+        bound = 1 / math.sqrt(owner.weight[0].numel())
+        return torch.empty(shape).uniform_(-bound, bound, generator=source)
+    if isinstance(owner, FourierFeatures | LearnedPositionalEmbedding) or name.endswith("memory_tokens"):
+        return torch.randn(shape, generator=source)
+    raise TypeError(
+        f"{name} ({type(owner).__name__}) is random, but by no rule known to initialise_by_name: add its distribution."
+    )

@@ -1,0 +1,207 @@
+"""The trained network: stable-audio-tools' DiT and the embeddings of f_l and f_h that condition it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from saga_kedro.model.embedding import RolloffEmbedding
+from saga_kedro.model.parts import part, register
+from saga_kedro.model.quiet import quiet
+
+with quiet():
+    from stable_audio_tools.models.diffusion import create_diffusion_cond_from_config
+
+
+@dataclass(frozen=True)
+class Condition:
+    """What the network knows of each item besides z_t and t.
+
+    Attributes:
+        z_l: [B, C, T], latent of the low-resolution audio.
+        text: [B, L, W], text states of the caption, zeros at padding.
+        f_l: [B], roll-off of the low-resolution audio, in [0, 1).
+        f_h: [B], roll-off wanted of the high-resolution audio, in [0, 1).
+    """
+
+    z_l: Tensor
+    text: Tensor
+    f_l: Tensor
+    f_h: Tensor
+
+    def repeat(self, times: int) -> Condition:
+        """The batch ``times`` over: items 0..B-1, then 0..B-1 again."""
+        return Condition(**{f.name: torch.cat([getattr(self, f.name)] * times) for f in fields(self)})
+
+    def __getitem__(self, items: slice) -> Condition:
+        """Some items of the batch."""
+        return Condition(**{f.name: getattr(self, f.name)[items] for f in fields(self)})
+
+    def to(self, device: torch.device | str) -> Condition:
+        """The same on another device."""
+        return Condition(**{f.name: getattr(self, f.name).to(device) for f in fields(self)})
+
+
+@register("text_null", "zeroed_context")
+def zeroed_context(text: Tensor, rolloff_tokens: Tensor, dropped: Tensor) -> Tensor:
+    """Cross-attention context in which dropping the text zeroes every token, roll-offs too (the authors' code).
+
+    The context is not masked: zeros still take their share of the softmax. The roll-offs then reach the network through
+    the global token alone.
+
+    Args:
+        text: [B, L, W].
+        rolloff_tokens: [B, 2, W], f_l then f_h.
+        dropped: bool [B].
+
+    Returns:
+        [B, L + 2, W].
+    """
+    context = torch.cat([text, rolloff_tokens], dim=1)
+    return context.masked_fill(dropped[:, None, None], 0.0)
+
+
+@register("text_null", "zeroed_text")
+def zeroed_text(text: Tensor, rolloff_tokens: Tensor, dropped: Tensor) -> Tensor:
+    """Cross-attention context in which dropping the text zeroes its tokens and keeps the roll-offs' (paper, equation 4).
+
+    Arguments and result as ``zeroed_context``.
+    """
+    return torch.cat([text.masked_fill(dropped[:, None, None], 0.0), rolloff_tokens], dim=1)
+
+
+@register("network", "saga")
+class SagaNetwork(nn.Module):
+    """v(z_t, t | z_l, c, f_l, f_h): everything that is trained.
+
+    z_l joins z_t on the channel axis. f_l and f_h each have one embedding that feeds two paths: a token each after the text in
+    the cross-attention context, and, side by side, stable-audio-tools' ``global_cond`` (linear, SiLU, linear, plus the timestep
+    embedding, prepended as one token).
+
+    Args:
+        latent_channels: C of the codec.
+        text_width: W of the text encoder.
+        embed_dim: width of the transformer.
+        depth: number of transformer blocks.
+        num_heads: attention heads; ``embed_dim`` must be a multiple of it.
+        null_latent: value of every latent channel where z_l is dropped.
+        text_null: name of the part that builds the context.
+        project_cond_tokens: project the context to ``embed_dim`` (stable-audio-tools' default) or keep its width (Stable Audio
+            Open).
+        checkpointing: recompute activations in the backward pass: less memory, about a third more time.
+    """
+
+    def __init__(
+        self,
+        latent_channels: int,
+        text_width: int,
+        embed_dim: int,
+        depth: int,
+        num_heads: int,
+        null_latent: float = -5.0,
+        text_null: str = "zeroed_context",
+        project_cond_tokens: bool = True,
+        checkpointing: bool = False,
+    ) -> None:
+        super().__init__()
+        if embed_dim % num_heads:
+            raise ValueError(f"embed_dim {embed_dim} is not a multiple of num_heads {num_heads}: change one of them.")
+        self.latent_channels = latent_channels
+        self.text_width = text_width
+        self.null_latent = null_latent
+        self.build_context = part("text_null", text_null)
+        self.checkpointing = checkpointing
+        self.f_l = RolloffEmbedding(text_width)
+        self.f_h = RolloffEmbedding(text_width)
+        config = self.dit_config(embed_dim=embed_dim, depth=depth, num_heads=num_heads, project_cond_tokens=project_cond_tokens)
+        with quiet():
+            self.dit = create_diffusion_cond_from_config(config).model
+
+    def dit_config(self, **backbone: Any) -> dict[str, Any]:
+        """The model configuration that stable-audio-tools' factory builds the DiT from."""
+        return {
+            "model_type": "diffusion_cond",
+            "sample_rate": 44_100,  # the factory asks for it; the DiT has no use for it
+            "model": {
+                "io_channels": self.latent_channels,
+                "diffusion": {
+                    "type": "dit",
+                    "diffusion_objective": "rectified_flow",
+                    "config": {
+                        "io_channels": self.latent_channels,
+                        "input_concat_dim": self.latent_channels,
+                        "cond_token_dim": self.text_width,
+                        "global_cond_dim": 2 * self.text_width,
+                        "global_cond_type": "prepend",
+                        **backbone,
+                    },
+                },
+            },
+        }
+
+    def inputs(
+        self, condition: Condition, drop_z_l: Tensor | None = None, drop_context: Tensor | None = None
+    ) -> dict[str, Tensor]:
+        """The condition as the DiT's arguments.
+
+        Args:
+            condition: what is known.
+            drop_z_l: bool [B], items whose z_l is replaced by ``null_latent``; None drops none.
+            drop_context: bool [B], items whose text is dropped; None drops none.
+
+        Returns:
+            ``input_concat_cond`` [B, C, T], ``cross_attn_cond`` [B, L + 2, W] and ``global_cond`` [B, 2 W]; the last is never
+            dropped.
+        """
+        z_l = condition.z_l
+        none = torch.zeros(len(z_l), dtype=torch.bool, device=z_l.device)
+        if drop_z_l is not None:
+            z_l = z_l.masked_fill(drop_z_l[:, None, None], self.null_latent)
+        f_l, f_h = self.f_l(condition.f_l), self.f_h(condition.f_h)
+        context = self.build_context(
+            condition.text, torch.stack([f_l, f_h], dim=1), none if drop_context is None else drop_context
+        )
+        return {"input_concat_cond": z_l, "cross_attn_cond": context, "global_cond": torch.cat([f_l, f_h], dim=-1)}
+
+    def forward(
+        self,
+        z_t: Tensor,
+        t: Tensor,
+        condition: Condition,
+        drop_z_l: Tensor | None = None,
+        drop_context: Tensor | None = None,
+    ) -> Tensor:
+        """The velocity at z_t.
+
+        Args:
+            z_t: [B, C, T], a point between data (t = 0) and noise (t = 1).
+            t: [B], in [0, 1].
+            condition: what is known of each item.
+            drop_z_l: bool [B], items that must do without z_l.
+            drop_context: bool [B], items that must do without text.
+
+        Returns:
+            v: [B, C, T], an estimate of noise - z_h.
+        """
+        inputs = self.inputs(condition, drop_z_l, drop_context)
+        # Recomputation is the library's default, and useless where nothing will be differentiated.
+        checkpointing = self.checkpointing and torch.is_grad_enabled()
+        return self.dit(z_t, t, **inputs, use_checkpointing=checkpointing)
+
+
+def build_network(
+    latent_channels: int, text_width: int, backbone: dict[str, Any], conditioning: dict[str, Any], name: str = "saga"
+) -> SagaNetwork:
+    """The network that configuration describes.
+
+    Args:
+        latent_channels: C of the codec.
+        text_width: W of the text encoder.
+        backbone: ``embed_dim``, ``depth``, ``num_heads``, and optionally ``project_cond_tokens``, ``checkpointing``.
+        conditioning: optionally ``null_latent``, ``text_null``.
+        name: name of the network part.
+    """
+    return part("network", name)(latent_channels, text_width, **backbone, **conditioning)

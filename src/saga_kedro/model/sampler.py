@@ -1,0 +1,38 @@
+"""Euler's method along the flow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from saga_kedro.model.parts import register
+
+
+@register("sampler", "euler")
+@torch.no_grad()
+def euler(
+    velocity: Callable[[Tensor, Tensor], Tensor],
+    noise: Tensor,
+    schedule: Tensor,
+    progress: Callable[[Iterable[Any]], Iterable[Any]] | None = None,
+) -> Tensor:
+    """Follow dz = v dt from noise at schedule[0] to data at schedule[-1] (stable-audio-tools' ``sample_discrete_euler``).
+
+    Args:
+        velocity: (z_t [B, C, T], t [B]) -> v [B, C, T].
+        noise: [B, C, T], z at schedule[0].
+        schedule: [steps + 1], falling from 1 to 0.
+        progress: wraps the iterable of steps, e.g. ``tqdm``; None is silent.
+
+    Returns:
+        z at schedule[-1], [B, C, T].
+    """
+    steps: Iterable[Any] = list(zip(schedule[:-1].tolist(), schedule[1:].tolist(), strict=True))
+    z = noise
+    for t, t_next in progress(steps) if progress else steps:
+        v = velocity(z, z.new_full((len(z),), t))
+        z = z + (t_next - t) * v
+    return z

@@ -1,0 +1,50 @@
+"""Times at which the sampler evaluates the network, from 1 (noise) down to 0 (data)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from saga_kedro.model.parts import register
+
+# The linear part takes steps as small as those of a linear schedule of this many steps (the authors' code).
+EMULATED_STEPS = 1_000
+
+
+@register("schedule", "linear")
+def linear(steps: int) -> Tensor:
+    """t_i = 1 - i / steps for i = 0..steps, float32 [steps + 1].
+
+    Raises:
+        ValueError: fewer than one step.
+    """
+    _at_least_one(steps)
+    return torch.linspace(1, 0, steps + 1)
+
+
+@register("schedule", "linear_quadratic")
+def linear_quadratic(steps: int) -> Tensor:
+    """The first half of the steps in small strides, the rest quadratically to 0 (Movie Gen; the authors' code).
+
+    With L = floor(steps / 2) and Q = steps - L: t_i = 1 - i / 1000 for i = 0..L, then t_(L+k) = t_L (1 - (k / Q)^2) for
+    k = 1..Q. For 100 steps t_50 = 0.95, t_51 = 0.94962, t_99 = 0.03762.
+
+    Returns:
+        float32 [steps + 1], falling from 1 to 0.
+
+    Raises:
+        ValueError: fewer than one step, or more than 1,000, where the linear strides would no longer be the small ones.
+    """
+    _at_least_one(steps)
+    if steps > EMULATED_STEPS:
+        raise ValueError(f"The linear-quadratic schedule takes at most {EMULATED_STEPS} steps, not {steps}: ask for fewer.")
+    linear_steps = steps // 2
+    quadratic_steps = steps - linear_steps
+    first = 1 - torch.arange(linear_steps + 1, dtype=torch.float64) / EMULATED_STEPS
+    k = torch.arange(1, quadratic_steps + 1, dtype=torch.float64)
+    return torch.cat([first, first[-1] * (1 - (k / quadratic_steps) ** 2)]).float()
+
+
+def _at_least_one(steps: int) -> None:
+    if steps < 1:
+        raise ValueError(f"A schedule needs at least one step, not {steps}.")

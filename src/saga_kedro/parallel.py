@@ -1,0 +1,36 @@
+"""Work over many items on all cores, with a progress bar, in the order of the items."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+def parallel_map(
+    function: Callable[..., Result], items: Iterable[Item], describe: str, workers: int | None = None, **arguments: Any
+) -> list[Result]:
+    """Apply ``function(item, **arguments)`` to every item in processes of their own.
+
+    Args:
+        function: a module-level function; what goes wrong with one item it returns, it does not raise.
+        items: what to work on; results come back in the same order.
+        describe: the progress bar's text.
+        workers: processes; None is one a core. 1 stays in this process.
+        arguments: passed to every call.
+    """
+    from joblib import Parallel, delayed
+    from joblib.externals.loky import get_reusable_executor
+    from tqdm import tqdm
+
+    items = list(items)
+    workers = min(workers or os.cpu_count() or 1, max(1, len(items)))
+    results = Parallel(n_jobs=workers, return_as="generator")(delayed(function)(item, **arguments) for item in items)
+    done = list(tqdm(results, total=len(items), desc=describe, unit="item", disable=not items))
+    if workers > 1:
+        # joblib would keep the processes for the next call, and take what another library needs there for a leak.
+        get_reusable_executor().shutdown(wait=True)
+    return done

@@ -1,0 +1,204 @@
+"""What the parameters of conf/ may be: validated before anything runs, unknown names refused with the nearest known one."""
+
+from __future__ import annotations
+
+import difflib
+from typing import Annotated, Any, Literal
+
+from click import ClickException
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+Probability = Annotated[float, Field(ge=0, le=1)]
+Positive = Annotated[int, Field(gt=0)]
+
+
+class Section(BaseModel):
+    """A group of parameters: no unknown names, no silent conversions between numbers, strings and lists."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Ingest(Section):
+    source: Literal["demo", "folder", "pairs"]
+    path: str | None
+    index: str | None
+    pattern: str
+    cutoff_khz: float = Field(gt=0)
+    demo_minutes: float = Field(gt=0)
+    validation: Probability
+    test: Probability
+
+
+class Caption(Section):
+    source: Literal["descriptors", "qwen2_audio", "table"]
+    path: str | None
+    window_seconds: float = Field(gt=0)
+    batch_size: Positive
+    max_new_tokens: Positive
+
+
+class Degrade(Section):
+    minimum_order: Positive
+    maximum_order: Positive
+    minimum_hz: Positive
+    maximum_hz: Positive
+    cutoffs_khz: list[float]
+    order: Positive
+    excerpt_seconds: float = Field(gt=0)
+    pairs_per_category: Positive | None
+
+
+class Codec(Section):
+    model_config = ConfigDict(extra="allow", frozen=True)  # options are the codec's own, checked when it is built
+    name: Literal["band_envelope", "mdct", "autoencoder"]
+
+
+class Backbone(Section):
+    embed_dim: Positive
+    depth: Positive
+    num_heads: Positive
+    project_cond_tokens: bool
+    checkpointing: bool
+
+
+class Text(Section):
+    encoder: Literal["minilm", "t5"]
+    path: str | None
+    max_tokens: Positive
+
+
+class Conditioning(Section):
+    null_latent: float
+    text_null: str
+
+
+class Model(Section):
+    segment_samples: Positive
+    codec: Codec
+    backbone: Backbone
+    text: Text
+    conditioning: Conditioning
+
+
+class InverseLR(Section):
+    inv_gamma: float = Field(gt=0)
+    power: float
+    warmup: float = Field(ge=0, lt=1)
+
+
+class Ema(Section):
+    beta: Probability
+    power: float
+    update_after_step: int = Field(ge=0)
+
+
+class Fit(Section):
+    steps: Positive
+    batch_size: Positive
+    accumulate: Positive
+    drop_z_l: Probability
+    drop_context: Probability
+    objective: str
+    timesteps: str
+    learning_rate: float = Field(gt=0)
+    betas: tuple[float, float]
+    weight_decay: float = Field(ge=0)
+    inverse_lr: InverseLR
+    clip_gradient_norm: float | None
+    ema: Ema
+    steps_per_epoch: Positive
+    validation_segments: Positive
+    log_every: Positive
+    rolloff_draws: Positive
+    workers: int = Field(ge=0)
+    precision: Literal["32-true", "16-mixed", "bf16-mixed", "bf16-true"]
+    accelerator: str
+    devices: str | int | list[int]
+    nodes: Positive
+    strategy: str
+
+
+class Sample(Section):
+    steps: Positive
+    schedule: str
+    guidance: str
+    s_a: float
+    s_t: float
+    rolloff: Literal["predicted", "reference"] | Annotated[float, Field(ge=0, lt=1)]
+    low_band: str
+
+
+class Evaluate(Section):
+    model: str | None
+    metrics: list[str] = Field(min_length=1)
+    rolloff_reference: bool
+    examples: int = Field(ge=0)
+
+
+class Parameters(Section):
+    seed: int
+    dataset: str
+    ingest: Ingest
+    caption: Caption
+    degrade: Degrade
+    model: Model
+    fit: Fit
+    sample: Sample
+    evaluate: Evaluate
+
+
+class ParameterError(ClickException, ValueError):
+    """A parameter that is unknown or of the wrong type; Kedro's command line prints it as one sentence."""
+
+
+def _named(place: tuple[Any, ...]) -> tuple[tuple[str, ...], type[BaseModel]]:
+    """The part of pydantic's error location that names parameters, and the section that it ends in.
+
+    Behind it may follow list positions and the alternatives of a union, which are pydantic's business.
+    """
+    section: type[BaseModel] = Parameters
+    for depth, name in enumerate(place):
+        field = section.model_fields.get(name)
+        annotation: Any = field.annotation if field else None
+        if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
+            return place[: depth + 1], section
+        section = annotation
+    return place, section
+
+
+def _sentence(name: str, section: type[BaseModel], errors: list[Any]) -> str:
+    """What is wrong with one parameter, and what to do."""
+    first = errors[0]
+    if first["type"] == "extra_forbidden":
+        *above, last = name.split(".")
+        near = difflib.get_close_matches(last, section.model_fields, n=1, cutoff=0.4)
+        hint = f"did you mean {'.'.join([*above, *near])}?" if near else f"known here: {', '.join(section.model_fields)}."
+        return f"unknown parameter {name}: {hint}"
+    if first["type"] == "missing":
+        return f"parameter {name} is missing: set it in conf/base/parameters.yml."
+    wrong = ", or ".join(dict.fromkeys(error["msg"].lower() for error in errors))
+    return f"parameter {name} = {first['input']!r}: {wrong}."
+
+
+def validate(parameters: dict[str, Any]) -> Parameters:
+    """Check all parameters of a run.
+
+    Args:
+        parameters: conf/ merged with the command line, as Kedro gives it.
+
+    Raises:
+        ParameterError: one sentence for each parameter that is unknown, missing or ill-typed.
+    """
+    try:
+        checked = Parameters.model_validate(parameters)
+    except ValidationError as error:
+        wrong: dict[tuple[str, type[BaseModel]], list[Any]] = {}
+        for one in error.errors():
+            place, section = _named(one["loc"])
+            wrong.setdefault((".".join(map(str, place)), section), []).append(one)
+        raise ParameterError(" ".join(_sentence(*where, errors) for where, errors in wrong.items())) from None
+    if checked.degrade.minimum_hz > checked.degrade.maximum_hz or checked.degrade.minimum_order > checked.degrade.maximum_order:
+        raise ParameterError("degrade: the minimum order or cutoff is above the maximum; swap them.")
+    if checked.ingest.source != "demo" and not checked.ingest.path:
+        raise ParameterError(f"ingest.source={checked.ingest.source} needs ingest.path: the folder that holds the audio.")
+    return checked

@@ -1,0 +1,160 @@
+"""The report's charts: training curves, LSD against frequency, the roll-off dial."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure as Picture
+
+from saga_kedro.evaluation.names import cutoff_name
+from saga_kedro.reporting.figures import chart
+from saga_kedro.reporting.palette import BLACK, DASHES, GREY, LINES, row_styles
+from saga_kedro.reporting.tables import row_order, row_title
+
+YARDSTICK_TITLES = {
+    "yardstick/nothing": "predicts nothing",
+    "yardstick/variance": "knows the variance",
+    "yardstick/z_l": "knows z_l, linearly",
+}
+
+
+def smoothed(values: np.ndarray, window: int) -> np.ndarray:
+    """Running mean over the last ``window`` values (fewer at the start), of the same length."""
+    total = np.cumsum(np.insert(values, 0, 0.0))
+    ends = np.arange(1, len(values) + 1)
+    starts = np.maximum(0, ends - window)
+    return (total[ends] - total[starts]) / (ends - starts)
+
+
+def _series(history: pd.DataFrame, metric: str) -> tuple[np.ndarray, np.ndarray]:
+    lines = history[history["metric"] == metric].sort_values("step")
+    return lines["step"].to_numpy(float), lines["value"].to_numpy(float)
+
+
+def loss_chart(history: pd.DataFrame) -> Picture | None:
+    """Training loss with the yardsticks of the run's own latents, None if no loss was logged.
+
+    Args:
+        history: columns step, metric, value: ``train/loss`` and ``yardstick/...``.
+    """
+    steps, values = _series(history, "train/loss")
+    if not len(steps):
+        return None
+    picture, axes = chart("step", "flow loss", "Training loss and what it would be for a model that ...")
+    axes.plot(steps, values, color=LINES[0], alpha=0.25, linewidth=0.7)
+    axes.plot(
+        steps, smoothed(values, max(1, len(values) // 40)), color=LINES[0], linewidth=1.8, label="training loss (running mean)"
+    )
+    found = [metric for metric in history["metric"].unique() if str(metric).startswith("yardstick/")]
+    for index, metric in enumerate(
+        sorted(found, key=lambda name: list(YARDSTICK_TITLES).index(name) if name in YARDSTICK_TITLES else 99)
+    ):
+        level = _series(history, metric)[1][-1]
+        title = YARDSTICK_TITLES.get(metric, str(metric).removeprefix("yardstick/"))
+        axes.axhline(
+            level, color=BLACK, linestyle=DASHES[(index + 1) % len(DASHES)], linewidth=1, label=f"{title}: {level:.2f}"
+        )
+    axes.legend(fontsize=8, frameon=False)
+    return picture
+
+
+def validation_chart(history: pd.DataFrame) -> Picture | None:
+    """Validation loss at each fixed t, None if none was logged. These compare between runs; the training loss does not."""
+    metrics = sorted(metric for metric in history["metric"].unique() if str(metric).startswith("val/loss/"))
+    if not metrics:
+        return None
+    picture, axes = chart("step", "flow loss", "Validation loss at fixed t (0 is data, 1 is noise)")
+    for index, metric in enumerate(metrics):
+        colour, dash = LINES[index % len(LINES)], DASHES[index % len(DASHES)]
+        axes.plot(
+            *_series(history, metric),
+            color=colour,
+            linestyle=dash,
+            marker=".",
+            label=str(metric).removeprefix("val/loss/").replace("t", "t = ", 1),
+        )
+    axes.legend(fontsize=8, frameon=False, ncols=2)
+    return picture
+
+
+def gradient_chart(history: pd.DataFrame) -> Picture | None:
+    """Gradient norm before clipping, on a logarithmic scale; None if none was logged."""
+    steps, values = _series(history, "train/grad_norm")
+    if not len(steps):
+        return None
+    picture, axes = chart("step", "gradient norm", "Gradient norm, before clipping")
+    axes.plot(steps, values, color=LINES[0], alpha=0.3, linewidth=0.7)
+    axes.plot(steps, smoothed(values, max(1, len(values) // 40)), color=LINES[0], linewidth=1.8, label="all parameters")
+    modules = sorted(metric for metric in history["metric"].unique() if str(metric).startswith("train/grad_norm/"))
+    for index, metric in enumerate(modules[: len(LINES) - 1]):
+        where, norms = _series(history, metric)
+        colour, dash = LINES[index + 1], DASHES[(index + 1) % len(DASHES)]
+        axes.plot(
+            where,
+            smoothed(norms, max(1, len(norms) // 40)),
+            color=colour,
+            linestyle=dash,
+            linewidth=1,
+            label=metric.removeprefix("train/grad_norm/"),
+        )
+    if (values > 0).any():
+        axes.set_yscale("log")
+    axes.legend(fontsize=7, frameon=False, ncols=2)
+    return picture
+
+
+def frequency_chart(curves: pd.DataFrame, category: str, cutoff_khz: float) -> Picture | None:
+    """LSD against frequency of every row, for one category and cutoff; None if there is none.
+
+    Args:
+        curves: of `evaluation.score.frequency_curves`.
+    """
+    chosen = curves[(curves["category"] == category) & (curves["cutoff_khz"] == cutoff_khz)]
+    if chosen.empty:
+        return None
+    picture, axes = chart("kHz", "log10 of power", f"Distance against frequency: {category}, {cutoff_name(cutoff_khz)}")
+    rows = row_order(chosen["row"].tolist())
+    for row, (colour, dash) in row_styles(rows).items():
+        lines = chosen[chosen["row"] == row].sort_values("frequency_hz")
+        width = 2.0 if row == "ours" else 1.1
+        axes.plot(
+            lines["frequency_hz"] / 1000, lines["lsd"], color=colour, linestyle=dash, linewidth=width, label=row_title(row)
+        )
+    axes.axvline(cutoff_khz, color=GREY, linewidth=0.9, linestyle=":")
+    axes.set_ylim(bottom=0)
+    axes.set_xlim(0, 22.05)
+    axes.legend(fontsize=7, frameon=False)
+    return picture
+
+
+def dial_chart(dial: pd.DataFrame, categories: Sequence[str]) -> Picture | None:
+    """Measured against requested roll-off, mean and spread over clips; None if nothing was measured.
+
+    Args:
+        dial: of `evaluation.rolloff_dial.rolloff_dial`.
+        categories: in the order of the legend.
+    """
+    if dial.empty:
+        return None
+    picture, axes = chart("requested roll-off", "measured roll-off", "The roll-off dial")
+    axes.plot([0, 1], [0, 1], color=GREY, linewidth=0.9, linestyle=":", label="as asked")
+    for index, category in enumerate(category for category in categories if category in set(dial["category"])):
+        grouped = dial[dial["category"] == category].groupby("requested")["measured"]
+        mean, spread = grouped.mean(), grouped.std().fillna(0.0)
+        colour, dash = LINES[index % len(LINES)], DASHES[index % len(DASHES)]
+        axes.errorbar(
+            mean.index,
+            mean,
+            yerr=spread,
+            color=colour,
+            linestyle=dash,
+            marker="osD^"[index % 4],
+            markersize=4,
+            capsize=2,
+            label=category,
+        )
+    axes.set(xlim=(0, 1), ylim=(0, 1))
+    axes.legend(fontsize=8, frameon=False)
+    return picture

@@ -1,0 +1,158 @@
+"""Single clips to look at and listen to: one spectrogram figure and a row of players each."""
+
+from __future__ import annotations
+
+import io
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import soundfile
+
+from saga_kedro.audio import SAMPLE_RATE
+from saga_kedro.audio.io import read_audio
+from saga_kedro.corpora.manifest import project_path
+from saga_kedro.evaluation.match import fit_to
+from saga_kedro.evaluation.names import OURS, cutoff_name
+from saga_kedro.evaluation.rows import COPY_UP, UNTOUCHED
+from saga_kedro.files import atomic_path, keep_only
+from saga_kedro.reporting.blocks import Figure, Player, Players
+from saga_kedro.reporting.figures import png
+from saga_kedro.reporting.spectrograms import spectrogram_figure
+from saga_kedro.reporting.tables import CATEGORIES, row_title
+
+LISTEN_SECONDS = 6.0
+# heard, not looked at: four panels are what a figure holds
+ONLY_HEARD = ("codec", COPY_UP, "rolloff_reference")
+
+
+@dataclass(frozen=True)
+class Example:
+    """One pair and where its sounds lie: row -> path, ``reference`` among them."""
+
+    pair_id: str
+    category: str
+    cutoff_khz: float
+    paths: Mapping[str, str]
+
+    @property
+    def title(self) -> str:
+        return f"{self.category}, {cutoff_name(self.cutoff_khz)}: {self.pair_id}"
+
+
+def choose_examples(pairs: pd.DataFrame, outputs: pd.DataFrame, per_category: int) -> list[Example]:
+    """The first pairs of each category, the cutoffs taking turns; the same pairs give the same examples.
+
+    Args:
+        pairs: of `evaluation.pairs`.
+        outputs: of `evaluation.render.render_rows`; a row without a path is left out of its example.
+        per_category: how many of each category.
+    """
+    made: dict[str, dict[str, str]] = {}
+    for line in outputs.to_dict("records"):
+        if line["path"]:
+            made.setdefault(line["pair_id"], {})[line["row"]] = line["path"]
+    ordered = pairs.sort_values(["category", "cutoff_khz", "pair_id"])
+    ordered = ordered.assign(turn=ordered.groupby(["category", "cutoff_khz"]).cumcount())
+    ordered = ordered.sort_values(
+        ["category", "turn", "cutoff_khz"], key=lambda column: column.map(_place) if column.name == "category" else column
+    )
+    chosen = ordered.groupby("category", sort=False).head(per_category)
+    return [
+        Example(
+            pair["pair_id"],
+            pair["category"],
+            float(pair["cutoff_khz"]),
+            {**made.get(pair["pair_id"], {}), "reference": pair["reference"]},
+        )
+        for pair in chosen.to_dict("records")
+    ]
+
+
+def example_sounds(example: Example) -> dict[str, np.ndarray]:
+    """Input, ours, reference, then the others: float32 [C, N] at 44.1 kHz, all of the reference's shape."""
+    reference, _ = read_audio(example.paths["reference"])
+    first = [row for row in (UNTOUCHED, OURS) if row in example.paths]
+    others = [row for row in example.paths if row not in (UNTOUCHED, OURS, "reference")]
+    sounds = {row: fit_to(read_audio(example.paths[row])[0], *reference.shape) for row in [*first, *others]}
+    return {**{row: sounds.pop(row) for row in first}, "reference": reference, **sounds}
+
+
+def example_blocks(example: Example, number: int) -> tuple[Figure, Players]:
+    """The figure and the players of one example.
+
+    Args:
+        example: of `choose_examples`.
+        number: makes the names of the files unique.
+    """
+    sounds = example_sounds(example)
+    seen = {_title(row): audio for row, audio in sounds.items() if row not in ONLY_HEARD}
+    figure = spectrogram_figure(seen, SAMPLE_RATE, 1000 * example.cutoff_khz, example.title)
+    name = f"example_{number}"
+    peak = max(float(np.abs(audio).max()) if audio.size else 0.0 for audio in sounds.values())
+    # one gain for all of them: differences in level are heard as they are
+    gain = min(1.0, 0.99 / peak) if peak > 0 and math.isfinite(peak) else 1.0
+    players = [Player(listenable(audio * gain), f"{name}_{row}", _title(row)) for row, audio in sounds.items()]
+    return (
+        Figure(
+            png(figure),
+            name,
+            f"{example.title}. All panels on the reference's colour scale; the dashed line is the cutoff.",
+            f"Spectrograms of {', '.join(seen)} for {example.title}",
+        ),
+        Players(players, f"Listen ({LISTEN_SECONDS:g} s at most, one gain for all)"),
+    )
+
+
+def write_examples(pairs: pd.DataFrame, outputs: pd.DataFrame, per_category: int, folder: str | Path) -> pd.DataFrame:
+    """The examples as files: for each a spectrogram as PNG and its sounds as 16-bit FLAC; nothing else is left in ``folder``.
+
+    Args:
+        pairs, outputs, per_category: as for `choose_examples`.
+        folder: where the files go.
+
+    Returns:
+        Columns pair_id, category, cutoff_khz, row, path: a line per sound, and one of row ``spectrogram``.
+    """
+    folder = Path(folder)
+    lines = []
+    for number, example in enumerate(choose_examples(pairs, outputs, per_category), start=1):
+        figure, players = example_blocks(example, number)
+        stem = re.sub(r"[^\w.-]+", "_", f"{example.category}_{example.pair_id}")
+        names = [f"{stem}_{player.name.removeprefix(f'example_{number}_')}.flac" for player in players.players]
+        written = [("spectrogram", f"{stem}.png", figure.image)]
+        sounds = zip(players.players, names, strict=True)
+        written += [(player.name.removeprefix(f"example_{number}_"), name, player.audio) for player, name in sounds]
+        for row, name, content in written:
+            with atomic_path(folder / name) as temporary:
+                temporary.write_bytes(content)
+            lines.append((example.pair_id, example.category, example.cutoff_khz, row, project_path(folder / name)))
+    folder.mkdir(parents=True, exist_ok=True)
+    keep_only(folder, [line[-1] for line in lines])
+    return pd.DataFrame(lines, columns=["pair_id", "category", "cutoff_khz", "row", "path"])
+
+
+def listenable(audio: np.ndarray, seconds: float = LISTEN_SECONDS) -> bytes:
+    """The middle of a sound as the bytes of a 16-bit FLAC file, which browsers play.
+
+    Args:
+        audio: float [channels, samples] at 44.1 kHz.
+        seconds: at most so much.
+    """
+    length = min(audio.shape[1], round(seconds * SAMPLE_RATE))
+    start = (audio.shape[1] - length) // 2
+    buffer = io.BytesIO()
+    soundfile.write(buffer, np.nan_to_num(audio[:, start : start + length]).T, SAMPLE_RATE, format="FLAC", subtype="PCM_16")
+    return buffer.getvalue()
+
+
+def _title(row: str) -> str:
+    return {UNTOUCHED: "input", OURS: "ours"}.get(row, row_title(row))
+
+
+def _place(category: str) -> int:
+    return CATEGORIES.index(category) if category in CATEGORIES else len(CATEGORIES)

@@ -1,0 +1,57 @@
+"""A report as one HTML file that opens from disk: pictures and sounds are inside it and it names no other address."""
+
+from __future__ import annotations
+
+import base64
+import re
+from functools import lru_cache
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markdown_it import MarkdownIt
+from markupsafe import Markup
+
+from saga_kedro.files import atomic_path
+from saga_kedro.reporting.blocks import Report
+
+TEMPLATES = Path(__file__).parent / "templates"
+MEDIA_TYPES = {"png": "image/png", "svg": "image/svg+xml", "flac": "audio/flac", "ogg": "audio/ogg", "wav": "audio/wav"}
+
+
+@lru_cache(1)
+def _markdown() -> MarkdownIt:
+    # html off: what a clip or a parameter is called can not become markup
+    return MarkdownIt("commonmark", {"html": False}).enable("table")
+
+
+def markdown_html(text: str) -> Markup:
+    """Markdown to HTML; HTML in it is shown, not obeyed."""
+    return Markup(_markdown().render(text))
+
+
+def data_address(content: bytes, suffix: str) -> str:
+    """``data:image/png;base64,...`` for a file's bytes."""
+    return f"data:{MEDIA_TYPES[suffix]};base64,{base64.b64encode(content).decode('ascii')}"
+
+
+def anchor(title: str) -> str:
+    """A title as the name of a place in the document: ``LSD against frequency`` -> ``lsd-against-frequency``."""
+    return re.sub(r"\W+", "-", title.lower()).strip("-")
+
+
+def render_html(report: Report) -> str:
+    """The whole document as text."""
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters.update(markdown=markdown_html, anchor=anchor)
+    environment.globals.update(data_address=data_address)
+    environment.tests["block"] = lambda block, name: type(block).__name__ == name
+    return environment.get_template("report.html.j2").render(report=report)
+
+
+def write_html(report: Report, path: str | Path) -> Path:
+    """Write the report to ``path``, whole or not at all."""
+    with atomic_path(path) as temporary:
+        temporary.write_text(render_html(report), encoding="utf-8")
+    return Path(path)

@@ -1,0 +1,73 @@
+"""The same report as markdown, its pictures and sounds as files beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from saga_kedro.files import atomic_path, keep_only
+from saga_kedro.reporting.blocks import Block, Callout, Details, Figure, Players, Report, Table, Text
+from saga_kedro.reporting.tables import markdown_table
+
+SIGNS = {"note": "Note", "good": "✔", "bad": "✘"}
+
+
+def files_folder(path: str | Path) -> Path:
+    """``report.md`` keeps its pictures and sounds in ``report_files/``."""
+    path = Path(path)
+    return path.with_name(f"{path.stem}_files")
+
+
+def _lines(blocks: Sequence[Block], folder: str, files: dict[str, bytes]) -> list[str]:
+    def add(name: str, content: bytes) -> str:
+        if files.setdefault(name, content) != content:
+            raise ValueError(f"two pictures or sounds of the report are both called {name}; give each a name of its own")
+        return f"{folder}/{name}"
+
+    parts: list[str] = []
+    for block in blocks:
+        match block:
+            case Text(markdown):
+                parts.append(markdown.strip())
+            case Callout(markdown, kind):
+                text = markdown.strip().replace("\n", "\n> ")
+                parts.append(f"> **{SIGNS[kind]}** {text}")
+            case Table(frame, caption):
+                parts.append(markdown_table(frame))
+                if caption:
+                    parts.append(f"*{caption}*")
+            case Figure():
+                parts.append(f"![{block.alternative or block.caption}]({add(f'{block.name}.{block.suffix}', block.image)})")
+                if block.caption:
+                    parts.append(f"*{block.caption}*")
+            case Players(players, caption):
+                links = [f"[{player.label}]({add(f'{player.name}.{player.suffix}', player.audio)})" for player in players]
+                parts.append(f"{caption}: {' · '.join(links)}" if caption else " · ".join(links))
+            case Details(summary, inner):
+                parts += [f"**{summary}**", *_lines(inner, folder, files)]
+    return parts
+
+
+def render_markdown(report: Report, folder: str) -> tuple[str, dict[str, bytes]]:
+    """The document as text, and the files it refers to as ``<folder>/<name>``."""
+    files: dict[str, bytes] = {}
+    parts = [f"# {report.title}", report.subtitle]
+    for section in report.sections:
+        parts += [f"## {section.title}", *_lines(section.blocks, folder, files)]
+    if report.footer:
+        parts += ["---", report.footer]
+    return "\n\n".join(part for part in parts if part) + "\n", files
+
+
+def write_markdown(report: Report, path: str | Path) -> Path:
+    """Write ``path`` and exactly the files it refers to in the folder beside it."""
+    folder = files_folder(path)
+    text, files = render_markdown(report, folder.name)
+    for name, content in files.items():
+        with atomic_path(folder / name) as temporary:
+            temporary.write_bytes(content)
+    if folder.is_dir():
+        keep_only(folder, [folder / name for name in files])
+    with atomic_path(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+    return Path(path)

@@ -1,0 +1,224 @@
+"""The evaluation report: how good, how far from the paper, how it was trained, what it looks and sounds like, what was run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import pandas as pd
+
+from saga_kedro.evaluation.names import OURS, cutoff_name, metric_name
+from saga_kedro.evaluation.score import COST_METRICS
+from saga_kedro.evaluation.summary import COLUMNS, flatten
+from saga_kedro.reporting.blocks import Block, Callout, Details, Figure, Report, Section, Table, Text
+from saga_kedro.reporting.charts import dial_chart, frequency_chart, gradient_chart, loss_chart, validation_chart
+from saga_kedro.reporting.examples import Example, example_blocks
+from saga_kedro.reporting.figures import Picture, png
+from saga_kedro.reporting.tables import CATEGORIES, MISSING, columns_of, number, wide_table
+from saga_kedro.reporting.targets import READING_NOTE, TARGET, Likeness, display_name, gap, target_metrics
+
+HEADLINE = "LSD"
+METRIC_NOTES = {
+    "LSD": "log10 of power, lower is better; a frame whose reference is digital silence scores 12 whatever the estimate",
+    "LSD_sounding": "as LSD, without frames whose reference is digital silence",
+    "LSD_below": "LSD of the bins below the cutoff, sounding frames: what the input already had",
+    "LSD_above": "LSD of the bins above the cutoff, sounding frames: what was made",
+    "SI-SDR": "dB, higher is better; an untouched input may already score 20 to 35",
+    "SNR": "dB, higher is better",
+    "SDR": "dB, BSS-eval, higher is better",
+    "ViSQOL": "1 to 4.73, higher is better; audio mode, 48 kHz",
+    "ViSQOL_speech": "1 to 5, higher is better; speech mode, 16 kHz",
+    "RTF": "seconds of computing per second of audio, lower is better",
+    "peak_memory_GB": "10^9 bytes, of the process up to then or of the GPU",
+    "FD": "Frechet distance over embeddings, lower is better",
+    "MOS": "opinions of listeners, 1 to 5",
+}
+
+
+@dataclass(frozen=True)
+class Findings:
+    """Everything that the report shows. What is None or empty was not measured, and the report says so.
+
+    Attributes:
+        summary: of `evaluation.summary.summarise`.
+        targets: the paper's tables, of `targets.read_targets`.
+        likeness: whether codec, data and test set are the paper's.
+        history: training's metrics, columns step, metric, value.
+        curves: of `evaluation.score.frequency_curves`.
+        dial: of `evaluation.rolloff_dial.rolloff_dial`.
+        examples: of `examples.choose_examples`.
+        facts: title -> name -> value: versions, data hash, weights, parameters, ...
+        name: of the model or run.
+        notes: sentences that the reader must see first.
+    """
+
+    summary: pd.DataFrame
+    targets: pd.DataFrame
+    likeness: Likeness
+    history: pd.DataFrame | None = None
+    curves: pd.DataFrame | None = None
+    dial: pd.DataFrame | None = None
+    examples: Sequence[Example] = ()
+    facts: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+    name: str = "SAGA-SR"
+    notes: Sequence[str] = ()
+
+
+def build_report(findings: Findings) -> Report:
+    """All sections of the evaluation report, for `html.write_html` and `markdown.write_markdown` alike."""
+    sections = [
+        Section("Results", _results(findings)),
+        Section("Distance to the paper", _distance(findings)),
+        Section("Training", _training(findings.history)),
+        Section("LSD against frequency", _frequency(findings.curves)),
+        Section("The roll-off dial", _dial(findings.dial)),
+        Section("Spectrograms and sounds", _examples(findings.examples)),
+        Section("Parameters, versions and data", _facts(findings.facts)),
+    ]
+    return Report(f"Evaluation of {findings.name}", _subtitle(findings.summary), sections)
+
+
+def with_paper(summary: pd.DataFrame, targets: pd.DataFrame) -> pd.DataFrame:
+    """The summary with the paper's systems as rows ``paper: SAGA-SR`` of the categories and cutoffs that were measured."""
+    have = set(columns_of(summary))
+    lines = [
+        {
+            "row": f"paper: {display_name(line['system'])}",
+            "category": line["category"],
+            "cutoff_khz": float(line["cutoff_khz"]),
+            "metric": line["metric"],
+            "mean": float(line["value"]),
+        }
+        for line in targets.to_dict("records")
+        if (line["category"], float(line["cutoff_khz"])) in have
+    ]
+    paper = pd.DataFrame(lines, columns=COLUMNS)
+    return pd.concat([summary, paper], ignore_index=True) if lines else summary
+
+
+def gap_table(summary: pd.DataFrame, targets: pd.DataFrame) -> pd.DataFrame:
+    """Ours, SAGA-SR's in the paper, and the difference, a line per metric, category and cutoff that the paper has.
+
+    What one of the two lacks is a dash.
+    """
+    metrics, wanted = flatten(summary), target_metrics(targets)
+    gaps = gap(metrics, wanted)
+    measured = set(summary["metric"])
+    lines = []
+    for line in targets[targets["system"] == TARGET].to_dict("records"):
+        if line["metric"] not in measured and line["metric"] != HEADLINE:
+            continue
+        name = metric_name(OURS, line["metric"], line["category"], line["cutoff_khz"])
+        difference = gaps.get(f"gap/{name.removeprefix('eval/')}")
+        lines.append(
+            {
+                "what": f"{line['metric']}, {line['category']}, {cutoff_name(line['cutoff_khz'])}",
+                "ours": number(metrics.get(name, float("nan"))),
+                "SAGA-SR (paper)": number(line["value"]),
+                "ours minus the paper's": MISSING if difference is None else f"{difference:+.2f}",
+            }
+        )
+    return pd.DataFrame(lines, columns=["what", "ours", "SAGA-SR (paper)", "ours minus the paper's"])
+
+
+def _subtitle(summary: pd.DataFrame) -> str:
+    mine = summary[(summary["row"] == OURS) & (summary["metric"] == HEADLINE)]
+    if mine.empty:
+        return "No LSD of our own was measured."
+    parts = [f"{category} {cutoff_name(cutoff)}" for category, cutoff in columns_of(mine)]
+    return f"{int(mine['clips'].sum())} pairs: {', '.join(parts)}. Means and 95 % intervals over clips."
+
+
+def _results(findings: Findings) -> list[Block]:
+    blocks: list[Block] = [Callout(note) for note in findings.notes]
+    summary = with_paper(findings.summary, findings.targets)
+    metrics = [metric for metric in dict.fromkeys(findings.summary["metric"]) if metric != HEADLINE]
+    if HEADLINE in set(findings.summary["metric"]):
+        blocks.append(Table(wide_table(summary, HEADLINE), f"LSD: {METRIC_NOTES[HEADLINE]}. Mean ± half the 95 % interval."))
+    else:
+        blocks.append(Text("LSD was not measured in this run."))
+    if not findings.likeness.is_reproduction:
+        blocks.append(Callout(f"Rows *paper: ...* are the paper's own numbers. {findings.likeness.sentence()}"))
+    quality = [metric for metric in metrics if metric not in COST_METRICS]
+    blocks += [
+        Table(wide_table(summary, metric), f"{metric}: {METRIC_NOTES.get(metric, '')}".rstrip(": ")) for metric in quality
+    ]
+    cost: list[Block] = [
+        Table(wide_table(summary, metric), f"{metric}: {METRIC_NOTES[metric]}") for metric in metrics if metric in COST_METRICS
+    ]
+    if cost:
+        blocks.append(Details("Time and memory", cost))
+    counted = findings.summary[findings.summary["metric"] == HEADLINE]
+    if len(counted):
+        clips = wide_table(counted, HEADLINE, cell=lambda line: str(int(line["clips"])))
+        blocks.append(Details("Clips behind each mean", [Table(clips, "clips scored")]))
+    return blocks
+
+
+def _distance(findings: Findings) -> list[Block]:
+    kind = "good" if findings.likeness.is_reproduction else "note"
+    same = {"codec": findings.likeness.codec, "training data": findings.likeness.data, "test set": findings.likeness.test_set}
+    likeness = pd.DataFrame([{"": name, "the paper's?": "yes" if value else "no"} for name, value in same.items()])
+    return [
+        Callout(findings.likeness.sentence(), kind),
+        Table(gap_table(findings.summary, findings.targets), "Negative: closer to the reference than the paper's SAGA-SR."),
+        Table(likeness, "What a reproduction would need"),
+        Text(READING_NOTE),
+    ]
+
+
+def _picture(picture: Picture | None, name: str, caption: str) -> list[Block]:
+    return [] if picture is None else [Figure(png(picture), name, caption, caption)]
+
+
+def _training(history: pd.DataFrame | None) -> list[Block]:
+    if history is None or history.empty:
+        return [Text("No training curves: this model was not trained in a run that is known here.")]
+    blocks = _picture(
+        loss_chart(history),
+        "loss",
+        "Training loss with the run's yardsticks: a model that predicts nothing, one that knows only the latents' variance, "
+        "and one that knows z_l by linear regression.",
+    )
+    blocks += _picture(
+        validation_chart(history), "validation_loss", "Losses at fixed t compare between runs whose distributions of t differ."
+    )
+    blocks += _picture(gradient_chart(history), "gradient_norm", "True gradient norms, total and per module.")
+    return blocks or [Text("Neither loss nor gradient norm was logged by this run.")]
+
+
+def _frequency(curves: pd.DataFrame | None) -> list[Block]:
+    if curves is None or curves.empty:
+        return [Text("LSD against frequency was not measured in this run.")]
+    blocks: list[Block] = []
+    for category, cutoff in columns_of(curves):
+        caption = f"{category}, {cutoff_name(cutoff)}: root mean square of the log10 power ratio over sounding frames."
+        blocks += _picture(frequency_chart(curves, category, cutoff), f"frequency_{category}_{cutoff_name(cutoff)}", caption)
+    return blocks
+
+
+def _dial(dial: pd.DataFrame | None) -> list[Block]:
+    if dial is None or dial.empty:
+        return [Text("The roll-off dial was not measured in this run.")]
+    ordered = [*CATEGORIES, *sorted(set(dial["category"]) - set(CATEGORIES))]
+    caption = "Roll-off of the outputs against the one that was asked for, mean and deviation over clips; 1 is 22.05 kHz."
+    return _picture(dial_chart(dial, ordered), "rolloff_dial", caption)
+
+
+def _examples(examples: Sequence[Example]) -> list[Block]:
+    blocks: list[Block] = []
+    for number_, example in enumerate(examples, start=1):
+        blocks += example_blocks(example, number_)
+    return blocks or [Text("No clips were kept as audio in this run.")]
+
+
+def _facts(facts: Mapping[str, Mapping[str, object]]) -> list[Block]:
+    if not facts:
+        return [Text("Nothing is known of parameters and versions.")]
+    blocks: list[Block] = []
+    for title, values in facts.items():
+        frame = pd.DataFrame(
+            [(name, "" if value is None else str(value)) for name, value in values.items()], columns=["name", "value"]
+        )
+        blocks.append(Table(frame, title) if len(values) <= 12 else Details(title, [Table(frame)]))
+    return blocks

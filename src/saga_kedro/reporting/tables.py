@@ -1,0 +1,112 @@
+"""The same table for the console, for markdown and for HTML."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from saga_kedro.evaluation.names import OURS, cutoff_name
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+MISSING = "–"
+LEADING_ROWS = (OURS, "rolloff_reference", "untouched", "codec", "copy_up")
+CATEGORIES = ("speech", "music", "effects", "other")
+ROW_TITLES = {
+    "ours": "ours",
+    "rolloff_reference": "ours, reference's roll-off (oracle)",
+    "untouched": "input, untouched",
+    "codec": "codec (true latents)",
+    "copy_up": "spectral copy",
+}
+
+
+def number(value: float, digits: int = 2) -> str:
+    """A number for a person; what is missing is a dash, never a zero."""
+    if value is None or math.isnan(value):
+        return MISSING
+    if math.isinf(value):
+        return "∞" if value > 0 else "-∞"
+    return f"{value:.{digits}f}"
+
+
+def mean_with_interval(line: pd.Series, digits: int = 2) -> str:
+    """``1.28 ± 0.11``, half the width of the 95 % interval; without an interval the mean alone."""
+    half = (line["high"] - line["low"]) / 2
+    mean = number(line["mean"], digits)
+    return mean if mean == MISSING or math.isnan(half) else f"{mean} ± {number(half, digits)}"
+
+
+def row_title(row: str) -> str:
+    return ROW_TITLES.get(row, row)
+
+
+def row_order(rows: Sequence[str]) -> list[str]:
+    """Ours first, then what frames it (untouched, codec, copy-up), then other systems in the order they come."""
+    seen = list(dict.fromkeys(rows))
+    return [row for row in LEADING_ROWS if row in seen] + [row for row in seen if row not in LEADING_ROWS]
+
+
+def columns_of(summary: pd.DataFrame) -> list[tuple[str, float]]:
+    """The (category, cutoff in kHz) pairs that a table has, cutoff by cutoff, speech before music before effects."""
+    pairs = {
+        (str(category), float(cutoff)) for category, cutoff in zip(summary["category"], summary["cutoff_khz"], strict=True)
+    }
+    place = {category: index for index, category in enumerate(CATEGORIES)}
+    return sorted(pairs, key=lambda pair: (pair[1], place.get(pair[0], len(place)), pair[0]))
+
+
+def wide_table(
+    summary: pd.DataFrame,
+    metric: str,
+    cell: Callable[[pd.Series], str] = mean_with_interval,
+    title: Callable[[str], str] = row_title,
+) -> pd.DataFrame:
+    """One metric as a table: a line per row, a column per category and cutoff, cells of text.
+
+    Args:
+        summary: of `evaluation.summary.summarise`.
+        metric: e.g. ``LSD``.
+        cell: a line of the summary to text.
+        title: a row's name to what is shown.
+
+    Returns:
+        First column ``row``; a combination that was not measured is a dash. Empty if nothing of that metric was measured.
+    """
+    chosen = summary[summary["metric"] == metric]
+    columns = columns_of(chosen)
+    lines = []
+    for row in row_order(chosen["row"].tolist()):
+        line = {"row": title(row)}
+        for category, cutoff in columns:
+            found = chosen[(chosen["row"] == row) & (chosen["category"] == category) & (chosen["cutoff_khz"] == cutoff)]
+            line[f"{category} {cutoff_name(cutoff)}"] = cell(found.iloc[0]) if len(found) else MISSING
+        lines.append(line)
+    return pd.DataFrame(lines, columns=["row", *(f"{category} {cutoff_name(cutoff)}" for category, cutoff in columns)])
+
+
+def markdown_table(table: pd.DataFrame) -> str:
+    """A table of text as GitHub's markdown: the first column to the left, the others to the right."""
+
+    def line(cells: Sequence[object]) -> str:
+        return "| " + " | ".join(str(cell).replace("|", "\\|").replace("\n", " ") for cell in cells) + " |"
+
+    rule = "| " + " | ".join(["---", *["---:"] * (len(table.columns) - 1)]) + " |"
+    return "\n".join([line(list(table.columns)), rule, *(line(list(row)) for row in table.itertuples(index=False))])
+
+
+def console_table(table: pd.DataFrame, title: str = "") -> Table:
+    """A table of text for `rich.print`."""
+    from rich.table import Table
+    from rich.text import Text
+
+    result = Table(title=title or None, title_justify="left")
+    for index, column in enumerate(table.columns):
+        result.add_column(str(column), justify="left" if index == 0 else "right", no_wrap=index > 0)
+    for line in table.itertuples(index=False):
+        result.add_row(*(Text(str(cell)) for cell in line))
+    return result

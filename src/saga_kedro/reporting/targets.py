@@ -1,0 +1,142 @@
+"""The paper's tables under our metric names, and how far a run is from them."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from saga_kedro.evaluation.names import OURS, metric_name
+
+TARGET = "saga_sr"
+
+DISPLAY_NAMES = {
+    "unprocessed": "unprocessed",
+    "vae_reconstruction": "VAE reconstruction",
+    "audiosr": "AudioSR",
+    "flashsr": "FlashSR",
+    "saga_sr": "SAGA-SR",
+    "saga_sr_without_text": "SAGA-SR without text",
+    "saga_sr_without_rolloff": "SAGA-SR without roll-off",
+    "ground_truth": "ground truth",
+}
+
+READING_NOTE = (
+    "The paper's numbers are tables 1 and 2 of arXiv:2509.24924, read from the text of the PDF, where rows run into each "
+    "other. Which row is SAGA-SR and which is its variant without text is settled by the FD that section 4.1 quotes; "
+    "AudioSR against FlashSR on music and effects rests on reading order alone. "
+    "The paper's test sets are VCTK test (speech), FMA-small (music) and ESC-50 fold 5 (effects), 400 clips each, and its LSD "
+    "counts a frame whose reference is digital silence as 12."
+)
+
+
+@dataclass(frozen=True)
+class PaperRun:
+    """One system of the paper's tables, as a run: its name, what it is, and its metrics under our names."""
+
+    system: str
+    name: str
+    description: str
+    metrics: dict[str, float]
+
+
+def display_name(system: str) -> str:
+    """``saga_sr`` -> ``SAGA-SR``; a system this module does not know keeps its own name."""
+    return DISPLAY_NAMES.get(system, system)
+
+
+def read_targets(path: str | Path) -> pd.DataFrame:
+    """The paper's tables: columns source, table, system, category, cutoff_khz, metric, value.
+
+    Raises:
+        ValueError: a column is missing or a number cannot be read.
+    """
+    table = pd.read_csv(path)
+    wanted = ["source", "table", "system", "category", "cutoff_khz", "metric", "value"]
+    absent = [column for column in wanted if column not in table.columns]
+    if absent:
+        raise ValueError(f"{path}: the table of the paper's targets lacks the columns {', '.join(absent)}")
+    try:
+        return table[wanted].astype({"cutoff_khz": float, "value": float})
+    except ValueError as error:
+        raise ValueError(f"{path}: a cutoff or a value of the paper's targets is no number ({error})") from error
+
+
+def target_metrics(targets: pd.DataFrame, system: str = TARGET) -> dict[str, float]:
+    """One system's numbers as ``eval/LSD/speech/4kHz``: the paper's runs use our own names, so that two runs compare.
+
+    Raises:
+        ValueError: the table has no such system.
+    """
+    lines = targets[targets["system"] == system]
+    if lines.empty:
+        known = ", ".join(sorted(targets["system"].unique()))
+        raise ValueError(f"the paper's table has no system '{system}'; it has {known}")
+    return {
+        metric_name(OURS, line["metric"], line["category"], line["cutoff_khz"]): float(line["value"])
+        for line in lines.to_dict("records")
+        if math.isfinite(line["value"])
+    }
+
+
+def paper_runs(targets: pd.DataFrame) -> list[PaperRun]:
+    """Every system of the paper's tables as a run named ``paper: SAGA-SR``, in the order of the table."""
+    runs = []
+    for system, lines in targets.groupby("system", sort=False):
+        tables = " and ".join(str(table) for table in sorted(lines["table"].unique()))
+        name = f"paper: {display_name(str(system))}"
+        description = (
+            f"{display_name(str(system))} as {lines['source'].iloc[0]} reports it (table {tables}). "
+            f"Not a run of this project: numbers copied from the paper.\n\n{READING_NOTE}"
+        )
+        runs.append(PaperRun(str(system), name, description, target_metrics(targets, str(system))))
+    return runs
+
+
+def gap(metrics: dict[str, float], targets: dict[str, float] | pd.DataFrame) -> dict[str, float]:
+    """Ours minus the paper's, for every metric that both have: ``gap/LSD/speech/4kHz``, in the metric's unit.
+
+    Args:
+        metrics: names of `evaluation.names.metric_name`; only ours (``eval/...``) are compared.
+        targets: of `target_metrics`, or the whole table, of which SAGA-SR's row is taken.
+    """
+    if isinstance(targets, pd.DataFrame):
+        targets = target_metrics(targets)
+    return {
+        f"gap/{name.removeprefix('eval/')}": value - targets[name]
+        for name, value in metrics.items()
+        if name.startswith("eval/") and name in targets and math.isfinite(value)
+    }
+
+
+@dataclass(frozen=True)
+class Likeness:
+    """Whether what was measured is what the paper measured. A number is a reproduction only if all three are."""
+
+    codec: bool
+    data: bool
+    test_set: bool
+
+    @property
+    def is_reproduction(self) -> bool:
+        return self.codec and self.data and self.test_set
+
+    def tags(self) -> dict[str, str]:
+        """``paper.codec``, ``paper.data``, ``paper.test_set``, ``paper.reproduction``: ``yes`` or ``no``."""
+        values = {"codec": self.codec, "data": self.data, "test_set": self.test_set, "reproduction": self.is_reproduction}
+        return {f"paper.{key}": "yes" if value else "no" for key, value in values.items()}
+
+    def sentence(self) -> str:
+        """What to say beside every distance to the paper."""
+        if self.is_reproduction:
+            return "Codec, training data and test set are the paper's: the distance below is a reproduction's."
+        names = {"codec": self.codec, "training data": self.data, "test set": self.test_set}
+        other = [name for name, same in names.items() if not same]
+        listed = other[0] if len(other) == 1 else f"{', '.join(other[:-1])} and {other[-1]}"
+        verb = "is" if len(other) == 1 else "are"
+        return (
+            f"The {listed} of this run {verb} not the paper's: the distance says where this model stands on its own test set, "
+            "and is no reproduction of the paper's number."
+        )

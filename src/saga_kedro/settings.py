@@ -1,0 +1,20 @@
+"""Kedro's settings of this project."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from kedro.utils import find_kedro_project
+
+from saga_kedro.configuration import SagaConfigLoader
+from saga_kedro.hooks import ParameterHook, TrackingHook
+
+HOOKS = (ParameterHook(), TrackingHook())
+DISABLE_HOOKS_FOR_PLUGINS = ("kedro-telemetry",)
+CONFIG_LOADER_CLASS = SagaConfigLoader
+CONFIG_LOADER_ARGS = {
+    "base_env": "base",
+    "default_run_env": "local",
+    "merge_strategy": {"parameters": "soft"},  # an environment names only what differs from base
+    "custom_resolvers": {"project": lambda: (find_kedro_project(Path.cwd()) or Path.cwd()).as_posix()},
+}

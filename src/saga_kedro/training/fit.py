@@ -1,0 +1,201 @@
+"""Train a model from resampled clips, captions and text states, and save it. Killed and started again, it goes on."""
+
+from __future__ import annotations
+
+import json
+import logging
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as pl
+import pandas as pd
+import torch
+from lightning.pytorch.callbacks import LearningRateMonitor, ModelCheckpoint, TQDMProgressBar
+from torch import Tensor
+from torch.utils.data import DataLoader
+from tqdm import tqdm
+
+from saga_kedro.draws import seed_of
+from saga_kedro.files import atomic_path, content_hash
+from saga_kedro.model.initialise import initialise_by_name
+from saga_kedro.model.saga_sr import WEIGHTS, SagaSR
+from saga_kedro.parameters import Parameters
+from saga_kedro.training.callbacks import GradientNorms, Throughput
+from saga_kedro.training.flow_training import FlowTraining
+from saga_kedro.training.run_logger import RunLogger
+from saga_kedro.training.segments import Draws, Segments, collate
+from saga_kedro.training.yardsticks import yardsticks
+
+logger = logging.getLogger(__name__)
+
+SUMMARY = "fit.json"
+
+
+class SegmentBatches(pl.LightningDataModule):
+    """Lightning's view of the segments: an epoch is the steps up to the next validation and checkpoint.
+
+    The draws go on where the trainer's step counter says, so a resumed training sees what it would have seen.
+
+    Args:
+        training, validation: segments of the two splits.
+        parameters: all of them; ``fit`` is used.
+    """
+
+    def __init__(self, training: Segments, validation: Segments, parameters: Parameters) -> None:
+        super().__init__()
+        self.training, self.validation, self.fit = training, validation, parameters.fit
+
+    def _loader(self, segments: Segments, draws: Draws) -> DataLoader:
+        return DataLoader(segments, batch_sampler=draws, collate_fn=collate, num_workers=self.fit.workers)
+
+    def train_dataloader(self) -> DataLoader:
+        assert self.trainer is not None
+        steps = min(self.fit.steps_per_epoch, self.fit.steps - self.trainer.global_step)
+        per_step = self.fit.accumulate * self.fit.batch_size * self.trainer.world_size
+        return self._loader(
+            self.training,
+            Draws(
+                first=self.trainer.global_step * per_step,
+                batches=steps * self.fit.accumulate,
+                batch_size=self.fit.batch_size,
+                rank=self.trainer.global_rank,
+                world_size=self.trainer.world_size,
+            ),
+        )
+
+    def val_dataloader(self) -> DataLoader:
+        assert self.trainer is not None
+        together = self.fit.batch_size * self.trainer.world_size
+        batches = -(-self.fit.validation_segments // together)
+        return self._loader(
+            self.validation, Draws(0, batches, self.fit.batch_size, self.trainer.global_rank, self.trainer.world_size)
+        )
+
+
+def make_segments(
+    clips: pd.DataFrame, captions: pd.DataFrame, text_states: Mapping[str, Tensor], parameters: Parameters, split: str
+) -> Segments:
+    """The segments of one split, with a seed of its own."""
+    return Segments(
+        clips[clips["split"] == split],
+        captions,
+        text_states,
+        parameters.degrade,
+        segment_samples=parameters.model.segment_samples,
+        window_seconds=parameters.caption.window_seconds,
+        max_tokens=parameters.model.text.max_tokens,
+        seed=seed_of(parameters.seed, split),
+    )
+
+
+def first_latents(training: FlowTraining, segments: Segments, draws: int, workers: int) -> tuple[Tensor, Tensor, Tensor]:
+    """z_h, z_l [N, C, T] and f_h [N] of the first training draws, for the yardsticks and the roll-off predictor."""
+    loader = DataLoader(segments, batch_sampler=Draws(0, -(-draws // 8), 8), collate_fn=collate, num_workers=workers)
+    z_h, z_l, f_h = [], [], []
+    for batch in tqdm(loader, desc="first latents", unit="batch"):
+        high, condition, _ = training.encode(batch)
+        z_h.append(high)
+        z_l.append(condition.z_l)
+        f_h.append(condition.f_h)
+    return torch.cat(z_h), torch.cat(z_l), torch.cat(f_h)
+
+
+def finished(folder: str | Path, data_version: str, steps: int) -> dict[str, Any] | None:
+    """What ``fit`` returned for this folder, if that training was of this data and came to its end."""
+    path = Path(folder) / SUMMARY
+    if not path.exists() or not (path.parent / WEIGHTS).exists():
+        return None
+    summary = json.loads(path.read_text())
+    return summary if (summary["data_version"], summary["steps"]) == (data_version, steps) else None
+
+
+def fit(
+    clips: pd.DataFrame,
+    captions: pd.DataFrame,
+    text_states: Mapping[str, Tensor],
+    parameters: Parameters,
+    folder: str | Path,
+    data_version: str,
+    run_id: str | None = None,
+) -> dict[str, Any]:
+    """Train, and save the model with its EMA weights.
+
+    Args:
+        clips: resampled clips of the training and validation splits.
+        captions: of their windows.
+        text_states: of the captions.
+        parameters: all of them.
+        folder: of this training: checkpoints and the saved model.
+        data_version: a training that was begun on other data is not continued but begun anew.
+        run_id: MLflow run that metrics go to; None logs nowhere.
+
+    Returns:
+        What the catalog keeps as ``fit.json``: folder, weights (a hash), steps, data_version, run_id, yardsticks and the
+        roll-off predictor's error.
+    """
+    folder = Path(folder)
+    began = folder / "training" / "began.json"
+    if began.exists() and json.loads(began.read_text())["data_version"] != data_version:
+        logger.warning("The data changed since this training began: it begins anew.")
+        shutil.rmtree(folder)
+    with atomic_path(began) as temporary:
+        temporary.write_text(json.dumps({"data_version": data_version}))
+
+    model = SagaSR(parameters.model.model_dump() | {"sample": parameters.sample.model_dump()})
+    initialise_by_name(model.network, parameters.seed)
+    training = FlowTraining(model.network, model.codec, parameters.fit)
+    segments = make_segments(clips, captions, text_states, parameters, "train")
+    z_h, z_l, f_h = first_latents(training, segments, parameters.fit.rolloff_draws, parameters.fit.workers)
+    known = yardsticks(z_h, z_l, parameters.fit.timesteps)
+    known["rolloff/rmse"] = model.rolloff_predictor.fit(model.rolloff_predictor.features(z_l), f_h)
+    known["rolloff/rmse_of_median"] = float((f_h - f_h.median()).square().mean().sqrt())
+
+    run_logger = RunLogger(run_id) if run_id else None
+    if run_logger:
+        run_logger.log_metrics(known, step=0)
+    last = folder / "training" / "last.ckpt"
+    trainer = pl.Trainer(
+        max_steps=parameters.fit.steps,
+        max_epochs=-1,
+        accelerator=parameters.fit.accelerator,
+        devices=parameters.fit.devices,
+        num_nodes=parameters.fit.nodes,
+        strategy=parameters.fit.strategy,
+        precision=parameters.fit.precision,
+        accumulate_grad_batches=parameters.fit.accumulate,
+        gradient_clip_val=parameters.fit.clip_gradient_norm,
+        log_every_n_steps=parameters.fit.log_every,
+        reload_dataloaders_every_n_epochs=1,
+        use_distributed_sampler=False,
+        num_sanity_val_steps=0,
+        enable_model_summary=False,
+        deterministic="warn",
+        logger=run_logger or False,
+        callbacks=[
+            ModelCheckpoint(last.parent, filename="{step}", save_last=True, save_top_k=1, save_on_train_epoch_end=True),
+            GradientNorms(parameters.fit.log_every),
+            Throughput(parameters.fit.log_every),
+            TQDMProgressBar(refresh_rate=10),
+            *([LearningRateMonitor("step")] if run_logger else []),
+        ],
+        default_root_dir=folder,
+    )
+    validation = make_segments(clips, captions, text_states, parameters, "validation")
+    trainer.fit(
+        training,
+        datamodule=SegmentBatches(segments, validation, parameters),
+        ckpt_path=str(last) if last.exists() else None,
+        weights_only=False if last.exists() else None,
+    )
+    model.network.load_state_dict(training.ema.ema_model.state_dict())
+    model.save_pretrained(folder)
+    return {
+        "folder": folder.as_posix(),
+        "weights": content_hash(folder / WEIGHTS),
+        "steps": parameters.fit.steps,
+        "data_version": data_version,
+        "run_id": run_id,
+        "yardsticks": known,
+    }

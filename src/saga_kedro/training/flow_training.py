@@ -1,0 +1,118 @@
+"""The training step of SAGA-SR as a Lightning module."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import lightning.pytorch as pl
+import torch
+from ema_pytorch import EMA
+from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
+from torch import Tensor
+
+from saga_kedro.draws import generator, seed_of
+from saga_kedro.model.codec import Codec
+from saga_kedro.model.flow import flow_loss
+from saga_kedro.model.network import Condition, SagaNetwork
+from saga_kedro.model.parts import part
+from saga_kedro.parameters import Fit
+from saga_kedro.training.inverse_lr import inverse_lr
+
+VALIDATION_T = (0.1, 0.3, 0.5, 0.7, 0.9)  # stable_audio_tools/training/diffusion.py, validation_timesteps
+
+
+class FlowTraining(pl.LightningModule):
+    """Trains the network on z_t = (1 - t) z_h + t noise towards v = noise - z_h, with z_l and the context dropped at times.
+
+    Noise, t and dropout of an example are drawn from its name, so they do not depend on its place in a batch, on the device, or
+    on what was drawn before. The codec is frozen: it is no submodule, is not saved, and follows the network's device.
+
+    Args:
+        network: what is trained.
+        codec: audio to latents.
+        fit: the section of parameters.
+    """
+
+    def __init__(self, network: SagaNetwork, codec: Codec, fit: Fit) -> None:
+        super().__init__()
+        self.network = network
+        self.fit = fit
+        self.ema = EMA(
+            network,
+            beta=fit.ema.beta,
+            power=fit.ema.power,
+            update_every=1,
+            update_after_step=fit.ema.update_after_step,
+            include_online_model=False,
+        )
+        self._codec = (codec,)
+        self.objective = part("objective", fit.objective)
+        self.draw_t = part("timesteps", fit.timesteps)
+
+    @property
+    def codec(self) -> Codec:
+        return self._codec[0]
+
+    def setup(self, stage: str) -> None:
+        self.codec.to(self.device)
+
+    def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
+        optimizer = torch.optim.AdamW(
+            self.network.parameters(), lr=self.fit.learning_rate, betas=self.fit.betas, weight_decay=self.fit.weight_decay
+        )
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": {"scheduler": inverse_lr(optimizer, **self.fit.inverse_lr.model_dump()), "interval": "step"},
+        }
+
+    @torch.no_grad()
+    def encode(self, batch: dict[str, Any]) -> tuple[Tensor, Condition, Tensor]:
+        """A batch of segments as z_h [B, C, T], the network's condition, and the frames that are audio, bool [B, T]."""
+        names = batch["name"]
+        z_h = self.codec.encode(batch["high"]).draw([seed_of("posterior z_h", name) for name in names])
+        z_l = self.codec.encode(batch["low"]).draw([seed_of("posterior z_l", name) for name in names])
+        frames = torch.arange(z_h.shape[-1], device=z_h.device)
+        mask = frames[None, :] * self.codec.hop < batch["valid"][:, None]
+        return z_h, Condition(z_l=z_l, text=batch["text"], f_l=batch["f_l"], f_h=batch["f_h"]), mask
+
+    def noise_like(self, z_h: Tensor, names: list[str], what: str = "noise") -> Tensor:
+        """Unit normal noise of the shape of z_h, drawn item by item from the items' names."""
+        return torch.stack([torch.randn(z_h.shape[1:], generator=generator(what, name)) for name in names]).to(z_h)
+
+    def dropped(self, what: str, probability: float, names: list[str]) -> Tensor:
+        """Which items do without ``what``: bool [B], each drawn from its name."""
+        return torch.tensor(
+            [float(torch.rand((), generator=generator(what, n))) < probability for n in names], device=self.device
+        )
+
+    def training_step(self, batch: dict[str, Any], batch_index: int) -> Tensor:
+        z_h, condition, mask = self.encode(batch)
+        names = batch["name"]
+        noise = self.noise_like(z_h, names)
+        t = torch.stack([self.draw_t(generator("t", name)) for name in names]).to(z_h)
+        v = self.network(
+            self.objective.interpolate(z_h, noise, t),
+            t,
+            condition,
+            drop_z_l=self.dropped("drop z_l", self.fit.drop_z_l, names),
+            drop_context=self.dropped("drop context", self.fit.drop_context, names),
+        )
+        loss, _ = flow_loss(v, self.objective.target(z_h, noise), mask)
+        self.log("train/loss", loss.detach(), prog_bar=True, batch_size=len(names))
+        return loss
+
+    def on_before_zero_grad(self, optimizer: torch.optim.Optimizer) -> None:
+        # Where stable-audio-tools updates it: after the optimiser's step, before the next one's gradients.
+        self.ema.update()
+
+    def validation_step(self, batch: dict[str, Any], batch_index: int) -> None:
+        z_h, condition, mask = self.encode(batch)
+        noise = self.noise_like(z_h, batch["name"], "validation noise")
+        target = self.objective.target(z_h, noise)
+        losses = {}
+        for level in VALIDATION_T:
+            t = torch.full((len(z_h),), level, device=z_h.device)
+            loss, _ = flow_loss(self.network(self.objective.interpolate(z_h, noise, t), t, condition), target, mask)
+            losses[f"val/loss/t{level}"] = loss
+        self.log_dict(losses, batch_size=len(z_h), sync_dist=True)
+        self.log("val/loss", torch.stack([*losses.values()]).mean(), prog_bar=True, batch_size=len(z_h), sync_dist=True)

@@ -1,0 +1,135 @@
+"""Pretrained weights that people fetch themselves: what each is, where it comes from, which licence, which files it
+needs.
+
+`saga doctor` and every loader say the same sentence about weights that are missing, because both take it from here.
+Loading is strict.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+
+class MissingWeights(ValueError):
+    """Pretrained weights are not where they are looked for, or not complete."""
+
+
+@dataclass(frozen=True)
+class Weights:
+    """A set of pretrained weights.
+
+    Attributes:
+        what: its name, as in the paper.
+        source: where it is downloaded from.
+        licence: which licence must be accepted, and how.
+        parameter: the parameter of conf/ that holds the folder.
+        needs: for each thing that must be in the folder, the file patterns any one of which provides it.
+    """
+
+    what: str
+    source: str
+    licence: str
+    parameter: str
+    needs: tuple[tuple[str, ...], ...]
+
+    def absent(self, path: str | Path | None) -> list[str]:
+        """What the folder ``path`` lacks, in words; empty when all is there."""
+        if path is None:
+            return ["the folder (none is configured)"]
+        folder = Path(path)
+        if not folder.is_dir():
+            return [f"the folder {folder}"]
+        return [" or ".join(patterns) for patterns in self.needs if not any(any(folder.glob(p)) for p in patterns)]
+
+    def sentence(self, path: str | Path | None) -> str:
+        """What is missing, from where, under which licence, and where to put it: one sentence."""
+        place = f"into {path}" if path is not None else "into a folder of your choice"
+        return (
+            f"{self.what} is missing {' and '.join(self.absent(path))}: accept its licence ({self.licence}), "
+            f"download {self.source} {place}, and let {self.parameter} name that folder."
+        )
+
+    def require(self, path: str | Path | None) -> Path:
+        """The folder ``path``, once everything is in it.
+
+        Raises:
+            MissingWeights: with `sentence`.
+        """
+        if self.absent(path):
+            raise MissingWeights(self.sentence(path))
+        assert path is not None
+        return Path(path)
+
+
+TRANSFORMERS_FILES = (
+    ("config.json",),
+    ("model.safetensors", "model.safetensors.index.json"),
+    ("tokenizer.json", "spiece.model", "vocab.json"),
+)
+
+T5_BASE = Weights(
+    what="T5-base",
+    source="https://huggingface.co/google-t5/t5-base",
+    licence="Apache-2.0, nothing to sign",
+    parameter="model.text.path",
+    needs=TRANSFORMERS_FILES,
+)
+
+QWEN2_AUDIO = Weights(
+    what="Qwen2-Audio-7B",
+    source="https://huggingface.co/Qwen/Qwen2-Audio-7B",
+    licence="Apache-2.0, nothing to sign",
+    parameter="caption.path",
+    needs=(*TRANSFORMERS_FILES, ("preprocessor_config.json", "processor_config.json")),
+)
+
+STABLE_AUDIO_OPEN = Weights(
+    what="The autoencoder of Stable Audio Open",
+    source="https://huggingface.co/stabilityai/stable-audio-open-1.0 (model_config.json and model.safetensors)",
+    licence="Stability AI Community License, accepted on that page",
+    parameter="model.codec.path",
+    needs=(("model_config.json",), ("*.safetensors", "*.ckpt")),
+)
+
+
+def load_whole(model_class: Any, folder: Path, **options: Any) -> Any:
+    """Load a `transformers` model whose every weight comes from the checkpoint.
+
+    `from_pretrained` alone fills gaps with random numbers.
+
+    Args:
+        model_class: a class with `from_pretrained`.
+        folder: config.json and safetensors on this machine; nothing is downloaded, no code in it is run.
+        options: passed on, e.g. ``dtype``.
+
+    Raises:
+        MissingWeights: the checkpoint lacks tensors of the model, or has them in another shape.
+    """
+    from transformers.utils import logging
+
+    verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    # what a checkpoint has beyond the model (a decoder, a pooler) is no news
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        model, report = model_class.from_pretrained(
+            folder,
+            local_files_only=True,
+            use_safetensors=True,
+            output_loading_info=True,
+            ignore_mismatched_sizes=True,
+            **options,
+        )
+    finally:
+        logging.set_verbosity(verbosity)
+        if bars:
+            logging.enable_progress_bar()
+    gaps = sorted(str(key) for key in (*report["missing_keys"], *report["mismatched_keys"]))
+    if gaps:
+        raise MissingWeights(
+            f"The checkpoint in {folder} does not fill {model_class.__name__}: {len(gaps)} tensors are missing "
+            f"or of another shape, first {', '.join(gaps[:3])}; download it again."
+        )
+    return model

@@ -1,0 +1,107 @@
+"""Low-frequency replacement: the input's band is kept, the generated one meets it."""
+
+import librosa
+import numpy as np
+import pytest
+import torch
+
+from saga_kedro.audio import SAMPLE_RATE
+from saga_kedro.audio.low_band import RULES, replace_low_band
+from saga_kedro.audio.lowpass import LowPass, low_pass
+
+N = 40_000
+
+
+@pytest.fixture(scope="module")
+def full():
+    return torch.from_numpy((0.1 * np.random.default_rng(0).standard_normal((2, N))).astype(np.float32))
+
+
+@pytest.fixture(scope="module")
+def low(full):
+    return torch.from_numpy(low_pass(full.numpy(), SAMPLE_RATE, LowPass("chebyshev", 8, 4_000)))
+
+
+@pytest.fixture(scope="module")
+def generated():
+    return torch.from_numpy((0.1 * np.random.default_rng(1).standard_normal((2, N))).astype(np.float32))
+
+
+def spectrum(audio):
+    return torch.stft(audio, 2_048, 512, window=torch.hann_window(2_048), return_complex=True)[..., 4:-4]
+
+
+def level(audio, first, last):
+    return float(spectrum(audio)[:, first:last].abs().mean())
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_where_both_agree_nothing_changes(low, rule):
+    assert torch.allclose(replace_low_band(low, low, 4_000, rule), low, atol=1e-6)
+
+
+def test_the_inputs_band_is_kept_and_the_rest_is_generated(generated, low):
+    made = generated * level(low, 100, 150) / level(generated, 100, 150)
+    out = replace_low_band(made, low, 4_000)
+    assert torch.allclose(spectrum(out)[:, :180], spectrum(low)[:, :180], atol=1e-2)
+    assert (spectrum(out) - spectrum(made))[:, 192:].abs().mean() < 0.03 * level(made, 192, 1_025)
+
+
+@pytest.mark.parametrize(("loudness", "gain"), [(1.1, 1 / 1.1), (0.9, 1 / 0.9), (10.0, 0.8), (0.1, 1.2)])
+def test_only_the_generated_band_is_scaled_and_only_by_a_fifth(full, low, loudness, gain):
+    out = replace_low_band(loudness * full, low, 4_000)
+    assert level(out, 0, 180) == pytest.approx(level(low, 0, 180), rel=1e-3)
+    assert level(out, 200, 900) == pytest.approx(gain * loudness * level(full, 200, 900), rel=0.025)
+
+
+def test_the_authors_rule_is_their_arithmetic(generated, low):
+    expected = []
+    for made, given in zip(generated.numpy(), low.numpy(), strict=True):
+        theirs, mine = librosa.stft(given), librosa.stft(made)
+        total = np.abs(theirs).sum(axis=-1).cumsum()
+        edge = max(k for k in range(1_025) if total[k] < 0.985 * total[-1])
+        ratio = min(max(np.abs(theirs[edge]).sum() / np.abs(mine[edge]).sum(), 0.8), 1.2)
+        mine[:edge] = theirs[:edge] / ratio
+        expected.append(librosa.istft(mine, length=N))
+    assert replace_low_band(generated, low, 4_000, "authors").numpy() == pytest.approx(np.stack(expected), abs=1e-5)
+
+
+def test_the_cross_fade_is_gradual_and_ends_at_the_cutoff(generated, low):
+    silence = torch.zeros_like(low)
+    share = [
+        level(replace_low_band(silence, generated, 4_000, "cross_fade"), k, k + 1) / level(generated, k, k + 1)
+        for k in range(195)
+    ]
+    assert share[:168] == pytest.approx([1] * 168, abs=0.02)
+    assert share[177] == pytest.approx(0.5, abs=0.1)
+    assert max(share[188:]) < 0.02
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_each_item_of_a_batch_has_its_own_cutoff(generated, low, rule):
+    cutoffs = [4_000.0, 8_000.0, 0.0]
+    together = replace_low_band(torch.stack([generated] * 3), torch.stack([low] * 3), cutoffs, rule)
+    apart = [replace_low_band(generated, low, cutoff, rule) for cutoff in cutoffs]
+    assert torch.allclose(together, torch.stack(apart), atol=1e-6)
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_silence_and_short_clips_stay_finite(generated, rule):
+    silence = torch.zeros(2, N)
+    assert not replace_low_band(silence, silence, 4_000, rule).any()
+    assert replace_low_band(generated, silence, 4_000, rule).isfinite().all()
+    assert replace_low_band(silence, generated, 4_000, rule).isfinite().all()
+    for samples in (0, 1, 300):
+        assert replace_low_band(generated[:, :samples], generated[:, :samples], 4_000, rule).shape == (2, samples)
+
+
+def test_identical_channels_stay_identical(generated, low):
+    out = replace_low_band(generated[:1].repeat(2, 1), low[:1].repeat(2, 1), 4_000)
+    assert torch.equal(out[0], out[1])
+
+
+def test_mistakes_are_named(generated, low):
+    with pytest.raises(ValueError, match="the rules are input_cutoff, authors, cross_fade"):
+        replace_low_band(generated, low, 4_000, "fft_mask")
+    with pytest.raises(ValueError, match="same shape"):
+        replace_low_band(generated[:, 1:], low, 4_000)

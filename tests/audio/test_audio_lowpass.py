@@ -1,0 +1,99 @@
+"""The degradation of REFERENCE, section 1, column C."""
+
+import numpy as np
+import pytest
+from scipy import signal
+
+from saga_kedro.audio import SAMPLE_RATE
+from saga_kedro.audio.lowpass import KINDS, LowPass, draw_low_pass, low_pass
+from saga_kedro.draws import rng
+
+DESIGN = {
+    "chebyshev": lambda order, cutoff: signal.cheby1(order, 0.1, cutoff, fs=SAMPLE_RATE, output="sos"),
+    "butterworth": lambda order, cutoff: signal.butter(order, cutoff, fs=SAMPLE_RATE, output="sos"),
+    "bessel": lambda order, cutoff: signal.bessel(order, cutoff, fs=SAMPLE_RATE, output="sos"),
+    "elliptic": lambda order, cutoff: signal.ellip(order, 0.1, 60, cutoff, fs=SAMPLE_RATE, output="sos"),
+}
+
+
+@pytest.fixture(scope="module")
+def noise():
+    return (0.1 * np.random.default_rng(0).standard_normal((1, 10 * SAMPLE_RATE))).astype(np.float32)
+
+
+def loss_db(clip, filtered, frequencies):
+    at, before = signal.welch(clip[0], SAMPLE_RATE, nperseg=2_048)
+    at, after = signal.welch(filtered[0], SAMPLE_RATE, nperseg=2_048)
+    return np.interp(frequencies, at, 10 * np.log10(after / before))
+
+
+def test_the_response_is_the_one_measured_on_the_authors_code(noise):
+    filtered = low_pass(noise, SAMPLE_RATE, LowPass("chebyshev", 8, 4_000))
+    lost = loss_db(noise, filtered, [2_000, 3_400, 4_000, 4_400, 4_800, 6_000])
+    assert lost == pytest.approx([0, 0, -10, -23, -56, -70], abs=0.8)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("order", [2, 10])
+def test_each_kind_is_scipys_filter_forward_and_backward_then_resampled(noise, kind, order):
+    clip, cutoff = noise[:, :20_000], 5_001
+    filtered = signal.sosfiltfilt(DESIGN[kind](order, cutoff), clip.astype(np.float64))
+    expected = signal.resample_poly(filtered, 2 * cutoff, SAMPLE_RATE, axis=-1)
+    expected = signal.resample_poly(expected, SAMPLE_RATE, 2 * cutoff, axis=-1)[:, : clip.shape[-1]]
+    assert np.abs(low_pass(clip, SAMPLE_RATE, LowPass(kind, order, cutoff)) - expected).max() < 1e-7
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("cutoff", [2_000, 7_919, 16_000])
+def test_high_orders_are_stable_and_channels_independent(noise, kind, cutoff):
+    clip = np.stack([noise[0, :9_999], np.zeros(9_999, np.float32)])
+    filtered = low_pass(clip, SAMPLE_RATE, LowPass(kind, 10, cutoff))
+    assert filtered.shape == clip.shape
+    assert filtered.dtype == np.float32
+    assert np.abs(filtered).max() <= 1.5 * np.abs(clip).max()
+    assert not filtered[1].any()
+
+
+def test_nothing_is_delayed():
+    click = np.zeros((1, 4_001), np.float32)
+    click[0, 2_000] = 1
+    for kind in KINDS:
+        assert np.abs(low_pass(click, SAMPLE_RATE, LowPass(kind, 6, 4_000))).argmax() == 2_000
+
+
+@pytest.mark.parametrize("samples", [0, 1, 5, 40])
+def test_clips_shorter_than_the_filters_padding_keep_their_length(samples):
+    clip = np.ones((2, samples), np.float32)
+    assert low_pass(clip, SAMPLE_RATE, LowPass("elliptic", 10, 2_000)).shape == clip.shape
+
+
+def test_other_rates_work():
+    assert low_pass(np.ones((1, 1_000), np.float32), 48_000, LowPass("bessel", 4, 4_000)).shape == (1, 1_000)
+
+
+def test_impossible_filters_are_refused():
+    with pytest.raises(ValueError, match="the kinds are chebyshev, butterworth, bessel, elliptic"):
+        LowPass("cheby3", 4, 4_000)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="order of 1 to 10"):
+        LowPass("bessel", 11, 4_000)
+    with pytest.raises(ValueError, match="whole number of Hz"):
+        LowPass("bessel", 4, 4_000.5)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="not below half the rate"):
+        low_pass(np.ones((1, 100), np.float32), SAMPLE_RATE, LowPass("bessel", 4, 22_050))
+
+
+def test_draws_cover_what_the_paper_names_and_repeat():
+    drawn = [draw_low_pass(rng(0, "low_pass", k), own_bandwidth_hz=20_000) for k in range(2_000)]
+    assert {low.kind for low in drawn} == set(KINDS)
+    assert {low.order for low in drawn} == set(range(2, 11))
+    cutoffs = np.array([low.cutoff_hz for low in drawn])
+    assert cutoffs.min() >= 2_000
+    assert cutoffs.max() <= 16_000
+    assert np.median(cutoffs) == pytest.approx(9_000, rel=0.05)
+    assert drawn[7] == draw_low_pass(rng(0, "low_pass", 7), own_bandwidth_hz=20_000)
+
+
+def test_a_dull_clip_still_loses_something():
+    for bandwidth, most in [(8_000, 7_520), (1_000, 2_000)]:
+        cutoffs = [draw_low_pass(rng(k), own_bandwidth_hz=bandwidth).cutoff_hz for k in range(200)]
+        assert max(cutoffs) == most

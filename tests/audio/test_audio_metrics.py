@@ -1,0 +1,163 @@
+"""Metrics beside their formulas written out, librosa, torchmetrics and closed forms."""
+
+import librosa
+import numpy as np
+import pytest
+import scipy.linalg
+
+from saga_kedro.audio import SAMPLE_RATE
+from saga_kedro.audio import metrics as m
+
+N = 30_000
+
+
+def noise(seed, channels=2, samples=N):
+    return (0.1 * np.random.default_rng(seed).standard_normal((channels, samples))).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def reference():
+    return noise(0)
+
+
+@pytest.fixture(scope="module")
+def estimate(reference):
+    return reference + 0.3 * noise(1)
+
+
+def log_ratio(reference, estimate):
+    s, s_hat = (np.abs(librosa.stft(audio, n_fft=2_048, hop_length=441)).T for audio in (reference, estimate))
+    return np.log10(s**2 / (s_hat + 1e-12) ** 2 + 1e-12)
+
+
+def test_lsd_is_its_formula_on_the_mono_mix(reference, estimate):
+    difference = log_ratio(reference.mean(axis=0), estimate.mean(axis=0))
+    assert m.lsd(reference, estimate) == pytest.approx(np.sqrt((difference**2).mean(axis=1)).mean(), abs=1e-4)
+
+
+def test_lsd_per_channel_is_an_option(reference, estimate):
+    channels = [m.lsd(reference[k : k + 1], estimate[k : k + 1]) for k in (0, 1)]
+    assert m.lsd(reference, estimate, per_channel=True) == pytest.approx(np.mean(channels))
+    assert m.lsd(reference, -reference[::-1], per_channel=True) > 0
+
+
+def test_lsd_is_in_log10_of_power(reference):
+    assert m.lsd(reference, reference) == pytest.approx(0, abs=1e-6)
+    assert m.lsd(reference, reference / 10) == pytest.approx(2, abs=1e-3)
+
+
+def test_a_frame_of_digital_silence_scores_12_even_where_it_is_met():
+    silence = np.zeros((1, 10 * 441), np.float32)
+    assert m.lsd(silence, silence) == pytest.approx(12)
+    assert np.isnan(m.lsd_sounding(silence, silence))
+
+
+def test_sounding_frames_leave_digital_silence_out():
+    sound = noise(2, channels=1)
+    reference = np.pad(sound, ((0, 0), (0, N)))
+    estimate = reference / 10
+    assert m.lsd(reference, estimate) > 4
+    assert m.lsd_sounding(reference, estimate) == pytest.approx(2, abs=0.01)
+
+
+def test_an_all_zero_output_scores_20_to_21(reference):
+    assert 20 < m.lsd(reference, np.zeros_like(reference)) < 26
+
+
+def test_bands_make_up_the_whole(reference):
+    rng = np.random.default_rng(3)
+    estimate = reference + 0.05 * rng.standard_normal(reference.shape).cumsum(axis=-1).astype(np.float32)
+    difference = log_ratio(reference.mean(axis=0), estimate.mean(axis=0))
+    first = int(np.ceil(4_000 * 2_048 / SAMPLE_RATE))
+    below, above = (np.sqrt((band**2).mean(axis=1)).mean() for band in (difference[:, :first], difference[:, first:]))
+    assert m.lsd_band(reference, estimate, 4_000, "below") == pytest.approx(below, abs=1e-4)
+    assert m.lsd_band(reference, estimate, 4_000, "above") == pytest.approx(above, abs=1e-4)
+    assert m.lsd_band(reference, estimate, 0, "above") == pytest.approx(m.lsd_sounding(reference, estimate))
+    assert np.isnan(m.lsd_band(reference, estimate, 0, "below"))
+
+
+def test_the_curve_over_frequency(reference, estimate):
+    frequencies, curve = m.lsd_by_frequency(reference, estimate)
+    assert frequencies[[0, -1]].tolist() == [0, SAMPLE_RATE / 2]
+    difference = log_ratio(reference.mean(axis=0), estimate.mean(axis=0))
+    assert curve == pytest.approx(np.sqrt((difference**2).mean(axis=0)), abs=1e-4)
+    assert np.isnan(m.lsd_by_frequency(0 * reference, estimate)[1]).all()
+
+
+def test_si_sdr_and_snr_are_their_formulas(reference, estimate):
+    def si_sdr(s, guess):
+        a = guess @ s / (s @ s)
+        return 10 * np.log10(np.sum((a * s) ** 2) / np.sum((a * s - guess) ** 2))
+
+    def snr(s, guess):
+        return 10 * np.log10(np.sum(s**2) / np.sum((s - guess) ** 2))
+
+    pairs = [(s.astype(float), guess.astype(float)) for s, guess in zip(reference, 3 * estimate, strict=True)]
+    assert m.si_sdr(reference, 3 * estimate) == pytest.approx(np.mean([si_sdr(*pair) for pair in pairs]), abs=1e-6)
+    assert m.snr(reference, 3 * estimate) == pytest.approx(np.mean([snr(*pair) for pair in pairs]), abs=1e-6)
+
+
+def test_scale_matters_to_snr_only(reference, estimate):
+    assert m.si_sdr(reference, 5 * estimate) == pytest.approx(m.si_sdr(reference, estimate))
+    assert m.snr(reference, 5 * estimate) < m.snr(reference, estimate) - 10
+
+
+def test_sdr_is_bss_evals_projection_on_512_delays(reference, estimate):
+    s, guess = reference[0, :4_000].astype(float), estimate[0, :4_000].astype(float)
+    # the projection on s delayed by 0 to 511 samples, by least squares
+    delayed = scipy.linalg.toeplitz(np.pad(s, (0, 511)), np.r_[s[0], np.zeros(511)])
+    padded = np.pad(guess, (0, 511))
+    target = delayed @ np.linalg.lstsq(delayed, padded, rcond=None)[0]
+    expected = 10 * np.log10(np.sum(target**2) / np.sum((padded - target) ** 2))
+    assert m.sdr(reference[:1, :4_000], estimate[:1, :4_000]) == pytest.approx(expected, abs=1e-3)
+
+
+def test_sdr_forgives_a_delay_that_si_sdr_does_not(reference):
+    late = np.roll(reference, 40, axis=-1)
+    assert m.sdr(reference, late) > 20
+    assert m.si_sdr(reference, late) < 0
+
+
+def test_a_perfect_estimate_has_an_sdr_without_bound(reference):
+    assert m.sdr(reference, reference) > 100
+
+
+@pytest.mark.parametrize("metric", [m.si_sdr, m.snr, m.sdr, m.visqol])
+def test_a_silent_reference_gives_a_missing_value(metric, reference):
+    assert np.isnan(metric(np.zeros_like(reference), reference))
+
+
+@pytest.mark.parametrize("metric", [m.lsd, m.lsd_sounding, m.si_sdr, m.snr, m.sdr, m.visqol])
+def test_an_estimate_that_is_not_finite_gives_a_missing_value(metric, reference, estimate):
+    broken = estimate.copy()
+    broken[0, 100] = np.nan
+    assert np.isnan(metric(reference, broken))
+
+
+@pytest.mark.parametrize("metric", [m.si_sdr, m.snr, m.sdr])
+def test_a_silent_channel_does_not_count(metric, reference, estimate):
+    left = reference.copy()
+    left[1] = 0
+    assert metric(left, estimate) == pytest.approx(metric(reference[:1], estimate[:1]))
+
+
+def test_visqol_orders_what_people_order():
+    seconds = np.arange(3 * SAMPLE_RATE) / SAMPLE_RATE
+    tune = sum(np.sin(2 * np.pi * 220 * k * seconds) / k for k in range(1, 30)) * (1 + np.sin(2 * np.pi * 3 * seconds))
+    clean = 0.05 * tune[None].astype(np.float32)
+    hiss = noise(4, channels=1, samples=clean.shape[-1])
+    same, soft, loud = (m.visqol(clean, clean + level * hiss) for level in (0, 0.02, 1))
+    assert same == pytest.approx(4.73, abs=0.01)
+    assert 1 <= loud < soft < same
+    assert 1 <= m.visqol(clean, clean + hiss, mode="speech") < m.visqol(clean, clean, mode="speech") <= 5
+    with pytest.raises(ValueError, match="modes audio and speech"):
+        m.visqol(clean, clean, mode="music")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("metric", [m.lsd, m.lsd_sounding, m.si_sdr, m.snr, m.sdr, m.visqol])
+def test_pairs_of_other_shapes_are_refused(metric, reference):
+    for other in (reference[:, 1:], reference[:1], reference[0]):
+        with pytest.raises(ValueError, match="same"):
+            metric(reference, other)
+    with pytest.raises(ValueError, match="not empty"):
+        metric(reference[:, :0], reference[:, :0])

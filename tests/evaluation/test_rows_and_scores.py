@@ -1,0 +1,196 @@
+"""Rows are made once, scored in parallel, and a killed evaluation goes on where it was."""
+
+import json
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from saga_kedro.audio import metrics
+from saga_kedro.audio.io import read_audio, write_audio
+from saga_kedro.audio.lowpass import LowPass, low_pass
+from saga_kedro.evaluation.match import fit_to
+from saga_kedro.evaluation.pairs import pairs_from_table
+from saga_kedro.evaluation.render import prune, render_rows
+from saga_kedro.evaluation.rolloff_dial import rolloff_dial
+from saga_kedro.evaluation.rows import codec_ceiling, oracle_rolloff
+from saga_kedro.evaluation.score import SCORE_COLUMNS, frequency_curves, score_outputs, score_pairs
+
+RATE = 44_100
+SAMPLES = 30_000
+
+
+class Louder:
+    """A stand-in for a model: a scaled copy of the input; remembers what it was asked."""
+
+    def __init__(self, gain=1.5):
+        self.gain = gain
+        self.calls = []
+
+    def super_resolve(self, audio, sample_rate, **asked):
+        self.calls.append(asked)
+        return self.gain * audio
+
+
+class Identity:
+    """A stand-in for a codec: latents are the waveform, half its level."""
+
+    class Posterior:
+        def __init__(self, mean):
+            self.mean = mean
+
+    def encode(self, audio):
+        return self.Posterior(audio / 2)
+
+    def decode(self, z, seeds=None, low=None):
+        assert len(seeds) == len(z) == len(low)
+        return 2 * z
+
+
+@pytest.fixture
+def pairs(tmp_path):
+    """Two pairs at 4 kHz, the first with another system's output."""
+    rows = []
+    for index, category in enumerate(("speech", "music")):
+        reference = (0.1 * np.random.default_rng(index).standard_normal((1 + index, SAMPLES))).astype(np.float32)
+        sounds = {"input": low_pass(reference, RATE, LowPass("chebyshev", 8, 4000)), "reference": reference}
+        if index == 0:
+            sounds["other"] = 0.5 * reference
+        for system, audio in sounds.items():
+            path = tmp_path / "given" / f"{index}_{system}.wav"
+            write_audio(path, audio, RATE)
+            rows.append((str(index), category, 4.0, system, str(path)))
+    table = pd.DataFrame(rows, columns=["item", "category", "cutoff_khz", "system", "path"])
+    pairs, _ = pairs_from_table(table, tmp_path / "resampled")
+    return pairs.sort_values("pair_id", ignore_index=True)
+
+
+def value(scores, row, metric, clip="0"):
+    found = scores[(scores["row"] == row) & (scores["metric"] == metric) & (scores["clip_id"] == clip)]
+    assert len(found) == 1
+    return found["value"].iloc[0]
+
+
+def test_every_row_of_every_pair_is_scored_against_its_own_reference(pairs, tmp_path):
+    scores = score_pairs(pairs, tmp_path / "rows", Louder(), "w", Identity(), names=["LSD", "SNR"], workers=1)
+    assert list(scores.columns) == SCORE_COLUMNS
+    assert set(scores["row"]) == {"untouched", "codec", "copy_up", "ours", "other"}
+    reference, low = (read_audio(pairs[side][0])[0] for side in ("reference", "low"))
+    assert value(scores, "untouched", "LSD") == pytest.approx(metrics.lsd(reference, low))
+    assert value(scores, "ours", "SNR") == pytest.approx(metrics.snr(reference, 1.5 * low), abs=1e-4)
+    assert value(scores, "other", "SNR") == pytest.approx(10 * math.log10(4), abs=1e-4)
+    assert value(scores, "ours", "RTF", "1") > 0
+    assert 0 < value(scores, "codec", "peak_memory_GB") < 100
+
+
+def test_results_are_the_same_in_processes_of_their_own(pairs, tmp_path):
+    outputs = render_rows(pairs, tmp_path / "rows")
+    one = score_outputs(pairs, outputs, tmp_path / "one", ["LSD"], workers=1)
+    two = score_outputs(pairs, outputs, tmp_path / "two", ["LSD"], workers=2)
+    pd.testing.assert_frame_equal(one, two)
+
+
+def test_the_model_is_told_cutoff_seed_prompt_and_sampling(pairs, tmp_path):
+    model = Louder()
+    asked = pairs.assign(prompt=["a voice", ""])
+    render_rows(asked, tmp_path, model, sampling={"steps": 3}, rolloff_reference=True)
+    first, oracle, second, _ = model.calls
+    assert (first["cutoff_hz"], first["prompt"], first["steps"]) == (4000.0, "a voice", 3)
+    assert second["prompt"] is None
+    assert first["seed"] == oracle["seed"] != second["seed"]
+    assert "rolloff" not in first
+    assert oracle["rolloff"] == pytest.approx(oracle_rolloff(read_audio(pairs["reference"][0])[0]))
+
+
+def test_a_killed_evaluation_goes_on_where_it_was(pairs, tmp_path):
+    model = Louder()
+    render_rows(pairs[:1], tmp_path, model, "w")
+    render_rows(pairs, tmp_path, model, "w")
+    assert len(model.calls) == 2
+    render_rows(pairs, tmp_path, model, "other weights")
+    assert len(model.calls) == 4
+    render_rows(pairs, tmp_path, model, "w", sampling={"steps": 2})
+    assert len(model.calls) == 6
+
+
+def test_scores_are_kept_and_only_new_metrics_are_computed(pairs, tmp_path, monkeypatch):
+    outputs = render_rows(pairs, tmp_path)
+    first = score_outputs(pairs, outputs, tmp_path, ["LSD"], workers=1)
+    monkeypatch.setattr(metrics, "lsd", lambda *_: pytest.fail("measured again"))
+    again = score_outputs(pairs, outputs, tmp_path, ["LSD", "SNR"], workers=1)
+    pd.testing.assert_series_equal(
+        again[again["metric"] == "LSD"]["value"], first[first["metric"] == "LSD"]["value"], check_index=False
+    )
+    assert again[again["metric"] == "SNR"]["value"].notna().all()
+
+
+def test_what_belongs_to_no_row_any_more_is_removed(pairs, tmp_path):
+    old = render_rows(pairs, tmp_path, Louder(), "old")
+    score_outputs(pairs, old, tmp_path, ["LSD"], workers=1)
+    new = render_rows(pairs, tmp_path, Louder(), "new")
+    assert prune(tmp_path, new) == 6  # a sound, its cost and its scores, for two pairs
+    assert len(list((tmp_path / "outputs").glob("*.wav"))) == 4
+
+
+def test_missing_is_missing_not_zero(pairs, tmp_path, capsys):
+    class Broken(Louder):
+        def super_resolve(self, audio, sample_rate, **asked):
+            return audio * np.nan
+
+    broken = pairs.assign(systems=[json.dumps({"lost": str(tmp_path / "lost.wav")}), "{}"])
+    scores = score_pairs(broken, tmp_path, Broken(), names=["LSD", "SI-SDR"], workers=1)
+    assert math.isnan(value(scores, "ours", "LSD"))
+    assert math.isnan(value(scores, "lost", "SI-SDR"))
+    assert np.isfinite(value(scores, "untouched", "LSD"))
+    printed = capsys.readouterr().err
+    assert "not finite" in printed
+    assert "there is no such file" in printed
+
+
+def test_an_unknown_metric_is_refused_before_anything_is_made(pairs, tmp_path):
+    model = Louder()
+    with pytest.raises(ValueError, match=r"no metric 'PESQ'; evaluation knows LSD, "):
+        score_pairs(pairs, tmp_path, model, names=["PESQ"])
+    assert not model.calls
+
+
+def test_the_codec_row_is_the_reference_above_and_the_input_below():
+    reference = (0.1 * np.random.default_rng(0).standard_normal((1, SAMPLES))).astype(np.float32)
+    low = low_pass(reference, RATE, LowPass("chebyshev", 8, 4000))
+    made = codec_ceiling(Identity(), reference, low, 4000)
+    assert made.shape == reference.shape
+    assert metrics.lsd_band(reference, made, 4600, "above") < 0.1
+    assert metrics.lsd_band(low, made, 3800, "below") < 1e-3
+
+
+@pytest.mark.parametrize(("given", "channels"), [((1, 90), 2), ((2, 110), 1), ((2, 100), 2)])
+def test_outputs_are_fitted_to_the_references_shape(given, channels):
+    assert fit_to(np.ones(given), channels, 100).shape == (channels, 100)
+
+
+def test_distance_against_frequency_lies_where_the_input_ends(pairs, tmp_path):
+    outputs = render_rows(pairs, tmp_path)
+    curves = frequency_curves(pairs, outputs, bands=32, workers=1)
+    untouched = curves[(curves["row"] == "untouched") & (curves["category"] == "speech")]
+    assert len(untouched) == 32
+    assert untouched[untouched["frequency_hz"] < 3500]["lsd"].max() < 0.1
+    assert untouched[untouched["frequency_hz"] > 5000]["lsd"].min() > 2
+
+
+def test_the_dial_measures_what_comes_out(pairs, tmp_path):
+    class Obedient(Louder):
+        def super_resolve(self, audio, sample_rate, rolloff=None, **asked):
+            self.calls.append(rolloff)
+            noise = torch.randn(1, audio.shape[1], generator=torch.Generator().manual_seed(0))
+            spectrum = torch.fft.rfft(noise)
+            spectrum[:, int(rolloff / 0.985 * spectrum.shape[1]) :] = 0
+            return torch.fft.irfft(spectrum, n=audio.shape[1]).numpy()
+
+    model = Obedient()
+    dial = rolloff_dial(pairs, tmp_path, model, requested=(0.3, 0.8))
+    assert len(dial) == 4
+    np.testing.assert_allclose(dial["measured"], dial["requested"], atol=0.02)
+    rolloff_dial(pairs, tmp_path, model, requested=(0.3, 0.8))
+    assert len(model.calls) == 4

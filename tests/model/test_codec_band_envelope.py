@@ -1,0 +1,147 @@
+"""The band-envelope codec: levels in dB of white noise, exact envelopes back, three excitations."""
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from saga_kedro.model.codec.band_envelope import CENTRE_DB, CORNER_HZ, SCALE_DB, SLOPE_DB, BandEnvelope
+from saga_kedro.model.codec.bands import band_edges
+from saga_kedro.model.codec.excitation import copy_up, noise, smooth_noise
+from saga_kedro.model.codec.overlap import magnitude
+
+
+def white(level_db: float, samples: int = 65_536, items: int = 1) -> Tensor:
+    generator = torch.Generator().manual_seed(1)
+    return 10 ** (level_db / 20) * torch.randn(items, 2, samples, generator=generator)
+
+
+def levels(codec: BandEnvelope, audio: Tensor) -> Tensor:
+    """dB, [B, 2, bands, T]"""
+    latents = codec.encode(audio).mean.unflatten(1, (2, codec.bands))
+    return latents * SCALE_DB + codec.centre[:, None]
+
+
+def test_bands_cover_every_bin_once_and_widen_above_the_corner():
+    edges = band_edges(64, 1025, 44_100, 8000.0)
+    assert edges[0] == 0
+    assert edges[-1] == 1025
+    widths = np.diff(edges)
+    assert widths[0] == 8
+    assert widths[-1] == 29
+    assert (np.diff(band_edges(64, 1025, 44_100, 1e9)) >= 16).all()
+
+
+def test_more_bands_than_low_bins_are_refused():
+    with pytest.raises(ValueError, match="leave bands without a bin"):
+        band_edges(256, 1025, 44_100, 200.0)
+
+
+def test_a_latent_is_the_mean_magnitude_in_decibels_of_white_noise():
+    codec = BandEnvelope()
+    found = levels(codec, white(-40.0)).mean(-1)
+    expected = -40 - 10 * np.log10(2) + 10 * np.log10(np.pi / 4)  # mid and side halve the power; Rayleigh
+    torch.testing.assert_close(found, torch.full_like(found, expected), rtol=0, atol=1.0)
+    assert found[:, :, 1:].mean().item() == pytest.approx(expected, abs=0.25)
+
+
+def test_latents_are_levels_about_the_centre_of_their_frequency():
+    codec = BandEnvelope()
+    edges = band_edges(64, 1025, 44_100, 8000.0)
+    hertz = torch.from_numpy((edges[:-1] + edges[1:] - 1) / 2 * 44_100 / 2048)
+    centre = CENTRE_DB + SLOPE_DB * torch.log2(1 + hertz / CORNER_HZ)
+    torch.testing.assert_close(codec.centre, centre.float())
+    latents = codec.encode(white(-40.0)).mean
+    quieter = codec.encode(white(-60.0)).mean
+    torch.testing.assert_close(latents - quieter, torch.ones_like(latents), rtol=0, atol=1e-3)  # 20 dB are 1
+
+
+@pytest.mark.parametrize("hop", [512, 1024])
+@pytest.mark.parametrize("excitation", ["noise", "smooth_noise"])
+def test_decoded_audio_has_the_levels_that_it_was_decoded_from(hop, excitation):
+    codec = BandEnvelope(hop=hop, excitation=excitation)
+    hertz = torch.fft.rfftfreq(65_536, 1 / 44_100)
+    coloured = torch.fft.irfft(torch.fft.rfft(white(-20.0)) * (1 + hertz / 500) ** -1.5)
+    found, wanted = levels(codec, codec.decode(codec.encode(coloured).mean)), levels(codec, coloured)
+    inside = slice(2, -2)
+    assert (found - wanted)[..., inside].mean(-1).abs().max() < 1.2
+
+
+def test_levels_move_with_time():
+    codec = BandEnvelope()
+    loud_then_quiet = torch.cat([white(-20.0), white(-60.0)], dim=-1)
+    found = levels(codec, codec.decode(codec.encode(loud_then_quiet).mean)).mean((0, 1, 2))
+    assert found[4:60].mean() - found[68:124].mean() == pytest.approx(40, abs=0.5)
+
+
+def test_what_lies_under_the_floor_of_16_bits_is_taken_to_lie_on_it():
+    codec = BandEnvelope()
+    assert levels(codec, white(-125.0)).max() == pytest.approx(-100, abs=1e-3)
+    assert codec.decode(codec.encode(white(-125.0)).mean).square().mean().sqrt().item() == pytest.approx(10**-5, rel=0.6)
+
+
+def test_a_stray_band_does_not_break_silence_and_no_latent_breaks_audio():
+    codec = BandEnvelope()
+    latents = codec.silence[None, :, None].repeat(1, 1, 8)
+    latents[:, 70] += 3  # a side band 60 dB over silence
+    assert not codec.decode(latents).any()
+    assert codec.decode(torch.full((1, 128, 8), 1e4)).isfinite().all()
+
+
+def test_each_seed_gives_its_own_noise_and_mid_and_side_differ():
+    codec = BandEnvelope()
+    latents = codec.encode(white(-20.0)).mean.repeat(3, 1, 1)
+    first, second, third = codec.decode(latents, seeds=[5, 6, 5])
+    assert torch.equal(first, third)
+    assert not torch.allclose(first, second, atol=1e-3)
+    assert torch.corrcoef(first)[0, 1].abs() < 0.1
+
+
+def test_excitations_have_unit_magnitude_and_smooth_noise_scatters_less():
+    window = torch.hann_window(2048)
+    plain, smooth = noise([1], window, 512, 32_768), smooth_noise([1], window, 512, 32_768)
+    scatter = []
+    for spectra in (plain, smooth):
+        size = magnitude(spectra)[..., 4:-4, 4:-4]
+        assert size.mean().item() == pytest.approx(1, abs=0.02)
+        scatter.append((20 * torch.log10(size + 1e-6)).std().item())
+    assert scatter[0] == pytest.approx(5.57, abs=0.3)  # 20 log10 of a Rayleigh magnitude: pi / sqrt(24) nepers
+    assert scatter[1] < 0.75 * scatter[0]
+
+
+def test_copy_up_moves_a_steady_partial_up_and_keeps_it_steady():
+    rate, samples, window = 44_100, 65_536, torch.hann_window(2048)
+    spectrum = torch.fft.rfft(white(-30.0, samples))
+    hertz = torch.fft.rfftfreq(samples, 1 / rate)
+    low = torch.fft.irfft(spectrum * (hertz < 4000) * (1 + (hertz / 3900) ** 40).rsqrt())
+    low = low + 0.5 * torch.sin(2 * torch.pi * 3000 * torch.arange(samples) / rate)
+    spectra = copy_up(low, rate, [0], window, 512, samples)
+    size = magnitude(spectra)[0, 0, 8:-8]
+    assert size.mean().item() == pytest.approx(1, abs=0.1)
+    above = size[:, 250:].mean(0)
+    peaks = (above > 3).nonzero().flatten()
+    assert len(peaks) >= 4  # 3 kHz is repeated all the way up
+    # after the move a partial at bin k still turns by 2 pi (k0 + shift) hop / n_fft a frame
+    strongest = 250 + int(above.argmax())
+    angle = spectra[0, 0, 8:-8, strongest].angle()
+    turns = torch.diff(angle).mul(1j).exp()
+    assert turns.mean().abs() > 0.97
+
+
+def test_copy_up_needs_the_input_and_falls_back_to_noise_where_the_input_is_silent():
+    codec = BandEnvelope(excitation="copy_up")
+    latents = codec.encode(white(-20.0)).mean
+    with pytest.raises(ValueError, match="copy_up needs the low-resolution input"):
+        codec.decode(latents)
+    from_silence = codec.decode(latents, seeds=[3], low=torch.zeros(1, 2, 65_536))
+    assert torch.equal(from_silence, BandEnvelope().decode(latents, seeds=[3]))
+
+
+@pytest.mark.parametrize(("options", "words"), [({"hop": 300}, "hop is 512 or 1024"), ({"excitation": "buzz"}, "not 'buzz'")])
+def test_other_hops_and_excitations_are_refused(options, words):
+    with pytest.raises(ValueError, match=words):
+        BandEnvelope(**options)
+
+
+def test_no_weights_are_saved_with_it():
+    assert not BandEnvelope().state_dict()

@@ -1,0 +1,141 @@
+"""Every codec keeps the same promises."""
+
+import pytest
+import torch
+
+from saga_kedro.model.codec import NAMES, build_codec
+from saga_kedro.model.codec.statistics import latent_statistics
+from tiny_autoencoder import write_tiny_autoencoder
+
+
+@pytest.fixture(scope="module")
+def codecs(tmp_path_factory):
+    folder = write_tiny_autoencoder(tmp_path_factory.mktemp("autoencoder"))
+    options = {"band_envelope": {}, "mdct": {}, "autoencoder": {"path": folder}}
+    return {name: build_codec(name, **options[name]) for name in NAMES}
+
+
+@pytest.fixture(params=NAMES)
+def codec(request, codecs):
+    return codecs[request.param]
+
+
+@pytest.fixture
+def audio():
+    return 0.1 * torch.randn(3, 2, 9000, generator=torch.Generator().manual_seed(0))
+
+
+def test_a_latent_stands_for_a_hop_and_the_last_one_is_filled_up(codec, audio):
+    posterior = codec.encode(audio)
+    hops = -(-9000 // codec.hop)
+    assert posterior.mean.shape == posterior.deviation.shape == (3, codec.latent_channels, hops)
+    assert codec.decode(posterior.mean).shape == (3, 2, hops * codec.hop)
+    assert codec.audio_channels == 2
+    assert codec.sample_rate == 44_100
+
+
+def test_an_item_does_not_depend_on_its_batch(codec, audio):
+    together = codec.encode(audio)
+    drawn = together.draw([7, 8, 9])
+    decoded = codec.decode(drawn, seeds=[1, 2, 3])
+    for item in range(3):
+        alone = codec.encode(audio[item : item + 1])
+        torch.testing.assert_close(alone.mean[0], together.mean[item], rtol=1e-4, atol=1e-4)
+        torch.testing.assert_close(alone.draw([7 + item])[0], drawn[item], rtol=1e-4, atol=1e-4)
+        again = codec.decode(drawn[item : item + 1], seeds=[1 + item])
+        torch.testing.assert_close(again[0], decoded[item], rtol=1e-3, atol=1e-5)
+
+
+def test_the_global_generator_is_neither_used_nor_moved(codec, audio):
+    torch.manual_seed(0)
+    first = codec.decode(codec.encode(audio).draw([0, 1, 2]), seeds=[0, 1, 2])
+    state = torch.get_rng_state()
+    second = codec.decode(codec.encode(audio).draw([0, 1, 2]), seeds=[0, 1, 2])
+    assert torch.equal(first, second)
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32])
+def test_results_have_the_dtype_and_device_of_what_is_given(codec, audio, dtype):
+    posterior = codec.encode(audio.to(dtype))
+    assert posterior.mean.dtype == posterior.deviation.dtype == posterior.draw([0, 1, 2]).dtype == dtype
+    decoded = codec.decode(posterior.mean)
+    assert decoded.dtype == dtype
+    assert decoded.device == audio.device
+    assert decoded.isfinite().all()
+
+
+def test_autocast_around_a_codec_does_not_coarsen_it(codec, audio):
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        within = codec.encode(audio)
+        decoded = codec.decode(within.mean)
+    assert torch.equal(within.mean, codec.encode(audio).mean)
+    assert torch.equal(decoded, codec.decode(within.mean))
+
+
+def test_nothing_trains(codec, audio):
+    codec.train()
+    assert not any(parameter.requires_grad for parameter in codec.parameters())
+    audio.requires_grad_(True)
+    posterior = codec.encode(audio)
+    assert not posterior.mean.requires_grad
+    assert not codec.decode(posterior.mean.requires_grad_(True)).requires_grad
+
+
+def test_silence_is_exact_where_a_codec_names_its_latent(codec):
+    silent = torch.zeros(1, 2, 4 * codec.hop)
+    latents = codec.encode(silent).mean
+    if codec.silence is None:
+        pytest.skip("this codec promises nothing about silence")
+    assert torch.equal(latents, codec.silence[None, :, None].expand_as(latents))
+    assert torch.equal(codec.decode(latents), silent)
+
+
+def test_silent_frames_within_sound_stay_silent_but_for_the_overlap(codec, audio):
+    if codec.silence is None:
+        pytest.skip("this codec promises nothing about silence")
+    quiet = torch.cat([audio, torch.zeros(3, 2, 12_000), audio], dim=-1)
+    decoded = codec.decode(codec.encode(quiet).mean)
+    assert not decoded[..., 9000 + 3072 : 21_000 - 3072].any()
+    assert decoded[..., 4000:5000].abs().amax(-1).min() > 0.01
+
+
+@pytest.mark.parametrize("name", ["band_envelope", "mdct"])
+def test_identical_channels_stay_identical(codecs, audio, name):
+    mono = audio[:, :1].repeat(1, 2, 1)
+    left, right = codecs[name].decode(codecs[name].encode(mono).mean).unbind(1)
+    assert torch.equal(left, right)
+    assert left.any()
+
+
+def test_an_unknown_name_is_refused_with_the_known_ones():
+    with pytest.raises(ValueError, match="no codec 'vqvae': the known ones are band_envelope, mdct, autoencoder"):
+        build_codec("vqvae")
+
+
+def test_as_many_seeds_as_items_are_asked_for(codecs, audio):
+    with pytest.raises(ValueError, match="3 needs as many seeds"):
+        codecs["autoencoder"].encode(audio).draw([1])
+    with pytest.raises(ValueError, match="3 needs as many seeds"):
+        codecs["band_envelope"].decode(codecs["band_envelope"].encode(audio).mean, seeds=[1])
+
+
+def test_latent_statistics_are_those_of_all_latents_together(codecs, audio):
+    codec = codecs["autoencoder"]
+    found = latent_statistics(codec, [audio[:2], audio[2:]])
+    posterior = codec.encode(audio)
+    spread = posterior.mean.double().var(correction=0)
+    noise = posterior.deviation.double().square().mean()
+    assert found["mean"] == pytest.approx(posterior.mean.mean().item(), rel=1e-4)
+    assert found["posterior_deviation"] == pytest.approx(noise.sqrt().item(), rel=1e-4)
+    assert found["deviation"] == pytest.approx((spread + noise).sqrt().item(), rel=1e-4)
+    assert found["reliability"] == pytest.approx((spread / (spread + noise)).item(), rel=1e-3)
+
+
+def test_reliability_is_the_correlation_of_two_encodings(codecs, audio):
+    posterior = codecs["autoencoder"].encode(audio)
+    pair = torch.stack([posterior.draw([0, 1, 2]).flatten(), posterior.draw([3, 4, 5]).flatten()])
+    assert torch.corrcoef(pair)[0, 1].item() == pytest.approx(
+        latent_statistics(codecs["autoencoder"], [audio])["reliability"], abs=0.1
+    )
+    assert latent_statistics(codecs["mdct"], [audio])["reliability"] == 1

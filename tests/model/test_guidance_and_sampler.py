@@ -1,0 +1,106 @@
+"""Equation 4, branch by branch, and Euler's method against stable-audio-tools'."""
+
+import pytest
+import torch
+
+from saga_kedro.draws import generator
+from saga_kedro.model.guidance import eq4
+from saga_kedro.model.initialise import initialise_by_name
+from saga_kedro.model.network import Condition, SagaNetwork
+from saga_kedro.model.sampler import euler
+from saga_kedro.model.schedule import linear, linear_quadratic
+
+
+@pytest.fixture(scope="module", params=["zeroed_context", "zeroed_text"])
+def network(request):
+    network = SagaNetwork(latent_channels=4, text_width=16, embed_dim=32, depth=1, num_heads=1, text_null=request.param)
+    initialise_by_name(network, 0)
+    source = generator(0, "all weights away from zero")
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.add_(0.1 * torch.randn(parameter.shape, generator=source))
+    return network.eval().requires_grad_(False)
+
+
+@pytest.fixture(scope="module")
+def batch():
+    source = generator(0, "guidance test")
+    condition = Condition(
+        z_l=torch.randn(2, 4, 6, generator=source),
+        text=torch.randn(2, 3, 16, generator=source),
+        f_l=torch.tensor([0.2, 0.3]),
+        f_h=torch.tensor([0.7, 0.9]),
+    )
+    return torch.randn(2, 4, 6, generator=source), torch.tensor([0.5, 0.5]), condition
+
+
+def test_guidance_is_equation_4_branch_by_branch(network, batch):
+    z_t, t, condition = batch
+    every = torch.ones(2, dtype=torch.bool)
+    u_none = network(z_t, t, condition, every, every)
+    u_acoustic = network(z_t, t, condition, None, every)
+    u_full = network(z_t, t, condition)
+    expected = u_none + 1.4 * (u_acoustic - u_none) + 1.2 * (u_full - u_acoustic)
+    torch.testing.assert_close(eq4(network, z_t, t, condition, 1.4, 1.2), expected, atol=1e-5, rtol=1e-5)
+
+
+def test_scales_of_one_give_the_fully_conditional_velocity(network, batch):
+    z_t, t, condition = batch
+    torch.testing.assert_close(eq4(network, z_t, t, condition, 1, 1), network(z_t, t, condition))
+    # and continuously so: computed from three branches, it is the same
+    torch.testing.assert_close(eq4(network, z_t, t, condition, 1 + 1e-6, 1), network(z_t, t, condition), atol=1e-4, rtol=1e-4)
+
+
+def test_scales_of_zero_give_the_unconditional_velocity(network, batch):
+    z_t, t, condition = batch
+    every = torch.ones(2, dtype=torch.bool)
+    torch.testing.assert_close(eq4(network, z_t, t, condition, 0, 0), network(z_t, t, condition, every, every))
+
+
+def test_the_rolloff_stays_in_every_branch(network, batch):
+    z_t, t, condition = batch
+    other = Condition(condition.z_l, condition.text, condition.f_l, condition.f_h - 0.3)
+    every = torch.ones(2, dtype=torch.bool)
+    assert not torch.allclose(network(z_t, t, condition, every, every), network(z_t, t, other, every, every))
+
+
+def test_the_three_branches_are_one_forward(network, batch):
+    calls = []
+
+    def counting(*arguments):
+        calls.append(len(arguments[0]))
+        return network(*arguments)
+
+    z_t, t, condition = batch
+    eq4(counting, z_t, t, condition, 1.4, 1.2)
+    assert calls == [6]
+
+
+@pytest.mark.parametrize("schedule", [linear(8), linear_quadratic(9)], ids=["linear", "linear_quadratic"])
+def test_euler_is_stable_audio_tools_sample_discrete_euler(schedule):
+    from stable_audio_tools.inference.sampling import sample_discrete_euler
+
+    def velocity(z, t):
+        return (3 * z).cos() - t[:, None, None]
+
+    noise = torch.randn(2, 4, 6, generator=generator(0, "euler test"))
+    theirs = sample_discrete_euler(velocity, noise, sigmas=schedule, disable_tqdm=True)
+    torch.testing.assert_close(euler(velocity, noise, schedule), theirs, atol=1e-6, rtol=1e-6)
+
+
+def test_a_constant_velocity_leads_to_the_data_in_one_step():
+    data, noise = torch.randn(2, 1, 4, 6, generator=generator(0, "one step"))
+    torch.testing.assert_close(euler(lambda z, t: noise - data, noise, linear(1)), data)
+
+
+def test_progress_sees_every_step():
+    seen = []
+
+    def progress(steps):
+        for step in steps:
+            seen.append(step)
+            yield step
+
+    euler(lambda z, t: z, torch.zeros(1, 1, 1), linear(5), progress)
+    assert len(seen) == 5
+    assert seen[0] == (1.0, pytest.approx(0.8))

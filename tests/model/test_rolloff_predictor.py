@@ -1,0 +1,74 @@
+"""The roll-off predictor is ridge regression with the penalty that leave-one-out prefers."""
+
+import pytest
+import torch
+
+from saga_kedro.draws import generator
+from saga_kedro.model.rolloff_predictor import LARGEST, PENALTIES, RolloffPredictor
+
+C = 3
+
+
+@pytest.fixture
+def data():
+    source = generator(0, "predictor test")
+    features = torch.randn(40, 2 * C, generator=source, dtype=torch.float64)
+    f_h = 0.5 + features @ torch.tensor([0.05, 0.0, -0.03, 0.02, 0.0, 0.0], dtype=torch.float64)
+    return features, f_h + 0.01 * torch.randn(40, generator=source, dtype=torch.float64)
+
+
+def test_it_solves_the_ridge_equations(data):
+    features, f_h = data
+    predictor = RolloffPredictor(C).double()
+    predictor.fit(features, f_h)
+    x = (features - features.mean(dim=0)) / features.std(dim=0, correction=0)
+    solutions = [
+        torch.linalg.solve(x.T @ x + penalty * torch.eye(2 * C, dtype=torch.float64), x.T @ (f_h - f_h.mean()))
+        for penalty in PENALTIES
+    ]
+    assert any(torch.allclose(predictor.weight, solution, atol=1e-9) for solution in solutions)
+
+
+def test_the_error_it_reports_is_the_leave_one_out_error(data):
+    features, f_h = data
+    reported = RolloffPredictor(C).fit(features, f_h)
+    left_out = []
+    for i in range(len(f_h)):
+        others = torch.arange(len(f_h)) != i
+        predictor = RolloffPredictor(C).double()
+        predictor.fit(features[others], f_h[others])
+        left_out.append(predictor.bias + ((features[i] - predictor.centre) / predictor.scale) @ predictor.weight - f_h[i])
+    assert reported == pytest.approx(torch.stack(left_out).square().mean().sqrt().item(), rel=0.02)
+
+
+def test_it_recovers_a_linear_relation_from_latents():
+    z_l = torch.randn(200, C, 20, generator=generator(0, "latents")) + torch.linspace(-1, 1, 200)[:, None, None]
+    f_h = 0.5 + 0.2 * z_l.mean(dim=(1, 2))
+    predictor = RolloffPredictor(C)
+    predictor.fit(RolloffPredictor.features(z_l), f_h)
+    torch.testing.assert_close(predictor.predict(z_l), f_h, atol=0.01, rtol=0)
+
+
+def test_a_prediction_is_a_rolloff():
+    predictor = RolloffPredictor(C)
+    predictor.fit(torch.randn(50, 2 * C, generator=generator(0, "x")), torch.linspace(0, 1, 50))
+    extreme = predictor.predict(1e6 * torch.randn(20, C, 4, generator=generator(0, "extreme")))
+    assert extreme.min() >= 0
+    assert extreme.max() <= LARGEST < 1
+
+
+def test_features_that_never_change_do_no_harm(data):
+    features, f_h = data
+    features[:, 0] = 7
+    predictor = RolloffPredictor(C)
+    predictor.fit(features, f_h)
+    assert predictor.predict(torch.ones(2, C, 5)).isfinite().all()
+
+
+def test_unfitted_or_impossible_fits_are_refused():
+    with pytest.raises(ValueError, match="no fitted roll-off predictor"):
+        RolloffPredictor(C).predict(torch.zeros(1, C, 4))
+    with pytest.raises(ValueError, match="at least two"):
+        RolloffPredictor(C).fit(torch.zeros(1, 2 * C), torch.zeros(1))
+    with pytest.raises(ValueError, match="not finite"):
+        RolloffPredictor(C).fit(torch.full((3, 2 * C), torch.nan), torch.zeros(3))

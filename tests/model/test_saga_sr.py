@@ -1,0 +1,211 @@
+"""``SagaSR`` keeps what its input had: length, channels, silence, low band; and saves what it loads."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from saga_kedro.audio import SAMPLE_RATE
+from saga_kedro.draws import generator, rng
+from saga_kedro.model.initialise import initialise_by_name
+from saga_kedro.model.saga_sr import CONFIG, WEIGHTS, SagaSR
+
+CONFIGURATION: dict[str, Any] = {
+    "codec": {"name": "band_envelope", "hop": 1024, "bands": 16},
+    "backbone": {"embed_dim": 32, "depth": 1, "num_heads": 1},
+    "text": {"encoder": "minilm", "path": None, "max_tokens": 6},
+    "conditioning": {"null_latent": -5.0, "text_null": "zeroed_context"},
+    "segment_samples": 16_384,
+    "sample": {
+        "steps": 3,
+        "schedule": "linear_quadratic",
+        "guidance": "eq4",
+        "s_a": 1.4,
+        "s_t": 1.2,
+        "rolloff": "predicted",
+        "low_band": "input_cutoff",
+        "excitation": "noise",
+    },
+}
+
+
+class Letters(nn.Module):
+    """A text encoder: one state a letter."""
+
+    width, max_tokens = 8, 6
+
+    def encode(self, texts):
+        self.seen = list(texts)
+        return [torch.tensor([[ord(letter) / 128] * self.width for letter in text[: self.max_tokens]]) for text in texts]
+
+
+def letters() -> Any:
+    return Letters()
+
+
+@pytest.fixture(scope="module")
+def saga():
+    saga = SagaSR(CONFIGURATION, text_encoder=letters())
+    initialise_by_name(saga.network, 0)
+    source = generator(0, "away from zero")
+    with torch.no_grad():
+        for parameter in saga.network.parameters():
+            parameter.add_(0.05 * torch.randn(parameter.shape, generator=source))
+    saga.rolloff_predictor.fit(torch.randn(50, 64, generator=source), torch.rand(50, generator=source))
+    return saga
+
+
+def muffled(seconds=0.8, channels=2, cutoff=4_000):
+    """Noise without anything above the cutoff."""
+    spectrum = np.fft.rfft(0.1 * rng(0, "muffled").standard_normal((channels, int(seconds * SAMPLE_RATE))))
+    spectrum[:, int(seconds * cutoff) :] = 0
+    return np.fft.irfft(spectrum, int(seconds * SAMPLE_RATE)).astype(np.float32)
+
+
+@pytest.mark.parametrize("samples", [300, 16_384, 16_385, 40_001])
+@pytest.mark.parametrize("channels", [1, 2])
+def test_length_and_channels_are_kept(saga, samples, channels):
+    audio = muffled(1.0, channels)[:, :samples]
+    out = saga.super_resolve(audio, SAMPLE_RATE, rolloff=0.8, cutoff_hz=4_000)
+    assert out.shape == audio.shape
+    assert out.dtype == np.float32
+    assert np.isfinite(out).all()
+
+
+def test_the_result_is_at_44_1_khz(saga):
+    assert saga.super_resolve(muffled()[:, ::2], SAMPLE_RATE // 2, rolloff=0.8).shape == (2, int(0.8 * SAMPLE_RATE))
+
+
+def test_more_than_two_channels_become_two(saga):
+    assert saga.super_resolve(muffled(0.3, 4), SAMPLE_RATE, rolloff=0.8).shape[0] == 2
+
+
+def test_an_upper_band_appears_and_the_low_band_is_the_inputs(saga):
+    audio = muffled()
+    out = saga.super_resolve(audio, SAMPLE_RATE, rolloff=0.8, cutoff_hz=4_000)
+    spectra = [torch.stft(torch.from_numpy(x), 2048, window=torch.hann_window(2048), return_complex=True) for x in (audio, out)]
+    before, after = (spectrum[:, :, 4:-4] for spectrum in spectra)
+    torch.testing.assert_close(after[:, :170], before[:, :170], atol=0.02 * before.abs().max().item(), rtol=0)
+    assert after[:, 250:700].abs().mean() > 100 * before[:, 250:700].abs().mean()
+
+
+def test_the_same_call_gives_the_same_result_and_another_seed_another(saga):
+    audio = muffled(0.5)
+    first, second, other = (saga.super_resolve(audio, SAMPLE_RATE, rolloff=0.8, seed=seed) for seed in (0, 0, 1))
+    assert np.array_equal(first, second)
+    assert not np.array_equal(first, other)
+
+
+def test_the_global_generator_is_neither_used_nor_moved(saga):
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        state = torch.get_rng_state()
+        saga.super_resolve(muffled(0.3), SAMPLE_RATE, rolloff=0.8)
+        assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_how_many_windows_run_at_once_changes_nothing(saga, monkeypatch):
+    audio = muffled(1.5)
+    together = saga.super_resolve(audio, SAMPLE_RATE, rolloff=0.8)
+    monkeypatch.setattr("saga_kedro.model.saga_sr.WINDOWS_AT_ONCE", 1)
+    np.testing.assert_allclose(saga.super_resolve(audio, SAMPLE_RATE, rolloff=0.8), together, atol=1e-4)
+
+
+def test_silence_in_is_silence_out(saga):
+    assert not saga.super_resolve(np.zeros((2, 20_000), np.float32), SAMPLE_RATE).any()
+    assert saga.super_resolve(np.zeros((1, 0), np.float32), SAMPLE_RATE).shape == (1, 0)
+
+
+def test_stretches_of_digital_silence_stay_silent(saga):
+    audio = muffled(0.9)
+    audio[:, 10_000:16_000] = 0
+    audio[1, 30_000:35_000] = 0
+    out = saga.super_resolve(audio, SAMPLE_RATE, rolloff=0.8, cutoff_hz=4_000)
+    assert not out[:, 10_000:16_000].any()
+    assert not out[1, 30_000:35_000].any()
+    assert out[0, 30_000:35_000].any()
+
+
+def test_identical_channels_stay_identical_and_mono_is_the_same(saga):
+    mono = muffled(channels=1)
+    stereo = saga.super_resolve(np.repeat(mono, 2, axis=0), SAMPLE_RATE, rolloff=0.8)
+    assert np.array_equal(stereo[0], stereo[1])
+    assert np.array_equal(saga.super_resolve(mono, SAMPLE_RATE, rolloff=0.8), stereo[:1])
+
+
+def test_every_control_changes_the_result(saga):
+    audio = muffled(0.5)
+
+    def resolve(**controls):
+        return saga.super_resolve(audio, SAMPLE_RATE, **{"rolloff": 0.8, "prompt": "a", "cutoff_hz": 4_000} | controls)
+
+    usual = resolve()
+    for controls in ({"rolloff": 0.4}, {"rolloff": "predicted"}, {"prompt": "z"}, {"steps": 5}, {"s_a": 2.0}, {"s_t": 3.0}):
+        assert not np.array_equal(resolve(**controls), usual), controls
+    assert np.array_equal(resolve(steps=3, s_a=1.4, s_t=1.2), usual)
+
+
+def test_without_a_prompt_each_stretch_of_audio_is_described(saga):
+    audio = muffled(8.0)
+    audio[:, int(5.9 * SAMPLE_RATE) :] = 0
+    saga.super_resolve(audio, SAMPLE_RATE, rolloff=0.8, steps=1)
+    assert len(set(saga.text_encoder.seen)) == 2
+    assert saga.text_encoder.seen[0] != saga.text_encoder.seen[-1] == "Silence."
+
+
+def test_decoding_the_inputs_own_latent_gives_the_input_back(saga):
+    """Only codec and low-frequency replacement are left, and everything lies below the cutoff."""
+    audio = muffled(0.5)
+    z_l, _, _ = saga.condition(audio, 0.8, "a", seed=0)
+    out = saga.decode(z_l, audio, 5_500)
+    inner = slice(4_096, -4_096)  # the excerpt starts and ends abruptly, which is broad-band
+    assert np.std((out - audio)[:, inner]) < 0.02 * np.std(audio[:, inner])
+
+
+@pytest.mark.parametrize("rolloff", [-0.1, 1.1, float("nan"), "bright"])
+def test_a_rolloff_out_of_range_is_refused(saga, rolloff):
+    with pytest.raises(ValueError, match="rolloff must be"):
+        saga.super_resolve(muffled(0.3), SAMPLE_RATE, rolloff=rolloff)
+
+
+def test_broken_audio_is_refused(saga):
+    with pytest.raises(ValueError, match="not finite"):
+        saga.super_resolve(np.full((1, 5_000), np.nan, np.float32), SAMPLE_RATE)
+    with pytest.raises(ValueError, match="channels, samples"):
+        saga.super_resolve(np.zeros(5_000, np.float32), SAMPLE_RATE)
+    with pytest.raises(ValueError, match="rate"):
+        saga.super_resolve(np.zeros((1, 5_000), np.float32), 0)
+
+
+def test_what_is_saved_is_what_is_loaded(saga, tmp_path):
+    saga.save_pretrained(tmp_path / "model")
+    again = SagaSR.from_pretrained(tmp_path / "model", text_encoder=letters())
+    assert again.config == saga.config
+    assert not again.training
+    audio = muffled(0.5)
+    assert np.array_equal(again.super_resolve(audio, SAMPLE_RATE), saga.super_resolve(audio, SAMPLE_RATE))
+    assert sorted(path.name for path in (tmp_path / "model").iterdir()) == [WEIGHTS, CONFIG]
+
+
+def test_frozen_parts_are_not_saved(saga):
+    assert {name.split(".")[0] for name in saga.learned_state()} == {"network", "rolloff_predictor"}
+    assert all(p.requires_grad for p in saga.network.parameters())
+    assert not [p for p in saga.codec.parameters() if p.requires_grad]
+
+
+def test_weights_of_another_model_are_refused(saga, tmp_path):
+    saga.save_pretrained(tmp_path)
+    state = load_file(tmp_path / WEIGHTS)
+    state["network.other"] = state.pop("network.dit.model.transformer.project_out.weight")
+    state["rolloff_predictor.bias"] = torch.zeros(2)
+    save_file(state, tmp_path / WEIGHTS)
+    with pytest.raises(ValueError, match=r"project_out.weight is missing; network.other is unknown; .*bias is \[2\]"):
+        SagaSR.from_pretrained(tmp_path, text_encoder=letters())
+
+
+def test_a_folder_without_a_model_is_refused(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"no saga_sr.json in"):
+        SagaSR.from_pretrained(tmp_path)

@@ -1,0 +1,269 @@
+"""The report: every section, nothing from outside, missing shown as missing; its markdown twin."""
+
+import html
+import io
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import soundfile
+
+from saga_kedro.audio.io import write_audio
+from saga_kedro.evaluation.summary import summarise
+from saga_kedro.reporting.blocks import Block, Callout, Details, Figure, Player, Players, Report, Section, Table, Text
+from saga_kedro.reporting.charts import smoothed
+from saga_kedro.reporting.examples import choose_examples, listenable, write_examples
+from saga_kedro.reporting.html import render_html, write_html
+from saga_kedro.reporting.markdown import write_markdown
+from saga_kedro.reporting.palette import row_styles
+from saga_kedro.reporting.report import Findings, build_report, gap_table
+from saga_kedro.reporting.targets import Likeness, read_targets
+
+RATE = 44_100
+TARGETS = read_targets(Path(__file__).parents[2] / "conf" / "base" / "paper_targets.csv")
+SECTIONS = [
+    "Results", "Distance to the paper", "Training", "LSD against frequency", "The roll-off dial", "Spectrograms and sounds",
+    "Parameters, versions and data",
+]  # fmt: skip
+
+
+class Seen(HTMLParser):
+    """Every tag's attributes, and whether tags are closed in order."""
+
+    VOID = frozenset({"meta", "link", "img", "br", "hr"})
+
+    def __init__(self, text):
+        super().__init__()
+        self.open, self.attributes, self.tags = [], [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.attributes += [(tag, *pair) for pair in attrs]
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+
+def addresses(document):
+    """All addresses that the document refers to, apart from places in itself."""
+    values = [
+        value for tag, name, value in Seen(document).attributes if name in ("src", "href", "srcset", "action", "poster", "data")
+    ]
+    return [value for value in values if not value.startswith("#")] + re.findall(r"url\(([^)]*)\)|@import", document)
+
+
+@pytest.fixture(scope="module")
+def findings(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("sounds")
+    rng = np.random.default_rng(0)
+    lines, pairs, outputs, curves = [], [], [], []
+    for index, category in enumerate(("speech", "speech", "music")):
+        paths = {}
+        for row in ("reference", "untouched", "ours", "codec", "audiosr"):
+            path = folder / f"{index}_{row}.wav"
+            write_audio(path, (0.1 * rng.standard_normal((2, RATE // 2))).astype(np.float32), RATE)
+            paths[row] = str(path)
+            if row != "reference":
+                lines.append((f"p{index}", f"c{index}", "g", category, 4.0, row, "LSD", float(rng.uniform(1, 3))))
+                lines.append((f"p{index}", f"c{index}", "g", category, 4.0, row, "SI-SDR", float(rng.uniform(1, 30))))
+                outputs.append((f"p{index}", row, str(path)))
+                curves += [(row, category, 4.0, float(f), float(rng.uniform(0, 3))) for f in range(500, 22_000, 2000)]
+        lines.append((f"p{index}", f"c{index}", "g", category, 4.0, "ours", "RTF", 0.5))
+        pairs.append((f"p{index}", category, 4.0, paths["reference"]))
+    scores = pd.DataFrame(lines, columns=["pair_id", "clip_id", "group", "category", "cutoff_khz", "row", "metric", "value"])
+    pairs = pd.DataFrame(pairs, columns=["pair_id", "category", "cutoff_khz", "reference"])
+    outputs = pd.DataFrame(outputs, columns=["pair_id", "row", "path"])
+    steps = np.arange(50)
+    named = {"train/loss": 2 - steps / 50, "train/grad_norm": 1 + steps / 10, "train/grad_norm/dit": 1 + steps / 20}
+    named |= {f"val/loss/t{t}": 1 - steps / 100 for t in (0.1, 0.5)}
+    history = [(int(step), name, float(v)) for name, values in named.items() for step, v in zip(steps, values, strict=True)]
+    history += [(0, "yardstick/nothing", 2.0), (0, "yardstick/variance", 1.57), (0, "yardstick/z_l", 1.2)]
+    return Findings(
+        summary=summarise(scores),
+        targets=TARGETS,
+        likeness=Likeness(codec=False, data=False, test_set=False),
+        history=pd.DataFrame(history, columns=["step", "metric", "value"]),
+        curves=pd.DataFrame(curves, columns=["row", "category", "cutoff_khz", "frequency_hz", "lsd"]),
+        dial=pd.DataFrame(
+            [("p0", "speech", 4.0, 0.4, 0.45), ("p0", "speech", 4.0, 0.8, 0.7)],
+            columns=["pair_id", "category", "cutoff_khz", "requested", "measured"],
+        ),
+        examples=choose_examples(pairs, outputs, per_category=1),
+        facts={"Versions": {"data": "abc123", "git": "<b>dirty</b>"}, "Parameters": {f"p{i}": i for i in range(20)}},
+        name="a tiny run",
+    )
+
+
+@pytest.fixture(scope="module")
+def document(findings):
+    return render_html(build_report(findings))
+
+
+def test_the_report_has_every_section(document):
+    titles = re.findall(r"<h2>(.*?)</h2>", document)
+    assert titles == SECTIONS
+    anchors = re.findall(r'<li><a href="#(.*?)">', document)
+    assert all(f'<section id="{anchor}">' in document for anchor in anchors)
+    assert len(anchors) == len(SECTIONS)
+
+
+def test_the_report_is_well_formed_and_refers_to_nothing_outside(document):
+    assert Seen(document).open == []
+    assert all(address.startswith("data:") for address in addresses(document))
+    assert "http://" not in document
+    assert "https://" not in document
+    assert "<script" not in document
+
+
+def test_headline_has_our_rows_and_the_papers(document):
+    headline = document[document.index("<table>") : document.index("</table>")]
+    for row in ("ours", "input, untouched", "codec (true latents)", "audiosr", "paper: SAGA-SR", "paper: FlashSR"):
+        assert f'<th scope="row">{row}</th>' in headline
+    assert "<td>1.28</td>" in headline
+    assert " ± " in headline
+
+
+def test_what_is_not_the_papers_is_not_called_a_reproduction(document):
+    assert "The codec, training data and test set of this run are not the paper" in html.unescape(document)
+    assert "reading order alone" in document
+
+
+def test_pictures_and_players_are_inside(document):
+    assert document.count("<audio") == 2 * 5
+    assert document.count('src="data:image/png;base64,') == 3 + 2 + 1 + 2  # training, frequency, dial, examples
+    assert all(value for tag, name, value in Seen(document).attributes if (tag, name) == ("img", "alt"))
+
+
+def test_names_from_outside_do_not_become_markup(document):
+    assert "<b>dirty</b>" not in document
+    assert "&lt;b&gt;dirty&lt;/b&gt;" in document
+    assert "<i>x</i>" not in render_html(Report("<i>x</i>", "<i>x</i>", [Section("<i>x</i>", [Text("<i>x</i>")])]))
+
+
+def test_it_is_readable_on_a_narrow_screen(document):
+    assert '<meta name="viewport" content="width=device-width, initial-scale=1">' in document
+    assert document.count('<div class="scroll"') == document.count("<table>")
+
+
+def test_what_was_not_measured_is_said_not_shown_as_zero():
+    empty = Findings(
+        summarise(pd.DataFrame(columns=["row", "category", "cutoff_khz", "metric", "value"])),
+        TARGETS,
+        Likeness(False, False, False),
+    )
+    document = render_html(build_report(empty))
+    assert re.findall(r"<h2>(.*?)</h2>", document) == SECTIONS
+    assert "LSD was not measured in this run." in document
+    assert "The roll-off dial was not measured in this run." in document
+    table = gap_table(empty.summary, TARGETS)
+    assert set(table["ours"]) == {"–"}
+    assert set(table["ours minus the paper's"]) == {"–"}
+    assert "0.00" not in document
+
+
+def test_the_distance_table_subtracts(findings):
+    table = gap_table(findings.summary, TARGETS).set_index("what")
+    line = table.loc["LSD, speech, 4kHz"]
+    assert float(line["ours minus the paper's"]) == pytest.approx(float(line["ours"]) - 1.28, abs=0.011)
+    assert table.loc["LSD, effects, 4kHz", "ours"] == "–"
+
+
+def test_markdown_says_the_same_and_keeps_its_files_beside_it(findings, tmp_path):
+    report = build_report(findings)
+    write_html(report, tmp_path / "report.html")
+    path = write_markdown(report, tmp_path / "report.md")
+    text = path.read_text()
+    assert re.findall(r"^## (.*)$", text, re.M) == SECTIONS
+    referred = set(re.findall(r"\]\((report_files/[^)]*)\)", text))
+    assert {f"report_files/{file.name}" for file in (tmp_path / "report_files").iterdir()} == referred
+    assert "| paper: SAGA-SR | 1.28 |" in text
+    (tmp_path / "report_files" / "stale.png").write_bytes(b"")
+    write_markdown(report, path)
+    assert not (tmp_path / "report_files" / "stale.png").exists()
+
+
+def test_the_same_findings_give_the_same_bytes(findings, document):
+    assert render_html(build_report(findings)) == document
+
+
+def test_every_kind_of_block_is_written_in_both(tmp_path):
+    flac = listenable(np.zeros((1, 1000), np.float32))
+    inner: list[Block] = [Text("*inside*"), Table(pd.DataFrame({"a": ["1"]}), "small")]
+    report = Report(
+        "Audit", "of **one** issue",
+        [
+            Section("All", [
+                Callout("it *fails*", "bad"), Details("more", inner), Players([Player(flac, "one", "first")], "hear"),
+                Figure(b"\x89PNG....", "dot", "a dot", "a dot"), Figure(b"<svg></svg>", "line", "a line"),
+            ]),
+        ],
+        footer="made by hand",
+    )  # fmt: skip
+    document = render_html(report)
+    for part in (
+        "<details><summary>more</summary>",
+        'class="callout bad"',
+        "data:audio/flac",
+        "data:image/svg+xml",
+        "<footer>",
+        "<em>inside</em>",
+    ):
+        assert part in document
+    text = write_markdown(report, tmp_path / "audit.md").read_text()
+    for part in (
+        "> **✘** it *fails*",
+        "**more**",
+        "[first](audit_files/one.flac)",
+        "![a dot](audit_files/dot.png)",
+        "audit_files/line.svg",
+        "made by hand",
+    ):
+        assert part in text
+
+
+def test_two_pictures_of_one_name_are_refused(tmp_path):
+    blocks = [Figure(b"\x89PNG1", "same"), Figure(b"\x89PNG2", "same")]
+    with pytest.raises(ValueError, match=r"both called same\.png"):
+        write_markdown(Report("r", "", [Section("s", blocks)]), tmp_path / "r.md")
+
+
+def test_examples_take_turns_over_cutoffs_and_know_their_sounds():
+    pairs = pd.DataFrame(
+        [(f"{c}{k}{i}", c, k, "ref") for c in ("music", "speech") for k in (4.0, 8.0) for i in range(2)],
+        columns=["pair_id", "category", "cutoff_khz", "reference"],
+    )
+    outputs = pd.DataFrame([("speech4.00", "ours", "a.wav"), ("speech4.00", "lost", "")], columns=["pair_id", "row", "path"])
+    chosen = choose_examples(pairs, outputs, per_category=2)
+    assert [example.pair_id for example in chosen] == ["speech4.00", "speech8.00", "music4.00", "music8.00"]
+    assert chosen[0].paths == {"ours": "a.wav", "reference": "ref"}
+
+
+def test_examples_are_written_as_figure_and_sounds(findings, tmp_path):
+    pairs = pd.DataFrame(
+        [("p/0", "speech", 4.0, findings.examples[0].paths["reference"])],
+        columns=["pair_id", "category", "cutoff_khz", "reference"],
+    )
+    outputs = pd.DataFrame([("p/0", "ours", findings.examples[0].paths["ours"])], columns=["pair_id", "row", "path"])
+    table = write_examples(pairs, outputs, 1, tmp_path)
+    assert list(table["row"]) == ["spectrogram", "ours", "reference"]
+    assert {Path(path).name for path in table["path"]} == {file.name for file in tmp_path.iterdir()}
+    assert "speech_p_0.png" in {file.name for file in tmp_path.iterdir()}
+
+
+def test_players_hold_the_middle_of_long_sounds():
+    ramp = np.linspace(-0.5, 0.5, 10 * RATE, dtype=np.float32)[None]
+    heard, rate = soundfile.read(io.BytesIO(listenable(ramp, 2.0)))
+    assert (rate, len(heard)) == (RATE, 2 * RATE)
+    np.testing.assert_allclose(heard, ramp[0, 4 * RATE : 6 * RATE], atol=1e-4)
+
+
+def test_running_means_and_row_styles():
+    np.testing.assert_allclose(smoothed(np.array([1.0, 3.0, 5.0]), 2), [1, 2, 4])
+    styles = row_styles(["ours", "untouched", "codec", "audiosr", "flashsr", "saga_sr", "another"])
+    assert len(set(styles.values())) == len(styles)
