@@ -18,8 +18,10 @@ lint: $(READY)  ## ruff (lint and format) and mypy, over src and tests
 	$(BIN)/ruff format --check src tests benchmarks
 	$(BIN)/mypy
 
-ui: $(READY)    ## the MLflow UI on 127.0.0.1:5000
-	$(BIN)/kedro mlflow ui
+ui: $(READY)    ## the MLflow UI on 127.0.0.1:5000, opened at the runs beside the paper's
+	$(BIN)/kedro run --pipeline targets
+	@(sleep 8; $(BIN)/python -m webbrowser -t "http://127.0.0.1:5000/$$($(BIN)/python -m saga_kedro.reporting.mlflow_views)" >/dev/null 2>&1 </dev/null) &
+	PATH="$(CURDIR)/$(BIN):$$PATH" kedro mlflow ui
 
 viz: $(READY)   ## the pipelines, drawn, on 127.0.0.1:4141
 	$(BIN)/kedro viz run --host 127.0.0.1

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
-from pathlib import PurePath
+import warnings
+from pathlib import Path, PurePath
 from typing import Any
 
 from kedro.config import OmegaConfigLoader
+from kedro.utils import find_kedro_project
 
 from saga_kedro.files import parameter_hash
 
@@ -30,6 +32,26 @@ def dataset_name(parameters: dict[str, Any]) -> str:
 def run_key(parameters: dict[str, Any]) -> str:
     """Ten digits that name a training: the hash of every parameter that the trained weights depend on."""
     return parameter_hash({name: parameters[name] for name in TRAINS if name in parameters})[:10]
+
+
+def run_name(parameters: dict[str, Any], env: str) -> str:
+    """What a person calls a run: ``demo, 600 steps (a41f03c2d1)``, or ``benchmark, judged: box`` where a model is given."""
+    dataset, model = dataset_name(parameters), parameters["evaluate"]["model"]
+    what = f"judged: {PurePath(model).name}" if model else f"{parameters['fit']['steps']} steps ({run_key(parameters)})"
+    return f"{dataset}, {what}" + ("" if env in ("base", "local") else f", {env}")
+
+
+def find_project(folder: Path) -> Path | None:
+    """The Kedro project that ``folder`` is in, or None."""
+    return find_kedro_project(folder.resolve())
+
+
+def read_parameters(project: Path, env: str) -> dict[str, Any]:
+    """The parameters of an environment, without a session."""
+    with warnings.catch_warnings(action="ignore", category=UserWarning):  # Kedro's own, about a call that omegaconf renames
+        return SagaConfigLoader(
+            str(project / "conf"), env=env, base_env="base", default_run_env="local", merge_strategy={"parameters": "soft"}
+        )["parameters"]
 
 
 class SagaConfigLoader(OmegaConfigLoader):

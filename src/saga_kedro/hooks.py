@@ -6,12 +6,16 @@ import os
 from collections.abc import Iterator
 from typing import Any
 
+from click import ClickException
 from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
+from kedro.io import CatalogProtocol, MemoryDataset
+from kedro.pipeline import Pipeline
 
-from saga_kedro.configuration import dataset_name, run_key
+from saga_kedro.configuration import run_name
 from saga_kedro.files import parameter_hash
 from saga_kedro.parameters import validate
+from saga_kedro.weights import missing_weights
 
 
 class ParameterHook:
@@ -21,6 +25,27 @@ class ParameterHook:
     def after_context_created(self, context: KedroContext) -> None:
         validate(context.params)
         os.chdir(context.project_path)
+        self.parameters = context.params
+
+    @hook_impl
+    def after_catalog_created(self, catalog: CatalogProtocol) -> None:
+        # By this name and not by Kedro's own, `parameters`: kedro-mlflow would log them all once more, under another prefix.
+        catalog["all_parameters"] = MemoryDataset(self.parameters)
+
+
+class WeightsHook:
+    """Stops a run whose pretrained weights are not there before anything is done, MLflow's run included."""
+
+    @hook_impl
+    def after_context_created(self, context: KedroContext) -> None:
+        self.parameters = context.params
+
+    @hook_impl(wrapper=True, tryfirst=True)  # a wrapper, to come before the wrapper below
+    def before_pipeline_run(self, pipeline: Pipeline) -> Iterator[None]:
+        sentences = missing_weights(self.parameters, {node.name for node in pipeline.nodes})
+        if sentences:
+            raise ClickException("\n".join(sentences))
+        return (yield)
 
 
 class TrackingHook:
@@ -31,6 +56,10 @@ class TrackingHook:
     @hook_impl
     def after_context_created(self, context: KedroContext) -> None:
         self.context = context
+
+    @hook_impl
+    def after_catalog_created(self, catalog: CatalogProtocol) -> None:
+        catalog["mlflow_experiment"] = MemoryDataset(self.context.mlflow.tracking.experiment.name)  # type: ignore[attr-defined]
 
     @hook_impl(wrapper=True)
     def before_pipeline_run(self, run_params: dict[str, Any]) -> Iterator[None]:
@@ -46,8 +75,9 @@ class TrackingHook:
         parameters, env = self.context.params, self.context.env or "base"
         configuration = parameter_hash(parameters, env)[:10]
         tracking.run.id = runs.find(tracking.experiment.name, configuration)
-        tracking.run.name = f"{dataset_name(parameters)} {run_key(parameters)} ({env})"
+        tracking.run.name = run_name(parameters, env)
         result = yield
+        mlflow.log_params(runs.flat(parameters))
         mlflow.set_tags(
             {
                 runs.CONFIGURATION: configuration,
@@ -57,3 +87,14 @@ class TrackingHook:
             }
         )
         return result
+
+    @hook_impl
+    def after_node_run(self) -> None:
+        """Tells kedro-mlflow when a node went over to another run, as `tracking.own_run` does where the data changed."""
+        import mlflow
+        from kedro_mlflow.framework.hooks.mlflow_hook import MlflowHook
+
+        active = mlflow.active_run()
+        for plugin in self.context._hook_manager.get_plugins():
+            if active and isinstance(plugin, MlflowHook) and plugin.run_id:
+                plugin.run_id = active.info.run_id

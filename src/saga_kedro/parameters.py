@@ -19,12 +19,16 @@ class Section(BaseModel):
 
 
 class Ingest(Section):
-    source: Literal["demo", "folder", "pairs"]
+    source: Literal[
+        "demo", "folder", "pairs", "debian", "collection",
+        "freesound", "medleydb", "musdb18_hq", "moisesdb", "openslr", "vctk", "fma_small", "esc50",
+    ]  # fmt: skip
     path: str | None
     index: str | None
     pattern: str
     cutoff_khz: float = Field(gt=0)
     demo_minutes: float = Field(gt=0)
+    packages: list[Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9+.-]+$")]] = Field(min_length=1)
     validation: Probability
     test: Probability
 
@@ -38,6 +42,7 @@ class Caption(Section):
 
 
 class Degrade(Section):
+    low_pass: str
     minimum_order: Positive
     maximum_order: Positive
     minimum_hz: Positive
@@ -46,11 +51,12 @@ class Degrade(Section):
     order: Positive
     excerpt_seconds: float = Field(gt=0)
     pairs_per_category: Positive | None
+    draws: Positive | None
 
 
 class Codec(Section):
     model_config = ConfigDict(extra="allow", frozen=True)  # options are the codec's own, checked when it is built
-    name: Literal["band_envelope", "mdct", "autoencoder"]
+    name: str
 
 
 class Backbone(Section):
@@ -68,12 +74,16 @@ class Text(Section):
 
 
 class Conditioning(Section):
+    model_config = ConfigDict(extra="allow", frozen=True)  # options are the network part's own, checked when it is built
     null_latent: float
     text_null: str
 
 
 class Model(Section):
     segment_samples: Positive
+    channels: str
+    rolloff: str
+    network: str
     codec: Codec
     backbone: Backbone
     text: Text
@@ -92,7 +102,14 @@ class Ema(Section):
     update_after_step: int = Field(ge=0)
 
 
+class Encode(Section):
+    latents: bool
+    batch_size: Positive
+    shard_segments: Positive
+
+
 class Fit(Section):
+    start: str
     steps: Positive
     batch_size: Positive
     accumulate: Positive
@@ -103,6 +120,7 @@ class Fit(Section):
     learning_rate: float = Field(gt=0)
     betas: tuple[float, float]
     weight_decay: float = Field(ge=0)
+    lr_schedule: str
     inverse_lr: InverseLR
     clip_gradient_norm: float | None
     ema: Ema
@@ -121,6 +139,7 @@ class Fit(Section):
 class Sample(Section):
     steps: Positive
     schedule: str
+    sampler: str
     guidance: str
     s_a: float
     s_t: float
@@ -135,6 +154,68 @@ class Evaluate(Section):
     examples: int = Field(ge=0)
 
 
+class Serve(Section):
+    weights: Literal["ema", "online"]
+    at: float = Field(gt=0, le=1)
+    loading: Literal["strict", "other_prefix"]
+    token_width: Positive | None
+
+
+class Measure(Section):
+    lsd: Literal["log10", "decibel"]
+    sdr: Literal["per_item", "flattened"]
+    gradients: Literal["true_norm", "loss_scaled"]
+
+
+class Budget(Section):
+    train: bool
+    seeds: Positive
+    pairs_per_category: Positive
+    excerpt_seconds: float = Field(gt=0)
+    set: dict[str, Any]
+
+
+class Audit(Section):
+    issue: str
+    design: Literal["both", "add_one", "fix_one"]
+    budget: str
+    seeds: Positive | None
+    pairs: str | None
+    checkpoint: str | None
+    start: Literal["configured", "random_channels", "not_loaded"]
+    serve: Serve
+    measure: Measure
+    budgets: dict[str, Budget]
+
+
+class Sweep(Section):
+    vary: dict[str, list[Any]] = Field(min_length=1)
+    pairs_per_category: Positive
+    excerpt_seconds: float = Field(gt=0)
+
+
+class Report(Section):
+    examples: int = Field(ge=0)
+    frequency_bands: Positive
+    dial: list[Annotated[float, Field(ge=0, lt=1)]]
+    dial_pairs: int = Field(ge=0)
+    dial_seconds: float = Field(gt=0)
+
+
+class SuperResolve(Section):
+    path: str | None
+    model: str | None
+    format: Literal["wav", "flac", "ogg"] | None
+    cutoff_hz: float | None
+    rolloff: Literal["predicted"] | Annotated[float, Field(ge=0, le=1)] | None
+    prompt: str | None
+    steps: Positive | None
+    s_a: float | None
+    s_t: float | None
+    fast: bool
+    device: str
+
+
 class Parameters(Section):
     seed: int
     dataset: str
@@ -142,9 +223,14 @@ class Parameters(Section):
     caption: Caption
     degrade: Degrade
     model: Model
+    encode: Encode
     fit: Fit
     sample: Sample
     evaluate: Evaluate
+    report: Report
+    audit: Audit
+    sweep: Sweep
+    super_resolve: SuperResolve
 
 
 class ParameterError(ClickException, ValueError):
@@ -199,6 +285,10 @@ def validate(parameters: dict[str, Any]) -> Parameters:
         raise ParameterError(" ".join(_sentence(*where, errors) for where, errors in wrong.items())) from None
     if checked.degrade.minimum_hz > checked.degrade.maximum_hz or checked.degrade.minimum_order > checked.degrade.maximum_order:
         raise ParameterError("degrade: the minimum order or cutoff is above the maximum; swap them.")
-    if checked.ingest.source != "demo" and not checked.ingest.path:
+    if checked.encode.latents and checked.degrade.draws is None:
+        raise ParameterError("encode.latents needs degrade.draws: how many low-passes of each segment to keep.")
+    if checked.audit.budget not in checked.audit.budgets:
+        raise ParameterError(f"audit.budget is one of {', '.join(checked.audit.budgets)}, not {checked.audit.budget!r}.")
+    if checked.ingest.source not in ("demo", "debian") and not checked.ingest.path:
         raise ParameterError(f"ingest.source={checked.ingest.source} needs ingest.path: the folder that holds the audio.")
     return checked

@@ -4,7 +4,22 @@ from __future__ import annotations
 
 from kedro.pipeline import Pipeline, pipeline
 
-from saga_kedro.pipelines import caption, caption_pairs, degrade, encode, evaluate, fit, ingest, resample
+from saga_kedro.pipelines import (
+    audit,
+    caption,
+    caption_pairs,
+    degrade,
+    encode,
+    evaluate,
+    fit,
+    ingest,
+    report,
+    resample,
+    super_resolve,
+    sweep,
+    targets,
+)
+from saga_kedro.pipelines.evaluate.pipeline import model_to_judge
 
 
 def register_pipelines() -> dict[str, Pipeline]:
@@ -18,10 +33,16 @@ def register_pipelines() -> dict[str, Pipeline]:
         "encode": encode.create_pipeline(),
         "fit": fit.create_pipeline(),
         "evaluate": evaluate.create_pipeline(),
+        "report": report.create_pipeline(),
+        "targets": targets.create_pipeline(),
     }
     # Alone, `evaluate` takes the model that evaluate.model names; in `train` it waits for the one that is being trained.
-    steps_to_evaluation = [step for name, step in steps.items() if name != "evaluate"]
-    train = sum(steps_to_evaluation, pipeline([])) + pipeline(steps["evaluate"], inputs={"model_summary": "fit_summary"})
+    train = pipeline(sum(steps.values(), pipeline([])) - model_to_judge(), inputs={"model_summary": "fit_summary"})
     # Pairs that came as pairs need no training: what is left is to gather, caption and score them.
-    evaluate_pairs = sum((steps[name] for name in ("ingest", "resample", "degrade", "caption_pairs", "evaluate")), pipeline([]))
-    return {**steps, "train": train, "evaluate_pairs": evaluate_pairs, "__default__": train}
+    of_pairs = ("ingest", "resample", "degrade", "caption_pairs", "evaluate", "report", "targets")
+    evaluate_pairs = sum((steps[name] for name in of_pairs), pipeline([]))
+    # An audit trains and scores its arms itself; what it needs is clips, captions and pairs.
+    of_audit = ("ingest", "resample", "caption", "degrade", "caption_pairs")
+    audit_from_nothing = sum((steps[name] for name in of_audit), pipeline([])) + audit.create_pipeline()
+    uses = {"super_resolve": super_resolve.create_pipeline(), "audit": audit_from_nothing, "sweep": sweep.create_pipeline()}
+    return {**steps, **uses, "train": train, "evaluate_pairs": evaluate_pairs, "__default__": train}

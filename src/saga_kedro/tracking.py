@@ -5,8 +5,10 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import mlflow
+import pandas as pd
 
 CONFIGURATION = "saga.configuration"
 DATA_VERSION = "saga.data_version"
@@ -23,6 +25,14 @@ def find(experiment: str, configuration: str) -> str | None:
         output_format="list",
     )
     return runs[0].info.run_id if runs else None
+
+
+def flat(parameters: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested parameters under dotted names: ``{"fit": {"steps": 600}}`` gives ``{"fit.steps": 600}``."""
+    named: dict[str, Any] = {}
+    for name, value in parameters.items():
+        named |= flat(value, f"{prefix}{name}.") if isinstance(value, Mapping) else {f"{prefix}{name}": value}
+    return named
 
 
 def git_revision(folder: str | Path) -> str:
@@ -55,6 +65,32 @@ def own_run(data_version: str) -> str:
 def last_step(run_id: str, metric: str) -> int:
     """The last step of ``metric`` that the run has, or -1."""
     return max((point.step for point in mlflow.MlflowClient().get_metric_history(run_id, metric)), default=-1)
+
+
+def history(run_id: str | None, prefixes: tuple[str, ...]) -> pd.DataFrame:
+    """Every logged value of a run's metrics whose names begin so: columns step, metric, value.
+
+    Empty for a run that this store does not know: a model may have been trained elsewhere.
+    """
+    client = mlflow.MlflowClient()
+    try:
+        names = client.get_run(run_id).data.metrics if run_id else {}
+    except mlflow.MlflowException:
+        names = {}
+    points = [
+        (point.step, name, point.value)
+        for name in sorted(names)
+        if name.startswith(prefixes)
+        for point in client.get_metric_history(str(run_id), name)
+    ]
+    return pd.DataFrame(points, columns=["step", "metric", "value"]).sort_values(["metric", "step"], ignore_index=True)
+
+
+def log_table(run_id: str, table: pd.DataFrame, name: str) -> None:
+    """Log a table to a run, once: MLflow would append to one that is there."""
+    client = mlflow.MlflowClient()
+    if name not in {artifact.path for artifact in client.list_artifacts(run_id)}:
+        client.log_table(run_id, table, name)
 
 
 def log_metrics_once(metrics: Mapping[str, float], step: int) -> None:

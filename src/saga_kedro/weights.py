@@ -7,7 +7,8 @@ Loading is strict.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +93,42 @@ STABLE_AUDIO_OPEN = Weights(
     parameter="model.codec.path",
     needs=(("model_config.json",), ("*.safetensors", "*.ckpt")),
 )
+
+STABLE_AUDIO_OPEN_DIT = replace(
+    STABLE_AUDIO_OPEN, what="The DiT of Stable Audio Open, which training starts from,", parameter="fit.start"
+)
+
+
+def missing_weights(parameters: Mapping[str, Any], nodes: Collection[str]) -> list[str]:
+    """What a run lacks, one sentence for each set of weights.
+
+    Args:
+        parameters: all of them, as in conf/.
+        nodes: names of the Kedro nodes that will run; what none of them needs is not asked for.
+    """
+    sentences: dict[tuple[str, str | None], str] = {}
+    for weights, path, users in wanted_weights(parameters):
+        if users.isdisjoint(nodes) or (weights is STABLE_AUDIO_OPEN_DIT and Path(path or "").is_file()):
+            continue
+        if weights.absent(path):
+            sentences.setdefault((weights.source, path), weights.sentence(path))  # one download may serve two purposes
+    return list(sentences.values())
+
+
+def wanted_weights(parameters: Mapping[str, Any]) -> list[tuple[Weights, str | None, set[str]]]:
+    """The weights that a configuration asks for: what, the folder it names, the Kedro nodes that load them."""
+    caption, model, start = parameters["caption"], parameters["model"], parameters["fit"]["start"]
+    trains = {"encode_latents", "fit"}
+    wanted: list[tuple[Weights, str | None, set[str]]] = []
+    if model["text"]["encoder"] == "t5":
+        wanted.append((T5_BASE, model["text"]["path"], {"encode_text", "score"} | trains))
+    if caption["source"] == "qwen2_audio":
+        wanted.append((QWEN2_AUDIO, caption["path"], {"caption", "caption_pairs"}))
+    if model["codec"]["name"] == "autoencoder":
+        wanted.append((STABLE_AUDIO_OPEN, model["codec"].get("path"), {"score"} | trains))
+    if start != "scratch":
+        wanted.append((STABLE_AUDIO_OPEN_DIT, start, {"fit"}))
+    return wanted
 
 
 def load_whole(model_class: Any, folder: Path, **options: Any) -> Any:

@@ -118,7 +118,7 @@ def test_a_killed_evaluation_goes_on_where_it_was(pairs, tmp_path):
 def test_scores_are_kept_and_only_new_metrics_are_computed(pairs, tmp_path, monkeypatch):
     outputs = render_rows(pairs, tmp_path)
     first = score_outputs(pairs, outputs, tmp_path, ["LSD"], workers=1)
-    monkeypatch.setattr(metrics, "lsd", lambda *_: pytest.fail("measured again"))
+    monkeypatch.setattr(metrics, "lsd_family", lambda *_: pytest.fail("measured again"))
     again = score_outputs(pairs, outputs, tmp_path, ["LSD", "SNR"], workers=1)
     pd.testing.assert_series_equal(
         again[again["metric"] == "LSD"]["value"], first[first["metric"] == "LSD"]["value"], check_index=False

@@ -136,7 +136,7 @@ def test_what_is_not_the_papers_is_not_called_a_reproduction(document):
 
 def test_pictures_and_players_are_inside(document):
     assert document.count("<audio") == 2 * 5
-    assert document.count('src="data:image/png;base64,') == 3 + 2 + 1 + 2  # training, frequency, dial, examples
+    assert document.count('src="data:image/png;base64,') == 1 + 3 + 2 + 1 + 2  # headline, training, frequency, dial, examples
     assert all(value for tag, name, value in Seen(document).attributes if (tag, name) == ("img", "alt"))
 
 

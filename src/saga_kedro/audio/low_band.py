@@ -11,6 +11,9 @@ from saga_kedro.audio import SAMPLE_RATE
 N_FFT = 2_048
 HOP = 512
 FADE_BINS = 16
+LEVEL_FRAMES = 258
+"""Frames over which levels are compared: 3 s. Shorter clips have one gain; in longer ones it follows the sound, and any part
+of a clip can be done by itself with 1.5 s on each side."""
 
 Rule = Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
 
@@ -53,8 +56,8 @@ def replace_low_band(
 def input_cutoff(generated: torch.Tensor, low: torch.Tensor, bins: torch.Tensor) -> torch.Tensor:
     """The default: bins [0, c) are the input's, exactly; the generated band above is scaled to meet it.
 
-    The scale is clamp(sum|in| / sum|out|, 0.8, 1.2), the sums over frames and over the bins [0.7 c, 0.85 c), which hardly
-    any low-pass has touched. C divides the input's band by that ratio instead.
+    The scale is clamp(sum|in| / sum|out|, 0.8, 1.2), the sums over 3 s of frames and over the bins [0.7 c, 0.85 c), which
+    hardly any low-pass has touched. C divides the input's band by that ratio instead.
 
     Args:
         generated, low: STFT, complex [batch, channels, 1025, frames].
@@ -97,10 +100,18 @@ RULES: dict[str, Rule] = {"input_cutoff": input_cutoff, "authors": authors, "cro
 
 
 def _gain(generated: torch.Tensor, low: torch.Tensor, where: torch.Tensor) -> torch.Tensor:
-    # [batch, channels, 1, 1]; 1 where one of the two is silent: there is no level to meet
-    have, want = ((spectrum.abs() * where).sum(dim=(-2, -1), keepdim=True) for spectrum in (generated, low))
+    # [batch, channels, 1, frames]; 1 where one of the two is silent: there is no level to meet
+    have, want = (_around((spectrum.abs() * where).sum(dim=-2, keepdim=True)) for spectrum in (generated, low))
     ratio = torch.where((have > 0) & (want > 0), want / have.clamp(min=torch.finfo(have.dtype).tiny), 1.0)
-    return ratio.clamp(0.8, 1.2)
+    return ratio.clamp(0.8, 1.2).to(low.real.dtype)
+
+
+def _around(per_frame: torch.Tensor) -> torch.Tensor:
+    """The sum over the ``LEVEL_FRAMES`` around each frame; at both ends the first and the last so many."""
+    frames = per_frame.shape[-1]
+    start = (torch.arange(frames, device=per_frame.device) - LEVEL_FRAMES // 2).clamp(0, max(0, frames - LEVEL_FRAMES))
+    total = torch.nn.functional.pad(per_frame.double().cumsum(dim=-1), (1, 0))
+    return total[..., (start + LEVEL_FRAMES).clamp(max=frames)] - total[..., start]
 
 
 def _across(per_bin: torch.Tensor) -> torch.Tensor:

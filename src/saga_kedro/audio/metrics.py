@@ -69,6 +69,20 @@ def lsd_band(
     return _mean(_rms_over_bins(band)[sounding])
 
 
+def lsd_family(reference: np.ndarray, estimate: np.ndarray, cutoff_hz: float) -> dict[str, float]:
+    """``lsd``, ``lsd_sounding`` and ``lsd_band`` on both sides of the cutoff, from one pair of spectrograms.
+
+    Returns:
+        ``LSD``, ``LSD_sounding``, ``LSD_below``, ``LSD_above``: each what its function gives.
+    """
+    difference, sounding = _log_ratio(reference, estimate, per_channel=False)
+    first = int(np.ceil(cutoff_hz * N_FFT / SAMPLE_RATE))
+    whole = _rms_over_bins(difference)
+    bands = {"LSD_below": difference[:, :first], "LSD_above": difference[:, first:]}
+    values = {name: _mean(_rms_over_bins(band)[sounding]) if band.shape[1] else float("nan") for name, band in bands.items()}
+    return {"LSD": float(whole.mean()), "LSD_sounding": _mean(whole[sounding]), **values}
+
+
 def lsd_by_frequency(reference: np.ndarray, estimate: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Distance at each frequency: sqrt( mean over sounding frames of ( log10 power ratio )^2 ), of the mono mix.
 

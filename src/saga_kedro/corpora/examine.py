@@ -76,12 +76,12 @@ def measure(path: Path) -> dict[str, Any]:
     try:
         audio, rate = read_audio(path)
     except UnreadableAudio as error:
-        return {"reason": f"unreadable: {error}"}
+        return {"reason": f"unreadable: {str(error).removeprefix(f'{path}: ')}"}
     channels, samples = audio.shape
     if samples == 0:
         return {"reason": "empty: no samples"}
     if samples < MINIMUM_S * rate:
-        return {"reason": f"too short: {samples / rate:.3f} s, at least {MINIMUM_S} s are needed"}
+        return {"reason": f"too short: {samples * 1000 // rate} ms, at least {MINIMUM_S} s are needed"}
     if not np.isfinite(audio).all():
         return {"reason": "non-finite: it holds infinite values or values that are not numbers"}
     if np.abs(audio).max() < SILENCE:

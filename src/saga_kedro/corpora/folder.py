@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import cast
 
@@ -69,10 +70,14 @@ def find_folder(folder: str | Path, index: str | Path | None = None) -> list[Sou
 
 
 def _source(folder: Path, path: Path) -> Source:
-    parts = path.relative_to(folder).parts
-    named = (CATEGORY_OF[part.lower()] for part in parts[:-1] if part.lower() in CATEGORY_OF)
-    category: Category = next(named, "other")
-    return Source(path, category, group_of(path.relative_to(folder), category))
+    relative = path.relative_to(folder)
+    category = category_of(relative.parts[:-1]) or "other"
+    return Source(path, category, group_of(relative, category))
+
+
+def category_of(names: Iterable[str]) -> Category | None:
+    """The category that the first of some names names, in any case; None if none does."""
+    return next((CATEGORY_OF[name.lower()] for name in names if name.lower() in CATEGORY_OF), None)
 
 
 def _listed(folder: Path, index: Path, row: dict[str, str]) -> Source:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from pathlib import Path
 
 import pandas as pd
@@ -15,13 +14,15 @@ from saga_kedro.corpora.manifest import CATEGORIES, Rejected, project_path, reje
 COLUMNS = ["item", "category", "cutoff_khz", "system", "path"]
 FIELDS = ("category", "item", "cutoff_khz", "system")
 
+# What names of files commonly say, to our names. Every other system is one that is compared.
+CATEGORY_NAMES = CATEGORY_OF | {"s": "speech", "m": "music", "f": "effects", "e": "effects"}
+SYSTEM_NAMES = {"lr": "input", "low": "input", "hr": "reference", "high": "reference"}
+
 
 def find_pairs(
     folder: str | Path,
     index: str | Path | None = None,
     pattern: str | None = None,
-    categories: Mapping[str, str] | None = None,
-    systems: Mapping[str, str] | None = None,
     cutoff_khz: float | None = None,
     project: str | Path | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -34,9 +35,7 @@ def find_pairs(
         pattern: instead of an index, how paths below ``folder`` are built, e.g. ``{category}_{item}_{order}_{system}.wav``. The
             fields category, item, cutoff_khz and system are used, others only matched. With a category in the pattern the
             item is called ``<category>_<item>`` as in the file name, because such names count anew in each category.
-        categories: names of categories in the files to ours, e.g. ``{"f": "effects"}``; ours need no entry.
-        systems: names of systems in the files to ours; each item needs one ``input`` and one ``reference``, every other name
-            is a system that is compared.
+            Categories and systems may be called as in ``CATEGORY_NAMES`` and ``SYSTEM_NAMES``.
         cutoff_khz: of every input, kHz, where neither index nor pattern says it.
         project: the project folder, which stored paths are relative to; None is the working folder.
 
@@ -48,13 +47,11 @@ def find_pairs(
         ValueError: if the folder, the index or both ways of listing are missing, or a cutoff is not known.
     """
     folder = Path(folder)
-    categories = CATEGORY_OF | dict(categories or {})
-    systems = dict(systems or {})
     rejected: list[Rejected]
     if index is not None:
         listed, rejected = _by_index(folder, folder / index), []
     elif pattern is not None:
-        listed, rejected = _by_pattern(folder, pattern)
+        listed, rejected = _by_pattern(folder, pattern, project)
     else:
         raise ValueError(
             "Evaluation pairs need an index (CSV of item, category, cutoff_khz, system, path) or a file-name pattern."
@@ -63,7 +60,7 @@ def find_pairs(
     rows = []
     for row in listed:
         path = folder / row["path"]
-        category = categories.get(row.get("category", "other"))
+        category = CATEGORY_NAMES.get(row.get("category", "other").lower())
         cutoff = row.get("cutoff_khz") or cutoff_khz
         if cutoff is None:
             raise ValueError(f"The cutoff of {path} is not known: neither the names nor the parameter cutoff_khz say it.")
@@ -71,7 +68,7 @@ def find_pairs(
         if reason:
             rejected.append(Rejected(project_path(path, project), reason))
             continue
-        system = systems.get(row["system"], row["system"])
+        system = SYSTEM_NAMES.get(row["system"], row["system"])
         rows.append((row["item"], category, float(cutoff), system, project_path(path, project)))
     return _complete(pd.DataFrame(rows, columns=COLUMNS), rejected)
 
@@ -86,14 +83,14 @@ def _by_index(folder: Path, index: Path) -> list[dict[str, str]]:
     return table.to_dict(orient="records")
 
 
-def _by_pattern(folder: Path, pattern: str) -> tuple[list[dict[str, str]], list[Rejected]]:
+def _by_pattern(folder: Path, pattern: str, project: str | Path | None) -> tuple[list[dict[str, str]], list[Rejected]]:
     expression = _expression(pattern)
     listed, rejected = [], []
     for path in audio_files(folder):
         relative = path.relative_to(folder).as_posix()
         match = expression.fullmatch(relative)
         if match is None:
-            rejected.append(Rejected(project_path(path), f"its name does not fit the pattern {pattern}"))
+            rejected.append(Rejected(project_path(path, project), f"its name does not fit the pattern {pattern}"))
             continue
         row = {name: value for name, value in match.groupdict().items() if name in FIELDS}
         if "category" in row:
@@ -118,7 +115,7 @@ def _unusable(path: Path) -> str:
     try:
         read_audio(path, 0, 1)
     except UnreadableAudio as error:
-        return f"unreadable: {error}"
+        return f"unreadable: {str(error).removeprefix(f'{path}: ')}"
     return ""
 
 

@@ -48,7 +48,9 @@ def _resample_one(row: dict[str, Any], folder: str) -> dict[str, Any] | Rejected
         if not target.exists():
             rate = int(row["sample_rate"])
             start = round(row["start_s"] * rate)
-            audio, _ = read_audio(row["path"], start, round(row["end_s"] * rate) - start)
+            audio, rate_now = read_audio(row["path"], start, round(row["end_s"] * rate) - start)
+            if rate_now != rate or audio.shape[1] == 0:
+                return Rejected(row["path"], "changed since it was ingested: run the pipeline `ingest` again")
             if len(audio) > 2:
                 audio = to_stereo(audio)
             write_audio(target, resample(audio, rate, SAMPLE_RATE), SAMPLE_RATE)

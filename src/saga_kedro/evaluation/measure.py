@@ -7,6 +7,7 @@ import math
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,21 +15,20 @@ import numpy as np
 
 from saga_kedro.audio import metrics
 from saga_kedro.audio.io import UnreadableAudio, read_audio
+from saga_kedro.evaluation.embeddings import require_openl3
+from saga_kedro.evaluation.frechet import SET_METRICS
 from saga_kedro.evaluation.match import fit_to
 from saga_kedro.files import atomic_path
 
-Metric = Callable[[np.ndarray, np.ndarray, float], float]
+Metric = Callable[[np.ndarray, np.ndarray], float]
 
+LSD_FAMILY = ("LSD", "LSD_sounding", "LSD_below", "LSD_above")
 METRICS: dict[str, Metric] = {
-    "LSD": lambda reference, estimate, cutoff_hz: metrics.lsd(reference, estimate),
-    "LSD_sounding": lambda reference, estimate, cutoff_hz: metrics.lsd_sounding(reference, estimate),
-    "LSD_below": lambda reference, estimate, cutoff_hz: metrics.lsd_band(reference, estimate, cutoff_hz, "below"),
-    "LSD_above": lambda reference, estimate, cutoff_hz: metrics.lsd_band(reference, estimate, cutoff_hz, "above"),
-    "SI-SDR": lambda reference, estimate, cutoff_hz: metrics.si_sdr(reference, estimate),
-    "SNR": lambda reference, estimate, cutoff_hz: metrics.snr(reference, estimate),
-    "SDR": lambda reference, estimate, cutoff_hz: metrics.sdr(reference, estimate),
-    "ViSQOL": lambda reference, estimate, cutoff_hz: metrics.visqol(reference, estimate),
-    "ViSQOL_speech": lambda reference, estimate, cutoff_hz: metrics.visqol(reference, estimate, mode="speech"),
+    "SI-SDR": metrics.si_sdr,
+    "SNR": metrics.snr,
+    "SDR": metrics.sdr,
+    "ViSQOL": metrics.visqol,
+    "ViSQOL_speech": partial(metrics.visqol, mode="speech"),
 }
 # part of every cached name: to be raised when a metric is computed otherwise
 VERSION = 1
@@ -49,10 +49,14 @@ def check_metrics(names: Sequence[str]) -> None:
 
     Raises:
         ValueError: names the unknown one and lists the known.
+        MissingWeights: one of them needs weights that are not there.
     """
-    unknown = [name for name in names if name not in METRICS]
+    known = (*LSD_FAMILY, *METRICS, *SET_METRICS)
+    unknown = [name for name in names if name not in known]
     if unknown:
-        raise ValueError(f"There is no metric {unknown[0]!r}; evaluation knows {', '.join(METRICS)}.")
+        raise ValueError(f"There is no metric {unknown[0]!r}; evaluation knows {', '.join(known)}.")
+    if "FD" in names:
+        require_openl3()
 
 
 def measure(job: Job, names: Sequence[str], folder: str) -> dict[str, float]:
@@ -68,10 +72,12 @@ def measure(job: Job, names: Sequence[str], folder: str) -> dict[str, float]:
         except UnreadableAudio as error:
             print(f"{job.pair['pair_id']}, {job.row}: {error}", file=sys.stderr)
             return {}
-        for name in missing:
-            value = float(METRICS[name](reference, estimate, 1000 * float(job.pair["cutoff_khz"])))
-            # null: JSON has no other word for what is missing
-            known[name] = value if math.isfinite(value) else None
+        values: dict[str, float] = {}
+        if set(missing) & set(LSD_FAMILY):
+            values = metrics.lsd_family(reference, estimate, 1000 * float(job.pair["cutoff_khz"]))
+        values |= {name: METRICS[name](reference, estimate) for name in missing if name in METRICS}
+        # null: JSON has no other word for what is missing
+        known |= {name: float(value) if math.isfinite(value) else None for name, value in values.items()}
         with atomic_path(path) as temporary:
             temporary.write_text(json.dumps(known))
     return {name: float(known[name]) for name in names if known.get(name) is not None}

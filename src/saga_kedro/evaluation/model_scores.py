@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from saga_kedro.audio import SAMPLE_RATE
 from saga_kedro.evaluation.render import prune, render_rows
+from saga_kedro.evaluation.rolloff_dial import COLUMNS as DIAL_COLUMNS
+from saga_kedro.evaluation.rolloff_dial import rolloff_dial
 from saga_kedro.evaluation.score import check_metrics, score_outputs
-from saga_kedro.files import parameter_hash
-from saga_kedro.model.saga_sr import SagaSR
+from saga_kedro.files import content_hash, parameter_hash
+from saga_kedro.model.saga_sr import CONFIG, WEIGHTS, SagaSR
 
 
 def with_prompts(pairs: pd.DataFrame, pair_captions: pd.DataFrame) -> pd.DataFrame:
@@ -43,24 +47,79 @@ def score_model(
     Returns:
         outputs (`render.OUTPUT_COLUMNS`) and scores (`score.SCORE_COLUMNS`).
     """
-    sample, evaluate = dict(parameters["sample"]), parameters["evaluate"]
+    sample, evaluate = parameters["sample"], parameters["evaluate"]
     check_metrics(evaluate["metrics"])
-    model = SagaSR.from_pretrained(model_summary["folder"])
-    reference_asked = sample["rolloff"] == "reference"
-    if reference_asked:  # only a reference has it: the row is labelled so, and ours keeps to what an input tells
-        sample["rolloff"] = "predicted"
-    model.sample = sample  # a saved model brings its own defaults; this run's parameters hold
+    model, weights = judged_model(model_summary, sample)
     outputs = render_rows(
         with_prompts(pairs, pair_captions),
         folder,
         model=model,
-        weights=parameter_hash(model_summary["weights"], model.config, sample),
+        weights=weights,
         codec=model.codec,
         codec_parameters=model.config["codec"],
         low_band=sample["low_band"],
-        rolloff_reference=reference_asked or evaluate["rolloff_reference"],
+        rolloff_reference=sample["rolloff"] == "reference" or evaluate["rolloff_reference"],
         seed=parameters["seed"],
     )
     scores = score_outputs(pairs, outputs, folder, names=evaluate["metrics"])
     prune(folder, outputs)
     return outputs, scores
+
+
+def turn_dial(
+    pairs: pd.DataFrame,
+    pair_captions: pd.DataFrame,
+    model_summary: dict[str, Any],
+    parameters: dict[str, Any],
+    folder: str | Path,
+) -> pd.DataFrame:
+    """The roll-off dial of a saved model, over the first pairs of each category.
+
+    Args:
+        pairs, pair_captions, model_summary: as for `score_model`.
+        parameters: all of them; ``sample`` and ``report`` are used.
+        folder: of finished measurements.
+
+    Returns:
+        `rolloff_dial.COLUMNS`; empty where ``report.dial_pairs`` is 0.
+    """
+    report = parameters["report"]
+    few = pairs.sort_values(["cutoff_khz", "pair_id"]).groupby("category").head(report["dial_pairs"])
+    if few.empty:
+        return pd.DataFrame(columns=DIAL_COLUMNS)
+    model, weights = judged_model(model_summary, parameters["sample"])
+    few = few.assign(samples=few["samples"].clip(upper=round(report["dial_seconds"] * SAMPLE_RATE)))
+    few = with_prompts(few, pair_captions)
+    return rolloff_dial(few, folder, model, weights, requested=report["dial"], seed=parameters["seed"])
+
+
+def judged_model(model_summary: dict[str, Any], sample: dict[str, Any]) -> tuple[SagaSR, str]:
+    """A saved model set to sample as this run's parameters say, and the hash of all that decides its outputs beside inputs."""
+    model = SagaSR.from_pretrained(model_summary["folder"])
+    # only a reference has its roll-off: that row is labelled so, and ours keeps to what an input tells
+    model.sample = {**sample, "rolloff": "predicted" if sample["rolloff"] == "reference" else sample["rolloff"]}
+    return model, parameter_hash(model_summary["weights"], model.config, model.sample)
+
+
+def find_model(folder: str | Path) -> dict[str, Any]:
+    """What is to be known of a saved model: what its training wrote beside it, or what its files tell.
+
+    Args:
+        folder: of ``model.safetensors`` and ``saga_sr.json``, perhaps with a ``fit.json``.
+
+    Returns:
+        folder, weights (a hash), steps (0 if it is not known), and whatever else ``fit.json`` says.
+
+    Raises:
+        FileNotFoundError: there is no model.
+    """
+    folder = Path(folder)
+    absent = [name for name in (WEIGHTS, CONFIG) if not (folder / name).is_file()]
+    if absent:
+        raise FileNotFoundError(
+            f"{folder} holds no model ({' and '.join(absent)} missing): train one with `kedro run --pipeline train` under the "
+            "same parameters, or name a model's folder with --params evaluate.model=<folder>."
+        )
+    told = folder / "fit.json"
+    known = json.loads(told.read_text()) if told.is_file() else {"steps": 0, "run_id": None}
+    return {**known, "folder": folder.as_posix(), "weights": content_hash(folder / WEIGHTS)}

@@ -11,7 +11,7 @@ import pandas as pd
 from saga_kedro.audio.io import read_audio
 from saga_kedro.draws import seed_of
 from saga_kedro.evaluation.rows import SuperResolver, oracle_rolloff, ours
-from saga_kedro.files import atomic_path, parameter_hash
+from saga_kedro.files import atomic_path, keep_only, parameter_hash
 
 REQUESTED = (0.4, 0.6, 0.8, 0.95)
 COLUMNS = ["pair_id", "category", "cutoff_khz", "requested", "measured"]
@@ -30,8 +30,8 @@ def rolloff_dial(
 
     Args:
         pairs: a few of them; each costs one run of the model a requested value.
-        folder: where finished measurements are kept, one small file each.
-        model, weights, sampling, seed: as for `evaluation.score.render_rows`.
+        folder: where finished measurements are kept, one small file each; those that nobody asks for any more are removed.
+        model, weights, sampling, seed: as for `evaluation.render.render_rows`.
         requested: roll-offs in [0, 1). Every value is asked of the same noise.
 
     Returns:
@@ -40,17 +40,22 @@ def rolloff_dial(
     from tqdm import tqdm
 
     sampling = dict(sampling or {})
-    lines = []
+    lines: list[tuple[str, str, float, float, float]] = []
+    wanted: list[Path] = []
     work = [(pair, value) for pair in pairs.to_dict("records") for value in requested]
     for pair, value in tqdm(work, desc="roll-off dial", unit="output", disable=not work):
         pair_seed = seed_of(seed, "evaluate", pair["pair_id"])
         prompt = pair.get("prompt") or None
-        key = parameter_hash("dial", pair["content_hash"], pair["cutoff_khz"], weights, sampling, prompt, pair_seed, value)
+        span = (pair["content_hash"], pair["cutoff_khz"], int(pair["samples"]))
+        key = parameter_hash("dial", span, weights, sampling, prompt, pair_seed, value)
         path = Path(folder) / f"{key}.txt"
+        wanted.append(path)
         if not path.exists():
             low, _ = read_audio(pair["low"], 0, int(pair["samples"]))
             output = ours(model, low, 1000 * float(pair["cutoff_khz"]), prompt, pair_seed, **{**sampling, "rolloff": value})
             with atomic_path(path) as temporary:
                 temporary.write_text(repr(oracle_rolloff(output)))
         lines.append((pair["pair_id"], pair["category"], float(pair["cutoff_khz"]), float(value), float(path.read_text())))
+    if Path(folder).is_dir():
+        keep_only(folder, wanted)
     return pd.DataFrame(lines, columns=COLUMNS)

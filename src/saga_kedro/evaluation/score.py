@@ -10,13 +10,14 @@ from typing import Any
 import pandas as pd
 
 from saga_kedro.audio import SAMPLE_RATE
-from saga_kedro.evaluation.measure import Job, check_metrics, measure, measure_by_frequency
+from saga_kedro.evaluation.frechet import SET_METRICS
+from saga_kedro.evaluation.measure import LSD_FAMILY, Job, check_metrics, measure, measure_by_frequency
 from saga_kedro.evaluation.pairs import records
 from saga_kedro.evaluation.render import render_rows
 from saga_kedro.evaluation.rows import Codec, SuperResolver
 from saga_kedro.parallel import parallel_map
 
-DEFAULT_METRICS = ("LSD", "LSD_sounding", "SI-SDR", "SNR")
+DEFAULT_METRICS = (*LSD_FAMILY, "SI-SDR", "SNR")
 # of the making of a row, not of its sound
 COST_METRICS = ("RTF", "peak_memory_GB")
 SCORE_COLUMNS = ["pair_id", "clip_id", "group", "category", "cutoff_khz", "row", "metric", "value"]
@@ -59,7 +60,7 @@ def score_outputs(
         pairs: of `evaluation.pairs`.
         outputs: of `render.render_rows`.
         folder: the same; scores lie in ``scores/``, one JSON a pair and row.
-        names: of `measure.METRICS`.
+        names: metrics; distances between sets of clips are left to `frechet.set_distances`.
         workers: processes, None for one a core.
 
     Returns:
@@ -70,6 +71,7 @@ def score_outputs(
         ValueError: an unknown metric.
     """
     check_metrics(names)
+    names = [name for name in names if name not in SET_METRICS]
     by_id = {pair["pair_id"]: pair for pair in records(pairs)}
     lines = records(outputs)
     jobs = [Job(by_id[line["pair_id"]], line["row"], line["path"], line["key"]) for line in lines]

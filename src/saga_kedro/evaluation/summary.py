@@ -31,11 +31,12 @@ def interval(values: np.ndarray, confidence: float = 0.95) -> tuple[float, float
     return mean - half, mean + half
 
 
-def summarise(scores: pd.DataFrame) -> pd.DataFrame:
+def summarise(scores: pd.DataFrame, distances: pd.DataFrame | None = None) -> pd.DataFrame:
     """Mean and 95 % interval over clips, per row, category, cutoff and metric.
 
     Args:
         scores: long table of `evaluation.score.score_pairs`; a value that is NaN is missing and counts nowhere.
+        distances: of `evaluation.frechet.set_distances`: one value of all clips together, so without an interval.
 
     Returns:
         Columns row, category, cutoff_khz, metric, mean, low, high (interval), deviation (over clips), clips (how many were
@@ -49,6 +50,10 @@ def summarise(scores: pd.DataFrame) -> pd.DataFrame:
         finite = len(values) > 1 and bool(np.isfinite(values).all())
         deviation = float(np.std(values, ddof=1)) if finite else math.nan
         lines.append((*key, float(np.mean(values)), low, high, deviation, len(values)))
+    for line in (distances if distances is not None else scores.iloc[:0]).to_dict("records"):
+        if math.isfinite(line["value"]):
+            key = tuple(line[name] for name in KEYS)
+            lines.append((*key, float(line["value"]), math.nan, math.nan, math.nan, int(line["clips"])))
     return pd.DataFrame(lines, columns=COLUMNS)
 
 

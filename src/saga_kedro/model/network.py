@@ -109,6 +109,8 @@ class SagaNetwork(nn.Module):
         super().__init__()
         if embed_dim % num_heads:
             raise ValueError(f"embed_dim {embed_dim} is not a multiple of num_heads {num_heads}: change one of them.")
+        if embed_dim < 32 * num_heads:  # the library's rotary embedding turns at least 32 dimensions of a head
+            raise ValueError(f"embed_dim {embed_dim} gives {num_heads} heads fewer than 32 dimensions each: use fewer heads.")
         self.latent_channels = latent_channels
         self.text_width = text_width
         self.null_latent = null_latent

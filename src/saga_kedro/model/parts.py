@@ -18,6 +18,11 @@ KINDS = {
     "schedule": "saga_kedro.model.schedule",
     "sampler": "saga_kedro.model.sampler",
     "low_band": "saga_kedro.model.low_band",
+    "codec": "saga_kedro.model.codec",
+    "channels": "saga_kedro.model.audio_parts",
+    "low_pass": "saga_kedro.model.audio_parts",
+    "rolloff": "saga_kedro.model.audio_parts",
+    "lr_schedule": "saga_kedro.training.inverse_lr",
 }
 
 _parts: dict[str, dict[str, Any]] = {kind: {} for kind in KINDS}

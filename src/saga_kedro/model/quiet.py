@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import io
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Swallow standard output within the block: stable-audio-tools prints that flash_attn is missing, no news on a CPU.
+    """Swallow standard output and warnings within the block: stable-audio-tools prints that flash_attn is missing, no news on a
+    CPU, and what it imports warns of things that are long deprecated.
 
-    Standard error and exceptions pass.
+    What else goes to standard error, and exceptions, pass.
     """
-    with redirect_stdout(io.StringIO()):
+    with redirect_stdout(io.StringIO()), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
         yield

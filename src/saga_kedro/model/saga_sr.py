@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,25 +17,42 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from saga_kedro.audio import SAMPLE_RATE
-from saga_kedro.audio.bandwidth import measure_cutoff
-from saga_kedro.audio.resample import resample, to_stereo
-from saga_kedro.audio.rolloff import rolloff as measure_rolloff
+from saga_kedro.audio.bandwidth import Read, frame_powers, measure_bandwidth
+from saga_kedro.audio.io import read_audio
+from saga_kedro.audio.low_band import HOP as LOW_BAND_HOP
+from saga_kedro.audio.lowpass import LowPass, low_pass
+from saga_kedro.audio.resample import resample
 from saga_kedro.captioning.descriptors import caption
 from saga_kedro.captioning.windows import window_at, window_table
-from saga_kedro.draws import generator, seed_of
+from saga_kedro.draws import seed_of
 from saga_kedro.files import atomic_path
+from saga_kedro.model.blocks import blocks, joined, noise_at, pieces
 from saga_kedro.model.codec import Codec, build_codec
 from saga_kedro.model.network import Condition, build_network
 from saga_kedro.model.parts import part
 from saga_kedro.model.rolloff_predictor import RolloffPredictor
 from saga_kedro.model.silence import digital_silence
 from saga_kedro.model.text import TextEncoder, pad_states
+from saga_kedro.model.treatment import Treatment, treatment
 from saga_kedro.model.windows import cross_fade, cut, window_starts
 
 WEIGHTS = "model.safetensors"
 CONFIG = "saga_sr.json"
+SHIPPED = Path(__file__).parents[1] / "pretrained"
+"""The weights that come with the package."""
 # Bounds the memory of one guided step; results do not depend on it.
 WINDOWS_AT_ONCE = 8
+FAST_EVALUATIONS = 4
+# Codec and spectra work on pieces of a long clip. The margin holds what they see beyond a piece's ends, most of it the
+# 1.5 s on each side over which `audio.low_band` compares levels.
+PIECE_SECONDS = 12.0
+PIECE_MARGIN_SECONDS = 1.7
+ENCODING_MARGIN = 32  # frames
+FILTER_MARGIN = 8_192  # samples
+# The low-pass for inputs that carry something above their cutoff: one that training draws.
+LIKE_TRAINING = partial(LowPass, "chebyshev", 8)
+
+Prompt = str | Sequence[str] | None
 
 
 class SagaSR(nn.Module):
@@ -42,7 +61,8 @@ class SagaSR(nn.Module):
     Args:
         config: the model's and the sampler's parameters, as in ``conf/``: ``codec`` {name, ...}, ``backbone``, ``text``
             {encoder, path, max_tokens}, ``conditioning``, ``segment_samples``, ``sample`` {steps, schedule, guidance, s_a, s_t,
-            rolloff, low_band, excitation}, and optionally ``network`` and ``sample.sampler`` (parts by name).
+            rolloff, low_band, excitation}, and optionally ``network``, ``channels``, ``rolloff`` and ``sample.sampler`` (parts
+            by name).
         codec: use this one instead of building the configured one.
         text_encoder: use this one instead of loading the configured one.
 
@@ -72,6 +92,8 @@ class SagaSR(nn.Module):
             config["conditioning"],
             config.get("network", "saga"),
         )
+        self.channels = part("channels", config.get("channels", "stereo"))
+        self.measure_rolloff = part("rolloff", config.get("rolloff", "magnitude"))
         self.rolloff_predictor = RolloffPredictor(self.codec.latent_channels)
         self.segment_samples: int = config["segment_samples"]
         self.segment_frames = -(-self.segment_samples // self.codec.hop)
@@ -86,10 +108,18 @@ class SagaSR(nn.Module):
         parts = {"network": self.network, "rolloff_predictor": self.rolloff_predictor}
         return {f"{prefix}.{name}": value for prefix, child in parts.items() for name, value in child.state_dict().items()}
 
-    def save_pretrained(self, folder: str | Path) -> None:
-        """Write ``model.safetensors`` and ``saga_sr.json`` into ``folder``, each of them whole or not at all."""
+    def save_pretrained(self, folder: str | Path, half: bool = False) -> None:
+        """Write ``model.safetensors`` and ``saga_sr.json`` into ``folder``, each of them whole or not at all.
+
+        Args:
+            folder: is made where it is missing.
+            half: the network's weights in half precision: half the size. They are computed with in single precision all the
+                same.
+        """
         folder = Path(folder)
         state = {name: value.detach().cpu().contiguous() for name, value in self.learned_state().items()}
+        if half:
+            state |= {n: v.half() for n, v in state.items() if n.startswith("network.") and v.is_floating_point()}
         with atomic_path(folder / WEIGHTS) as path:
             save_file(state, path, metadata={"format": "pt"})
         with atomic_path(folder / CONFIG) as path:
@@ -98,7 +128,7 @@ class SagaSR(nn.Module):
     @classmethod
     def from_pretrained(
         cls,
-        folder: str | Path,
+        folder: str | Path | None = None,
         device: str | torch.device = "cpu",
         codec: Codec | None = None,
         text_encoder: TextEncoder | None = None,
@@ -106,7 +136,7 @@ class SagaSR(nn.Module):
         """Load what ``save_pretrained`` wrote.
 
         Args:
-            folder: holds ``model.safetensors`` and ``saga_sr.json``.
+            folder: holds ``model.safetensors`` and ``saga_sr.json``; None is the model that comes with the package.
             device: where to put it.
             codec, text_encoder: as for the constructor.
 
@@ -114,7 +144,12 @@ class SagaSR(nn.Module):
             FileNotFoundError: a file is missing.
             ValueError: the weights are not this configuration's; the first three mismatches are named.
         """
-        folder = Path(folder)
+        if folder is None and not (SHIPPED / WEIGHTS).is_file():
+            raise FileNotFoundError(
+                "This installation of saga_kedro has no weights of its own: name the folder of a model that you trained "
+                "(`kedro run --pipeline train` writes data/06_models/<dataset>/<run>)."
+            )
+        folder = Path(folder or SHIPPED)
         for name in (CONFIG, WEIGHTS):
             if not (folder / name).is_file():
                 raise FileNotFoundError(f"There is no {name} in {folder}: give a folder that a training run exported.")
@@ -137,13 +172,17 @@ class SagaSR(nn.Module):
             for name, value in own.items():
                 value.copy_(state[name])
 
+    def fast(self) -> dict[str, Any]:
+        """Settings for `super_resolve` with at most four evaluations of the network: few steps, and no guidance."""
+        return {"steps": min(FAST_EVALUATIONS, self.sample["steps"]), "s_a": 1.0, "s_t": 1.0}
+
     @torch.no_grad()
     def super_resolve(
         self,
-        audio: np.ndarray,
-        sample_rate: int,
+        audio: np.ndarray | str | Path,
+        sample_rate: int | None = None,
         rolloff: float | str | None = None,
-        prompt: str | None = None,
+        prompt: Prompt = None,
         steps: int | None = None,
         s_a: float | None = None,
         s_t: float | None = None,
@@ -154,66 +193,138 @@ class SagaSR(nn.Module):
         """Give muffled audio the upper band that it could have had.
 
         Args:
-            audio: float [channels, samples] in [-1, 1].
-            sample_rate: its rate in Hz.
+            audio: float [channels, samples] in [-1, 1], or a file.
+            sample_rate: its rate in Hz; a file brings its own.
             rolloff: f_h, how bright the result shall be: a fraction of the Nyquist frequency in [0, 1], or "predicted" from the
                 input; None is the configured one.
-            prompt: what is to be heard; None lets the signal-descriptor captioner say it, window by window.
+            prompt: what is to be heard: one caption, or one for each stretch of 5.94 s (`captioning.windows`); None lets the
+                signal-descriptor captioner say it, stretch by stretch.
             steps: evaluations of the network; None is the configured number.
             s_a: acoustic guidance scale; None is the configured one.
             s_t: semantic guidance scale; None is the configured one.
             seed: names every draw: the same call gives the same result.
-            cutoff_hz: below it the result is the input; None measures where the input stops carrying signal.
-            progress: show a progress bar over the steps.
+            cutoff_hz: below it the result is the input, which carries nothing above it; None measures that, and leaves a
+                full-band input as it is.
+            progress: show a progress bar over the seconds of audio.
 
         Returns:
             float32 [channels, samples] at 44.1 kHz: mono in, mono out; more than two channels become two. Digital silence stays
             silent, identical channels stay identical.
 
         Raises:
-            ValueError: the audio has not two dimensions, no channel, or values that are not finite; a rate or a roll-off out of
-                range.
+            ValueError: the audio has not two dimensions, no channel, or values that are not finite; a rate, a roll-off or a
+                number of captions that does not fit. `UnreadableAudio` for a file.
         """
-        wanted = self._wanted_rolloff(rolloff)
-        low = to_stereo(resample(_checked(audio, sample_rate), sample_rate, SAMPLE_RATE))
-        silent = digital_silence(low)
-        if silent.all():
-            high = np.zeros_like(low)
+        if isinstance(audio, str | Path):
+            audio, sample_rate = read_audio(audio)
+        checked = _checked(audio, sample_rate)
+        low = self.channels(resample(checked, sample_rate or 0, SAMPLE_RATE))
+        samples = low.shape[-1]
+
+        read = _reader(low)
+        if cutoff_hz is None:
+            measured = measure_bandwidth(frame_powers(read, samples, without_clipping=True), SAMPLE_RATE)
+            todo = treatment(measured, sample_rate or 0)
         else:
-            cutoff_hz = measure_cutoff(low, SAMPLE_RATE) if cutoff_hz is None else cutoff_hz
-            z_l, condition, starts = self.condition(low, wanted, prompt, seed)
-            z_h = self.generate(z_l, condition, starts, steps, s_a, s_t, seed, progress)
-            high = self.decode(z_h, low, cutoff_hz, seed)
+            todo = Treatment(cutoff_hz if low.any() else None, False, "")
+        with tqdm(total=samples / SAMPLE_RATE, desc="super-resolving", unit="s", disable=not progress) as bar:
+            parts = self.stream(
+                read, samples, todo, np.array_equal(low[0], low[1]), rolloff, prompt, steps, s_a, s_t, seed, bar.update
+            )
+            high = np.concatenate([low[:, :0], *parts], axis=1)
         return high[:1] if len(audio) == 1 else high
 
+    @torch.no_grad()
+    def stream(
+        self,
+        read: Read,
+        samples: int,
+        todo: Treatment,
+        identical: bool = False,
+        rolloff: float | str | None = None,
+        prompt: Prompt = None,
+        steps: int | None = None,
+        s_a: float | None = None,
+        s_t: float | None = None,
+        seed: int = 0,
+        advance: Callable[[float], Any] | None = None,
+    ) -> Iterator[np.ndarray]:
+        """Super-resolve audio that need not fit into memory.
+
+        Args:
+            read: gives any range of the input, float32 [2, n] at 44.1 kHz.
+            samples: its length.
+            todo: up to where the input is kept.
+            identical: whether its channels are the same; then the result's are.
+            rolloff, prompt, steps, s_a, s_t, seed: as for `super_resolve`.
+            advance: called with seconds of audio as they are done.
+
+        Yields:
+            float32 [2, n], one after the other, ``samples`` in all.
+        """
+        wanted = self._wanted_rolloff(rolloff)
+        advance = advance or (lambda seconds: None)
+        if todo.cutoff_hz is None:
+            for run, _ in pieces(0, samples, samples, int(PIECE_SECONDS * SAMPLE_RATE), 0):
+                yield read(run.start, run.stop)
+                advance((run.stop - run.start) / SAMPLE_RATE)
+            return
+        captions, cutoff_hz = self._captions(read, samples, prompt), todo.cutoff_hz
+        hop, length = self.codec.hop, self.segment_frames
+        frames = max(length, -(-samples // hop))
+        hear = partial(_low_passed, read, samples, LIKE_TRAINING(int(cutoff_hz))) if todo.low_pass else read
+
+        def resolved() -> Iterator[Iterator[np.ndarray]]:
+            for block in blocks(window_starts(frames, length), length, hop):
+                z_l, condition, starts = self._condition(
+                    partial(_from, hear, samples, block.first * hop), block.frames, wanted, captions, seed, block.first
+                )
+                seconds = (min(samples, block.end) - max(0, block.begin)) / SAMPLE_RATE
+                report = _reporting(advance, seconds)
+                z_h = self.generate(z_l, condition, starts, steps, s_a, s_t, seed, block.first, report)
+                ours = partial(_from, read, samples, block.first * hop)
+                yield self._decoded(z_h, ours, block.begin, min(samples, block.end), cutoff_hz, seed, block.first, identical)
+
+        yield from joined(resolved())
+
+    @torch.no_grad()
     def condition(
-        self, low: np.ndarray, rolloff: float | None, prompt: str | None, seed: int
+        self, low: np.ndarray, rolloff: float | None, prompt: Prompt, seed: int, first: int = 0
     ) -> tuple[Tensor, Condition, list[int]]:
         """What the network is told about stereo audio, window by window of a training segment's length.
 
         Args:
             low: float32 [2, N] at 44.1 kHz.
             rolloff: f_h in [0, 1], None predicts it.
-            prompt: one caption for all windows; None describes each stretch of audio.
+            prompt: one caption for all windows, or one for each stretch of 5.94 s of the clip; None describes each stretch of
+                ``low``.
             seed: names the draw from the codec's posterior.
+            first: frame of a longer clip that ``low`` starts with.
 
         Returns:
             z_l of the whole, padded to at least one window, [C, L]; the condition of each window; the frame each starts at.
         """
+        samples = low.shape[-1]
+        frames = max(self.segment_frames, -(-samples // self.codec.hop))
+        if prompt is None:
+            prompt, first = self._captions(_reader(low), samples, None), 0
+        return self._condition(partial(_from, _reader(low), samples, 0), frames, rolloff, prompt, seed, first)
+
+    def _condition(
+        self, read: Read, frames: int, rolloff: float | None, prompt: str | Sequence[str], seed: int, first: int
+    ) -> tuple[Tensor, Condition, list[int]]:
+        """`condition` of ``frames`` frames that ``read`` gives."""
         hop, length = self.codec.hop, self.segment_frames
-        frames = max(length, -(-low.shape[-1] // hop))
-        padded = torch.zeros(2, frames * hop)
-        padded[:, : low.shape[-1]] = torch.from_numpy(low)
-        z_l = self.codec.encode(padded[None].to(self.device)).draw([seed_of(seed, "z_l")])[0]
+        z_l = self._encode(read, frames, seed, first)
         starts = window_starts(frames, length)
         windows = cut(z_l, starts, length)
-        audio = cut(padded, [start * hop for start in starts], length * hop)
-        f_l = measure_rolloff(audio).to(self.device)
+        f_l = torch.cat([self.measure_rolloff(_tensor(read(s * hop, (s + length) * hop))) for s in starts]).to(self.device)
         f_h = self.rolloff_predictor.predict(windows) if rolloff is None else torch.full_like(f_l, rolloff)
-        captions = self._captions(low, starts) if prompt is None else [prompt] * len(starts)
+        captions = [prompt] * len(starts) if isinstance(prompt, str) else [_at(prompt, first + s, length, hop) for s in starts]
         text = pad_states(self.text_encoder.encode(captions), self.text_encoder.max_tokens, self.text_encoder.width)
         return z_l, Condition(z_l=windows, text=text.to(self.device), f_l=f_l, f_h=f_h), starts
 
+    @torch.no_grad()
     def generate(
         self,
         z_l: Tensor,
@@ -223,13 +334,16 @@ class SagaSR(nn.Module):
         s_a: float | None = None,
         s_t: float | None = None,
         seed: int = 0,
-        progress: bool = False,
+        first: int = 0,
+        progress: Callable[[Iterable[Any]], Iterable[Any]] | None = None,
     ) -> Tensor:
         """Sample z_h. At every step the windows' velocities are cross-faded, so that the windows agree where they overlap.
 
         Args:
             z_l, condition, starts: as ``condition`` returned them.
-            steps, s_a, s_t, seed, progress: as for ``super_resolve``.
+            steps, s_a, s_t, seed: as for ``super_resolve``.
+            first: frame of a longer clip that z_l starts with.
+            progress: wraps the iterable of steps, e.g. ``tqdm``.
 
         Returns:
             z_h, [C, L].
@@ -241,20 +355,27 @@ class SagaSR(nn.Module):
 
         def velocity(z_t: Tensor, t: Tensor) -> Tensor:
             windows = cut(z_t[0], starts, self.segment_frames)
-            groups = [slice(first, first + WINDOWS_AT_ONCE) for first in range(0, len(starts), WINDOWS_AT_ONCE)]
+            groups = [slice(at, at + WINDOWS_AT_ONCE) for at in range(0, len(starts), WINDOWS_AT_ONCE)]
             v = [
                 guidance(self.network, windows[g], t.expand(len(windows[g])), condition[g], setting["s_a"], setting["s_t"])
                 for g in groups
             ]
             return cross_fade(torch.cat(v), starts, frames)[None]
 
-        noise = torch.randn(1, *z_l.shape, generator=generator(seed, "noise")).to(z_l)
+        noise = noise_at(seed, "noise", len(z_l), first, frames)[None].to(z_l)
         schedule = part("schedule", setting["schedule"])(setting["steps"])
-        bar = partial(tqdm, desc="super-resolving", unit="step") if progress else None
-        return part("sampler", setting.get("sampler", "euler"))(velocity, noise, schedule, bar)[0]
+        return part("sampler", setting.get("sampler", "euler"))(velocity, noise, schedule, progress)[0]
 
     @torch.no_grad()
-    def decode(self, z_h: Tensor, low: np.ndarray, cutoff_hz: float, seed: int = 0) -> np.ndarray:
+    def decode(
+        self,
+        z_h: Tensor,
+        low: np.ndarray,
+        cutoff_hz: float,
+        seed: int = 0,
+        first: int = 0,
+        identical: bool | None = None,
+    ) -> np.ndarray:
         """Latents to audio, with all of the input that can be kept.
 
         Args:
@@ -262,18 +383,63 @@ class SagaSR(nn.Module):
             low: float32 [2, N] at 44.1 kHz, the input.
             cutoff_hz: below it the result is the input.
             seed: names the codec's draws.
+            first: frame of a longer clip that z_h starts with.
+            identical: whether the clip's channels are the same; None looks at ``low``.
 
         Returns:
             float32 [2, N].
         """
-        samples = low.shape[-1]
-        given = torch.zeros(1, 2, z_h.shape[-1] * self.codec.hop, device=z_h.device)
-        given[..., :samples] = torch.from_numpy(low).to(z_h.device)
-        generated = self.codec.decode(z_h[None], seeds=[seed_of(seed, "decode")], low=given)[..., :samples]
-        if np.array_equal(low[0], low[1]):  # a side that is silent stays silent
-            generated = generated.mean(dim=1, keepdim=True).expand_as(generated)
-        high = part("low_band", self.sample["low_band"])(generated, given[..., :samples], cutoff_hz)[0].float().cpu().numpy()
-        return np.where(digital_silence(low), np.float32(0), high)
+        identical = np.array_equal(low[0], low[1]) if identical is None else identical
+        read = partial(_from, _reader(low), low.shape[-1], 0)
+        parts = self._decoded(z_h, read, first * self.codec.hop, low.shape[-1], cutoff_hz, seed, first, identical)
+        return np.concatenate([low[:, :0], *parts], axis=1)
+
+    def _decoded(
+        self, z_h: Tensor, read: Read, begin: int, end: int, cutoff_hz: float, seed: int, first: int, identical: bool
+    ) -> Iterator[np.ndarray]:
+        """Samples [begin, end) of the clip, part by part; z_h and ``read`` start at frame ``first`` of it."""
+        hop = self.codec.hop
+        replace = part("low_band", self.sample["low_band"])
+        size, margin = self._piece_frames()
+        begin, end = begin - first * hop, end - first * hop
+        aligned = begin // hop - begin // hop % self._whole_hops()
+        for wide, keep in pieces(aligned, -(-end // hop), z_h.shape[-1], size, margin):
+            start = wide.start * hop
+            low = read(start, wide.stop * hop)
+            given = _tensor(low).to(z_h.device)
+            generated = self.codec.decode(
+                z_h[None, :, wide], seeds=[seed_of(seed, "decode")], low=given, first=first + wide.start, cutoff_hz=cutoff_hz
+            )
+            if identical:  # a side that is silent stays silent
+                generated = generated.mean(dim=1, keepdim=True).expand_as(generated)
+            high = replace(generated, given, cutoff_hz)[0].float().cpu().numpy()
+            high = np.where(digital_silence(low), np.float32(0), high)
+            yield high[:, max(begin - start, keep.start * hop) : min(end - start, keep.stop * hop)]
+
+    def _encode(self, read: Read, frames: int, seed: int, first: int) -> Tensor:
+        """z_l of stereo audio, drawn from the codec's posterior: [C, frames] on the model's device."""
+        hop = self.codec.hop
+        z_l = []
+        for wide, keep in pieces(0, frames, frames, self._piece_frames()[0], ENCODING_MARGIN):
+            posterior = self.codec.encode(_tensor(read(wide.start * hop, wide.stop * hop)).to(self.device))
+            mean, deviation = posterior.mean[0, :, keep], posterior.deviation[0, :, keep]
+            if deviation.any():
+                noise = noise_at(seed, "z_l", len(mean), first + wide.start + keep.start, mean.shape[-1])
+                mean = mean + deviation * noise.to(mean)
+            z_l.append(mean)
+        return torch.cat(z_l, dim=-1)
+
+    def _piece_frames(self) -> tuple[int, int]:
+        """Frames of a piece and of its margins."""
+        step = self._whole_hops()
+        size, margin = (
+            int(seconds * SAMPLE_RATE) // self.codec.hop // step * step for seconds in (PIECE_SECONDS, PIECE_MARGIN_SECONDS)
+        )
+        return size, margin
+
+    def _whole_hops(self) -> int:
+        """Frames that make whole hops of the spectra that low bands are replaced in."""
+        return math.lcm(self.codec.hop, LOW_BAND_HOP) // self.codec.hop
 
     def _wanted_rolloff(self, rolloff: float | str | None) -> float | None:
         """The number asked for; None where it is to be predicted."""
@@ -284,19 +450,63 @@ class SagaSR(nn.Module):
             raise ValueError(f"rolloff must be a number in [0, 1] or 'predicted', not {rolloff!r}.")
         return float(rolloff)
 
-    def _captions(self, low: np.ndarray, starts: list[int]) -> list[str]:
-        """For each window the caption of the stretch, of the length that captions have in training, that holds its middle."""
-        stretches = window_table(pd.DataFrame({"clip_id": [""], "samples": [low.shape[-1]]}))
-        bounds = zip(stretches["start"].tolist(), stretches["samples"].tolist(), strict=True)
-        sentences = [caption(low[:, start : start + samples], SAMPLE_RATE) for start, samples in bounds]
-        middles = ((start + self.segment_frames / 2) * self.codec.hop / SAMPLE_RATE for start in starts)
-        return [sentences[window_at(middle, len(sentences))] for middle in middles]
+    def _captions(self, read: Read, samples: int, prompt: Prompt) -> str | list[str]:
+        """The caption, or the caption of each stretch, of the length that captions have in training."""
+        if isinstance(prompt, str):
+            return prompt
+        stretches = window_table(pd.DataFrame({"clip_id": [""], "samples": [samples]}))
+        if prompt is None:
+            bounds = zip(stretches["start"].tolist(), stretches["samples"].tolist(), strict=True)
+            return [caption(read(start, start + length), SAMPLE_RATE) for start, length in bounds]
+        if len(prompt) != len(stretches):
+            raise ValueError(
+                f"{len(prompt)} captions were given for audio of {samples / SAMPLE_RATE:.2f} s, which has {len(stretches)} "
+                "stretches of 5.94 s (a tail under 1.5 s belongs to the last): give one for each, or one for all."
+            )
+        return list(prompt)
 
 
-def _checked(audio: np.ndarray, sample_rate: int) -> np.ndarray:
+def _at(captions: Sequence[str], start: int, length: int, hop: int) -> str:
+    """The caption of the stretch that holds a window's middle."""
+    return captions[window_at((start + length / 2) * hop / SAMPLE_RATE, len(captions))]
+
+
+def _reader(audio: np.ndarray) -> Read:
+    return lambda start, stop: audio[:, start:stop]
+
+
+def _from(read: Read, samples: int, offset: int, start: int, stop: int) -> np.ndarray:
+    """Samples counted from ``offset``; what lies behind the end is zeros."""
+    audio = read(offset + start, min(samples, offset + stop))
+    return np.pad(audio, ((0, 0), (0, stop - start - audio.shape[-1])))
+
+
+def _low_passed(read: Read, samples: int, filtered: LowPass, start: int, stop: int) -> np.ndarray:
+    """Samples [start, stop) of audio that is low-passed: a margin keeps the filter's ends out of them."""
+    begin, end = max(0, start - FILTER_MARGIN), min(samples, stop + FILTER_MARGIN)
+    return low_pass(read(begin, end), SAMPLE_RATE, filtered)[:, start - begin : stop - begin]
+
+
+def _tensor(audio: np.ndarray) -> Tensor:
+    return torch.from_numpy(np.ascontiguousarray(audio, np.float32))[None]
+
+
+def _reporting(advance: Callable[[float], Any], seconds: float) -> Callable[[Iterable[Any]], Iterator[Any]]:
+    """Wraps the sampler's steps, each of which is its share of the seconds."""
+
+    def report(steps: Iterable[Any]) -> Iterator[Any]:
+        every = list(steps)
+        for step in every:
+            yield step
+            advance(seconds / len(every))
+
+    return report
+
+
+def _checked(audio: np.ndarray, sample_rate: int | None) -> np.ndarray:
     if audio.ndim != 2 or not len(audio):
         raise ValueError(f"Audio must be [channels, samples] with at least one channel, not {list(audio.shape)}.")
-    if sample_rate <= 0:
+    if sample_rate is None or sample_rate <= 0:
         raise ValueError(f"A sample rate is positive, not {sample_rate}.")
     if not np.isfinite(audio).all():
         raise ValueError("The audio holds values that are not finite numbers.")

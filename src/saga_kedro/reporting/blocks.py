@@ -28,13 +28,14 @@ class Figure:
     """A picture as the bytes of a PNG or SVG file.
 
     ``name`` is a short file name without suffix, used where the report is written as markdown; ``alternative`` says in words
-    what is seen.
+    what is seen. A ``narrow`` figure shares a line with another where the screen is wide enough.
     """
 
     image: bytes
     name: str
     caption: str = ""
     alternative: str = ""
+    narrow: bool = False
 
     @property
     def suffix(self) -> str:

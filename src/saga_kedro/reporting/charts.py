@@ -9,9 +9,12 @@ import pandas as pd
 from matplotlib.figure import Figure as Picture
 
 from saga_kedro.evaluation.names import cutoff_name
-from saga_kedro.reporting.figures import chart
+from saga_kedro.reporting.figures import chart, new_picture
 from saga_kedro.reporting.palette import BLACK, DASHES, GREY, LINES, row_styles
-from saga_kedro.reporting.tables import row_order, row_title
+from saga_kedro.reporting.tables import columns_of, row_order, row_title
+
+MARKERS = "osD^"
+FEW = 30  # points that are marked one by one
 
 YARDSTICK_TITLES = {
     "yardstick/nothing": "predicts nothing",
@@ -28,9 +31,46 @@ def smoothed(values: np.ndarray, window: int) -> np.ndarray:
     return (total[ends] - total[starts]) / (ends - starts)
 
 
+def _marker(points: np.ndarray) -> str:
+    """A line of few points shows each of them; a single one would not be seen otherwise."""
+    return "." if len(points) < FEW else ""
+
+
 def _series(history: pd.DataFrame, metric: str) -> tuple[np.ndarray, np.ndarray]:
     lines = history[history["metric"] == metric].sort_values("step")
     return lines["step"].to_numpy(float), lines["value"].to_numpy(float)
+
+
+def headline_chart(summary: pd.DataFrame, metric: str) -> Picture | None:
+    """One metric of every row as points with their intervals, a panel per cutoff; None if it was not measured.
+
+    Args:
+        summary: of `evaluation.summary.summarise`, with the paper's systems among the rows.
+        metric: e.g. ``LSD``.
+    """
+    chosen = summary[(summary["metric"] == metric) & np.isfinite(summary["mean"].astype(float))]
+    if chosen.empty:
+        return None
+    rows, cutoffs = row_order(chosen["row"].tolist()), sorted(chosen["cutoff_khz"].unique())
+    categories = list(dict.fromkeys(category for category, _ in columns_of(chosen)))
+    picture = new_picture((8.6, 0.9 + 0.3 * len(rows)))
+    for axes, cutoff in zip(picture.subplots(1, len(cutoffs), sharey=True, squeeze=False)[0], cutoffs, strict=True):
+        for index, category in enumerate(categories):
+            lines = chosen[(chosen["category"] == category) & (chosen["cutoff_khz"] == cutoff)].set_index("row")
+            height = np.array([rows.index(row) for row in lines.index]) + 0.2 * (index - (len(categories) - 1) / 2)
+            half = ((lines["high"] - lines["low"]) / 2).astype(float).fillna(0.0)
+            colour, marker = LINES[index % len(LINES)], MARKERS[index % len(MARKERS)]
+            axes.errorbar(
+                lines["mean"], height, xerr=half, fmt=marker, color=colour, markersize=4.5, elinewidth=1, label=category
+            )
+        axes.set_yticks(range(len(rows)), [row_title(row) for row in rows], fontsize=8)
+        axes.set_title(f"{metric}, {cutoff_name(cutoff)}", loc="left", fontsize=9)
+        axes.set_xlim(left=min(0.0, axes.get_xlim()[0]))
+        axes.grid(True, color=GREY, alpha=0.25, linewidth=0.6)
+        axes.spines[["top", "right"]].set_visible(False)
+    axes.invert_yaxis()  # shared by all panels
+    axes.legend(fontsize=8, frameon=False)
+    return picture
 
 
 def loss_chart(history: pd.DataFrame) -> Picture | None:
@@ -43,7 +83,7 @@ def loss_chart(history: pd.DataFrame) -> Picture | None:
     if not len(steps):
         return None
     picture, axes = chart("step", "flow loss", "Training loss and what it would be for a model that ...")
-    axes.plot(steps, values, color=LINES[0], alpha=0.25, linewidth=0.7)
+    axes.plot(steps, values, color=LINES[0], alpha=0.25, linewidth=0.7, marker=_marker(steps))
     axes.plot(
         steps, smoothed(values, max(1, len(values) // 40)), color=LINES[0], linewidth=1.8, label="training loss (running mean)"
     )
@@ -85,7 +125,7 @@ def gradient_chart(history: pd.DataFrame) -> Picture | None:
     if not len(steps):
         return None
     picture, axes = chart("step", "gradient norm", "Gradient norm, before clipping")
-    axes.plot(steps, values, color=LINES[0], alpha=0.3, linewidth=0.7)
+    axes.plot(steps, values, color=LINES[0], alpha=0.3, linewidth=0.7, marker=_marker(steps))
     axes.plot(steps, smoothed(values, max(1, len(values) // 40)), color=LINES[0], linewidth=1.8, label="all parameters")
     modules = sorted(metric for metric in history["metric"].unique() if str(metric).startswith("train/grad_norm/"))
     for index, metric in enumerate(modules[: len(LINES) - 1]):
@@ -97,6 +137,7 @@ def gradient_chart(history: pd.DataFrame) -> Picture | None:
             color=colour,
             linestyle=dash,
             linewidth=1,
+            marker=_marker(where),
             label=metric.removeprefix("train/grad_norm/"),
         )
     if (values > 0).any():
@@ -150,7 +191,7 @@ def dial_chart(dial: pd.DataFrame, categories: Sequence[str]) -> Picture | None:
             yerr=spread,
             color=colour,
             linestyle=dash,
-            marker="osD^"[index % 4],
+            marker=MARKERS[index % len(MARKERS)],
             markersize=4,
             capsize=2,
             label=category,

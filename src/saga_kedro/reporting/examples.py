@@ -25,7 +25,7 @@ from saga_kedro.reporting.figures import png
 from saga_kedro.reporting.spectrograms import spectrogram_figure
 from saga_kedro.reporting.tables import CATEGORIES, row_title
 
-LISTEN_SECONDS = 6.0
+LISTEN_SECONDS = 4.0
 # heard, not looked at: four panels are what a figure holds
 ONLY_HEARD = ("codec", COPY_UP, "rolloff_reference")
 

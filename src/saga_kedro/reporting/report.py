@@ -11,10 +11,17 @@ from saga_kedro.evaluation.names import OURS, cutoff_name, metric_name
 from saga_kedro.evaluation.score import COST_METRICS
 from saga_kedro.evaluation.summary import COLUMNS, flatten
 from saga_kedro.reporting.blocks import Block, Callout, Details, Figure, Report, Section, Table, Text
-from saga_kedro.reporting.charts import dial_chart, frequency_chart, gradient_chart, loss_chart, validation_chart
+from saga_kedro.reporting.charts import (
+    dial_chart,
+    frequency_chart,
+    gradient_chart,
+    headline_chart,
+    loss_chart,
+    validation_chart,
+)
 from saga_kedro.reporting.examples import Example, example_blocks
 from saga_kedro.reporting.figures import Picture, png
-from saga_kedro.reporting.tables import CATEGORIES, MISSING, columns_of, number, wide_table
+from saga_kedro.reporting.tables import CATEGORIES, MISSING, columns_of, number, row_order, row_title, wide_table
 from saga_kedro.reporting.targets import READING_NOTE, TARGET, Likeness, display_name, gap, target_metrics
 
 HEADLINE = "LSD"
@@ -30,9 +37,18 @@ METRIC_NOTES = {
     "ViSQOL_speech": "1 to 5, higher is better; speech mode, 16 kHz",
     "RTF": "seconds of computing per second of audio, lower is better",
     "peak_memory_GB": "10^9 bytes, of the process up to then or of the GPU",
-    "FD": "Frechet distance over embeddings, lower is better",
+    "FD": "Frechet distance over OpenL3's embeddings, lower is better",
+    "FD_logmel": "Frechet distance over log-mel statistics, lower is better; not OpenL3, not the paper's FD",
     "MOS": "opinions of listeners, 1 to 5",
 }
+# opened by who wants to know; everything else is in sight
+GROUPS = {
+    "LSD in parts: sounding frames, below and above the cutoff": ("LSD_sounding", "LSD_below", "LSD_above"),
+    "The waveform: SI-SDR, SNR, SDR": ("SI-SDR", "SNR", "SDR"),
+    "Time and memory": COST_METRICS,
+}
+# rows of the paper that the table has and the picture can do without
+LEFT_OUT = tuple(f"paper: {display_name(system)}" for system in ("saga_sr_without_text", "saga_sr_without_rolloff"))
 
 
 @dataclass(frozen=True)
@@ -48,7 +64,7 @@ class Findings:
         dial: of `evaluation.rolloff_dial.rolloff_dial`.
         examples: of `examples.choose_examples`.
         facts: title -> name -> value: versions, data hash, weights, parameters, ...
-        name: of the model or run.
+        name: title of the report.
         notes: sentences that the reader must see first.
     """
 
@@ -75,7 +91,7 @@ def build_report(findings: Findings) -> Report:
         Section("Spectrograms and sounds", _examples(findings.examples)),
         Section("Parameters, versions and data", _facts(findings.facts)),
     ]
-    return Report(f"Evaluation of {findings.name}", _subtitle(findings.summary), sections)
+    return Report(findings.name, _subtitle(findings.summary), sections)
 
 
 def with_paper(summary: pd.DataFrame, targets: pd.DataFrame) -> pd.DataFrame:
@@ -94,6 +110,28 @@ def with_paper(summary: pd.DataFrame, targets: pd.DataFrame) -> pd.DataFrame:
     ]
     paper = pd.DataFrame(lines, columns=COLUMNS)
     return pd.concat([summary, paper], ignore_index=True) if lines else summary
+
+
+def standing(summary: pd.DataFrame) -> str:
+    """How often ours has the lower mean LSD, against each other row that does not know the reference: one sentence.
+
+    Args:
+        summary: with the paper's systems among the rows.
+    """
+    lines = summary[summary["metric"] == HEADLINE]
+    table = lines.pivot_table(index="row", columns=["category", "cutoff_khz"], values="mean")
+    if OURS not in table.index:
+        return "There is no LSD of our own here."
+    parts = []
+    for row in row_order(table.index.tolist()):
+        paper = row.startswith("paper: ")
+        if row in (OURS, "rolloff_reference", "codec") or (paper and row != f"paper: {display_name(TARGET)}"):
+            continue
+        both = table.loc[[OURS, row]].dropna(axis=1)
+        better = int((both.loc[OURS] < both.loc[row]).sum())
+        parts.append(f"{row_title(row)}{' (on its own test set)' if paper else ''} in {better} of {both.shape[1]}")
+    compared = "; ".join(parts)
+    return f"**Mean LSD of ours is lower than** that of {compared} columns." if parts else "Nothing to compare ours with."
 
 
 def gap_table(summary: pd.DataFrame, targets: pd.DataFrame) -> pd.DataFrame:
@@ -134,25 +172,29 @@ def _results(findings: Findings) -> list[Block]:
     summary = with_paper(findings.summary, findings.targets)
     metrics = [metric for metric in dict.fromkeys(findings.summary["metric"]) if metric != HEADLINE]
     if HEADLINE in set(findings.summary["metric"]):
+        blocks.append(Text(standing(summary)))
         blocks.append(Table(wide_table(summary, HEADLINE), f"LSD: {METRIC_NOTES[HEADLINE]}. Mean ± half the 95 % interval."))
+        picture = headline_chart(summary[~summary["row"].isin(LEFT_OUT)], HEADLINE)
+        caption = "The same means with their 95 % intervals; lower is better."
+        blocks += [] if picture is None else [Figure(png(picture), "headline", caption, f"LSD of every row. {caption}")]
     else:
         blocks.append(Text("LSD was not measured in this run."))
     if not findings.likeness.is_reproduction:
         blocks.append(Callout(f"Rows *paper: ...* are the paper's own numbers. {findings.likeness.sentence()}"))
-    quality = [metric for metric in metrics if metric not in COST_METRICS]
-    blocks += [
-        Table(wide_table(summary, metric), f"{metric}: {METRIC_NOTES.get(metric, '')}".rstrip(": ")) for metric in quality
-    ]
-    cost: list[Block] = [
-        Table(wide_table(summary, metric), f"{metric}: {METRIC_NOTES[metric]}") for metric in metrics if metric in COST_METRICS
-    ]
-    if cost:
-        blocks.append(Details("Time and memory", cost))
+    folded = {metric for group in GROUPS.values() for metric in group}
+    blocks += _tables(summary, [metric for metric in metrics if metric not in folded])
+    for title, group in GROUPS.items():
+        tables = _tables(summary, [metric for metric in metrics if metric in group])
+        blocks += [Details(title, tables)] if tables else []
     counted = findings.summary[findings.summary["metric"] == HEADLINE]
     if len(counted):
         clips = wide_table(counted, HEADLINE, cell=lambda line: str(int(line["clips"])))
         blocks.append(Details("Clips behind each mean", [Table(clips, "clips scored")]))
     return blocks
+
+
+def _tables(summary: pd.DataFrame, metrics: Sequence[str]) -> list[Block]:
+    return [Table(wide_table(summary, metric), f"{metric}: {METRIC_NOTES.get(metric, '')}".rstrip(": ")) for metric in metrics]
 
 
 def _distance(findings: Findings) -> list[Block]:
@@ -168,7 +210,7 @@ def _distance(findings: Findings) -> list[Block]:
 
 
 def _picture(picture: Picture | None, name: str, caption: str) -> list[Block]:
-    return [] if picture is None else [Figure(png(picture), name, caption, caption)]
+    return [] if picture is None else [Figure(png(picture), name, caption, caption, narrow=True)]
 
 
 def _training(history: pd.DataFrame | None) -> list[Block]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from saga_kedro.evaluation.names import OURS, metric_name
+from saga_kedro.evaluation.names import OURS, cutoff_name, metric_name
 
 TARGET = "saga_sr"
 
@@ -53,15 +53,19 @@ def read_targets(path: str | Path) -> pd.DataFrame:
     Raises:
         ValueError: a column is missing or a number cannot be read.
     """
-    table = pd.read_csv(path)
+    return checked_targets(pd.read_csv(path), str(path))
+
+
+def checked_targets(table: pd.DataFrame, name: str = "paper_targets") -> pd.DataFrame:
+    """The table as `read_targets` gives it, from one that was read already; ``name`` is what an error calls it."""
     wanted = ["source", "table", "system", "category", "cutoff_khz", "metric", "value"]
     absent = [column for column in wanted if column not in table.columns]
     if absent:
-        raise ValueError(f"{path}: the table of the paper's targets lacks the columns {', '.join(absent)}")
+        raise ValueError(f"{name}: the table of the paper's targets lacks the columns {', '.join(absent)}")
     try:
         return table[wanted].astype({"cutoff_khz": float, "value": float})
     except ValueError as error:
-        raise ValueError(f"{path}: a cutoff or a value of the paper's targets is no number ({error})") from error
+        raise ValueError(f"{name}: a cutoff or a value of the paper's targets is no number ({error})") from error
 
 
 def target_metrics(targets: pd.DataFrame, system: str = TARGET) -> dict[str, float]:
@@ -93,6 +97,18 @@ def paper_runs(targets: pd.DataFrame) -> list[PaperRun]:
         )
         runs.append(PaperRun(str(system), name, description, target_metrics(targets, str(system))))
     return runs
+
+
+def paper_table(targets: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """One metric of the paper's tables: a line per system, a column per category and cutoff, NaN where the paper has none."""
+    chosen = targets[targets["metric"] == metric]
+    columns = [f"{line.category} {cutoff_name(line.cutoff_khz)}" for line in chosen.itertuples()]
+    table = chosen.assign(system=chosen["system"].map(display_name), column=columns)
+    return (
+        table.pivot(index="system", columns="column", values="value")
+        .loc[table["system"].unique(), table.sort_values("cutoff_khz", kind="stable")["column"].unique()]
+        .reset_index()
+    )
 
 
 def gap(metrics: dict[str, float], targets: dict[str, float] | pd.DataFrame) -> dict[str, float]:

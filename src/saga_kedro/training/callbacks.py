@@ -7,6 +7,7 @@ import time
 import lightning.pytorch as pl
 import torch
 from lightning.pytorch import Callback
+from torch.distributed.tensor import DTensor
 
 from saga_kedro.model.network import SagaNetwork
 
@@ -21,9 +22,15 @@ def gradient_norms(network: SagaNetwork) -> dict[str, float]:
         if parameter.grad is not None:
             module = name.removeprefix("dit.model.").split(".")[0]
             squares.setdefault(module, []).append(parameter.grad)
-    norms = {module: float(torch.stack(torch._foreach_norm(gradients)).norm()) for module, gradients in squares.items()}
+    parts = {module: [whole(norm) for norm in torch._foreach_norm(gradients)] for module, gradients in squares.items()}
+    norms = {module: float(torch.stack(part).norm()) for module, part in parts.items()}
     total = sum(norm**2 for norm in norms.values()) ** 0.5
     return {"train/grad_norm": total} | {f"train/grad_norm/{module}": norm for module, norm in norms.items()}
+
+
+def whole(value: torch.Tensor) -> torch.Tensor:
+    """A tensor that FSDP shards, put together; any other as it is."""
+    return value.full_tensor() if isinstance(value, DTensor) else value
 
 
 class GradientNorms(Callback):

@@ -5,25 +5,32 @@ from __future__ import annotations
 import json
 import logging
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as pl
 import pandas as pd
 import torch
+from lightning.pytorch import Callback
 from lightning.pytorch.callbacks import LearningRateMonitor, ModelCheckpoint, TQDMProgressBar
 from torch import Tensor
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
 from saga_kedro.draws import seed_of
 from saga_kedro.files import atomic_path, content_hash
+from saga_kedro.model.codec.posterior import Posterior
+from saga_kedro.model.codec.statistics import posterior_statistics
 from saga_kedro.model.initialise import initialise_by_name
 from saga_kedro.model.saga_sr import WEIGHTS, SagaSR
+from saga_kedro.model.starting_weights import SCRATCH, load_starting_weights
 from saga_kedro.parameters import Parameters
+from saga_kedro.tracking import log_table
 from saga_kedro.training.callbacks import GradientNorms, Throughput
 from saga_kedro.training.flow_training import FlowTraining
+from saga_kedro.training.latents import CachedSegments
+from saga_kedro.training.processes import is_first, strategy_of
 from saga_kedro.training.run_logger import RunLogger
 from saga_kedro.training.segments import Draws, Segments, collate
 from saga_kedro.training.yardsticks import yardsticks
@@ -31,6 +38,7 @@ from saga_kedro.training.yardsticks import yardsticks
 logger = logging.getLogger(__name__)
 
 SUMMARY = "fit.json"
+EMA = "ema.ema_model."  # where `FlowTraining` keeps the averaged network
 
 
 class SegmentBatches(pl.LightningDataModule):
@@ -43,11 +51,11 @@ class SegmentBatches(pl.LightningDataModule):
         parameters: all of them; ``fit`` is used.
     """
 
-    def __init__(self, training: Segments, validation: Segments, parameters: Parameters) -> None:
+    def __init__(self, training: Dataset, validation: Dataset, parameters: Parameters) -> None:
         super().__init__()
         self.training, self.validation, self.fit = training, validation, parameters.fit
 
-    def _loader(self, segments: Segments, draws: Draws) -> DataLoader:
+    def _loader(self, segments: Dataset, draws: Draws) -> DataLoader:
         return DataLoader(segments, batch_sampler=draws, collate_fn=collate, num_workers=self.fit.workers)
 
     def train_dataloader(self) -> DataLoader:
@@ -75,7 +83,11 @@ class SegmentBatches(pl.LightningDataModule):
 
 
 def make_segments(
-    clips: pd.DataFrame, captions: pd.DataFrame, text_states: Mapping[str, Tensor], parameters: Parameters, split: str
+    clips: pd.DataFrame,
+    captions: pd.DataFrame,
+    text_states: Mapping[str, Tensor],
+    parameters: Parameters,
+    split: str,
 ) -> Segments:
     """The segments of one split, with a seed of its own."""
     return Segments(
@@ -87,19 +99,42 @@ def make_segments(
         window_seconds=parameters.caption.window_seconds,
         max_tokens=parameters.model.text.max_tokens,
         seed=seed_of(parameters.seed, split),
+        channels=parameters.model.channels,
+        rolloff=parameters.model.rolloff,
     )
 
 
-def first_latents(training: FlowTraining, segments: Segments, draws: int, workers: int) -> tuple[Tensor, Tensor, Tensor]:
-    """z_h, z_l [N, C, T] and f_h [N] of the first training draws, for the yardsticks and the roll-off predictor."""
+def first_latents(
+    training: FlowTraining, segments: Dataset, draws: int, workers: int, device: torch.device
+) -> tuple[list[Posterior], Tensor, Tensor, Tensor]:
+    """z_h's posteriors, z_h, z_l [N, C, T] and f_h [N] of the first training draws, encoded on ``device``."""
     loader = DataLoader(segments, batch_sampler=Draws(0, -(-draws // 8), 8), collate_fn=collate, num_workers=workers)
-    z_h, z_l, f_h = [], [], []
+    training.codec.to(device)
+    posteriors, z_h, z_l, f_h = [], [], [], []
     for batch in tqdm(loader, desc="first latents", unit="batch"):
-        high, condition, _ = training.encode(batch)
-        z_h.append(high)
-        z_l.append(condition.z_l)
-        f_h.append(condition.f_h)
-    return torch.cat(z_h), torch.cat(z_l), torch.cat(f_h)
+        moved = {name: value.to(device) if isinstance(value, Tensor) else value for name, value in batch.items()}
+        posterior, low = training.latents(moved)
+        posteriors.append(posterior)
+        z_h.append(training.drawn(posterior, batch["name"]).cpu())
+        z_l.append(low.cpu())
+        f_h.append(batch["f_h"])
+    return posteriors, torch.cat(z_h), torch.cat(z_l), torch.cat(f_h)
+
+
+def measure_first(
+    model: SagaSR, training: FlowTraining, segments: Dataset, parameters: Parameters, device: torch.device
+) -> dict[str, float]:
+    """Fit the model's roll-off predictor to the first training draws, and measure their yardsticks and latent statistics."""
+    draws, workers = parameters.fit.rolloff_draws, parameters.fit.workers
+    posteriors, z_h, z_l, f_h = first_latents(training, segments, draws, workers, device)
+    statistics = posterior_statistics(posteriors)
+    return {
+        **yardsticks(z_h, z_l, parameters.fit.timesteps),
+        "latent/posterior_deviation": statistics["posterior_deviation"],
+        "latent/reliability": statistics["reliability"],
+        "rolloff/rmse": model.rolloff_predictor.fit(model.rolloff_predictor.features(z_l), f_h),
+        "rolloff/rmse_of_median": float((f_h - f_h.median()).square().mean().sqrt()),
+    }
 
 
 def finished(folder: str | Path, data_version: str, steps: int) -> dict[str, Any] | None:
@@ -111,6 +146,16 @@ def finished(folder: str | Path, data_version: str, steps: int) -> dict[str, Any
     return summary if (summary["data_version"], summary["steps"]) == (data_version, steps) else None
 
 
+def begin(folder: Path, data_version: str) -> None:
+    """Note which data a training is of; one that was begun on other data is removed."""
+    began = folder / "training" / "began.json"
+    if began.exists() and json.loads(began.read_text())["data_version"] != data_version:
+        logger.warning("The data changed since this training began: it begins anew.")
+        shutil.rmtree(folder)
+    with atomic_path(began) as temporary:
+        temporary.write_text(json.dumps({"data_version": data_version}))
+
+
 def fit(
     clips: pd.DataFrame,
     captions: pd.DataFrame,
@@ -119,6 +164,8 @@ def fit(
     folder: str | Path,
     data_version: str,
     run_id: str | None = None,
+    callbacks: Sequence[Callback] = (),
+    latents: str | Path | None = None,
 ) -> dict[str, Any]:
     """Train, and save the model with its EMA weights.
 
@@ -130,31 +177,29 @@ def fit(
         folder: of this training: checkpoints and the saved model.
         data_version: a training that was begun on other data is not continued but begun anew.
         run_id: MLflow run that metrics go to; None logs nowhere.
+        callbacks: Lightning's, besides those that every training has.
+        latents: folder of the cache that `encode_latents` wrote; None encodes while training, from ``text_states``.
 
     Returns:
-        What the catalog keeps as ``fit.json``: folder, weights (a hash), steps, data_version, run_id, yardsticks and the
-        roll-off predictor's error.
+        What the catalog keeps as ``fit.json``: folder, weights (a hash), steps, data_version, run_id, the data's
+        source, yardsticks and the roll-off predictor's error. Empty in every process but the first.
     """
     folder = Path(folder)
-    began = folder / "training" / "began.json"
-    if began.exists() and json.loads(began.read_text())["data_version"] != data_version:
-        logger.warning("The data changed since this training began: it begins anew.")
-        shutil.rmtree(folder)
-    with atomic_path(began) as temporary:
-        temporary.write_text(json.dumps({"data_version": data_version}))
-
+    if is_first():
+        begin(folder, data_version)
     model = SagaSR(parameters.model.model_dump() | {"sample": parameters.sample.model_dump()})
     initialise_by_name(model.network, parameters.seed)
+    if parameters.fit.start != SCRATCH:
+        table = load_starting_weights(model.network, parameters.fit.start)
+        if run_id and is_first():
+            log_table(run_id, table, "starting_weights.json")
     training = FlowTraining(model.network, model.codec, parameters.fit)
-    segments = make_segments(clips, captions, text_states, parameters, "train")
-    z_h, z_l, f_h = first_latents(training, segments, parameters.fit.rolloff_draws, parameters.fit.workers)
-    known = yardsticks(z_h, z_l, parameters.fit.timesteps)
-    known["rolloff/rmse"] = model.rolloff_predictor.fit(model.rolloff_predictor.features(z_l), f_h)
-    known["rolloff/rmse_of_median"] = float((f_h - f_h.median()).square().mean().sqrt())
-
+    segments: dict[str, Dataset] = {}
+    for split in ("train", "validation"):
+        online = make_segments(clips, captions, text_states, parameters, split)
+        cached = latents and CachedSegments(online, Path(latents) / split, parameters.model.text.max_tokens)
+        segments[split] = cached or online
     run_logger = RunLogger(run_id) if run_id else None
-    if run_logger:
-        run_logger.log_metrics(known, step=0)
     last = folder / "training" / "last.ckpt"
     trainer = pl.Trainer(
         max_steps=parameters.fit.steps,
@@ -162,7 +207,7 @@ def fit(
         accelerator=parameters.fit.accelerator,
         devices=parameters.fit.devices,
         num_nodes=parameters.fit.nodes,
-        strategy=parameters.fit.strategy,
+        strategy=strategy_of(parameters.fit),
         precision=parameters.fit.precision,
         accumulate_grad_batches=parameters.fit.accumulate,
         gradient_clip_val=parameters.fit.clip_gradient_norm,
@@ -179,18 +224,29 @@ def fit(
             Throughput(parameters.fit.log_every),
             TQDMProgressBar(refresh_rate=10),
             *([LearningRateMonitor("step")] if run_logger else []),
+            *callbacks,
         ],
         default_root_dir=folder,
     )
-    validation = make_segments(clips, captions, text_states, parameters, "validation")
+    known: dict[str, float] = {}
+    if trainer.is_global_zero:
+        known = measure_first(model, training, segments["train"], parameters, trainer.strategy.root_device)
+        if run_logger:
+            run_logger.log_metrics(known, step=0)
     trainer.fit(
         training,
-        datamodule=SegmentBatches(segments, validation, parameters),
+        datamodule=SegmentBatches(segments["train"], segments["validation"], parameters),
         ckpt_path=str(last) if last.exists() else None,
         weights_only=False if last.exists() else None,
     )
-    model.network.load_state_dict(training.ema.ema_model.state_dict())
-    model.save_pretrained(folder)
+    state = trainer.strategy.lightning_module_state_dict()  # where training is sharded, whole on the first process only
+    if not trainer.is_global_zero:
+        return {}
+    # A network of its own, since the trained one may be sharded.
+    trained = SagaSR(model.config, model.codec, model.text_encoder)
+    trained.network.load_state_dict({name.removeprefix(EMA): state[name] for name in state if name.startswith(EMA)})
+    trained.rolloff_predictor.load_state_dict(model.rolloff_predictor.state_dict())
+    trained.save_pretrained(folder)
     return {
         "folder": folder.as_posix(),
         "weights": content_hash(folder / WEIGHTS),
@@ -198,4 +254,5 @@ def fit(
         "data_version": data_version,
         "run_id": run_id,
         "yardsticks": known,
+        "ingest": parameters.ingest.model_dump(),
     }

@@ -9,9 +9,11 @@ import torch
 from ema_pytorch import EMA
 from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor
+from torch.distributed.fsdp import FSDPModule, fully_shard
 
 from saga_kedro.draws import generator, seed_of
 from saga_kedro.model.codec import Codec
+from saga_kedro.model.codec.posterior import Posterior
 from saga_kedro.model.flow import flow_loss
 from saga_kedro.model.network import Condition, SagaNetwork
 from saga_kedro.model.parts import part
@@ -46,6 +48,7 @@ class FlowTraining(pl.LightningModule):
             include_online_model=False,
         )
         self._codec = (codec,)
+        self._losses: list[Tensor] = []
         self.objective = part("objective", fit.objective)
         self.draw_t = part("timesteps", fit.timesteps)
 
@@ -53,24 +56,52 @@ class FlowTraining(pl.LightningModule):
     def codec(self) -> Codec:
         return self._codec[0]
 
+    def configure_model(self) -> None:
+        """Under `strategy: fsdp`, shards the network and its average alike: block by block, then the rest."""
+        if self.device_mesh is None or isinstance(self.network, FSDPModule):
+            return
+        mesh = self.device_mesh["data_parallel"]
+        for network in (self.network, self.ema.ema_model):
+            for block in network.dit.model.transformer.layers:
+                fully_shard(block, mesh=mesh)
+            # Sharded again after the forward pass too: that is when the average is updated.
+            fully_shard(network, mesh=mesh, reshard_after_forward=True)
+
     def setup(self, stage: str) -> None:
         self.codec.to(self.device)
+
+    def on_train_start(self) -> None:
+        # Lightning counts the steps that it logs apart from the steps that it did, and is one ahead after a resume.
+        self.trainer.fit_loop.epoch_loop._batches_that_stepped = self.trainer.global_step
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         optimizer = torch.optim.AdamW(
             self.network.parameters(), lr=self.fit.learning_rate, betas=self.fit.betas, weight_decay=self.fit.weight_decay
         )
-        return {
-            "optimizer": optimizer,
-            "lr_scheduler": {"scheduler": inverse_lr(optimizer, **self.fit.inverse_lr.model_dump()), "interval": "step"},
-        }
+        scheduler = inverse_lr(optimizer, **self.fit.inverse_lr.model_dump(), schedule=self.fit.lr_schedule)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+
+    @torch.no_grad()
+    def latents(self, batch: dict[str, Any]) -> tuple[Posterior, Tensor]:
+        """z_h's posterior and z_l [B, C, T] of a batch of segments, encoded now or before."""
+        if "z_l" in batch:
+            return Posterior(batch["z_h_mean"], batch["z_h_deviation"]), batch["z_l"]
+        low = self.codec.encode(batch["low"])
+        return self.codec.encode(batch["high"]), low.draw([seed_of("posterior z_l", name) for name in batch["low_name"]])
+
+    def drawn(self, posterior: Posterior, names: list[str]) -> Tensor:
+        """z_h [B, C, T] of these visits."""
+        return posterior.draw([seed_of("posterior z_h", name) for name in names])
 
     @torch.no_grad()
     def encode(self, batch: dict[str, Any]) -> tuple[Tensor, Condition, Tensor]:
-        """A batch of segments as z_h [B, C, T], the network's condition, and the frames that are audio, bool [B, T]."""
-        names = batch["name"]
-        z_h = self.codec.encode(batch["high"]).draw([seed_of("posterior z_h", name) for name in names])
-        z_l = self.codec.encode(batch["low"]).draw([seed_of("posterior z_l", name) for name in names])
+        """A batch of segments as z_h [B, C, T], the network's condition, and the frames that are audio, bool [B, T].
+
+        Args:
+            batch: of `Segments`, or of `CachedSegments`, which are encoded already.
+        """
+        posterior, z_l = self.latents(batch)
+        z_h = self.drawn(posterior, batch["name"])
         frames = torch.arange(z_h.shape[-1], device=z_h.device)
         mask = frames[None, :] * self.codec.hop < batch["valid"][:, None]
         return z_h, Condition(z_l=z_l, text=batch["text"], f_l=batch["f_l"], f_h=batch["f_h"]), mask
@@ -98,8 +129,18 @@ class FlowTraining(pl.LightningModule):
             drop_context=self.dropped("drop context", self.fit.drop_context, names),
         )
         loss, _ = flow_loss(v, self.objective.target(z_h, noise), mask)
-        self.log("train/loss", loss.detach(), prog_bar=True, batch_size=len(names))
+        self._losses.append(loss.detach())
         return loss
+
+    def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
+        # Of all the batches that the step accumulates, on all devices.
+        self.log("train/loss", torch.stack(self._losses).mean(), prog_bar=True, sync_dist=True)
+        self._losses.clear()
+
+    def on_train_batch_start(self, batch: dict[str, Any], batch_index: int) -> None:
+        # Lightning numbers what it logs by a counter of its own, which is one too high after a restart where batches are
+        # accumulated.
+        self.trainer.fit_loop.epoch_loop._batches_that_stepped = self.trainer.global_step
 
     def on_before_zero_grad(self, optimizer: torch.optim.Optimizer) -> None:
         # Where stable-audio-tools updates it: after the optimiser's step, before the next one's gradients.

@@ -5,7 +5,10 @@ from __future__ import annotations
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
+from saga_kedro.model.parts import part, register
 
+
+@register("lr_schedule", "inverse_lr")
 def inverse_lr_factor(step: int, inv_gamma: float, power: float, warmup: float) -> float:
     """(1 - warmup^(step + 1)) (1 + step / inv_gamma)^-power.
 
@@ -23,6 +26,7 @@ def inverse_lr_factor(step: int, inv_gamma: float, power: float, warmup: float) 
     return (1 - warmup ** (step + 1)) * (1 + step / inv_gamma) ** -power
 
 
-def inverse_lr(optimizer: Optimizer, inv_gamma: float, power: float, warmup: float) -> LambdaLR:
-    """A scheduler, to be stepped once per optimiser step, that multiplies the learning rate by `inverse_lr_factor`."""
-    return LambdaLR(optimizer, lambda step: inverse_lr_factor(step, inv_gamma, power, warmup))
+def inverse_lr(optimizer: Optimizer, inv_gamma: float, power: float, warmup: float, schedule: str = "inverse_lr") -> LambdaLR:
+    """A scheduler, to be stepped once per optimiser step, that multiplies the learning rate by the part ``schedule``."""
+    factor = part("lr_schedule", schedule)
+    return LambdaLR(optimizer, lambda step: factor(step, inv_gamma, power, warmup))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 import mlflow
@@ -31,10 +32,13 @@ def log_model(folder: str | Path) -> None:
     import saga_kedro
     from saga_kedro.training import served_model
 
-    mlflow.pyfunc.log_model(
-        name="model",
-        python_model=served_model.__file__,
-        artifacts={name: str((Path(folder) / name).resolve()) for name in (WEIGHTS, CONFIG)},
-        signature=signature(),
-        pip_requirements=[f"saga-kedro=={saga_kedro.__version__}"],
-    )
+    with warnings.catch_warnings():
+        # MLflow would like an example of an input and type hints: the signature says what both would.
+        warnings.simplefilter("ignore", UserWarning)
+        mlflow.pyfunc.log_model(
+            name="model",
+            python_model=served_model.__file__,
+            artifacts={name: str((Path(folder) / name).resolve()) for name in (WEIGHTS, CONFIG)},
+            signature=signature(),
+            pip_requirements=[f"saga-kedro=={saga_kedro.__version__}"],
+        )

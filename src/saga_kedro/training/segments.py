@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,10 @@ from torch.utils.data import Dataset, Sampler, default_collate
 
 from saga_kedro.audio import SAMPLE_RATE
 from saga_kedro.audio.io import read_audio
-from saga_kedro.audio.lowpass import LowPass, draw_low_pass, low_pass
-from saga_kedro.audio.resample import to_stereo
-from saga_kedro.audio.rolloff import rolloff
+from saga_kedro.audio.lowpass import LowPass, draw_low_pass
 from saga_kedro.captioning.windows import window_at
 from saga_kedro.draws import rng
+from saga_kedro.model.parts import part
 from saga_kedro.model.text import pad_states
 from saga_kedro.parameters import Degrade
 
@@ -39,6 +39,9 @@ class Order:
         rows = np.repeat(np.arange(len(clips)), slots)
         categories = clips["category"].to_numpy()[rows]
         self.slots = [rows[categories == category] for category in sorted(set(categories))]
+        self.first = np.cumsum([0, *map(len, self.slots)])
+        self.turn_of = {category: turn for turn, category in enumerate(sorted(set(categories)))}
+        self.categories = clips["category"].to_numpy()
         self._rounds: dict[tuple[int, int], np.ndarray] = {}
 
     def __len__(self) -> int:
@@ -56,12 +59,40 @@ class Order:
         slot = int(self._rounds[which, k][position])
         return int(rows[slot]), slot, k
 
+    def place(self, row: int, slot: int) -> int:
+        """Number of a slot among the slots of all categories, 0 to ``self.first[-1] - 1``."""
+        return int(self.first[self.turn_of[self.categories[row]]]) + slot
+
+    def slot_at(self, place: int) -> tuple[int, int]:
+        """Row and slot of a `place`."""
+        turn = int(np.searchsorted(self.first, place, side="right")) - 1
+        slot = place - int(self.first[turn])
+        return int(self.slots[turn][slot]), slot
+
+
+@dataclass(frozen=True)
+class Crop:
+    """A segment before it is low-passed.
+
+    Attributes:
+        high: float32 [2, segment_samples].
+        bandwidth_hz: smallest own bandwidth of the clips in it, in Hz.
+        valid: samples that are audio; behind them are zeros.
+        caption: of the window that holds its middle.
+    """
+
+    high: np.ndarray
+    bandwidth_hz: float
+    valid: int
+    caption: str
+
 
 class Segments(Dataset):
     """Draw number -> one training example.
 
-    A segment is a random crop of a clip. A clip shorter than a segment is joined with others of its group, in an order of
-    its own; what is still missing is zeros, which ``valid`` leaves out of the loss.
+    A segment is a random crop of a clip, another one at every visit; with ``degrade.draws`` = K it stays the same, low-passed
+    in K ways in turn, which is what a cache can hold. A clip shorter than a segment is joined with others of its group, in an
+    order of its own; what is still missing is zeros, which ``valid`` leaves out of the loss.
 
     Args:
         clips: rows of the split, with clip_id, group, category, bandwidth_hz, samples and flac (a path).
@@ -72,6 +103,7 @@ class Segments(Dataset):
         window_seconds: of the captions' windows.
         max_tokens: text positions, zeros behind the caption's own.
         seed: of every draw; give validation another one.
+        channels, rolloff: parts by name.
     """
 
     def __init__(
@@ -84,6 +116,8 @@ class Segments(Dataset):
         window_seconds: float,
         max_tokens: int,
         seed: int,
+        channels: str = "stereo",
+        rolloff: str = "magnitude",
     ) -> None:
         if clips.empty:
             raise ValueError("no clip to draw segments from: ingest more audio, or make the other splits smaller.")
@@ -97,6 +131,9 @@ class Segments(Dataset):
         self.window_seconds = window_seconds
         self.max_tokens = max_tokens
         self.seed = seed
+        self.low_pass = part("low_pass", degrade.low_pass)
+        self.channels = part("channels", channels)
+        self.measure_rolloff = part("rolloff", rolloff)
         self.order = Order(self.clips, seed)
 
     def __len__(self) -> int:
@@ -106,30 +143,49 @@ class Segments(Dataset):
         """One example.
 
         Returns:
-            name: str, what the draws of noise, t and dropout are made of; high, low: float32 [2, segment_samples];
-            valid: samples that are audio; text: [max_tokens, W]; f_l, f_h: roll-offs in [0, 1).
+            name: str, what the draws of noise, t, dropout and z_h are made of; low_name: str, that of z_l; high, low: float32
+            [2, segment_samples]; valid: samples that are audio; text: [max_tokens, W]; f_l, f_h: roll-offs in [0, 1).
         """
         row, slot, k = self.order.at(draw)
-        clip = self.clips.iloc[row]
-        name = (self.seed, clip.clip_id, slot, k)
-        spare = max(0, int(clip.samples) - self.segment_samples)
-        start = int(rng("segment", *name).integers(spare + 1))
-        high, bandwidth_hz, valid = self._read(row, start, name)
-        low = low_pass(high, SAMPLE_RATE, self._filter(name, bandwidth_hz))
-        audio = torch.from_numpy(np.stack([low, high]).astype(np.float32))
-        f_l, f_h = rolloff(audio)
-        middle = (start + min(self.segment_samples, int(clip.samples)) / 2) / SAMPLE_RATE
-        window = window_at(middle, self.windows[clip.clip_id], self.window_seconds)
-        state = self.text_states[self.captions[clip.clip_id, window]]
+        crop = self.crop(row, slot, k)
+        degradation = self.name(row, slot, self.degradation(k))
+        audio = torch.from_numpy(np.stack([self.degraded(crop, degradation), crop.high]).astype(np.float32))
+        f_l, f_h = self.measure_rolloff(audio)
+        state = self.text_states[crop.caption]
         return {
-            "name": "/".join(map(str, name)),
+            "name": as_text(self.name(row, slot, k)),
+            "low_name": as_text(degradation),
             "low": audio[0],
             "high": audio[1],
-            "valid": valid,
+            "valid": crop.valid,
             "text": pad_states([state], self.max_tokens, state.shape[-1])[0],
             "f_l": f_l,
             "f_h": f_h,
         }
+
+    def name(self, row: int, slot: int, k: int | None = None) -> tuple:
+        """What a visit's draws are made of; without ``k``, those that all visits of the slot share."""
+        visit = () if k is None else (k,)
+        return (self.seed, self.clips.at[row, "clip_id"], slot, *visit)
+
+    def degradation(self, k: int) -> int:
+        """Which of the slot's low-passes its visit ``k`` uses."""
+        return k if self.degrade.draws is None else k % self.degrade.draws
+
+    def crop(self, row: int, slot: int, k: int) -> Crop:
+        """The segment of a slot's visit ``k``."""
+        clip = self.clips.iloc[row]
+        name = self.name(row, slot, k if self.degrade.draws is None else None)
+        spare = max(0, int(clip.samples) - self.segment_samples)
+        start = int(rng("segment", *name).integers(spare + 1))
+        high, bandwidth_hz, valid = self._read(row, start, name)
+        middle = (start + min(self.segment_samples, int(clip.samples)) / 2) / SAMPLE_RATE
+        window = window_at(middle, self.windows[clip.clip_id], self.window_seconds)
+        return Crop(high, bandwidth_hz, valid, self.captions[clip.clip_id, window])
+
+    def degraded(self, crop: Crop, name: tuple) -> np.ndarray:
+        """The segment low-passed as drawn for ``name``."""
+        return self.low_pass(crop.high, SAMPLE_RATE, self._filter(name, crop.bandwidth_hz))
 
     def _read(self, row: int, start: int, name: tuple) -> tuple[np.ndarray, float, int]:
         """The segment [2, segment_samples], the smallest own bandwidth in it in Hz, and how much of it is audio."""
@@ -141,7 +197,7 @@ class Segments(Dataset):
         for joined in [row, *others]:
             clip = self.clips.iloc[joined]
             audio, _ = read_audio(Path(clip.flac), start=start if joined == row else 0, samples=missing)
-            pieces.append(to_stereo(audio))
+            pieces.append(self.channels(audio))
             bandwidths.append(float(clip.bandwidth_hz))
             missing -= audio.shape[1]
             if missing <= 0:
@@ -157,6 +213,11 @@ class Segments(Dataset):
             maximum_hz=self.degrade.maximum_hz,
             orders=(self.degrade.minimum_order, self.degrade.maximum_order),
         )
+
+
+def as_text(name: tuple) -> str:
+    """A draw's name in one string."""
+    return "/".join(map(str, name))
 
 
 class Draws(Sampler[list[int]]):
@@ -182,6 +243,5 @@ class Draws(Sampler[list[int]]):
 
 
 def collate(examples: list[dict[str, Any]]) -> dict[str, Any]:
-    """Examples to a batch: tensors stacked, names in a list."""
-    batch = default_collate([{key: value for key, value in example.items() if key != "name"} for example in examples])
-    return batch | {"name": [example["name"] for example in examples]}
+    """Examples to a batch: tensors stacked, names in lists."""
+    return default_collate(examples)

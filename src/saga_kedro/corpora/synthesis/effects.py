@@ -34,7 +34,7 @@ def effects(rng: np.random.Generator, kit: np.random.Generator, samples: int) ->
         lambda: _burst(rng, slope),
     ]
     for number in rng.choice(len(events), 2, replace=False):
-        at = rng.exponential(0.3)
+        at = min(rng.exponential(0.3), samples / SAMPLE_RATE / 2)  # however short it is, something happens
         while at * SAMPLE_RATE < samples:
             loud = 0.4 * 10 ** (rng.uniform(-15, 0) / 20)
             add_at(mix, loud * events[number](), int(at * SAMPLE_RATE), width * rng.uniform(-1, 1))

@@ -12,6 +12,7 @@ from typing import Any, Protocol, cast
 from torch import Tensor
 
 from saga_kedro.model.codec.posterior import Posterior
+from saga_kedro.model.parts import names, part
 
 NAMES = ("band_envelope", "mdct", "autoencoder")
 
@@ -31,9 +32,19 @@ class Codec(Protocol):
         """[B, 2, N] in [-1, 1] to a posterior over [B, latent_channels, ceil(N / hop)]."""
         ...
 
-    def decode(self, z: Tensor, seeds: Sequence[int] | None = None, low: Tensor | None = None) -> Tensor:
-        """[B, latent_channels, T] to [B, 2, T hop]. ``seeds`` and ``low`` (the input, [B, 2, N]) serve codecs that need an
-        excitation."""
+    def decode(
+        self,
+        z: Tensor,
+        seeds: Sequence[int] | None = None,
+        low: Tensor | None = None,
+        first: int = 0,
+        cutoff_hz: float | None = None,
+    ) -> Tensor:
+        """[B, latent_channels, T] to [B, 2, T hop].
+
+        ``seeds``, and ``low`` (the input, [B, 2, N]) with its cutoff, serve codecs that need an excitation; ``first`` is the
+        frame of a longer signal that z starts with.
+        """
         ...
 
     def to(self, *args: Any, **kwargs: Any) -> Codec:
@@ -45,12 +56,15 @@ def build_codec(name: str, **options: Any) -> Codec:
     """A frozen codec, ready to use.
 
     Args:
-        name: ``band_envelope`` (`BandEnvelope`), ``mdct`` (`Mdct`) or ``autoencoder`` (`Autoencoder.load`).
-        options: the constructor's arguments.
+        name: ``band_envelope`` (`BandEnvelope`), ``mdct`` (`Mdct`), ``autoencoder`` (`Autoencoder.load`), or a part of the
+            kind ``codec``.
+        options: the constructor's arguments; one that is None is left at its default, so that a configuration can leave out
+            another codec's.
 
     Raises:
         ValueError: an unknown name, or options that the codec refuses; `UnloadedCodec` for an autoencoder without its weights.
     """
+    options = {option: value for option, value in options.items() if value is not None}
     if name == "band_envelope":
         from saga_kedro.model.codec.band_envelope import BandEnvelope
 
@@ -63,4 +77,6 @@ def build_codec(name: str, **options: Any) -> Codec:
         from saga_kedro.model.codec.autoencoder import Autoencoder
 
         return cast(Codec, Autoencoder.load(**options))
-    raise ValueError(f"There is no codec {name!r}: the known ones are {', '.join(NAMES)}.")
+    if name in names("codec"):
+        return cast(Codec, part("codec", name)(**options))
+    raise ValueError(f"There is no codec {name!r}: the known ones are {', '.join([*NAMES, *names('codec')])}.")

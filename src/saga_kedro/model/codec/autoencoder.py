@@ -129,8 +129,15 @@ class Autoencoder(nn.Module):
         return Posterior(mean, ((functional.softplus(raw) + 1e-4) / self.scale).to(audio.dtype))
 
     @torch.no_grad()
-    def decode(self, z: Tensor, seeds: Sequence[int] | None = None, low: Tensor | None = None) -> Tensor:
-        """Audio of latents, [B, latent_channels, T] to [B, 2, T hop]; ``seeds`` and ``low`` are not needed."""
+    def decode(
+        self,
+        z: Tensor,
+        seeds: Sequence[int] | None = None,
+        low: Tensor | None = None,
+        first: int = 0,
+        cutoff_hz: float | None = None,
+    ) -> Tensor:
+        """Audio of latents, [B, latent_channels, T] to [B, 2, T hop]; the rest is not needed."""
         scaled = (z * self.scale).to(next(self.model.parameters()).dtype)
         with torch.autocast(z.device.type, enabled=False):
             return in_chunks(self.model.decode, scaled, 1, self.hop).to(z.dtype)

@@ -134,7 +134,14 @@ class BandEnvelope(nn.Module):
         return Posterior.exact(latents.transpose(-1, -2).flatten(1, 2).to(audio))
 
     @torch.no_grad()
-    def decode(self, z: Tensor, seeds: Sequence[int] | None = None, low: Tensor | None = None) -> Tensor:
+    def decode(
+        self,
+        z: Tensor,
+        seeds: Sequence[int] | None = None,
+        low: Tensor | None = None,
+        first: int = 0,
+        cutoff_hz: float | None = None,
+    ) -> Tensor:
         """Audio with the band levels ``z``.
 
         A frame of mid or side whose levels lie, on the average, nearer to silence than to the floor is exactly zero;
@@ -144,6 +151,8 @@ class BandEnvelope(nn.Module):
             z: [B, 2 bands, T].
             seeds: of the noise, one an item; None is seed 0 for every item.
             low: the low-resolution input, [B, 2, N], for the excitation ``copy_up``.
+            first: which frame of a longer signal z starts with: its parts, decoded by themselves, get the noise of the whole.
+            cutoff_hz: of ``low``, for ``copy_up``; None measures it.
 
         Returns:
             [B, 2, T hop], in the dtype of ``z``.
@@ -166,22 +175,24 @@ class BandEnvelope(nn.Module):
                 )
                 sounding = sounding.repeat_interleave(repeat, dim=-1)
             gain = 10 ** ((level @ self.interpolation.to(work)) / 20) * sounding[..., None]
-            spectra = self._excite(seeds, low, gain.shape[-2], work) * gain
+            spectra = self._excite(seeds, low, gain.shape[-2], work, first * repeat, cutoff_hz) * gain
             window = self.window.to(work)
             frames = torch.fft.irfft(spectra * window.square().sum().sqrt()) * window
             audio = add_frames(frames, self.synthesis_hop) / overlap_weight(window, self.synthesis_hop, frames.shape[-2])
         return to_left_right(audio).to(z)
 
-    def _excite(self, seeds: list[int], low: Tensor | None, frames: int, like: Tensor) -> Tensor:
+    def _excite(
+        self, seeds: list[int], low: Tensor | None, frames: int, like: Tensor, first: int, cutoff_hz: float | None
+    ) -> Tensor:
         window, hop = self.window.to(like), self.synthesis_hop
         samples = frames * hop
         if self.excitation == "noise":
-            return noise(seeds, window, hop, samples)
+            return noise(seeds, window, hop, samples, first * hop)
         if self.excitation == "smooth_noise":
-            return smooth_noise(seeds, window, hop, samples)
+            return smooth_noise(seeds, window, hop, samples, first * hop)
         if low is None:
             raise ValueError("The excitation copy_up needs the low-resolution input: decode(z, seeds, low=audio).")
-        return copy_up(low, self.sample_rate, seeds, window, hop, samples)
+        return copy_up(low, self.sample_rate, seeds, window, hop, samples, first * hop, cutoff_hz)
 
 
 def _linear_interpolation(middles: Tensor, bins: int) -> Tensor:

@@ -93,8 +93,15 @@ class Mdct(nn.Module):
         return Posterior.exact(latents.mT.flatten(1, 2).to(audio))
 
     @torch.no_grad()
-    def decode(self, z: Tensor, seeds: Sequence[int] | None = None, low: Tensor | None = None) -> Tensor:
-        """Audio of companded coefficients ``z``, [B, 2 bands, T] to [B, 2, T bands]; ``seeds`` and ``low`` are not needed."""
+    def decode(
+        self,
+        z: Tensor,
+        seeds: Sequence[int] | None = None,
+        low: Tensor | None = None,
+        first: int = 0,
+        cutoff_hz: float | None = None,
+    ) -> Tensor:
+        """Audio of companded coefficients ``z``, [B, 2 bands, T] to [B, 2, T bands]; the rest is not needed."""
         work = z.to(working_dtype(z))
         with torch.autocast(z.device.type, enabled=False):
             companded = work.unflatten(1, (2, self.bands)).mT

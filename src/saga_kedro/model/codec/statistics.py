@@ -7,14 +7,19 @@ from collections.abc import Iterable
 from torch import Tensor
 
 from saga_kedro.model.codec import Codec
+from saga_kedro.model.codec.posterior import Posterior
 
 
 def latent_statistics(codec: Codec, audio: Iterable[Tensor]) -> dict[str, float]:
-    """Moments of a codec's latents over some audio.
+    """`posterior_statistics` of a codec's latents over some audio, batches [B, 2, N]."""
+    return posterior_statistics(codec.encode(batch) for batch in audio)
+
+
+def posterior_statistics(posteriors: Iterable[Posterior]) -> dict[str, float]:
+    """Moments of latents.
 
     Args:
-        codec: any.
-        audio: batches [B, 2, N].
+        posteriors: of batches of audio.
 
     Returns:
         ``mean`` and ``deviation`` of drawn latents; ``posterior_deviation``, the root mean square of the deviation within
@@ -23,11 +28,10 @@ def latent_statistics(codec: Codec, audio: Iterable[Tensor]) -> dict[str, float]
         audio: 1 for a codec without randomness, about 0 for a VAE whose weights are random.
 
     Raises:
-        ValueError: no audio.
+        ValueError: no posterior.
     """
     count, total, squares, noise = 0, 0.0, 0.0, 0.0
-    for batch in audio:
-        posterior = codec.encode(batch)
+    for posterior in posteriors:
         means = posterior.mean.double()
         count += means.numel()
         total += means.sum().item()

@@ -12,6 +12,7 @@ def fit(
     captions: pd.DataFrame,
     text_index: pd.DataFrame,
     text_states_file: str,
+    latents: dict[str, Any],
     data_version: str,
     parameters: dict[str, Any],
     model_folder: str,
@@ -22,6 +23,7 @@ def fit(
         clips: resampled clips.
         captions: of their windows.
         text_index, text_states_file: the states of the captions.
+        latents: where the cache of latents is, if there is one.
         data_version: of the clips.
         parameters: all of them.
         model_folder: of this training: checkpoints, the saved model.
@@ -33,16 +35,24 @@ def fit(
 
     from saga_kedro import tracking
     from saga_kedro.parameters import validate
+    from saga_kedro.training.cache import cache_of
     from saga_kedro.training.fit import finished, fit
     from saga_kedro.training.logged_model import log_model
+    from saga_kedro.training.processes import devices_per_node, fit_in_processes
     from saga_kedro.training.text_states import read_states
 
     run_id = tracking.own_run(data_version)
     checked = validate(parameters)
     summary = finished(model_folder, data_version, checked.fit.steps)
     if summary is None:
-        states = read_states(text_index, text_states_file)
-        summary = fit(clips, captions, states, checked, model_folder, data_version, run_id)
+        cache = cache_of(latents, checked, data_version, captions)
+        if devices_per_node(checked.fit) * checked.fit.nodes > 1:
+            tables = {"clips": clips, "captions": captions, "text_index": text_index}
+            job = {"text_states_file": text_states_file, "data_version": data_version, "run_id": run_id, "latents": cache}
+            summary = fit_in_processes(tables, checked, model_folder, job)
+        else:
+            states = {} if cache else read_states(text_index, text_states_file)
+            summary = fit(clips, captions, states, checked, model_folder, data_version, run_id, latents=cache)
         log_model(summary["folder"])
     mlflow.set_tag(tracking.WEIGHTS, summary["weights"])
     return summary

@@ -11,7 +11,16 @@ def create_pipeline(**_) -> Pipeline:
         [
             node(
                 fit,
-                inputs=["clips", "captions", "text_index", "text_states_file", "data_version", "parameters", "model_folder"],
+                inputs=[
+                    "clips",
+                    "captions",
+                    "text_index",
+                    "text_states_file",
+                    "latents",
+                    "data_version",
+                    "all_parameters",
+                    "model_folder",
+                ],
                 outputs="fit_summary",
                 name="fit",
             )

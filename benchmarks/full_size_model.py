@@ -1,0 +1,77 @@
+"""The model of conf/paper at full size, with random weights: parameters per part, and one training step at batch 1.
+
+    .venv/bin/python benchmarks/full_size_model.py
+
+Prints seconds and peak memory of this process, on the CPU, in float32. Takes 10 to 12 GB and some minutes on two cores.
+"""
+
+from __future__ import annotations
+
+import resource
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from paper_model import empty_qwen2_audio, millions, random_t5, random_vae, read_parameters
+
+from saga_kedro.draws import generator
+from saga_kedro.model.flow import flow_loss, interpolate, target_velocity
+from saga_kedro.model.network import Condition, build_network
+
+
+@contextmanager
+def timed(what: str) -> Iterator[None]:
+    """Print how long the block took, and the most memory that the process has had so far."""
+    start = time.perf_counter()
+    yield
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 2**30
+    print(f"{what:42} {time.perf_counter() - start:8.1f} s   peak {peak:5.1f} GiB", flush=True)
+
+
+def main() -> None:
+    parameters = read_parameters("paper")
+    model = parameters.model
+    print(f"torch {torch.__version__}, {torch.get_num_threads()} threads, float32, batch 1, {model.segment_samples} samples\n")
+    with timed("build the VAE"):
+        vae = random_vae()
+    with timed("build T5-base's encoder"):
+        t5 = random_t5()
+    with timed("build the network"):
+        network = build_network(
+            vae.latent_channels, 768, model.backbone.model_dump(), model.conditioning.model_dump(), model.network
+        )
+
+    print(f"\n{'part':42} {'parameters':>12}")
+    qwen = empty_qwen2_audio()
+    for name, count, trained in (
+        ("DiT", millions(network.dit), "trained"),
+        ("embeddings of f_l and f_h", millions(network.f_l) + millions(network.f_h), "trained"),
+        ("VAE", millions(vae), "frozen"),
+        ("T5-base, encoder", millions(t5), "frozen"),
+        ("Qwen2-Audio-7B (shapes only)", millions(qwen), "frozen, captions only"),
+    ):
+        print(f"{name:42} {count:10.2f} M  {trained}")
+    print()
+
+    source = generator(0, "full size")
+    audio = 0.1 * torch.randn(2, 2, model.segment_samples, generator=source)
+    with timed("encode high and low with the VAE"):
+        z_h, z_l = vae.encode(audio).draw([0, 1])[:, None]
+    with timed("T5 states of a caption of 40 tokens"), torch.no_grad():
+        states = t5(input_ids=torch.randint(32_000, (1, 40), generator=source)).last_hidden_state
+    text = torch.zeros(1, model.text.max_tokens, 768)
+    text[:, : states.shape[1]] = states
+    condition = Condition(z_l=z_l, text=text, f_l=torch.tensor([0.2]), f_h=torch.tensor([0.8]))
+    noise, t = torch.randn(z_h.shape, generator=source), torch.tensor([0.5])
+    with timed(f"forward, z {list(z_h.shape)}, context {model.text.max_tokens + 2}"):
+        v = network(interpolate(z_h, noise, t), t, condition)
+        loss, _ = flow_loss(v, target_velocity(z_h, noise))
+    with timed("backward (activations recomputed: " + str(model.backbone.checkpointing) + ")"):
+        loss.backward()
+    missing = [name for name, parameter in network.named_parameters() if parameter.grad is None]
+    print(f"\nloss {float(loss.detach()):.4f}; parameters without a gradient: {len(missing)}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,316 @@
+"""Run the arms: every arm, in every design, at every seed, each once; what is finished is not done again."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from tqdm import tqdm
+
+from saga_kedro.audit.configurations import changed, differences, serves_as
+from saga_kedro.audit.data import AuditData
+from saga_kedro.audit.issues import Issue
+from saga_kedro.audit.plan import Planned
+from saga_kedro.audit.records import Records, code_version
+from saga_kedro.audit.runs import Runs
+from saga_kedro.audit.scoring import score
+from saga_kedro.audit.training import (
+    Trained,
+    curve_metrics,
+    gradient_curve,
+    probe,
+    train,
+    training_folder,
+    training_key,
+)
+from saga_kedro.files import parameter_hash
+
+logger = logging.getLogger(__name__)
+
+DONE, ERROR, IDENTICAL, NOT_RUN = "done", "error", "identical", "not run"
+COLUMNS = [
+    "issue", "design", "arm", "seed", "acts_in", "status", "metric", "value", "baseline_value", "difference",
+    "LSD", "LSD_sounding", "SI-SDR", "reported_LSD", "reported_SDR", "loss_plateau", "reason", "seconds", "key", "run_id",
+    "source_run_id",
+]  # fmt: skip
+CURVE_NAMES = {
+    "loss": "train/loss",
+    "grad_norm": "train/grad_norm",
+    "val/loss": "val/loss",
+    "true_norm": "train/grad_norm",
+    "loss_scaled": "train/grad_norm_as_logged",
+}
+
+
+@dataclass
+class Bench:
+    """What every arm is run with.
+
+    Attributes:
+        data: shared by all arms.
+        records: of this audit.
+        models: folder of the trainings.
+        sounds: folder of example outputs.
+        seeds: of every arm.
+        retrain: each seed has a training of its own (budget ``full``).
+        runs: MLflow; None logs nowhere.
+        parents: issue id -> parent run.
+    """
+
+    data: AuditData
+    records: Records
+    models: Path
+    sounds: Path
+    seeds: int
+    retrain: bool
+    runs: Runs | None = None
+    parents: dict[str, str] = field(default_factory=dict)
+    _trained: dict[str, Trained] = field(default_factory=dict)
+
+    def at_seed(self, parameters: Mapping[str, Any], seed: int) -> dict[str, Any]:
+        """The configuration of one seed: another training seed where arms are trained anew."""
+        return changed(parameters, {"seed": parameters["seed"] + seed} if self.retrain else {})
+
+    def trained(self, parameters: dict[str, Any], name: str) -> Trained:
+        """The training of a configuration, run now if need be.
+
+        Args:
+            parameters: of the arm.
+            name: that progress and MLflow show.
+        """
+        key = training_key(parameters, self.data.version)
+        if key not in self._trained:
+            run_id = None
+            if self.runs is not None:
+                tags = {"audit.issue": "trainings", "audit.arm": name, "audit.training": key[:12], "audit.code": code_version()}
+                run_id, _ = self.runs.open(f"train {key}", f"training: {name}", tags, {"seed": parameters["seed"]})
+            if not (training_folder(self.models, key) / "fit.json").exists():
+                logger.info("Training %s (%d steps).", name, parameters["fit"]["steps"])
+            self._trained[key] = train(parameters, self.data, self.models, run_id)
+            if self.runs is not None and run_id:
+                self.runs.finish(run_id)
+        return self._trained[key]
+
+    def run_id_of(self, trained: Trained) -> str:
+        return self.runs.known.get(f"train {trained.key}", "") if self.runs else ""
+
+    def scored(self, parameters: dict[str, Any], seed: int, name: str) -> dict[str, Any]:
+        """The record of a configuration's outputs at one seed of sampling."""
+        key = score_key(parameters, self.data, seed)
+        record = self.records.get("score", key)
+        if record is None:
+            example = self.sounds / f"{key[:20]}.flac" if seed == 0 else None
+            record = score(lambda: self.trained(parameters, name), parameters, self.data, seed, example)
+            record = self.records.put("score", key, record)
+        return record
+
+    def probed(self, parameters: dict[str, Any]) -> dict[str, Any]:
+        """The record of a configuration's first steps."""
+        key = training_key(parameters, self.data.version)
+        return self.records.get("probe", key) or self.records.put("probe", key, probe(parameters, self.data))
+
+
+def score_key(parameters: Mapping[str, Any], data: AuditData, seed: int) -> str:
+    """Hash of all that decides a configuration's outputs and their numbers."""
+    return parameter_hash("score", serves_as(parameters), data.version, data.pairs_version, seed, code_version())
+
+
+def value_of(
+    metric: str, parameters: Mapping[str, Any], trained: Trained | None, record: Mapping[str, Any], block: int
+) -> float:
+    """The number that decides, of one arm and seed.
+
+    Args:
+        metric: ``reported/LSD``, ``reported/SDR``: as ``audit.measure`` says; ``reported/grad_norm_log10``: log10 of the median
+            gradient norm, as ``audit.measure.gradients`` says, of the ``block``-th tenth of the steps; ``train/...`` and
+            ``val/...``: of `saga_kedro.audit.training.curve_metrics`; another: of the outputs
+            (`saga_kedro.audit.scoring.measure`).
+        parameters: of the arm.
+        trained: its training; needed by what is of the training.
+        record: of its outputs; may be empty where it is not needed.
+        block: which part of the steps.
+
+    Raises:
+        ValueError: there is no such number.
+    """
+    measure = parameters["audit"]["measure"]
+    if metric in ("reported/LSD", "reported/SDR"):
+        name = metric.removeprefix("reported/")
+        return _number(record["reported"][name][measure["lsd" if name == "LSD" else "sdr"]])
+    if metric == "reported/grad_norm_log10":
+        assert trained is not None
+        norms = gradient_curve(trained.curve)[measure["gradients"]].to_numpy()
+        part = np.array_split(norms[np.isfinite(norms)], 10)[block % 10]
+        return float(np.log10(np.median(part))) if len(part) else math.nan
+    if metric.startswith(("train/", "val/")):
+        assert trained is not None
+        return curve_metrics(trained.curve).get(metric, math.nan)
+    if metric not in record["metrics"]:
+        raise ValueError(f"There is no metric {metric!r}; arms report {', '.join(record['metrics'])}.")
+    return _number(record["metrics"][metric])
+
+
+def needs_outputs(metric: str) -> bool:
+    return not metric.startswith(("train/", "val/", "reported/grad"))
+
+
+def run_arms(arms: Sequence[Planned], bench: Bench, train_arms: bool) -> pd.DataFrame:
+    """Every arm at every seed, with progress.
+
+    Args:
+        arms: of `saga_kedro.audit.plan.plan`.
+        bench: what they are run with.
+        train_arms: train the arms that act in training; else they are probed, and marked as not run.
+
+    Returns:
+        ``COLUMNS``, a row per arm and seed; one without a seed (-1) where an arm was not run, is identical or crashes.
+    """
+    rows: list[dict[str, Any]] = []
+    work = [(arm, seed) for arm in arms for seed in range(bench.seeds)]
+    bar = tqdm(work, unit="arm x seed", disable=not work)
+    settled: dict[int, dict[str, Any]] = {}
+    for arm, seed in bar:
+        bar.set_description(f"{arm.issue.id} · {arm.arm} ({arm.design}) · seed {seed}")
+        if id(arm) not in settled:
+            settled[id(arm)] = _settled(arm, bench, train_arms)
+            if settled[id(arm)]:
+                rows.append(settled[id(arm)])
+        if not settled[id(arm)]:
+            rows.append(_run(arm, seed, bench))
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def _row(arm: Planned, seed: int, status: str, **values: Any) -> dict[str, Any]:
+    head = {"issue": arm.issue.id, "design": arm.design, "arm": arm.arm, "seed": seed, "acts_in": arm.acts_in, "status": status}
+    row: dict[str, Any] = dict.fromkeys(COLUMNS, math.nan) | {"reason": "", "key": "", "run_id": "", "source_run_id": ""}
+    return row | head | {"metric": arm.issue.metric} | values
+
+
+def _settled(arm: Planned, bench: Bench, train_arms: bool) -> dict[str, Any]:
+    """The row of an arm that needs no seeds: impossible, crashing at once, identical, or not to be trained; else empty."""
+    if arm.impossible:
+        return _row(arm, -1, NOT_RUN, reason=arm.impossible)
+    if arm.acts_in == "nothing":
+        return _row(arm, -1, IDENTICAL, difference=0.0, reason="sets what the baseline has already")
+    if arm.acts_in != "training":
+        return {}
+    found = bench.probed(arm.parameters)
+    if found["error"]:
+        row = _row(arm, -1, ERROR, reason=found["error"])
+        return _logged(row, arm, bench, None, {})
+    if found["losses"] == bench.probed(arm.baseline)["losses"] and serves_alike(arm):
+        reason = "its first steps are the baseline's to the last digit"
+        return _logged(_row(arm, -1, IDENTICAL, difference=0.0, reason=reason), arm, bench, None, {})
+    return {} if train_arms else _row(arm, -1, NOT_RUN, reason="needs a training")
+
+
+def serves_alike(arm: Planned) -> bool:
+    """Does an arm that acts in training sample as its baseline does?"""
+    names = [name for name in differences(serves_as(arm.baseline), serves_as(arm.parameters))]
+    return not any(name.startswith(("sample.", "serve.")) for name in names)
+
+
+def _run(arm: Planned, seed: int, bench: Bench) -> dict[str, Any]:
+    parameters, baseline = bench.at_seed(arm.parameters, seed), bench.at_seed(arm.baseline, seed)
+    name = arm.arm if arm.design == "add_one" else f"as found, {arm.issue.id} put right"
+    metric, block = arm.issue.metric, seed
+    trained = bench.trained(parameters, f"{arm.issue.id}: {name}" if arm.acts_in == "training" else arm.baseline_name)
+    known = bench.trained(baseline, arm.baseline_name)
+    record: dict[str, Any] = bench.scored(parameters, seed, name)
+    other: dict[str, Any] = bench.scored(baseline, seed, arm.baseline_name)
+    key = parameter_hash("arm", arm.issue.id, arm.design, arm.arm, seed, score_key(parameters, bench.data, seed), metric)
+    source = "" if arm.acts_in == "training" else bench.run_id_of(trained)
+    if record["error"] and needs_outputs(metric):
+        row = _row(arm, seed, ERROR, reason=record["error"], seconds=record["seconds"], key=key, source_run_id=source)
+        return _logged(row, arm, bench, trained, record)
+    value = value_of(metric, parameters, trained, record, block)
+    reference = value_of(metric, baseline, known, other, block)
+    ways = parameters["audit"]["measure"]
+    row = _row(
+        arm,
+        seed,
+        DONE,
+        value=value,
+        baseline_value=reference,
+        difference=value - reference,
+        **{name: _number(record["metrics"].get(name)) for name in ("LSD", "LSD_sounding", "SI-SDR")},
+        reported_LSD=_number(record["reported"]["LSD"][ways["lsd"]]),
+        reported_SDR=_number(record["reported"]["SDR"][ways["sdr"]]),
+        loss_plateau=curve_metrics(trained.curve).get("train/loss_plateau", math.nan),
+        seconds=record["seconds"] + (trained.summary.get("seconds", 0.0) if arm.acts_in == "training" else 0.0),
+        key=key,
+        source_run_id=source,
+    )
+    return _logged(row, arm, bench, trained, record)
+
+
+def _logged(
+    row: dict[str, Any], arm: Planned, bench: Bench, trained: Trained | None, record: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The row with the id of its MLflow run."""
+    if bench.runs is None:
+        return row
+    parent = parent_run(arm.issue, bench)
+    key = row["key"] or parameter_hash(
+        "arm", arm.issue.id, arm.design, arm.arm, row["status"], code_version(), bench.data.version
+    )
+    tags = {
+        "audit.issue": arm.issue.id,
+        "audit.arm": arm.arm,
+        "audit.design": arm.design,
+        "audit.seed": row["seed"],
+        "audit.status": row["status"],
+        "audit.source_run_id": row["source_run_id"],
+        "audit.code": code_version(),
+        "saga.data_version": bench.data.version,
+    }
+    if row["reason"]:
+        tags["audit.reason"] = row["reason"]
+    changes = {name: value for name, (_, value) in differences(arm.baseline, arm.parameters).items()}
+    seed = f", seed {row['seed']}" if row["seed"] >= 0 else ""
+    name = f"{arm.issue.id}: {arm.arm} ({arm.design}{seed})"
+    run_id, new = bench.runs.open(key, name, tags, changes, parent)
+    if new:
+        metrics = dict(record.get("metrics", {}))
+        if record.get("reported"):
+            ways = arm.parameters["audit"]["measure"]
+            metrics |= {f"reported/{n}": record["reported"][n][ways["lsd" if n == "LSD" else "sdr"]] for n in ("LSD", "SDR")}
+        if trained is not None:
+            metrics |= curve_metrics(trained.curve)
+            if arm.acts_in == "training":
+                bench.runs.log_curve(run_id, trained.curve, CURVE_NAMES)
+                bench.runs.log_curve(run_id, gradient_curve(trained.curve), {"loss_scaled": CURVE_NAMES["loss_scaled"]})
+        metrics["audit/difference"] = row["difference"]
+        bench.runs.log(run_id, metrics, step=int(arm.parameters["fit"]["steps"]))
+        bench.runs.finish(run_id)
+    return row | {"run_id": run_id, "key": key}
+
+
+def parent_run(issue: Issue, bench: Bench) -> str:
+    """The issue's run in MLflow, made where it is missing."""
+    assert bench.runs is not None
+    if issue.id not in bench.parents:
+        key = parameter_hash("issue", issue.id, bench.data.version, bench.data.pairs_version, code_version(), bench.retrain)
+        tags = {
+            "audit.issue": issue.id,
+            "audit.budget": "full" if bench.retrain else "quick",
+            "mlflow.note.content": f"{issue.claim.en}\n\n{issue.difference}",
+        }
+        bench.parents[issue.id], _ = bench.runs.open(key, f"audit: {issue.id}", tags, {"metric": issue.metric})
+    return bench.parents[issue.id]
+
+
+def _number(value: Any) -> float:
+    return math.nan if value is None else float(value)
+
+
+def seeds_of(rows: pd.DataFrame, design: str, arm: str) -> Iterator[dict[str, Any]]:
+    """The finished rows of one arm."""
+    chosen = rows[(rows["design"] == design) & (rows["arm"] == arm) & (rows["status"] == DONE)]
+    yield from ({str(name): value for name, value in line.items()} for line in chosen.to_dict("records"))

@@ -1,0 +1,84 @@
+"""A VAE whose weights were never loaded: the failing code's frozen codec."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from saga_kedro.draws import seed_of
+from saga_kedro.model.codec.autoencoder import Autoencoder, build_autoencoder
+from saga_kedro.model.parts import register
+from saga_kedro.model.quiet import quiet
+
+LATENT_CHANNELS = 64
+C_MULTS = [1, 2, 4, 8, 16]  # Stable Audio Open's
+# Stable Audio Open's are 2, 4, 4, 8, 8; the largest first is three times as fast.
+STRIDES = {1024: [8, 4, 4, 4, 2], 2048: [8, 8, 4, 4, 2]}
+
+
+@register("codec", "random_autoencoder")
+def random_autoencoder(
+    path: str | None = None, hop: int = 2048, channels: int = 4, seed: int = 0, posterior: str = "drawn", **unused: Any
+) -> Autoencoder:
+    """stable-audio-tools' Oobleck VAE with the weights that its constructor drew.
+
+    Args:
+        path: a folder whose ``model_config.json`` gives the real width (configuration `paper`); its weights are not read. None
+            builds Stable Audio Open's shape, narrower.
+        hop: samples a latent, 1,024 or 2,048.
+        channels: width of the first layer; Stable Audio Open has 128.
+        seed: of the weights.
+        posterior: ``drawn`` or ``mean``.
+        unused: options of the codec that it stands for.
+
+    Returns:
+        A frozen codec in eval mode, of 64 latent channels. Its posterior's deviation, softplus of about 0, is about 0.69
+        whatever the audio, and its mean hardly moves: the latents are noise.
+    """
+    import torch
+
+    config = json.loads((Path(path) / "model_config.json").read_text()) if path else _config(hop, channels)
+    # The library draws from the global generator; it is put back as it was.
+    state = torch.random.get_rng_state()
+    try:
+        torch.manual_seed(seed_of(seed, "random autoencoder") % 2**32)
+        with quiet():
+            model, scale = build_autoencoder(config)
+    finally:
+        torch.random.set_rng_state(state)
+    return Autoencoder(_without_weight_norm(model), scale, posterior)  # type: ignore[arg-type]
+
+
+def _config(hop: int, channels: int) -> dict[str, Any]:
+    if hop not in STRIDES:
+        raise ValueError(f"The random autoencoder's hop is one of {', '.join(map(str, STRIDES))} samples, not {hop}.")
+    size = {"channels": channels, "c_mults": C_MULTS, "strides": STRIDES[hop], "use_snake": True}
+    vae = {
+        "encoder": {"type": "oobleck", "config": {"in_channels": 2, "latent_dim": 2 * LATENT_CHANNELS, **size}},
+        "decoder": {
+            "type": "oobleck",
+            "config": {"out_channels": 2, "latent_dim": LATENT_CHANNELS, "final_tanh": False, **size},
+        },
+        "bottleneck": {"type": "vae"},
+        "latent_dim": LATENT_CHANNELS,
+        "downsampling_ratio": math.prod(STRIDES[hop]),
+        "io_channels": 2,
+    }
+    return {"model_type": "autoencoder", "sample_rate": 44_100, "model": vae}
+
+
+def _without_weight_norm(model: nn.Module) -> nn.Module:
+    """The same function with plain weights: frozen, the norm of a weight need not be taken anew in every call."""
+    for module in model.modules():
+        for hook in list(module._forward_pre_hooks.values()):
+            if type(hook).__name__ == "WeightNorm":
+                nn.utils.remove_weight_norm(module)
+                break
+        parametrisations = getattr(module, "parametrizations", None)
+        if parametrisations is not None and "weight" in parametrisations:
+            nn.utils.parametrize.remove_parametrizations(module, "weight")
+    return model

@@ -1,0 +1,40 @@
+"""The gradient norm as the failing code logs it: under the loss scale of 16-bit mixed precision."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+FIRST_SCALE = 65_536.0
+GROWTH_INTERVAL = 2_000
+HALF_MAXIMUM = 65_504.0
+"""torch.amp.GradScaler: starts at 2^16, doubles after 2,000 good steps, halves after one that overflows float16."""
+
+
+def loss_scales(largest: Sequence[float], first: float = FIRST_SCALE, interval: int = GROWTH_INTERVAL) -> np.ndarray:
+    """The loss scale in force at each step.
+
+    Args:
+        largest: largest absolute value among the true gradients of each step; what is not finite overflows at any scale.
+        first: scale of the first step.
+        interval: good steps after which the scale doubles.
+
+    Returns:
+        float64, one a step.
+    """
+    scales, scale, good = [], first, 0
+    for value in largest:
+        scales.append(scale)
+        if not np.isfinite(value) or value * scale > HALF_MAXIMUM:
+            scale, good = scale / 2, 0
+            continue
+        good += 1
+        if good == interval:
+            scale, good = scale * 2, 0
+    return np.asarray(scales, dtype=np.float64)
+
+
+def as_logged(norms: Sequence[float], largest: Sequence[float], **options: float) -> np.ndarray:
+    """True norms times the loss scale: what ``on_after_backward`` sees, before the optimiser unscales. One a step."""
+    return np.asarray(norms, dtype=np.float64) * loss_scales(largest, **options)  # type: ignore[arg-type]

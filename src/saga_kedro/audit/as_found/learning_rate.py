@@ -1,0 +1,14 @@
+"""The failing code's learning rate: InverseLR's decay, its warm-up turned into a constant factor."""
+
+from __future__ import annotations
+
+from saga_kedro.model.parts import register
+
+
+@register("lr_schedule", "without_warmup")
+def without_warmup(step: int, inv_gamma: float, power: float, warmup: float) -> float:
+    """warmup (1 + step / inv_gamma)^-power: with warmup = 0.99 the full rate from the first step on.
+
+    Arguments as ``saga_kedro.training.inverse_lr.inverse_lr_factor``.
+    """
+    return warmup * (1 + step / inv_gamma) ** -power

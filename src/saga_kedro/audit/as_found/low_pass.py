@@ -1,0 +1,34 @@
+"""The failing code's low-pass: transfer functions, more ripple, and no resampling behind it."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import signal
+
+from saga_kedro.audio.lowpass import LowPass
+from saga_kedro.model.parts import register
+
+RIPPLE_DB, REJECTION_DB = 0.5, 40.0
+
+
+@register("low_pass", "transfer_functions")
+def transfer_functions(audio: np.ndarray, rate: int, low: LowPass) -> np.ndarray:
+    """Filter forward and backward by numerator and denominator: [C, N] -> float32 [C, N].
+
+    Polynomials of order 10 with roots close to the unit circle do not keep their roots in double precision: at low cutoffs the
+    result overflows. What is not finite is handed on, as the failing code does.
+    """
+    relative = low.cutoff_hz / (rate / 2)
+    match low.kind:
+        case "chebyshev":
+            b, a = signal.cheby1(low.order, RIPPLE_DB, relative)
+        case "butterworth":
+            b, a = signal.butter(low.order, relative)
+        case "bessel":
+            b, a = signal.bessel(low.order, relative)
+        case "elliptic":
+            b, a = signal.ellip(low.order, RIPPLE_DB, REJECTION_DB, relative)
+    padding = min(3 * max(len(a), len(b)), audio.shape[-1] - 1)
+    with np.errstate(over="ignore", invalid="ignore"):
+        filtered = signal.filtfilt(b, a, audio, padlen=padding) if padding > 0 else audio
+        return np.ascontiguousarray(filtered, dtype=np.float32)

@@ -1,0 +1,145 @@
+"""Other ways by which the roll-off, and a dropped caption, reach the DiT."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+from saga_kedro.model.embedding import RolloffEmbedding
+from saga_kedro.model.network import Condition, SagaNetwork
+from saga_kedro.model.parts import register
+
+GlobalPath = Literal["global_cond", "added", "prepend_token", "prepend_unprojected", "prepend_identity", "none"]
+Tokens = Literal["two", "joint"]
+EMPTY_CAPTION_TOKENS = 4  # BERT's empty caption has two tokens, T5's has one
+SECONDS_MAXIMUM = 512.0  # the range of Stable Audio Open's seconds_start and seconds_total
+SEGMENT_SECONDS = 5.94
+
+
+class JointRolloff(nn.Module):
+    """f_l and f_h in one embedding of fixed frequencies, a linear layer and a LayerNorm: one token, one global vector.
+
+    The failing code's roll-off conditioner. ``width`` is that of a text token.
+    """
+
+    frequencies: Tensor
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.register_buffer("frequencies", torch.arange(1, width // 2 + 1).float(), persistent=False)
+        self.token = nn.Sequential(nn.Linear(2 * width, width), nn.LayerNorm(width))
+        self.vector = nn.Sequential(nn.Linear(2 * width, 2 * width), nn.LayerNorm(2 * width))
+
+    def forward(self, f_l: Tensor, f_h: Tensor) -> tuple[Tensor, Tensor]:
+        """[B], [B] -> a token [B, 1, W] and a vector [B, 2 W]."""
+        angles = 2 * math.pi * torch.stack([f_l, f_h], dim=1)[..., None] * self.frequencies
+        both = torch.cat([angles.sin(), angles.cos()], dim=-1).flatten(1)
+        return self.token(both)[:, None], self.vector(both)
+
+
+@register("network", "paths")
+class PathsNetwork(SagaNetwork):
+    """``SagaNetwork`` with each path of the roll-off to be chosen; with all defaults it is ``SagaNetwork``.
+
+    Args:
+        arguments, options: of ``SagaNetwork``; ``text_null`` may also be ``empty_string``, the states of an empty caption
+            (to be set with `set_empty_caption` before training).
+        rolloff_global: ``global_cond`` (the authors); ``added`` to a frozen vector of seconds before its projection (the
+            failing code); ``prepend_token`` beside that vector, which holds the timestep as well (the first document's fix);
+            ``prepend_unprojected``, the same with ``prepend_cond_dim`` 0, or hidden behind an identity (``prepend_identity``);
+            ``none``.
+        rolloff_tokens: ``two``, or one ``joint`` token (the failing code).
+    """
+
+    empty_caption: Tensor
+
+    def __init__(
+        self, *arguments: Any, rolloff_global: GlobalPath = "global_cond", rolloff_tokens: Tokens = "two", **options: Any
+    ) -> None:
+        for name, value, known in (
+            ("rolloff_global", rolloff_global, GlobalPath.__args__),  # type: ignore[attr-defined]
+            ("rolloff_tokens", rolloff_tokens, Tokens.__args__),  # type: ignore[attr-defined]
+        ):
+            if value not in known:
+                raise ValueError(f"{name} is one of {', '.join(known)}, not {value!r}.")
+        self.rolloff_global = rolloff_global
+        empty_string = options.get("text_null") == "empty_string"
+        super().__init__(*arguments, **options | ({"text_null": "zeroed_text"} if empty_string else {}))
+        width = self.text_width
+        if empty_string:
+            self.register_buffer("empty_caption", torch.zeros(EMPTY_CAPTION_TOKENS, width))
+            self.build_context = self._with_empty_caption
+        self.joint = JointRolloff(width) if rolloff_tokens == "joint" else None
+        if rolloff_global != "global_cond" and rolloff_global != "none":
+            self.seconds = nn.ModuleList([RolloffEmbedding(width), RolloffEmbedding(width)]).requires_grad_(False)
+        if rolloff_global.startswith("prepend"):
+            embed_dim = self.dit.model.to_timestep_embed[-1].out_features
+            self.to_prepend = nn.Linear(2 * width, embed_dim)
+            if rolloff_global == "prepend_identity":
+                self.dit.model.to_prepend_embed = nn.Identity()
+
+    def dit_config(self, **backbone: Any) -> dict[str, Any]:
+        config = super().dit_config(**backbone)
+        if self.rolloff_global == "prepend_token":
+            config["model"]["diffusion"]["config"]["prepend_cond_dim"] = backbone["embed_dim"]
+        return config
+
+    def set_empty_caption(self, states: Tensor) -> None:
+        """What a dropped caption is replaced by: the states [L, W] of an empty one. Nothing happens where zeros are."""
+        if hasattr(self, "empty_caption"):
+            self.empty_caption.zero_()
+            kept = states[:EMPTY_CAPTION_TOKENS]
+            self.empty_caption[: len(kept)] = kept
+
+    def _with_empty_caption(self, text: Tensor, rolloff_tokens: Tensor, dropped: Tensor) -> Tensor:
+        null = torch.zeros_like(text)
+        length = min(text.shape[1], EMPTY_CAPTION_TOKENS)
+        null[:, :length] = self.empty_caption[:length].to(text)
+        return torch.cat([torch.where(dropped[:, None, None], null, text), rolloff_tokens], dim=1)
+
+    def _rolloff(self, condition: Condition) -> tuple[Tensor, Tensor]:
+        if self.joint is not None:
+            return self.joint(condition.f_l, condition.f_h)
+        f_l, f_h = self.f_l(condition.f_l), self.f_h(condition.f_h)
+        return torch.stack([f_l, f_h], dim=1), torch.cat([f_l, f_h], dim=-1)
+
+    def _seconds(self, like: Tensor) -> Tensor:
+        start, total = like.new_zeros(len(like)), like.new_full((len(like),), SEGMENT_SECONDS / SECONDS_MAXIMUM)
+        return torch.cat([self.seconds[0](start), self.seconds[1](total)], dim=-1)
+
+    def inputs(
+        self, condition: Condition, drop_z_l: Tensor | None = None, drop_context: Tensor | None = None
+    ) -> dict[str, Tensor]:
+        z_l = condition.z_l
+        none = torch.zeros(len(z_l), dtype=torch.bool, device=z_l.device)
+        if drop_z_l is not None:
+            z_l = z_l.masked_fill(drop_z_l[:, None, None], self.null_latent)
+        tokens, vector = self._rolloff(condition)
+        context = self.build_context(condition.text, tokens, none if drop_context is None else drop_context)
+        inputs = {"input_concat_cond": z_l, "cross_attn_cond": context}
+        if self.rolloff_global == "global_cond":
+            inputs["global_cond"] = vector
+        elif self.rolloff_global == "added":
+            inputs["global_cond"] = self._seconds(vector) + vector
+        elif self.rolloff_global != "none":
+            inputs["global_cond"] = self._seconds(vector)
+        return inputs
+
+    def forward(
+        self,
+        z_t: Tensor,
+        t: Tensor,
+        condition: Condition,
+        drop_z_l: Tensor | None = None,
+        drop_context: Tensor | None = None,
+    ) -> Tensor:
+        inputs = self.inputs(condition, drop_z_l, drop_context)
+        if self.rolloff_global.startswith("prepend"):
+            dit = self.dit.model
+            timestep = dit.to_timestep_embed(dit.timestep_features(t[:, None]))
+            inputs["prepend_cond"] = (self.to_prepend(self._rolloff(condition)[1]) + timestep)[:, None]
+            inputs["prepend_cond_mask"] = torch.ones(len(z_t), 1, dtype=torch.bool, device=z_t.device)
+        return self.dit(z_t, t, **inputs, use_checkpointing=self.checkpointing and torch.is_grad_enabled())

@@ -1,0 +1,114 @@
+"""What all arms share: clips, captions, text states, evaluation pairs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from torch import Tensor
+
+from saga_kedro.audio import SAMPLE_RATE
+from saga_kedro.audio.io import read_audio
+from saga_kedro.evaluation.match import fit_to
+from saga_kedro.files import parameter_hash
+
+
+@dataclass(frozen=True)
+class Pair:
+    """An evaluation pair, cut to the audit's length: ``low`` and ``reference`` float32 [C, N]; ``prompt`` may be empty."""
+
+    pair_id: str
+    category: str
+    cutoff_khz: float
+    prompt: str
+    low: np.ndarray
+    reference: np.ndarray
+
+
+@dataclass(frozen=True)
+class AuditData:
+    """Data of an audit.
+
+    Attributes:
+        clips, captions: of training and validation.
+        text_states: caption -> states.
+        version: of the clips.
+        pairs: evaluation pairs.
+        pairs_version: hash of what the pairs are.
+    """
+
+    clips: pd.DataFrame
+    captions: pd.DataFrame
+    text_states: Mapping[str, Tensor]
+    version: str
+    pairs: list[Pair]
+    pairs_version: str
+
+
+def choose_pairs(pairs: pd.DataFrame, per_category: int) -> pd.DataFrame:
+    """The first pairs of each category and cutoff, by their id; the same table gives the same ones.
+
+    Args:
+        pairs: of `evaluation.pairs`.
+        per_category: how many of each category and cutoff.
+    """
+    return pairs.sort_values("pair_id").groupby(["category", "cutoff_khz"], sort=True).head(per_category)
+
+
+def read_pairs(pairs: pd.DataFrame, seconds: float) -> tuple[list[Pair], str]:
+    """The sounds of pairs, from the loudest stretch of the reference on, and the hash of what they are.
+
+    Args:
+        pairs: with ``prompt``, or without.
+        seconds: longest stretch.
+
+    Returns:
+        The pairs, all of the length of the shortest among them (a flattened batch needs that), and their hash.
+    """
+    wanted = round(seconds * SAMPLE_RATE)
+    shortest = min([wanted, *(int(samples) for samples in pairs["samples"])]) if len(pairs) else 0
+    sounds = []
+    for line in pairs.to_dict("records"):
+        reference, _ = read_audio(line["reference"], 0, int(line["samples"]))
+        low = fit_to(read_audio(line["low"], 0, int(line["samples"]))[0], *reference.shape)
+        start = _loudest(reference, shortest)
+        stretch = slice(start, start + shortest)
+        sounds.append(
+            Pair(
+                str(line["pair_id"]),
+                str(line["category"]),
+                float(line["cutoff_khz"]),
+                str(line.get("prompt") or ""),
+                low[:, stretch],
+                reference[:, stretch],
+            )
+        )
+    version = parameter_hash([(line["pair_id"], line["content_hash"]) for line in pairs.to_dict("records")], shortest)
+    return sounds, version
+
+
+def _loudest(audio: np.ndarray, samples: int) -> int:
+    """Where the stretch of ``samples`` with the most energy starts, in steps of a tenth of a second."""
+    energy = np.concatenate([[0.0], np.cumsum((audio.astype(np.float64) ** 2).sum(axis=0))])
+    starts = np.arange(0, max(1, audio.shape[1] - samples + 1), SAMPLE_RATE // 10)
+    return int(starts[int(np.argmax(energy[np.minimum(starts + samples, audio.shape[1])] - energy[starts]))])
+
+
+def cells(pairs: list[Pair], values: list[float]) -> dict[tuple[str, float], float]:
+    """Mean of a metric over the pairs of each (category, cutoff in kHz); what is not finite is left out."""
+    found: dict[tuple[str, float], list[float]] = {}
+    for pair, value in zip(pairs, values, strict=True):
+        if np.isfinite(value):
+            found.setdefault((pair.category, pair.cutoff_khz), []).append(value)
+    return {cell: float(np.mean(inside)) for cell, inside in found.items()}
+
+
+def described(pairs: list[Pair]) -> str:
+    """``12 pairs of 3.0 s: speech, music at 4 kHz, 8 kHz``."""
+    if not pairs:
+        return "no pairs"
+    categories = ", ".join(dict.fromkeys(pair.category for pair in pairs))
+    cutoffs = ", ".join(f"{cutoff:g} kHz" for cutoff in sorted({pair.cutoff_khz for pair in pairs}))
+    return f"{len(pairs)} pairs of {pairs[0].reference.shape[1] / SAMPLE_RATE:.1f} s: {categories} at {cutoffs}"

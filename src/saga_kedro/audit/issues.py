@@ -1,0 +1,173 @@
+"""An issue is data: what is suspected, in which arms it is tried, and which number decides it."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+Changes = dict[str, Any]
+"""Parameter, as ``sample.guidance``, to the value that an arm gives it."""
+
+Differs = Literal["yes", "no", "sources disagree"]
+
+
+class _Data(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Source(_Data):
+    """Where a suspicion comes from: ``document`` S1, S2 or F (the failing code), and the place in it."""
+
+    document: Literal["S1", "S2", "F", "P", "C"]
+    section: str
+
+
+class Claim(_Data):
+    """What is claimed: the document's own words, where there are any, and English."""
+
+    zh: str | None = None
+    en: str
+
+
+class Arm(_Data):
+    """One way of doing it.
+
+    Attributes:
+        says: what the arm is, in a few words.
+        set: parameters that differ from the aligned configuration.
+        against: the arm of the same issue that it is compared with; None is the aligned configuration.
+    """
+
+    says: str
+    set: Changes = Field(default_factory=dict)
+    against: str | None = None
+
+
+class Issue(_Data):
+    """One suspicion.
+
+    Attributes:
+        id: its name on the command line.
+        title: a few words.
+        source: where it comes from.
+        claim: what is claimed.
+        acts_in: where the failing code's arm changes anything: ``training``, ``sampling`` or ``measuring``.
+        metric: the number that decides, fixed beforehand: a name that arms report (`saga_kedro.audit.arms`).
+        direction: what is better.
+        smallest_effect: the least difference of that number that matters, in its unit.
+        arms: name -> arm; one of them is ``aligned``.
+        as_found: the failing code's arm, None where it is no part of the as-found baseline; ``not_in_baseline`` says why.
+        fix: what mends ``as_found`` without a new training, name -> parameters; beside the fix by the aligned parameters.
+        differs: does the failing code differ from paper and authors' code here?
+        difference: in which way.
+        note: what else the reader must know, for instance where the document's own fix is not what the paper does.
+    """
+
+    id: str
+    title: str
+    source: list[Source] = Field(min_length=1)
+    claim: Claim
+    acts_in: Literal["training", "sampling", "measuring"]
+    metric: str
+    direction: Literal["lower", "higher", "neither"]
+    smallest_effect: float = Field(gt=0)
+    arms: dict[str, Arm]
+    as_found: str | None
+    not_in_baseline: str | None = None
+    fix: dict[str, Changes] = Field(default_factory=dict)
+    differs: Differs
+    difference: str
+    note: str = ""
+
+    @model_validator(mode="after")
+    def _names_fit(self) -> Issue:
+        if "aligned" not in self.arms or self.arms["aligned"].set:
+            raise ValueError(f"issue {self.id} needs an arm called aligned that sets nothing")
+        for name in (self.as_found, *(arm.against for arm in self.arms.values())):
+            if name is not None and name not in self.arms:
+                raise ValueError(f"issue {self.id} speaks of an arm {name!r}, but has {', '.join(self.arms)}")
+        if self.as_found is None and not self.not_in_baseline:
+            raise ValueError(f"issue {self.id} has no arm of the failing code: say why in not_in_baseline")
+        return self
+
+
+class Catalogue(_Data):
+    """All issues, and what the failing code does besides."""
+
+    as_found_besides: Changes = Field(default_factory=dict)
+    issues: list[Issue]
+
+    @model_validator(mode="after")
+    def _ids_differ(self) -> Catalogue:
+        ids = [issue.id for issue in self.issues]
+        twice = sorted({name for name in ids if ids.count(name) > 1})
+        if twice:
+            raise ValueError(f"the issue {twice[0]} is there twice")
+        return self
+
+
+class UnknownIssue(ValueError):
+    """An id that no issue has."""
+
+
+def read_catalogue(path: str | Path) -> Catalogue:
+    """The issues in a YAML file.
+
+    Raises:
+        ValueError: it is no such file, with the first thing that is wrong.
+    """
+    try:
+        return Catalogue.model_validate(yaml.safe_load(Path(path).read_text(encoding="utf-8")))
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"]))
+        raise ValueError(f"{path}: {place + ': ' if place else ''}{first['msg'].removeprefix('Value error, ')}.") from None
+
+
+def choose(catalogue: Catalogue, wanted: str) -> list[Issue]:
+    """The issues that ``audit.issue`` names.
+
+    Args:
+        catalogue: all of them.
+        wanted: ``all``, an id, or several joined with ``+``.
+
+    Raises:
+        UnknownIssue: an id is unknown; the sentence names the nearest, and lists the known ones.
+    """
+    if wanted == "all":
+        return list(catalogue.issues)
+    known = {issue.id: issue for issue in catalogue.issues}
+    chosen: list[Issue] = []
+    for name in wanted.split("+"):
+        if name not in known:
+            near = difflib.get_close_matches(name, list(known), n=1)
+            hint = f"did you mean {near[0]}? " if near else ""
+            raise UnknownIssue(f"There is no issue {name!r}: {hint}the known ones are {', '.join(known)}.")
+        if known[name] not in chosen:
+            chosen.append(known[name])
+    return chosen
+
+
+def as_found_changes(catalogue: Catalogue, without: Sequence[str] = ()) -> Changes:
+    """What makes the aligned configuration the failing code's: every issue's arm of it, but for the issues ``without``.
+
+    Raises:
+        ValueError: two issues want the same parameter to be different things.
+    """
+    changes: Changes = dict(catalogue.as_found_besides)
+    owner: dict[str, str] = dict.fromkeys(changes, "as_found_besides")
+    for issue in catalogue.issues:
+        if issue.as_found is None or issue.id in without:
+            continue
+        for name, value in issue.arms[issue.as_found].set.items():
+            if name in changes and changes[name] != value:
+                raise ValueError(
+                    f"{issue.id} and {owner[name]} disagree on {name} in the failing code: {value!r} or {changes[name]!r}."
+                )
+            changes[name], owner[name] = value, issue.id
+    return changes

@@ -1,0 +1,151 @@
+"""What the audit adds to a training: its curve, step by step; weights on the way; the failing code's ways to start."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, cast
+
+import lightning.pytorch as pl
+import pandas as pd
+import torch
+from lightning.pytorch import Callback
+from safetensors.torch import save_file
+from torch import Tensor
+
+from saga_kedro.audit.as_found.network import PathsNetwork
+from saga_kedro.draws import generator
+from saga_kedro.files import atomic_path
+from saga_kedro.model.network import SagaNetwork
+from saga_kedro.model.starting_weights import WIDENED
+from saga_kedro.training.callbacks import gradient_norms
+from saga_kedro.training.flow_training import FlowTraining
+
+CURVE = "curve.jsonl"
+SNAPSHOTS = "snapshots"
+
+
+class Curve(Callback):
+    """Appends loss, true gradient norm and largest gradient of every step, and validation losses, to a file.
+
+    A step whose gradients are not finite is not taken: what 16-bit training does, and what keeps a training alive whose inputs
+    overflow.
+
+    Args:
+        path: of JSON lines. A resumed training repeats steps; `read_curve` keeps the last of each.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.norms: dict[str, float] = {}
+
+    def on_before_optimizer_step(
+        self, trainer: pl.Trainer, module: pl.LightningModule, optimizer: torch.optim.Optimizer
+    ) -> None:
+        gradients = [p.grad for p in module.network.parameters() if p.grad is not None]  # type: ignore[union-attr]
+        norm = gradient_norms(module.network)["train/grad_norm"]  # type: ignore[arg-type]
+        largest = float(torch.stack(torch._foreach_norm(gradients, ord=math.inf)).max()) if gradients else math.nan
+        self.norms = {"grad_norm": norm, "grad_max": largest, "skipped": float(not math.isfinite(norm))}
+        if not math.isfinite(norm):
+            optimizer.zero_grad(set_to_none=True)
+
+    def on_train_batch_end(self, trainer: pl.Trainer, module: pl.LightningModule, outputs: Any, batch: Any, index: int) -> None:
+        if not self.norms:  # gradients accumulate: the step is not done
+            return
+        self._write({"step": trainer.global_step, "loss": float(outputs["loss"]), **self.norms})
+        self.norms = {}
+
+    def on_validation_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        losses = {name: float(value) for name, value in trainer.callback_metrics.items() if name.startswith("val/")}
+        self._write({"step": trainer.global_step, **losses})
+
+    def _write(self, line: dict[str, float]) -> None:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with open(self.path, "a", encoding="utf-8") as file:
+            file.write(json.dumps({name: value if math.isfinite(value) else None for name, value in line.items()}) + "\n")
+
+
+def read_curve(folder: str | Path) -> pd.DataFrame:
+    """One row a step: step, loss, grad_norm, grad_max, skipped, and val/... where there was a validation; sorted by step."""
+    path = Path(folder) / CURVE
+    rows: dict[int, dict[str, float]] = {}
+    for text in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
+        try:
+            line = json.loads(text)
+        except ValueError:  # half a line, of a run that was killed
+            continue
+        rows.setdefault(int(line["step"]), {}).update(line)
+    return pd.DataFrame([rows[step] for step in sorted(rows)]).astype(float) if rows else pd.DataFrame({"step": []})
+
+
+class Snapshots(Callback):
+    """Saves online and EMA weights at given steps, as ``snapshots/<step>.safetensors``.
+
+    Args:
+        folder: of the training.
+        steps: at which; those of a resumed training that are over are there already.
+    """
+
+    def __init__(self, folder: Path, steps: Sequence[int]) -> None:
+        self.folder, self.steps = folder, set(steps)
+
+    def on_train_batch_end(self, trainer: pl.Trainer, module: pl.LightningModule, outputs: Any, batch: Any, index: int) -> None:
+        path = snapshot(self.folder, trainer.global_step)
+        if trainer.global_step not in self.steps or path.exists():
+            return
+        state: dict[str, Tensor] = {}
+        for name, network in _networks(module).items():
+            state |= {f"{name}.{key}": value.detach().cpu().clone() for key, value in network.state_dict().items()}
+        with atomic_path(path) as temporary:
+            save_file(state, temporary)
+
+
+def _networks(module: pl.LightningModule) -> dict[str, SagaNetwork]:
+    """The network as it trains, and its average."""
+    assert isinstance(module, FlowTraining)
+    return {"online": module.network, "ema": cast(SagaNetwork, module.ema.ema_model)}
+
+
+def snapshot(folder: str | Path, step: int) -> Path:
+    return Path(folder) / SNAPSHOTS / f"{step}.safetensors"
+
+
+class EmptyCaption(Callback):
+    """Gives a network whose null is an empty caption the states of one.
+
+    Args:
+        states: [L, W].
+    """
+
+    def __init__(self, states: Tensor) -> None:
+        self.states = states
+
+    def on_fit_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        for network in _networks(module).values():
+            if isinstance(network, PathsNetwork):
+                network.set_empty_caption(self.states)
+
+
+class RandomChannels(Callback):
+    """Makes the columns that a checkpoint does not have, and that adapting it sets to zero, random as a new layer's.
+
+    Args:
+        seed: of the initial weights.
+    """
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+
+    def on_fit_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        if trainer.global_step:
+            return
+        for name, value in _networks(module)["online"].named_parameters():
+            if not name.endswith(WIDENED):
+                continue
+            bound = 1 / math.sqrt(value[0].numel())
+            drawn = torch.empty(value.shape).uniform_(-bound, bound, generator=generator(self.seed, "init", name)).to(value)
+            with torch.no_grad():
+                value.copy_(torch.where(value == 0, drawn, value))
+        module.ema.copy_params_from_model_to_ema()  # type: ignore[operator, union-attr]

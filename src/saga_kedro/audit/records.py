@@ -1,0 +1,58 @@
+"""What was computed once: records of an audit on disk, each named by the hash of all that decides it."""
+
+from __future__ import annotations
+
+import json
+import math
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import saga_kedro
+from saga_kedro.files import atomic_path, content_hash, parameter_hash
+
+# The code that decides a result. Reports, the command line and the pipelines' wiring may change without a new run.
+DECIDING = ("audio", "captioning", "model", "training", "evaluation/rows.py", "audit/as_found")
+
+
+class Records:
+    """Records below one folder, by kind and key; what is written is whole or absent."""
+
+    def __init__(self, folder: str | Path) -> None:
+        self.folder = Path(folder)
+
+    def path(self, kind: str, key: str) -> Path:
+        return self.folder / kind / f"{key[:20]}.json"
+
+    def get(self, kind: str, key: str) -> dict[str, Any] | None:
+        """The record, or None."""
+        path = self.path(kind, key)
+        return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+
+    def put(self, kind: str, key: str, record: dict[str, Any]) -> dict[str, Any]:
+        """Write a record and return it as it will be read."""
+        text = json.dumps(_plain(record), indent=1, ensure_ascii=False)
+        with atomic_path(self.path(kind, key)) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+        return json.loads(text)
+
+
+@lru_cache(1)
+def code_version() -> str:
+    """Hash of the code that decides results: ten digits. A change of it makes new records."""
+    root = Path(saga_kedro.__file__).parent
+    files = sorted(
+        {file for part in DECIDING for file in ([root / part] if part.endswith(".py") else (root / part).rglob("*.py"))}
+    )
+    return parameter_hash([(file.relative_to(root).as_posix(), content_hash(file)) for file in files])[:10]
+
+
+def _plain(value: Any) -> Any:
+    """The same as JSON can hold it: a number that is not finite is null."""
+    if isinstance(value, dict):
+        return {str(name): _plain(inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(inner) for inner in value]
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value

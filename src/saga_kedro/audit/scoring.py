@@ -1,0 +1,131 @@
+"""Let a trained configuration work on the evaluation pairs, and measure it in every way that an arm may ask for."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors.torch import load_file
+
+from saga_kedro.audio import SAMPLE_RATE
+from saga_kedro.audio import metrics as formulas
+from saga_kedro.audio.io import write_audio
+from saga_kedro.audit.as_found.loading import give_tokens_another_width, load_under_other_prefix
+from saga_kedro.audit.as_found.metrics import reported
+from saga_kedro.audit.data import AuditData, Pair, cells
+from saga_kedro.audit.observe import snapshot
+from saga_kedro.audit.training import Trained, unloaded_seed
+from saga_kedro.draws import seed_of
+from saga_kedro.evaluation.names import OURS, metric_name
+from saga_kedro.evaluation.rows import oracle_rolloff, ours
+from saga_kedro.model.initialise import initialise_by_name
+from saga_kedro.model.saga_sr import SagaSR
+
+NAMES = ("LSD", "LSD_sounding", "LSD_below", "LSD_above", "SI-SDR", "SNR")
+
+
+def load(trained: Trained, parameters: Mapping[str, Any]) -> SagaSR:
+    """The model as an arm serves it: which weights, loaded how, sampled how.
+
+    Args:
+        trained: of the arm's training.
+        parameters: of the arm.
+    """
+    serve = parameters["audit"]["serve"]
+    model = SagaSR.from_pretrained(trained.folder)
+    if serve["at"] < 1 or serve["weights"] != "ema":
+        step = max(1, round(serve["at"] * parameters["fit"]["steps"]))
+        prefix = f"{serve['weights']}."
+        state = load_file(snapshot(trained.folder, step))
+        model.network.load_state_dict({name.removeprefix(prefix): v for name, v in state.items() if name.startswith(prefix)})
+    if serve["loading"] == "other_prefix":
+        state = {name: value.clone() for name, value in model.network.state_dict().items()}
+        other = SagaSR(model.config, model.codec, model.text_encoder)
+        initialise_by_name(other.network, unloaded_seed(parameters["seed"]))
+        load_under_other_prefix(other.network, state)
+        model.network = other.network.eval()
+    if serve["token_width"] is not None:
+        give_tokens_another_width(model.network, serve["token_width"])
+    model.sample = dict(parameters["sample"])
+    return model
+
+
+def outputs(model: SagaSR, parameters: Mapping[str, Any], pairs: list[Pair], seed: int) -> list[np.ndarray]:
+    """The model's output for each pair, float32 [C, N]."""
+    sample = dict(parameters["sample"])
+    oracle = sample["rolloff"] == "reference"
+    model.sample = {**sample, "rolloff": "predicted"} if oracle else sample
+    found = []
+    for pair in pairs:
+        asked = {"rolloff": oracle_rolloff(pair.reference)} if oracle else {}
+        pair_seed = seed_of(seed, "audit", pair.pair_id)
+        found.append(ours(model, pair.low, 1000 * pair.cutoff_khz, pair.prompt or None, pair_seed, **asked))
+    return found
+
+
+def measure(pairs: list[Pair], estimates: list[np.ndarray]) -> dict[str, Any]:
+    """All numbers of a set of outputs.
+
+    Returns:
+        ``metrics``: each of `NAMES` as the mean over category and cutoff (each cell counts the same), and as
+        ``eval/LSD/speech/4kHz``; ``reported``: LSD and SDR in each way of measuring; ``level_db``: mean level against the
+        reference; ``finite``: share of outputs that are finite throughout.
+    """
+    metrics: dict[str, float] = {}
+    clean = [np.nan_to_num(estimate, nan=0.0, posinf=0.0, neginf=0.0) for estimate in estimates]
+    values = [_values(pair, audio) for pair, audio in zip(pairs, clean, strict=True)]
+    for name in NAMES:
+        by_cell = cells(pairs, [value[name] for value in values])
+        metrics[name] = float(np.mean(list(by_cell.values()))) if by_cell else float("nan")
+        metrics |= {metric_name(OURS, name, category, cutoff): value for (category, cutoff), value in by_cell.items()}
+    ways: dict[str, dict[str, float]] = {"LSD": {}, "SDR": {}}
+    references = [pair.reference for pair in pairs]
+    for lsd, sdr in (("log10", "per_item"), ("decibel", "flattened")):
+        found = reported(references, clean, lsd, sdr)
+        ways["LSD"][lsd], ways["SDR"][sdr] = found["LSD"], found["SDR"]
+    level = [20 * np.log10((_rms(e) + 1e-12) / (_rms(p.reference) + 1e-12)) for p, e in zip(pairs, clean, strict=True)]
+    return {
+        "metrics": metrics,
+        "reported": ways,
+        "level_db": float(np.mean(level)),
+        "finite": float(np.mean([bool(np.isfinite(estimate).all()) for estimate in estimates])),
+    }
+
+
+def score(
+    trained: Callable[[], Trained], parameters: Mapping[str, Any], data: AuditData, seed: int, example: str | Path | None = None
+) -> dict[str, Any]:
+    """A record of one arm and seed.
+
+    Args:
+        trained: gives the arm's training.
+        parameters: of the arm.
+        data: shared.
+        seed: of the sampling.
+        example: where the first pair's output is written, so that a report can show it; None writes none.
+
+    Returns:
+        What `measure` returns, ``seconds``, and ``error``: type and message where the arm crashes, None where not.
+    """
+    began = time.perf_counter()
+    try:
+        estimates = outputs(load(trained(), parameters), parameters, data.pairs, seed)
+    except Exception as error:  # whatever it is, it is this arm's result
+        return {"error": f"{type(error).__name__}: {error}", "seconds": time.perf_counter() - began}
+    if example is not None and estimates and np.isfinite(estimates[0]).all():
+        peak = max(1.0, float(np.abs(estimates[0]).max()))
+        write_audio(Path(example), estimates[0] / peak, SAMPLE_RATE)
+    return {**measure(data.pairs, estimates), "error": None, "seconds": time.perf_counter() - began}
+
+
+def _values(pair: Pair, estimate: np.ndarray) -> dict[str, float]:
+    reference = pair.reference
+    lsd = formulas.lsd_family(reference, estimate, 1000 * pair.cutoff_khz)
+    return lsd | {"SI-SDR": formulas.si_sdr(reference, estimate), "SNR": formulas.snr(reference, estimate)}
+
+
+def _rms(audio: np.ndarray) -> float:
+    return float(np.sqrt(np.mean(np.square(audio, dtype=np.float64))))

@@ -1,0 +1,87 @@
+"""Vary how a trained model is sampled: every combination of a few parameters, as MLflow runs below one parent."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+from tqdm import tqdm
+
+from saga_kedro.audit import as_found  # noqa: F401  a sweep may vary parts, the failing code's too
+from saga_kedro.audit.configurations import changed
+from saga_kedro.audit.data import choose_pairs, read_pairs
+from saga_kedro.audit.records import Records, code_version
+from saga_kedro.audit.runs import Runs
+from saga_kedro.audit.scoring import measure, outputs
+from saga_kedro.evaluation.model_scores import with_prompts
+from saga_kedro.files import parameter_hash
+from saga_kedro.model.saga_sr import SagaSR
+from saga_kedro.parameters import validate
+
+SAMPLING = "sample."
+SHOWN = ("LSD", "LSD_sounding", "SI-SDR", "SNR")
+
+
+def combinations(vary: Mapping[str, list[Any]]) -> list[dict[str, Any]]:
+    """Every combination of the values.
+
+    Raises:
+        ValueError: a parameter that is not of sampling: a sweep trains nothing.
+    """
+    wrong = [name for name in vary if not name.startswith(SAMPLING)]
+    if wrong:
+        raise ValueError(f"sweep.vary takes parameters of the section sample, not {wrong[0]}: a sweep trains nothing.")
+    return [dict(zip(vary, values, strict=True)) for values in itertools.product(*vary.values())]
+
+
+def sweep(
+    pairs: pd.DataFrame,
+    pair_captions: pd.DataFrame,
+    model_summary: Mapping[str, Any],
+    parameters: dict[str, Any],
+    folder: str,
+    experiment: str,
+) -> pd.DataFrame:
+    """Score every combination on the same pairs with the same noise; what is finished is not done again.
+
+    Args:
+        pairs, pair_captions: of the evaluation.
+        model_summary: of the model: ``folder``, ``weights``, ``run_id``.
+        parameters: all of them; ``sweep.vary`` says what varies.
+        folder: of records.
+        experiment: of MLflow.
+
+    Returns:
+        A row per combination: the varied parameters, then LSD, LSD_sounding, SI-SDR, SNR.
+    """
+    chosen = combinations(parameters["sweep"]["vary"])
+    settings = [changed(parameters, changes) for changes in chosen]
+    for setting in settings:
+        validate(setting)
+    table = with_prompts(pairs, pair_captions)
+    sounds, version = read_pairs(
+        choose_pairs(table, parameters["sweep"]["pairs_per_category"]), parameters["sweep"]["excerpt_seconds"]
+    )
+    records, runs, model = Records(folder), Runs(experiment), SagaSR.from_pretrained(model_summary["folder"])
+    source = str(model_summary.get("run_id") or "")
+    of_sweep = parameter_hash("sweep", model_summary["weights"], parameters["sweep"], version, code_version())
+    parent, _ = runs.open(of_sweep, "sweep", {"audit.source_run_id": source, "sweep": "parent"}, {})
+    rows = []
+    bar = tqdm(list(zip(chosen, settings, strict=True)), desc="sweep", unit="setting")
+    for changes, setting in bar:
+        bar.set_postfix(changes)
+        key = parameter_hash("sweep", model_summary["weights"], setting["sample"], setting["seed"], version, code_version())
+        record = records.get("sweep", key)
+        if record is None:
+            record = records.put("sweep", key, measure(sounds, outputs(model, setting, sounds, setting["seed"])))
+        name = ", ".join(f"{name.removeprefix(SAMPLING)} {value}" for name, value in changes.items())
+        tags = {"audit.source_run_id": source, "sweep": "setting"}
+        run_id, new = runs.open(parameter_hash(of_sweep, key), f"sweep: {name}", tags, changes, parent)
+        if new:
+            runs.log(run_id, record["metrics"])
+            runs.finish(run_id)
+        rows.append(changes | {metric: record["metrics"][metric] for metric in SHOWN})
+    runs.finish(parent)
+    return pd.DataFrame(rows)

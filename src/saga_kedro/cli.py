@@ -1,0 +1,178 @@
+"""`saga`: what people do with a trained model, one command each. Heavy imports live inside the commands."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import click
+import typer
+
+from saga_kedro.quiet import silence
+
+silence()
+
+WRONG_USAGE = 2
+
+app = typer.Typer(
+    name="saga", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="rich"
+)
+# Kedro looks in this module for commands to put beside its own: there are none.
+cli = click.Group()
+
+
+@app.callback()
+def saga() -> None:
+    """SAGA-SR: audio super-resolution. Everything runs on this machine; nothing is sent or fetched."""
+
+
+class Format(StrEnum):
+    """Formats that files are written in."""
+
+    wav = "wav"
+    flac = "flac"
+    ogg = "ogg"
+
+
+@app.command("super-resolve")
+def super_resolve(
+    inputs: Annotated[list[Path], typer.Argument(help="Audio files, and folders of them.", show_default=False)],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the results.", show_default=False)],
+    format: Annotated[
+        Format | None, typer.Option(help="Format of the results. Default: the input's, or flac.", show_default=False)
+    ] = None,
+    cutoff: Annotated[
+        float | None, typer.Option(help="Hz up to which the input carries signal. Default: measured.", show_default=False)
+    ] = None,
+    rolloff: Annotated[
+        float | None,
+        typer.Option(help="How bright the result shall be, 0 to 1. Default: predicted.", min=0, max=1, show_default=False),
+    ] = None,
+    prompt: Annotated[
+        str | None, typer.Option(help="What is to be heard, in words. Default: described by itself.", show_default=False)
+    ] = None,
+    steps: Annotated[
+        int | None, typer.Option(help="Evaluations of the network. Default: the model's.", min=1, max=1000, show_default=False)
+    ] = None,
+    s_a: Annotated[
+        float | None, typer.Option("--s-a", help="Acoustic guidance. Default: the model's.", show_default=False)
+    ] = None,
+    s_t: Annotated[float | None, typer.Option("--s-t", help="Text guidance. Default: the model's.", show_default=False)] = None,
+    seed: Annotated[int, typer.Option(help="Names every draw: the same call gives the same result.")] = 0,
+    device: Annotated[str, typer.Option(help="Where to compute: cpu, cuda, cuda:1, mps.")] = "cpu",
+    fast: Annotated[bool, typer.Option("--fast", help="At most four evaluations of the network, without guidance.")] = False,
+    model: Annotated[
+        Path | None, typer.Option(help="Folder of a trained model. Default: the one in the package.", show_default=False)
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace results that are there already.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Measure the inputs and say what would be done.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Report as JSON on standard output.")] = False,
+) -> None:
+    """Give muffled audio the upper band that it could have had.
+
+    Reads what libsndfile reads, at any rate and of any length; writes 44.1 kHz, or the input's rate where that is higher.
+    Files that reach up to 18 kHz already are copied as they are.
+
+    Exit codes: 0 all done, 1 some files failed (they are listed, the others are done), 2 wrong usage.
+    """
+    from saga_kedro.use.command import Request, WrongUsage, run
+
+    request = Request(
+        inputs=inputs,
+        out=out,
+        format=format.value if format else None,
+        cutoff_hz=cutoff,
+        rolloff=rolloff,
+        prompt=prompt,
+        steps=steps,
+        s_a=s_a,
+        s_t=s_t,
+        seed=seed,
+        device=device,
+        fast=fast,
+        model=model,
+        overwrite=overwrite,
+        dry_run=dry_run,
+        json=json,
+    )
+    try:
+        raise typer.Exit(run(request))
+    except WrongUsage as error:
+        typer.echo(f"Error: {error}", err=True)
+        raise typer.Exit(WRONG_USAGE) from None
+
+
+@app.command()
+def demo(
+    port: Annotated[int, typer.Option(help="Port on 127.0.0.1.", min=0, max=65535)] = 7860,
+    model: Annotated[
+        Path | None, typer.Option(help="Folder of a trained model. Default: the one in the package.", show_default=False)
+    ] = None,
+    device: Annotated[str, typer.Option(help="Where to compute: cpu, cuda, cuda:1, mps.")] = "cpu",
+) -> None:
+    """A page on 127.0.0.1: drop a file, turn the dial, hear and see before and after. Needs the extra `demo`."""
+    from saga_kedro.use.command import WrongUsage
+    from saga_kedro.use.page import serve
+
+    try:
+        serve(model, device, port)
+    except WrongUsage as error:
+        typer.echo(f"Error: {error}", err=True)
+        raise typer.Exit(WRONG_USAGE) from None
+
+
+@app.command()
+def doctor(
+    env: Annotated[str, typer.Option(help="The configuration to look at: a folder of conf/.")] = "paper",
+    project: Annotated[
+        Path | None, typer.Option(help="Folder of the project. Default: the one around this folder.", show_default=False)
+    ] = None,
+) -> None:
+    """What this machine can run: hardware, weights, corpora, disk, DVC, MLflow; and what to do about each thing missing."""
+    from saga_kedro.configuration import find_project, read_parameters
+    from saga_kedro.doctor import examine, report
+
+    folder = find_project(project or Path.cwd())
+    if folder is None or not (folder / "conf" / env).is_dir():
+        missing = "no project" if folder is None else f"no conf/{env}"
+        typer.echo(f"Error: there is {missing} at {project or Path.cwd()}: name the folder with --project.", err=True)
+        raise typer.Exit(WRONG_USAGE)
+    report(examine(folder, read_parameters(folder, env)), env)
+
+
+@app.command()
+def diagnose(
+    loss: Annotated[float | None, typer.Option(help="Where the training loss settled.", show_default=False)] = None,
+    latent_std: Annotated[
+        float | None, typer.Option(help="Standard deviation of the latents that are trained on.", min=0, show_default=False)
+    ] = None,
+    timesteps: Annotated[str, typer.Option(help="How t is drawn in training: uniform or logit_normal.")] = "uniform",
+    lsd: Annotated[float | None, typer.Option(help="LSD as reported.", show_default=False)] = None,
+    sdr: Annotated[float | None, typer.Option(help="SDR or SI-SDR as reported, in dB.", show_default=False)] = None,
+    samples: Annotated[int | None, typer.Option(help="Samples of an evaluation item.", min=1, show_default=False)] = None,
+    grad_norm: Annotated[
+        list[float] | None, typer.Option(help="Gradient norm as logged; several in their order.", show_default=False)
+    ] = None,
+    run: Annotated[str | None, typer.Option(help="Id of an MLflow run to take numbers from.", show_default=False)] = None,
+    config: Annotated[
+        Path | None, typer.Option(help="Model configuration of stable-audio-tools (JSON).", show_default=False)
+    ] = None,
+    checkpoint: Annotated[Path | None, typer.Option(help="Checkpoint: .safetensors or PyTorch.", show_default=False)] = None,
+    json: Annotated[bool, typer.Option("--json", help="Answer as JSON on standard output.")] = False,
+) -> None:
+    """What fits your numbers and files: yardsticks, then causes, most likely first, each with the command that confirms it."""
+    from saga_kedro.audit.diagnose import Evidence
+    from saga_kedro.audit.diagnose_command import diagnose as find
+    from saga_kedro.audit.diagnose_command import show
+
+    evidence = Evidence(loss, latent_std, timesteps, lsd, sdr, samples, tuple(grad_norm or ()))
+    try:
+        show(find(evidence, run, config, checkpoint), json)
+    except ValueError as error:
+        typer.echo(f"Error: {error}", err=True)
+        raise typer.Exit(2) from None
+
+
+if __name__ == "__main__":
+    app()

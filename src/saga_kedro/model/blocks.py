@@ -1,0 +1,112 @@
+"""Audio of any length in bounded memory: overlapping blocks for the sampler, pieces of them for codec and spectra."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from saga_kedro.audio import SAMPLE_RATE
+from saga_kedro.draws import generator
+
+# Windows are sampled together in blocks of about this length; neighbouring blocks have at least 8 s and 4 windows in common.
+BLOCK_SECONDS = 300.0
+SHARED_SECONDS = 8.0
+SHARED_WINDOWS = 4
+# Samples over which one block fades into the next, in the middle of what they have in common.
+FADE = 8_192
+NOISE_FRAMES = 256
+
+
+@dataclass(frozen=True)
+class Block:
+    """Some windows of a long clip.
+
+    Attributes:
+        starts: frame at which each window starts, counted from the block's first.
+        first: the block's first frame, counted from the clip's.
+        frames: its length.
+        begin, end: samples of the clip that it gives; neighbours have ``FADE`` in common.
+    """
+
+    starts: list[int]
+    first: int
+    frames: int
+    begin: int
+    end: int
+
+
+def blocks(starts: list[int], length: int, hop: int) -> list[Block]:
+    """Group windows into blocks.
+
+    Every window's velocity depends on its neighbours' only, less with every window between; the noise is the same wherever a
+    frame is drawn. So two blocks agree in the middle of what they have in common, and a short fade there joins them.
+
+    Args:
+        starts: first frame of each window of the clip.
+        length: frames of a window.
+        hop: samples of a frame.
+    """
+    stride = max(1, starts[1] - starts[0]) if len(starts) > 2 else length
+    frame = hop / SAMPLE_RATE
+    shared = max(SHARED_WINDOWS, int(-(-SHARED_SECONDS // (stride * frame))))
+    own = max(shared, int(BLOCK_SECONDS / (stride * frame)))
+    groups = [starts[k : k + own + shared] for k in range(0, max(1, len(starts) - shared), own)]
+    middles = [(right[0] + left[-1] + length) // 2 * hop for left, right in pairwise(groups)]
+    begins = [0, *(middle - FADE // 2 for middle in middles)]
+    ends = [*(middle + FADE // 2 for middle in middles), (starts[-1] + length) * hop]
+    return [
+        Block([start - group[0] for start in group], group[0], group[-1] + length - group[0], begin, end)
+        for group, begin, end in zip(groups, begins, ends, strict=True)
+    ]
+
+
+def pieces(begin: int, end: int, total: int, size: int, margin: int) -> Iterator[tuple[slice, slice]]:
+    """Cut [begin, end) into runs of ``size`` with a margin on each side, as far as [0, total) goes.
+
+    Yields:
+        What to compute, and which part of that to keep.
+    """
+    for start in range(begin, end, size):
+        stop = min(end, start + size)
+        wide = slice(max(0, start - margin), min(total, stop + margin))
+        yield wide, slice(start - wide.start, stop - wide.start)
+
+
+def noise_at(seed: int, what: str, channels: int, first: int, frames: int) -> Tensor:
+    """Frames [first, first + frames) of standard normal noise, [channels, frames]; any part of it can be drawn by itself."""
+    drawn = range(first // NOISE_FRAMES, -(-(first + frames) // NOISE_FRAMES))
+    noise = torch.cat([torch.randn(channels, NOISE_FRAMES, generator=generator(seed, what, k)) for k in drawn], dim=-1)
+    return noise[:, first - drawn.start * NOISE_FRAMES :][:, :frames]
+
+
+def joined(streams: Iterator[Iterator[np.ndarray]]) -> Iterator[np.ndarray]:
+    """One stream of several, each of which begins with the ``FADE`` samples that the one before ended with: they are
+    cross-faded.
+
+    Args:
+        streams: of parts, float32 [channels, n].
+
+    Yields:
+        [channels, n], one after the other.
+    """
+    rise = ((np.arange(FADE) + 0.5) / FADE).astype(np.float32)
+    tail: np.ndarray | None = None
+    for stream in streams:
+        before, held = tail, None
+        for part in stream:
+            held = part if held is None else np.concatenate([held, part], axis=1)
+            if held.shape[-1] < FADE:
+                continue
+            if before is not None:
+                held = np.concatenate([before + rise * (held[:, :FADE] - before), held[:, FADE:]], axis=1)
+                before = None
+            yield held[:, :-FADE]
+            held = held[:, -FADE:]
+        tail = held
+    if tail is not None:
+        yield tail

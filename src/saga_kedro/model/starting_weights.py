@@ -1,0 +1,164 @@
+"""Where training starts: a checkpoint of stable-audio-tools, such as Stable Audio Open's, in a network with more inputs.
+
+The DiT's input layers gain columns (and ``preprocess_conv`` rows) of zeros for z_l, so that before the first step the network
+gives what the checkpoint's model gives, whatever z_l is.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+from safetensors.torch import load_file
+from torch import Tensor
+
+from saga_kedro.model.network import SagaNetwork
+from saga_kedro.weights import STABLE_AUDIO_OPEN_DIT, MissingWeights
+
+logger = logging.getLogger(__name__)
+
+SCRATCH = "scratch"
+OURS = "dit.model."
+PREFIXES = ("diffusion_ema.ema_model.model.", "diffusion.model.model.", "model.model.")
+"""Where checkpoints keep the DiT: stable-audio-tools' training checkpoints, averaged (which its own export prefers) or not; its
+exports, such as Stable Audio Open's model.safetensors."""
+WIDENED = ("preprocess_conv.weight", "transformer.project_in.weight")
+"""Tensors of the DiT that grow with the number of input channels."""
+
+
+class WrongStart(ValueError):
+    """A checkpoint that does not fit the network."""
+
+
+def load_starting_weights(network: SagaNetwork, path: str | Path) -> pd.DataFrame:
+    """Put a checkpoint's DiT into ``network``: all of it, or nothing and an error.
+
+    Args:
+        network: changed in place. What the checkpoint does not have keeps its initial value: the embeddings of f_l and f_h.
+        path: a folder with ``model_config.json`` and ``model.safetensors`` (or the only .safetensors or .ckpt file in it), or
+            such a file itself; a .ckpt is a Lightning checkpoint of stable-audio-tools' training.
+
+    Returns:
+        name, shape, state: one row a tensor; ``loaded``, ``loaded, new channels zero``, ``new`` (of the network, not in the
+        checkpoint), ``unused`` (of the checkpoint, not in the network).
+
+    Raises:
+        MissingWeights: there is no such file.
+        WrongStart: a tensor of the DiT is missing or of another shape, or the checkpoint's DiT has one that ours has not; the
+            first three are named.
+    """
+    path = Path(path)
+    file = find_checkpoint(path)
+    config, names, tensors = read_checkpoint(file)
+    say_objective(config, file)
+
+    own = {name.removeprefix(OURS): value for name, value in network.state_dict().items() if name.startswith(OURS)}
+    mismatches = [f"{name} is missing" for name in own if name not in tensors]
+    mismatches += [f"{name} has no place" for name in tensors if name not in own]
+    filled: dict[str, Tensor] = {}
+    for name in own.keys() & tensors.keys():
+        wide = widened(tensors[name], own[name].shape) if name in WIDENED else tensors[name]
+        if wide.shape == own[name].shape:
+            filled[name] = wide
+        else:
+            mismatches.append(f"{name} is {list(tensors[name].shape)} instead of {list(own[name].shape)}")
+    if mismatches:
+        raise WrongStart(
+            f"{file} does not fit the network, {len(mismatches)} tensors differ: {'; '.join(sorted(mismatches)[:3])}. "
+            "Give fit.start the checkpoint of a DiT with the same width, depth and conditioning, or scratch."
+        )
+    with torch.no_grad():
+        for name, value in own.items():
+            value.copy_(filled[name])
+
+    rows = []
+    for name, value in network.state_dict().items():
+        theirs = tensors.get(name.removeprefix(OURS)) if name.startswith(OURS) else None
+        state = "new" if theirs is None else "loaded" if theirs.shape == value.shape else "loaded, new channels zero"
+        rows.append((name, list(value.shape), state))
+    rows += [(name, shape, "unused") for name, shape in names.items()]
+    table = pd.DataFrame(rows, columns=["name", "shape", "state"])
+    counts = ", ".join(f"{count} {state}" for state, count in table["state"].value_counts().items())
+    logger.info("Starting weights from %s: %s.", file, counts)
+    return table
+
+
+def find_checkpoint(path: Path) -> Path:
+    """The file that ``path`` is or holds.
+
+    Raises:
+        MissingWeights: there is none, or several and none is model.safetensors.
+    """
+    if path.is_file():
+        return path
+    folder = STABLE_AUDIO_OPEN_DIT.require(path)
+    if (folder / "model.safetensors").exists():
+        return folder / "model.safetensors"
+    found = sorted([*folder.glob("*.safetensors"), *folder.glob("*.ckpt")])
+    if len(found) != 1:
+        raise MissingWeights(f"{folder} holds {len(found)} checkpoints: let fit.start name one of them.")
+    return found[0]
+
+
+def read_checkpoint(file: Path) -> tuple[dict[str, Any], dict[str, list[int]], dict[str, Tensor]]:
+    """What a checkpoint says of its DiT; no code in it is run.
+
+    Returns:
+        The model's configuration: embedded in a .ckpt, else of the ``model_config.json`` beside the file, else empty; names and
+        shapes of the tensors that are not the DiT's; the DiT's tensors, named as in the DiT.
+
+    Raises:
+        WrongStart: the file is no checkpoint, or holds no DiT.
+    """
+    beside = file.parent / "model_config.json"
+    config = json.loads(beside.read_text()) if beside.exists() else {}
+    content: Any
+    try:
+        content = load_file(file) if file.suffix == ".safetensors" else torch.load(file, map_location="cpu", weights_only=True)
+    except Exception as error:
+        raise WrongStart(f"{file} is no readable checkpoint ({type(error).__name__}): download it again.") from error
+    state: Any = content.get("state_dict", content)
+    prefix = next((prefix for prefix in PREFIXES if any(name.startswith(prefix) for name in state)), None)
+    if prefix is None:
+        raise WrongStart(
+            f"{file} holds no DiT of stable-audio-tools: of its {len(state)} tensors none is named "
+            f"{' or '.join(prefix + '...' for prefix in PREFIXES)}; the first are {', '.join(list(state)[:3])}."
+        )
+    dit = {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
+    others = {
+        name: list(value.shape) for name, value in state.items() if not name.startswith(prefix) and isinstance(value, Tensor)
+    }
+    return content.get("model_config", config), others, dit
+
+
+def widened(tensor: Tensor, shape: torch.Size) -> Tensor:
+    """``tensor`` in the corner of zeros of ``shape``; as it is where it does not fit inside."""
+    if tensor.dim() != len(shape) or any(a > b for a, b in zip(tensor.shape, shape, strict=True)):
+        return tensor
+    wide = torch.zeros(shape, dtype=tensor.dtype)
+    wide[tuple(slice(size) for size in tensor.shape)] = tensor
+    return wide
+
+
+def say_objective(config: Mapping[str, Any], file: Path) -> str:
+    """The objective that the checkpoint was trained for; another one than rectified flow is said.
+
+    Stable-audio-tools takes ``v`` where the configuration names none (``models/diffusion.py``).
+    """
+    if not config:
+        logger.warning("%s comes without model_config.json: whether it was trained for rectified flow is not known.", file)
+        return "unknown"
+    objective = config.get("model", {}).get("diffusion", {}).get("diffusion_objective", "v")
+    if objective != "rectified_flow":
+        logger.warning(
+            "%s was trained for the objective %r, not for rectified flow: it predicts something else at the same t, "
+            "so training has to relearn its output.",
+            file,
+            objective,
+        )
+    return objective

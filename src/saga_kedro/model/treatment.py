@@ -1,0 +1,63 @@
+"""What is done about a clip, given up to where it carries signal."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from saga_kedro.audio import SAMPLE_RATE
+from saga_kedro.audio.bandwidth import Bandwidth
+
+# What the model hears is cut as in training where the input does not end there by itself.
+CUT_BELOW = 0.9
+LOWEST_CUTOFF_HZ = 1_000.0
+
+
+@dataclass(frozen=True)
+class Treatment:
+    """How a clip is super-resolved.
+
+    Attributes:
+        cutoff_hz: below it the result is the input; None: the whole result is the input.
+        low_pass: whether the input carries something above the cutoff all the same, which the model must not hear.
+        why: half a sentence about it, to be shown.
+    """
+
+    cutoff_hz: float | None
+    low_pass: bool
+    why: str
+
+
+def treatment(bandwidth: Bandwidth, sample_rate: int = SAMPLE_RATE, asked_hz: float | None = None) -> Treatment:
+    """What to do about a clip.
+
+    Args:
+        bandwidth: measured at 44.1 kHz.
+        sample_rate: of the file, in Hz: it carries nothing above half of that.
+        asked_hz: a cutoff that a person gives; it overrides what was measured.
+
+    Raises:
+        ValueError: a cutoff outside of 1,000 Hz to 22,050 Hz.
+    """
+    if asked_hz is not None and not LOWEST_CUTOFF_HZ <= asked_hz <= SAMPLE_RATE / 2:
+        raise ValueError(f"A cutoff lies between {LOWEST_CUTOFF_HZ:.0f} and {SAMPLE_RATE / 2:.0f} Hz, not at {asked_hz:g} Hz.")
+    if bandwidth.ends == "silent":
+        return Treatment(None, False, "it is silent")
+    reaches = min(bandwidth.cutoff_hz, sample_rate / 2)
+    if asked_hz is not None:
+        return Treatment(asked_hz, asked_hz < CUT_BELOW * reaches, f"cutoff {_khz(asked_hz)} as asked for")
+    if bandwidth.ends == "dark":
+        return Treatment(
+            None,
+            False,
+            f"it carries nothing above {_khz(reaches)}, too little to tell what was there; --cutoff treats it anyway",
+        )
+    if bandwidth.ends == "full" and reaches == SAMPLE_RATE / 2:
+        return Treatment(None, False, "it is full-band already; --cutoff treats it anyway")
+    if bandwidth.ends == "ragged":
+        cutoff = max(LOWEST_CUTOFF_HZ, reaches)
+        return Treatment(cutoff, True, f"a ragged edge, as of a lossy codec, at {_khz(cutoff)}")
+    return Treatment(reaches, False, f"carries signal up to {_khz(reaches)}")
+
+
+def _khz(hertz: float) -> str:
+    return f"{hertz / 1000:.1f} kHz"

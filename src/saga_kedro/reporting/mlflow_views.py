@@ -1,0 +1,83 @@
+"""What MLflow's UI shows first: an experiment's description, and a saved view with the columns that one wants.
+
+A saved view is a tag of the experiment, ``mlflow.sharedViewState.<key>``, in the format that MLflow 3.17 writes when a person
+saves one in the UI; a UI that does not know it shows its ordinary columns.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import zlib
+from collections.abc import Sequence
+
+from mlflow import MlflowClient
+
+from saga_kedro.reporting.paper_runs import NOTE
+
+VIEW = "paper"
+COLUMNS = [
+    *(f"metrics.`eval/LSD/{category}/{cutoff}`" for cutoff in ("4kHz", "8kHz") for category in ("speech", "music", "effects")),
+    "tags.`paper.reproduction`",
+    "params.`fit.steps`",
+    "params.`sample.steps`",
+]
+DESCRIPTION = """\
+Every training and every evaluation of this project, beside the numbers of SAGA-SR's paper (arXiv:2509.24924).
+
+- **Compare with the paper**: tick one of our runs and *paper: SAGA-SR*, press *Compare*. The view *Against the paper* (menu
+  *Views*) has the columns for it.
+- `eval/LSD/speech/4kHz` is ours, or the paper's system's in a run called *paper: ...*; `eval_<row>/...` are the other rows
+  of the same table (`untouched`, `codec`, `copy_up`, other systems); `gap/...` is ours minus the paper's SAGA-SR.
+- `paper.reproduction` says whether codec, training data and test set are the paper's. Where it says `no`, a gap is a distance,
+  not a reproduction.
+- `train/...`; `val/loss/t0.5`, at a fixed t: compares between runs; `yardstick/...`: the loss of who knows little.
+"""
+
+
+def view_address(host: str, experiment_id: str, view: str = VIEW) -> str:
+    """Where the UI at ``host`` (such as ``http://127.0.0.1:5000``) shows a saved view."""
+    return f"{host}/#/experiments/{experiment_id}/runs?viewStateShareKey={view}"
+
+
+def view_state(columns: Sequence[str] = COLUMNS) -> str:
+    """The state of a view of runs, newest first, with these columns: as the UI stores it."""
+    state = {
+        "searchFilter": "",
+        "orderByKey": "attributes.start_time",
+        "orderByAsc": False,
+        "startTime": "ALL",
+        "lifecycleFilter": "Active",
+        "datasetsFilter": [],
+        "modelVersionFilter": "All Runs",
+        "selectedColumns": list(columns),
+        "columnOrder": list(columns),
+        # wide enough for the names
+        "columnWidths": dict.fromkeys(columns, 165),
+        "runsHiddenMode": "FIRST_20_RUNS",
+        "viewMaximized": False,
+        "runListHidden": False,
+        "isAccordionReordered": False,
+        "useGroupedValuesInCharts": True,
+        "hideEmptyCharts": True,
+        "groupBy": None,
+        "groupsExpanded": {},
+        "globalLineChartConfig": {"xAxisKey": "step", "lineSmoothness": 0, "selectedXAxisMetricKey": ""},
+    }
+    return "deflate;" + base64.b64encode(zlib.compress(json.dumps(state).encode(), 9)).decode("ascii")
+
+
+def set_up_experiment(experiment_id: str) -> None:
+    """Give the experiment its description, its kind and the view; what is there already is not written again."""
+    client = MlflowClient()
+    tags = client.get_experiment(experiment_id).tags
+    view = json.dumps({"name": "Against the paper", "createdAt": 0, "updatedAt": 0, "state": view_state()})
+    wanted = {
+        NOTE: DESCRIPTION,
+        # the UI has one menu for training and one for language models
+        "mlflow.experimentKind": "custom_model_development",
+        f"mlflow.sharedViewState.{VIEW}": view,
+    }
+    for name, value in wanted.items():
+        if tags.get(name) != value:
+            client.set_experiment_tag(experiment_id, name, value)

@@ -1,0 +1,91 @@
+"""The cache of a configuration: which folder it has, how it is filled, and which one a training may use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+
+from saga_kedro.files import parameter_hash
+from saga_kedro.model.codec import build_codec
+from saga_kedro.model.text import TextEncoder
+from saga_kedro.parameters import Parameters
+from saga_kedro.training.fit import make_segments
+from saga_kedro.training.latents import CachedSegments, Encoder, write_latents
+
+MEASURED = 256  # segments that the latents' statistics are taken from
+
+
+def latents_key(parameters: Parameters, data_version: str, captions: Iterable[str]) -> str:
+    """Ten digits that name a cache: the hash of everything that its contents depend on."""
+    model = parameters.model.model_dump()
+    return parameter_hash(
+        data_version,
+        parameters.seed,
+        parameters.degrade.model_dump(exclude={"cutoffs_khz", "order", "excerpt_seconds", "pairs_per_category"}),
+        {name: value for name, value in model.items() if name not in ("backbone", "conditioning", "network")},
+        parameters.caption.window_seconds,
+        parameters.encode.shard_segments,
+        list(captions),
+    )[:10]
+
+
+def encode_splits(
+    clips: pd.DataFrame, captions: pd.DataFrame, data_version: str, parameters: Parameters, folder: str | Path
+) -> dict[str, Any]:
+    """Encode the training and validation splits.
+
+    Args:
+        clips: resampled clips.
+        captions: of their windows.
+        data_version: of the clips.
+        parameters: all of them.
+        folder: below it the cache has a folder of its own.
+
+    Returns:
+        ``key``, ``folder``; ``train`` and ``validation`` as `write_latents` returns them; ``statistics`` of the training split.
+    """
+    key = latents_key(parameters, data_version, captions["caption"])
+    cuda = torch.cuda.is_available() and parameters.fit.accelerator != "cpu"
+    device = torch.device("cuda" if cuda else "cpu")
+    text = parameters.model.text
+    encoder = Encoder(
+        build_codec(**parameters.model.codec.model_dump()).to(device),
+        TextEncoder.load(text.encoder, text.path, text.max_tokens).to(device),
+        device,
+    )
+    summary: dict[str, Any] = {"key": key, "folder": (Path(folder) / key).as_posix()}
+    for split in ("train", "validation"):
+        segments = make_segments(clips, captions, {}, parameters, split)
+        summary[split] = write_latents(
+            segments,
+            encoder,
+            Path(folder) / key / split,
+            parameters.encode.batch_size,
+            parameters.encode.shard_segments,
+            parameters.fit.workers,
+        )
+        if split == "train":
+            cached = CachedSegments(segments, Path(folder) / key / split, text.max_tokens)
+            summary["statistics"] = cached.statistics(MEASURED)
+    return summary
+
+
+def cache_of(summary: dict[str, Any], parameters: Parameters, data_version: str, captions: pd.DataFrame) -> str | None:
+    """The folder of the cache that a training is to use; None where it is to encode for itself.
+
+    Args:
+        summary: of the newest `encode_splits`.
+        parameters, data_version, captions: of the training.
+
+    Raises:
+        ValueError: the cache is another configuration's.
+    """
+    if not parameters.encode.latents:
+        return None
+    if summary.get("key") != latents_key(parameters, data_version, captions["caption"]):
+        raise ValueError("The latents on disk are not this configuration's: run the pipeline `encode` before `fit`.")
+    return summary["folder"]

@@ -1,0 +1,247 @@
+"""Latents on disk, for codecs that are slow: every segment and its K low-passed versions encoded once.
+
+One shard is one chunk of a litdata dataset. It is written aside, renamed, and then noted in a file of its own; the dataset's
+index is made of these notes when all are there. What a killed run left half written is therefore never read, and the next run
+writes the shards that are not noted.
+
+Latents are float16 (a relative error of 5e-4, far below the posterior's deviation), text states bfloat16 and without padding.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+from tqdm import tqdm
+
+from saga_kedro.draws import seed_of
+from saga_kedro.files import atomic_path
+from saga_kedro.model.codec import Codec
+from saga_kedro.model.codec.posterior import Posterior
+from saga_kedro.model.codec.statistics import posterior_statistics
+from saga_kedro.model.text import TextEncoder, pad_states
+from saga_kedro.training.segments import Segments, as_text
+
+INDEX = "index.json"  # litdata's name for it
+
+
+class Slots(Dataset):
+    """Place of a slot -> its segment and all its low-passed versions: what is to be encoded.
+
+    Args:
+        segments: with ``degrade.draws`` set.
+        places: which ones.
+    """
+
+    def __init__(self, segments: Segments, places: range) -> None:
+        self.segments, self.places = segments, places
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        segments = self.segments
+        row, slot = segments.order.slot_at(self.places[index])
+        crop = segments.crop(row, slot, 0)
+        names = [segments.name(row, slot, k) for k in range(segments.degrade.draws or 0)]
+        audio = torch.from_numpy(np.stack([crop.high, *(segments.degraded(crop, name) for name in names)]).astype(np.float32))
+        rolloffs = segments.measure_rolloff(audio)
+        return {
+            "low_names": [as_text(name) for name in names],
+            "audio": audio,
+            "valid": crop.valid,
+            "caption": crop.caption,
+            "f_h": rolloffs[:1],
+            "f_l": rolloffs[1:],
+        }
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """The frozen models that a cache spares.
+
+    Attributes:
+        codec, text_encoder: on the same device.
+        device: where they are.
+    """
+
+    codec: Codec
+    text_encoder: TextEncoder
+    device: torch.device
+
+    @torch.no_grad()
+    def __call__(self, slots: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Encode some `Slots`.
+
+        Returns:
+            The items of a shard: ``mean`` and ``deviation`` of z_h's posterior [C, T] (the latter [0, 0] where it is zero),
+            ``z_l`` [K, C, T] drawn, ``f_h`` [1], ``f_l`` [K], ``valid`` in samples, ``text``: bfloat16 [L, W] in the shape of
+            int16, which litdata can write.
+        """
+        states = self.text_encoder.encode([slot["caption"] for slot in slots])
+        z_h = self.codec.encode(torch.stack([slot["audio"][0] for slot in slots]).to(self.device))
+        low = self.codec.encode(torch.cat([slot["audio"][1:] for slot in slots]).to(self.device))
+        z_l = low.draw([seed_of("posterior z_l", name) for slot in slots for name in slot["low_names"]])
+        return [
+            {
+                "mean": _half(z_h.mean[i]),
+                "deviation": _half(z_h.deviation[i]) if z_h.deviation.any() else torch.zeros(0, 0, dtype=torch.float16),
+                "z_l": _half(one_low),
+                "f_h": slot["f_h"],
+                "f_l": slot["f_l"],
+                "valid": slot["valid"],
+                "text": states[i].to(torch.bfloat16).cpu().view(torch.int16),
+            }
+            for i, (slot, one_low) in enumerate(zip(slots, z_l.split(len(slots[0]["low_names"])), strict=True))
+        ]
+
+
+def _half(latent: Tensor) -> Tensor:
+    return latent.to(torch.float16).cpu().contiguous()
+
+
+def write_latents(
+    segments: Segments, encoder: Encoder, folder: str | Path, batch_size: int, shard_segments: int, workers: int = 0
+) -> dict[str, float]:
+    """Write every slot of ``segments`` that the folder does not hold yet.
+
+    Args:
+        segments: of one split, with ``degrade.draws`` set.
+        encoder: what encodes.
+        folder: of this split.
+        batch_size: segments encoded together.
+        shard_segments: segments in a shard.
+        workers: processes that read and low-pass.
+
+    Returns:
+        ``segments``, ``shards`` and ``bytes`` of the whole.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    for abandoned in folder.glob(".shard-*"):
+        shutil.rmtree(abandoned)
+    total = int(segments.order.first[-1])
+    shards = [range(start, min(start + shard_segments, total)) for start in range(0, total, shard_segments)]
+    notes = [folder / f"shard-{number:06d}.json" for number in range(len(shards))]
+    missing = [number for number, note in enumerate(notes) if not note.exists()]
+    with tqdm(total=sum(len(shards[number]) for number in missing), desc="encode latents", unit="segment") as bar:
+        for number in missing:
+            slots = Slots(segments, shards[number])
+            loader = DataLoader(slots, batch_size=batch_size, collate_fn=list, num_workers=workers)
+            items = (item for batch in loader for item in encoder(batch))
+            write_shard(items, number, len(slots), folder, notes[number], bar)
+    indices = [json.loads(note.read_text()) for note in notes]
+    chunks = [chunk for index in indices for chunk in index["chunks"]]
+    with atomic_path(folder / INDEX) as temporary:
+        temporary.write_text(json.dumps({**indices[0], "chunks": chunks}))
+    return {
+        "segments": total,
+        "shards": len(shards),
+        "bytes": sum((folder / chunk["filename"]).stat().st_size for chunk in chunks),
+    }
+
+
+def write_shard(items: Iterable[dict[str, Any]], number: int, size: int, folder: Path, note: Path, bar: tqdm) -> None:
+    """Write one shard aside, then rename it, then note it.
+
+    Args:
+        items: of `Encoder`.
+        number: of the shard.
+        size: how many items there are.
+        folder: of the dataset.
+        note: the shard's own index.
+        bar: goes on with every item.
+    """
+    from litdata.streaming.cache import Cache
+
+    aside = Path(tempfile.mkdtemp(prefix=f".shard-{number:06d}.", dir=folder))
+    cache = Cache(str(aside), chunk_size=size, writer_chunk_index=number)
+    for index, item in enumerate(items):
+        cache[index] = item
+        bar.update()
+    cache.done()
+    cache.merge(1)
+    (chunk,) = aside.glob("*.bin")
+    chunk.replace(folder / chunk.name)
+    (aside / INDEX).replace(note)
+    shutil.rmtree(aside)
+
+
+class CachedSegments(Dataset):
+    """Draw number -> one training example, as `Segments` gives it, but encoded.
+
+    Args:
+        segments: of the same split; only their order and names are used.
+        folder: that `write_latents` filled.
+        max_tokens: text positions, zeros behind the caption's own.
+
+    Raises:
+        FileNotFoundError: the folder holds no finished cache.
+        ValueError: it holds another number of segments.
+    """
+
+    def __init__(self, segments: Segments, folder: str | Path, max_tokens: int) -> None:
+        self.segments, self.folder, self.max_tokens = segments, Path(folder), max_tokens
+        if not (self.folder / INDEX).exists():
+            raise FileNotFoundError(f"There are no finished latents in {folder}: run the pipeline `encode`.")
+        chunks = json.loads((self.folder / INDEX).read_text())["chunks"]
+        held, wanted = sum(chunk["chunk_size"] for chunk in chunks), int(segments.order.first[-1])
+        if held != wanted:
+            raise ValueError(f"{folder} holds {held} segments instead of {wanted}: remove it and run the pipeline `encode`.")
+        self._opened: Any = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_opened": None}
+
+    def __len__(self) -> int:
+        return len(self.segments)
+
+    def __getitem__(self, draw: int) -> dict[str, Any]:
+        """One example.
+
+        Returns:
+            name, low_name, valid, text, f_l, f_h as `Segments` gives them; z_h_mean, z_h_deviation, z_l: float32 [C, T].
+        """
+        row, slot, k = self.segments.order.at(draw)
+        degradation = self.segments.degradation(k)
+        item = self._shards()[self.segments.order.place(row, slot)]
+        mean = item["mean"].float()
+        states = item["text"].view(torch.bfloat16).float()
+        return {
+            "name": as_text(self.segments.name(row, slot, k)),
+            "low_name": as_text(self.segments.name(row, slot, degradation)),
+            "z_h_mean": mean,
+            "z_h_deviation": item["deviation"].float() if item["deviation"].numel() else torch.zeros_like(mean),
+            "z_l": item["z_l"][degradation].float(),
+            "valid": item["valid"],
+            "text": pad_states([states], self.max_tokens, states.shape[-1])[0],
+            "f_l": item["f_l"][degradation],
+            "f_h": item["f_h"][0],
+        }
+
+    def statistics(self, segments: int) -> dict[str, float]:
+        """`posterior_statistics` of z_h of that many segments, spread over the whole."""
+        total = int(self.segments.order.first[-1])
+        items = (self._shards()[place] for place in range(0, total, max(1, total // segments)))
+        return posterior_statistics(
+            Posterior(mean, item["deviation"].float() if item["deviation"].numel() else torch.zeros_like(mean))
+            for item in items
+            for mean in [item["mean"].float()]
+        )
+
+    def _shards(self) -> Any:
+        if self._opened is None or self._opened[0] != os.getpid():  # a forked process shares no file with its parent
+            from litdata import StreamingDataset
+
+            self._opened = (os.getpid(), StreamingDataset(str(self.folder), shuffle=False))
+        return self._opened[1]

@@ -1,0 +1,71 @@
+"""A result on disk becomes a file of a format, with its tags: whole, or not at all."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+import soundfile
+
+from saga_kedro.use.spool import Spool
+from saga_kedro.use.tags import Tags, info_of, write_tags
+
+FULL_SCALE = 0.999
+FLOAT_SUBTYPES = ("FLOAT", "DOUBLE")
+RIFF_BYTES = 4_000_000_000  # a WAV's header counts to 4 GiB
+HIGHEST_RATE = {"flac": 655_350, "ogg": 200_000, "wav": 1_000_000}
+
+
+def gain_for(peak: float, allowed: float = 1.0) -> float:
+    """The factor that keeps a peak from clipping, 1 where nothing clips."""
+    return 1.0 if peak <= max(allowed, 1.0) else max(allowed, 1.0) * FULL_SCALE / peak
+
+
+def subtype_for(form: str, source_subtype: str) -> str:
+    """How samples are stored: floats in a WAV where they came as floats, else 24 bit; Vorbis in an Ogg."""
+    if form == "ogg":
+        return "VORBIS"
+    return "FLOAT" if form == "wav" and source_subtype in FLOAT_SUBTYPES else "PCM_24"
+
+
+def write(path: Path, form: str, subtype: str, rate: int, spool: Spool, gain: float, tags: Tags) -> None:
+    """Encode a spool.
+
+    Args:
+        path: the file to write; it is no result yet but lies in a folder for what is not finished.
+        form: wav, flac or ogg.
+        subtype: of `subtype_for`.
+        rate: Hz.
+        spool: the audio.
+        gain: factor that all samples are multiplied with.
+        tags: to be written.
+
+    Raises:
+        ValueError: the format cannot hold the rate.
+    """
+    if rate > HIGHEST_RATE[form]:
+        raise ValueError(f"{form} holds at most {HIGHEST_RATE[form]} Hz and this is {rate} Hz: ask for --format wav.")
+    size = spool.samples * spool.channels * 4
+    container = ("RF64" if size > RIFF_BYTES else "WAV") if form == "wav" else form.upper()
+    with soundfile.SoundFile(str(path), "w", rate, spool.channels, subtype, format=container) as file:
+        if container == "WAV":
+            for name, text in info_of(tags).items():
+                setattr(file, name, text)
+        for part in _quantisable(spool.parts(), gain, subtype):
+            file.write(part.T)
+    if container != "RF64":
+        write_tags(path, form, tags)
+
+
+def decibels(gain: float) -> float:
+    """A factor in dB."""
+    return 20 * math.log10(gain)
+
+
+def _quantisable(parts: Iterable[np.ndarray], gain: float, subtype: str) -> Iterator[np.ndarray]:
+    for part in parts:
+        scaled = part * np.float32(gain)
+        # the last step under full scale: libsndfile lets integers wrap around
+        yield scaled if subtype in ("FLOAT", "VORBIS") else np.clip(scaled, -1.0, 1.0 - 2.0**-23)

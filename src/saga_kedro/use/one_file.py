@@ -1,0 +1,199 @@
+"""One file in, one file out."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import soundfile
+
+from saga_kedro.audio import SAMPLE_RATE
+from saga_kedro.audio.bandwidth import frame_powers, measure_bandwidth
+from saga_kedro.audio.resample import to_stereo
+from saga_kedro.model.saga_sr import SagaSR
+from saga_kedro.model.treatment import Treatment, treatment
+from saga_kedro.use.encode import decibels, gain_for, subtype_for, write
+from saga_kedro.use.places import FORMATS, Job, format_of
+from saga_kedro.use.spool import Source, Spool, at_own_rate, decode, read_parts
+from saga_kedro.use.tags import read_tags
+
+UNFINISHED = ".saga-unfinished-"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a file.
+
+    Attributes:
+        input, output: paths; the output is empty where nothing was written.
+        status: ``super-resolved``; ``left as it is``; ``would be ...`` in a dry run; ``failed``.
+        why: half a sentence: what was measured, or what went wrong.
+        notes: what else a person should know.
+        cutoff_hz: below it the result is the input; None where all of it is.
+        duration_s: of the audio.
+        seconds: that it took.
+    """
+
+    input: str
+    output: str
+    status: Literal["super-resolved", "left as it is", "would be super-resolved", "would be left as it is", "failed"]
+    why: str
+    notes: list[str] = field(default_factory=list)
+    cutoff_hz: float | None = None
+    duration_s: float = 0.0
+    seconds: float = 0.0
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON and tables."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How files are super-resolved; None is the model's own setting.
+
+    Attributes:
+        form: wav, flac or ogg; None is the input's where that is one of them, else flac.
+        cutoff_hz: None measures it.
+        rolloff, prompt, steps, s_a, s_t, seed: as for `SagaSR.super_resolve`.
+        fast: at most four evaluations of the network; ``steps``, ``s_a`` and ``s_t`` given beside it hold.
+    """
+
+    form: str | None = None
+    cutoff_hz: float | None = None
+    rolloff: float | str | None = None
+    prompt: str | None = None
+    steps: int | None = None
+    s_a: float | None = None
+    s_t: float | None = None
+    seed: int = 0
+    fast: bool = False
+
+    def sampling(self, model: SagaSR) -> dict[str, Any]:
+        """Arguments for `SagaSR.stream`."""
+        asked = {name: getattr(self, name) for name in ("steps", "s_a", "s_t") if getattr(self, name) is not None}
+        return {
+            "rolloff": self.rolloff,
+            "prompt": self.prompt,
+            "seed": self.seed,
+            **(model.fast() if self.fast else {}),
+            **asked,
+        }
+
+
+def super_resolve_file(
+    model: SagaSR | None, job: Job, settings: Settings, advance: Callable[[float], Any] = lambda seconds: None
+) -> Outcome:
+    """Super-resolve a file of any length. The result is whole or absent, and what goes wrong is part of the outcome.
+
+    Args:
+        model: None only measures (a dry run).
+        job: the file, and where the result goes.
+        settings: how.
+        advance: called with seconds of audio as they are done.
+    """
+    began = time.perf_counter()
+    if job.problem:
+        return Outcome(str(job.source), "", "failed", job.problem)
+    try:
+        with _unfinished(job.target.parent if model else None) as folder:
+            outcome = _process(model, job, settings, folder, advance)
+    except (ValueError, RuntimeError, OSError, MemoryError) as error:
+        why = str(error) or type(error).__name__
+        return Outcome(str(job.source), "", "failed", why if str(job.source) in why else f"{job.source}: {why}")
+    return replace(outcome, seconds=round(time.perf_counter() - began, 3))
+
+
+def _process(model: SagaSR | None, job: Job, settings: Settings, folder: Path, advance: Callable[[float], Any]) -> Outcome:
+    source = decode(job.source, folder)
+    mix = model.channels if model else to_stereo
+
+    def read(start: int, stop: int) -> Any:
+        return mix(source.spool.read(start, stop))
+
+    measured = measure_bandwidth(frame_powers(read, source.spool.samples, without_clipping=True), SAMPLE_RATE)
+    todo = treatment(measured, source.rate, settings.cutoff_hz)
+    outcome = Outcome(
+        str(job.source),
+        str(job.target),
+        "left as it is" if todo.cutoff_hz is None else "super-resolved",
+        todo.why,
+        _notes(source),
+        todo.cutoff_hz and round(todo.cutoff_hz, 1),
+        round(source.duration_s, 3),
+    )
+    if model is None:
+        status: Any = f"would be {outcome.status}"
+        return replace(outcome, status=status)
+    if todo.cutoff_hz is None and source.rate >= SAMPLE_RATE:
+        target, notes = _leave(job, source, settings, folder)
+        advance(source.duration_s)
+    else:
+        target = job.target
+        notes = _resolve(model, job, source, read, todo, settings, folder, advance)
+    return replace(outcome, output=str(target), notes=[*outcome.notes, *notes])
+
+
+def _resolve(
+    model: SagaSR,
+    job: Job,
+    source: Source,
+    read: Callable[[int, int], Any],
+    todo: Treatment,
+    settings: Settings,
+    folder: Path,
+    advance: Callable[[float], Any],
+) -> list[str]:
+    channels = source.spool.channels
+    stream = model.stream(read, source.spool.samples, todo, source.identical, **settings.sampling(model), advance=advance)
+    high = (part[:channels] for part in stream)
+    rate = max(SAMPLE_RATE, source.rate)
+    result = Spool(folder / "output.raw", channels)
+    result.write(high if source.rate <= SAMPLE_RATE else at_own_rate(source, high))
+    return _finish(job.target, format_of(job.target), result, rate, source, folder)
+
+
+def _leave(job: Job, source: Source, settings: Settings, folder: Path) -> tuple[Path, list[str]]:
+    """The same file out; in another format where one is asked for."""
+    own = FORMATS.get(job.source.suffix.lower(), job.source.suffix.lower().lstrip("."))
+    if settings.form in (None, own):
+        target = job.target.with_suffix(job.source.suffix)
+        if target != job.target and target.exists() and not job.overwrite:
+            raise ValueError(f"{target} is there already: --overwrite replaces it.")
+        copy = folder / target.name
+        shutil.copyfile(job.source, copy)
+        copy.replace(target)
+        return target, []
+    result = Spool(folder / "output.raw", source.spool.channels)
+    with soundfile.SoundFile(str(job.source)) as file:
+        result.write(read_parts(file))
+    return job.target, _finish(job.target, settings.form or own, result, source.rate, source, folder)
+
+
+def _finish(target: Path, form: str, result: Spool, rate: int, source: Source, folder: Path) -> list[str]:
+    """Encode the result and move it to its place; what is to be said about it."""
+    subtype = subtype_for(form, source.subtype)
+    gain = gain_for(result.peak, source.spool.peak if subtype == "FLOAT" else 1.0)
+    file = folder / target.name
+    write(file, form, subtype, rate, result, gain, read_tags(source.path))
+    file.replace(target)
+    return [f"lowered by {-decibels(gain):.1f} dB, or it would clip"] if gain < 1 else []
+
+
+def _notes(source: Source) -> list[str]:
+    return [f"its {source.channels} channels were mixed to two"] if source.channels > 2 else []
+
+
+@contextmanager
+def _unfinished(beside: Path | None) -> Iterator[Path]:
+    """A folder for what is not finished, on the disk where the result goes, and gone afterwards."""
+    if beside is not None:
+        beside.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=UNFINISHED, dir=beside) as folder:
+        yield Path(folder)

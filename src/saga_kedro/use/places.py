@@ -1,0 +1,102 @@
+"""Which files are to be super-resolved, and where each result goes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+# What folders are searched for. Files that are named are tried whatever they are called.
+WAVES = (
+    ".wav",
+    ".wave",
+    ".w64",
+    ".rf64",
+    ".aiff",
+    ".aif",
+    ".aifc",
+    ".au",
+    ".snd",
+    ".caf",
+    ".voc",
+    ".paf",
+    ".sf",
+    ".nist",
+    ".sph",
+)
+SUFFIXES = frozenset([*WAVES, ".flac", ".ogg", ".oga", ".opus", ".mp3"])
+FORMATS = {".wav": "wav", ".wave": "wav", ".w64": "wav", ".rf64": "wav", ".ogg": "ogg", ".oga": "ogg", ".opus": "ogg"}
+LOSSLESS = "flac"
+
+
+@dataclass(frozen=True)
+class Job:
+    """One file.
+
+    Attributes:
+        source: the input.
+        target: the result.
+        overwrite: whether the result may replace what is there.
+        problem: why it cannot be done at all; empty where it can.
+    """
+
+    source: Path
+    target: Path
+    overwrite: bool = False
+    problem: str = ""
+
+
+def find_jobs(inputs: Sequence[Path], out: Path, form: str | None, overwrite: bool) -> list[Job]:
+    """The files among and below ``inputs``, each with its place under ``out``, which mirrors the folders that were named.
+
+    Args:
+        inputs: files and folders.
+        out: folder of the results.
+        form: wav, flac or ogg; None is the input's own where that is one of them, else flac.
+        overwrite: whether results may replace what is there.
+    """
+    jobs: list[Job] = []
+    taken: dict[Path, Path] = {}
+    for given in inputs:
+        folder = given if given.is_dir() else given.parent
+        files = _audio_below(given, out) if given.is_dir() else [given]
+        if not files:
+            jobs.append(Job(given, out, overwrite, f"{given}: there is no audio file in this folder."))
+        for source in files:
+            target = (out / source.relative_to(folder)).with_suffix(f".{form or format_of(source)}")
+            problem = _problem(source, target, taken.get(target), overwrite)
+            taken.setdefault(target, source)
+            jobs.append(Job(source, target, overwrite, problem))
+    return jobs
+
+
+def format_of(source: Path) -> str:
+    """The format that a file's result has where nobody names one."""
+    return FORMATS.get(source.suffix.lower(), LOSSLESS)
+
+
+def _audio_below(folder: Path, out: Path) -> list[Path]:
+    """Audio files in a folder's tree, without what lies under ``out`` (results of another run) and hidden files."""
+    found = []
+    for path in sorted(folder.rglob("*")):
+        hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
+        if path.suffix.lower() in SUFFIXES and path.is_file() and not hidden and not _is_below(path, out, folder):
+            found.append(path)
+    return found
+
+
+def _is_below(path: Path, out: Path, folder: Path) -> bool:
+    out = out.resolve()
+    return out != folder.resolve() and out in path.resolve().parents
+
+
+def _problem(source: Path, target: Path, other: Path | None, overwrite: bool) -> str:
+    if other is not None:
+        return f"{source}: its result would replace that of {other}: call for them one by one, with folders of their own."
+    if not source.exists():
+        return f"{source}: there is no such file."
+    if target.exists() and target.samefile(source):
+        return f"{source}: the result would replace the input: name another folder."
+    if target.exists() and not overwrite:
+        return f"{source}: {target} is there already: --overwrite replaces it."
+    return ""

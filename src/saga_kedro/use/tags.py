@@ -1,0 +1,188 @@
+"""Tags: title, artist, pictures and the like, carried from any format to any other."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import soundfile
+
+# Vorbis comment -> ID3 frame; all others go into TXXX frames under their own name.
+FRAMES = {
+    "title": "TIT2",
+    "artist": "TPE1",
+    "album": "TALB",
+    "albumartist": "TPE2",
+    "date": "TDRC",
+    "genre": "TCON",
+    "tracknumber": "TRCK",
+    "discnumber": "TPOS",
+    "composer": "TCOM",
+    "lyricist": "TEXT",
+    "conductor": "TPE3",
+    "copyright": "TCOP",
+    "organization": "TPUB",
+    "encoded-by": "TENC",
+    "language": "TLAN",
+    "isrc": "TSRC",
+    "bpm": "TBPM",
+    "grouping": "TIT1",
+    "subtitle": "TIT3",
+}
+NAMES = {frame: name for name, frame in FRAMES.items()}
+# What libsndfile keeps in a WAV's INFO chunk, where many programs look before they look for ID3.
+INFO = ("title", "artist", "album", "date", "genre", "copyright", "comment", "tracknumber", "license")
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A cover or another picture: its bytes, MIME type, ID3's number of its kind (3 is the front cover), and a description."""
+
+    data: bytes
+    mime: str
+    kind: int
+    description: str
+
+
+@dataclass
+class Tags:
+    """Texts by Vorbis' names, in lower case, and pictures."""
+
+    texts: dict[str, list[str]] = field(default_factory=dict)
+    pictures: list[Picture] = field(default_factory=list)
+
+    def __bool__(self) -> bool:
+        return bool(self.texts or self.pictures)
+
+
+def read_tags(path: Path) -> Tags:
+    """The tags of a file; none where it has none or they are broken."""
+    import mutagen
+    from mutagen.id3 import ID3
+
+    try:
+        file = mutagen.File(path)
+        found = getattr(file, "tags", None)
+        if isinstance(found, ID3):
+            tags = _from_id3(found)
+        elif found is not None:
+            tags = _from_comments(found, getattr(file, "pictures", []))
+        else:
+            tags = Tags()
+    except Exception:  # a broken tag is no reason to lose the audio, and mutagen meets broken files with any exception
+        tags = Tags()
+    for name, text in _info(path).items():
+        tags.texts.setdefault(name, [text])
+    return tags
+
+
+def write_tags(path: Path, form: str, tags: Tags) -> None:
+    """Put tags into a file that was just written.
+
+    Args:
+        path: the file.
+        form: wav, flac or ogg. A WAV gets an ID3 chunk; what its INFO chunk can hold must be there already
+            (`info_of`), as libsndfile writes it before the audio.
+        tags: what to write.
+    """
+    if not tags:
+        return
+    from mutagen.flac import FLAC
+    from mutagen.oggvorbis import OggVorbis
+    from mutagen.wave import WAVE
+
+    if form == "wav":
+        wave: Any = WAVE(path)
+        if wave.tags is None:
+            wave.add_tags()
+        for frame in _to_id3(tags):
+            wave.tags.add(frame)
+        wave.save()
+        return
+    file: Any = FLAC(path) if form == "flac" else OggVorbis(path)
+    if file.tags is None:
+        file.add_tags()
+    for name, texts in tags.texts.items():
+        file.tags[name] = texts
+    for picture in map(_flac_picture, tags.pictures):
+        if form == "flac":
+            file.add_picture(picture)
+        else:
+            # as RFC and players have it: the FLAC block in base64
+            held = file.tags.get("metadata_block_picture", [])
+            file.tags["metadata_block_picture"] = [*held, base64.b64encode(picture.write()).decode("ascii")]
+    file.save()
+
+
+def info_of(tags: Tags) -> dict[str, str]:
+    """What a WAV's INFO chunk can hold: libsndfile's name -> text."""
+    return {name: tags.texts[name][0] for name in INFO if tags.texts.get(name)}
+
+
+def _info(path: Path) -> dict[str, str]:
+    try:
+        with soundfile.SoundFile(str(path)) as file:
+            return {name: str(text) for name, text in file.copy_metadata().items() if text and name in INFO}
+    except RuntimeError:
+        return {}
+
+
+def _from_id3(id3: Any) -> Tags:
+    tags = Tags()
+    for frame in id3.values():
+        if frame.FrameID in NAMES:
+            tags.texts[NAMES[frame.FrameID]] = [str(text) for text in frame.text]
+        elif frame.FrameID == "TXXX":
+            tags.texts[frame.desc.lower()] = [str(text) for text in frame.text]
+        elif frame.FrameID == "COMM":
+            tags.texts.setdefault("comment", []).extend(str(text) for text in frame.text)
+        elif frame.FrameID == "USLT":
+            tags.texts.setdefault("lyrics", []).append(str(frame.text))
+        elif frame.FrameID == "APIC":
+            tags.pictures.append(Picture(frame.data, frame.mime, int(frame.type), frame.desc))
+    return Tags({name: texts for name, texts in tags.texts.items() if name and texts}, tags.pictures)
+
+
+def _from_comments(comments: Any, pictures: Iterable[Any]) -> Tags:
+    from mutagen.flac import Picture as Block
+
+    tags = Tags()
+    blocks = list(pictures)
+    for name, text in comments:
+        if name.lower() == "metadata_block_picture":
+            blocks.append(Block(base64.b64decode(text)))
+        else:
+            tags.texts.setdefault(name.lower(), []).append(str(text))
+    tags.pictures = [Picture(block.data, block.mime, int(block.type), block.desc) for block in blocks]
+    return tags
+
+
+def _to_id3(tags: Tags) -> list[Any]:
+    from mutagen import id3
+
+    frames: list[Any] = []
+    for name, texts in tags.texts.items():
+        if name in FRAMES:
+            frames.append(getattr(id3, FRAMES[name])(encoding=3, text=texts))
+        elif name == "comment":
+            frames.append(id3.COMM(encoding=3, lang="XXX", desc="", text=texts))
+        elif name == "lyrics":
+            frames.append(id3.USLT(encoding=3, lang="XXX", desc="", text="\n".join(texts)))
+        else:
+            frames.append(id3.TXXX(encoding=3, desc=name, text=texts))
+    for number, picture in enumerate(tags.pictures):
+        # ID3 tells pictures apart by their descriptions
+        description = picture.description or (f"{number + 1}" if number else "")
+        frames.append(id3.APIC(encoding=3, mime=picture.mime, type=picture.kind, desc=description, data=picture.data))
+    return frames
+
+
+def _flac_picture(picture: Picture) -> Any:
+    from mutagen.flac import Picture as Block
+
+    block = Block()
+    block.data, block.mime, block.type, block.desc = picture.data, picture.mime, picture.kind, picture.description
+    return block

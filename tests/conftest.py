@@ -1,0 +1,42 @@
+"""What every test has: scratch projects to run pipelines in, one thread, and no network."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scratch_project import make_project
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _no_network() -> Iterator[None]:
+    """Every connection that leaves this machine is refused: the default run, and every test, must do without."""
+    connect = socket.socket.connect
+
+    def refuse(self: socket.socket, address: Any) -> None:
+        if self.family in (socket.AF_INET, socket.AF_INET6) and address[0] not in ("127.0.0.1", "localhost", "::1"):
+            raise OSError(f"the network is refused in tests: {address}")
+        connect(self, address)
+
+    socket.socket.connect = refuse  # type: ignore[method-assign, assignment]
+    yield
+    socket.socket.connect = connect  # type: ignore[method-assign]
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _two_threads() -> None:
+    """Two test processes on two cores: more threads each would only wait for one another."""
+    import torch
+
+    torch.set_num_threads(1)
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
+    """Makes scratch projects; the working folder is put back afterwards."""
+    monkeypatch.chdir(tmp_path)
+    return lambda name="project": make_project(tmp_path / name)

@@ -1,0 +1,149 @@
+"""Debian packages as a corpus, with packages that the test builds and an apt-get that hands them out."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from corpus_files import write_tree
+from saga_kedro.corpora.debian import find_debian
+
+CONTENTS = {
+    "klettres-data": [
+        "usr/share/klettres/de/alpha/a.ogg",
+        "usr/share/klettres/de/syllab/ba.ogg",
+        "usr/share/klettres/fr/alpha/a.ogg",
+    ],
+    "hydrogen-drumkits": ["usr/share/hydrogen/data/drumkits/Kit 1/kick/1.wav", "usr/share/hydrogen/data/drumkits/Kit 2/1.wav"],
+    "sonic-pi-samples": ["usr/share/sonic-pi/samples/bd_808.flac", "usr/share/sonic-pi/samples/bd_ada.flac"],
+    "wesnoth-1.16-music": [
+        "usr/share/games/wesnoth/1.16/data/core/music/battle.ogg",
+        "usr/share/games/wesnoth/1.16/data/core/music/battle-epic.ogg",
+    ],
+    "some-game-sounds": ["usr/share/games/some/bang.wav"],
+    "anything": ["usr/share/anything/x.wav"],
+}
+COPYRIGHT = "Format: https://x\n\nFiles: *\nLicense: GPL-2+\n\nFiles: a/*\nLicense: CC0-1.0\n\nLicense: GPL-2+\n text\n"
+APT_GET = """#!/bin/sh
+# a stand-in: hands out what lies in the pool, and counts
+name="$3"
+echo "$name" >> "$POOL/asked"
+[ -f "$POOL/$name.deb" ] || { echo "W: something" >&2; echo "E: Unable to locate package $name" >&2; exit 100; }
+cp "$POOL/$name.deb" "./${name}_1.0_all.deb"
+"""
+
+
+@pytest.fixture(scope="module")
+def packages(tmp_path_factory):
+    """A folder of packages, <name>.deb each."""
+    if shutil.which("dpkg-deb") is None:
+        pytest.skip("dpkg-deb is not on this machine: it builds the packages of these tests")
+    root = tmp_path_factory.mktemp("packages")
+    for name, files in CONTENTS.items():
+        write_tree(root / name, *files)
+        (root / name / "DEBIAN").mkdir()
+        about = f"Package: {name}\nVersion: 1.0\nArchitecture: all\nMaintainer: t <t@example.org>\nDescription: t\n"
+        (root / name / "DEBIAN/control").write_text(about)
+        if name != "anything":
+            (root / name / "usr/share/doc" / name).mkdir(parents=True)
+            (root / name / "usr/share/doc" / name / "copyright").write_text(COPYRIGHT)
+        subprocess.run(["dpkg-deb", "--build", "-Znone", name, f"{name}.deb"], cwd=root, check=True, capture_output=True)
+    return root
+
+
+@pytest.fixture
+def pool(packages, tmp_path, monkeypatch):
+    """The packages that apt-get finds; it takes no other."""
+    pool, programs = tmp_path / "pool", tmp_path / "bin"
+    pool.mkdir()
+    programs.mkdir()
+    for archive in packages.glob("*.deb"):
+        shutil.copy(archive, pool)
+    (programs / "apt-get").write_text(APT_GET)
+    (programs / "apt-get").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{programs}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setenv("POOL", str(pool))
+    return pool
+
+
+def asked(pool):
+    return (pool / "asked").read_text().split()
+
+
+def test_packages_are_fetched_unpacked_and_listed(pool, tmp_path):
+    sources, rejected = find_debian(tmp_path / "raw", list(CONTENTS))
+    assert not rejected
+    assert len(sources) == sum(len(files) for files in CONTENTS.values())
+    assert all(source.path.is_file() for source in sources)
+    assert {(source.category, source.group) for source in sources} == {
+        ("speech", "klettres-data/de"), ("speech", "klettres-data/fr"),
+        ("effects", "hydrogen-drumkits/Kit 1"), ("effects", "hydrogen-drumkits/Kit 2"),
+        ("effects", "sonic-pi-samples/bd"),
+        ("music", "wesnoth-1.16-music/battle"),
+        ("effects", "some-game-sounds/usr/share/games/some"),
+        ("other", "anything/usr/share/anything"),
+    }  # fmt: skip
+
+
+def test_the_licences_are_those_of_the_copyright_file(pool, tmp_path):
+    sources, _ = find_debian(tmp_path / "raw", ["sonic-pi-samples", "anything"])
+    assert {source.licence for source in sources} == {"GPL-2+, CC0-1.0", "see the package anything"}
+
+
+def test_what_is_there_is_not_fetched_again(pool, tmp_path):
+    first, _ = find_debian(tmp_path / "raw", ["anything"])
+    again, _ = find_debian(tmp_path / "raw", ["anything", "sonic-pi-samples"])
+    assert asked(pool) == ["anything", "sonic-pi-samples"]
+    assert again[: len(first)] == first
+
+
+def test_only_the_named_packages_count(pool, tmp_path):
+    find_debian(tmp_path / "raw", ["anything", "sonic-pi-samples"])
+    sources, _ = find_debian(tmp_path / "raw", ["anything"])
+    assert {source.path.relative_to(tmp_path / "raw").parts[0] for source in sources} == {"anything"}
+
+
+def test_a_run_killed_while_unpacking_goes_on(pool, tmp_path):
+    half = tmp_path / "raw/.anything.unfinished/unpacked/usr/share/anything"
+    half.mkdir(parents=True)
+    (half / "half.wav").write_text("half")
+    sources, rejected = find_debian(tmp_path / "raw", ["anything"])
+    assert [source.path.name for source in sources] == ["x.wav"]
+    assert not rejected
+    assert [path.name for path in (tmp_path / "raw").iterdir()] == ["anything"]
+
+
+def test_a_package_that_cannot_be_had_is_rejected_and_the_rest_goes_on(pool, tmp_path):
+    (pool / "sonic-pi-samples.deb").write_text("no package")
+    sources, rejected = find_debian(tmp_path / "raw", ["no-such-package", "sonic-pi-samples", "anything"])
+    assert {source.group for source in sources} == {"anything/usr/share/anything"}
+    assert [Path(item.path).name for item in rejected] == ["no-such-package", "sonic-pi-samples"]
+    assert rejected[0].reason == "not downloaded: Unable to locate package no-such-package (apt-get update may help)"
+    assert rejected[1].reason.startswith("not unpacked: ")
+
+
+def test_a_broken_download_is_fetched_anew(pool, packages, tmp_path):
+    (pool / "anything.deb").write_text("no package")
+    assert find_debian(tmp_path / "raw", ["anything"])[1]
+    shutil.copy(packages / "anything.deb", pool)
+    sources, rejected = find_debian(tmp_path / "raw", ["anything"])
+    assert len(sources) == 1
+    assert not rejected
+
+
+def test_a_name_that_is_none_of_a_package_is_refused(tmp_path):
+    for name in ("--help", "../x", "X", "a b", ""):
+        with pytest.raises(ValueError, match="is no name of a Debian package"):
+            find_debian(tmp_path, [name])
+
+
+def test_a_machine_without_apt_get_is_told_so_unless_all_is_there(pool, tmp_path, monkeypatch):
+    find_debian(tmp_path / "raw", ["anything"])
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert find_debian(tmp_path / "raw", ["anything"])[0]
+    with pytest.raises(ValueError, match="needs apt-get and dpkg-deb, which this machine lacks"):
+        find_debian(tmp_path / "raw", ["anything", "sonic-pi-samples"])

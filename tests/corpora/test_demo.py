@@ -1,0 +1,123 @@
+"""The synthesised corpus: the same bytes for the same seed, and sounds that are worth training on."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import signal
+
+from saga_kedro.audio import SAMPLE_RATE
+from saga_kedro.audio.io import audio_info, read_audio
+from saga_kedro.corpora.demo import GROUPS, INDEX, MAKE, plan, synthesise, write_demo
+from saga_kedro.corpora.folder import find_folder
+
+MINUTES = 0.4
+
+
+def contents(folder):
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("demo")
+    write_demo(folder, 0, MINUTES, workers=1)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def clips():
+    """Two clips of each category as the default corpus has them, by category."""
+    planned = plan(seed=0, minutes=10.0)
+    return {name: [synthesise(clip, 0) for clip in [clip for clip in planned if clip.category == name][:2]] for name in MAKE}
+
+
+def test_the_same_seed_gives_the_same_bytes(corpus, tmp_path):
+    write_demo(tmp_path, 0, MINUTES, workers=2)
+    assert contents(tmp_path) == contents(corpus)
+
+
+def test_another_seed_gives_other_sounds_and_leaves_nothing_behind(corpus, tmp_path):
+    write_demo(tmp_path, 0, 0.2, workers=1)
+    write_demo(tmp_path, 1, 0.1, workers=1)
+    assert len(list(tmp_path.rglob("*.flac"))) == len(find_folder(tmp_path, INDEX)) == 3 * GROUPS
+    before = contents(corpus)
+    assert not [path for path, content in contents(tmp_path).items() if path.endswith(".flac") and content == before.get(path)]
+
+
+def test_a_finished_corpus_is_left_as_it_is(corpus):
+    before = {path: path.stat().st_mtime_ns for path in corpus.rglob("*")}
+    write_demo(corpus, 0, MINUTES)
+    assert {path: path.stat().st_mtime_ns for path in corpus.rglob("*")} == before
+
+
+def test_a_corpus_that_lost_a_file_is_completed(corpus, tmp_path):
+    write_demo(tmp_path, 0, MINUTES, workers=1)
+    next(tmp_path.rglob("*.flac")).unlink()
+    write_demo(tmp_path, 0, MINUTES, workers=1)
+    assert contents(tmp_path) == contents(corpus)
+
+
+def test_the_index_lists_every_file_with_category_and_group(corpus):
+    sources = find_folder(corpus, INDEX)
+    assert sorted(source.path for source in sources) == sorted(corpus.rglob("*.flac"))
+    for category in MAKE:
+        assert len({source.group for source in sources if source.category == category}) == GROUPS
+
+
+def test_it_lasts_as_long_as_it_should(corpus):
+    infos = [audio_info(path) for path in corpus.rglob("*.flac")]
+    assert sum(info.duration_s for info in infos) == pytest.approx(60 * MINUTES, rel=0.01)
+    assert {(info.rate, info.channels) for info in infos} == {(SAMPLE_RATE, 2)}
+
+
+def test_the_default_is_ten_minutes_of_clips_of_five_to_twelve_seconds():
+    planned = plan(seed=0, minutes=10.0)
+    seconds = np.array([clip.samples for clip in planned]) / SAMPLE_RATE
+    assert seconds.sum() == pytest.approx(600, rel=0.01)
+    assert 60 <= len(planned) <= 75
+    assert seconds.min() > 4
+    assert seconds.max() < 14
+
+
+@pytest.mark.parametrize("category", MAKE)
+def test_there_is_content_up_to_20_khz(clips, category):
+    for audio in clips[category]:
+        frequencies, _, power = signal.spectrogram(audio.mean(axis=0), SAMPLE_RATE, nperseg=2048)
+        loud = 10 * np.log10(np.percentile(power, 99, axis=1) + 1e-20)
+        # in its loud moments the treble stands clearly above the noise floor that its quiet moments show
+        quiet = 10 * np.log10(np.percentile(power, 5, axis=1) + 1e-20)
+        treble = (frequencies > 16_000) & (frequencies < 19_500)
+        assert np.median(loud[treble] - quiet[treble]) > 6
+        assert np.median(loud[treble]) > loud.max() - 80
+
+
+@pytest.mark.parametrize("category", MAKE)
+def test_the_treble_follows_what_is_below_it(clips, category):
+    correlations = []
+    for audio in clips[category]:
+        frequencies, _, power = signal.spectrogram(audio.mean(axis=0), SAMPLE_RATE, nperseg=1024)
+        level = 10 * np.log10(power + 1e-14)
+        low, high = level[(frequencies > 1_000) & (frequencies < 4_000)], level[(frequencies > 5_000) & (frequencies < 16_000)]
+        correlations.append(np.corrcoef(low.mean(axis=0), high.mean(axis=0))[0, 1])
+    assert max(correlations) > 0.4
+
+
+def test_clips_do_not_clip_and_are_stereo_but_for_a_few(clips):
+    planned = plan(seed=0, minutes=10.0)
+    assert 0.05 < np.mean([clip.identical for clip in planned]) < 0.25
+    for audio in (audio for made in clips.values() for audio in made):
+        assert 0.2 < np.abs(audio).max() <= 1
+    alike = synthesise(next(clip for clip in planned if clip.identical), 0)
+    assert np.array_equal(alike[0], alike[1])
+
+
+def test_what_is_written_is_what_was_synthesised(corpus):
+    planned = plan(0, MINUTES)[0]
+    audio, _ = read_audio(corpus / planned.path)
+    assert np.abs(audio - synthesise(planned, 0)).max() < 2**-15
+
+
+def test_no_minutes_are_refused(tmp_path):
+    with pytest.raises(ValueError, match="more than 0 minutes"):
+        write_demo(tmp_path, 0, 0.0)

@@ -1,0 +1,126 @@
+"""Every file is listened to once; what cannot be used is rejected with its reason, and the rest goes on."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import soundfile
+
+from corpus_files import noise, write_noise
+from saga_kedro.corpora import examine as module
+from saga_kedro.corpora.examine import examine, examine_all
+from saga_kedro.corpora.manifest import Clip, Rejected, Source, rejected_frame
+
+RATE = 8_000
+
+
+def with_value(value):
+    audio = noise()
+    audio[0, 100] = value
+    return audio
+
+
+BAD = {
+    "no_bytes": (b"", "empty: the file has no bytes"),
+    "text": (b"this is no audio at all " * 20, "unreadable: "),
+    "no_samples": (np.zeros((1, 0), np.float32), "empty: no samples"),
+    "short": (noise(0.1), "too short: 100 ms"),
+    "not_a_number": (with_value(np.nan), "non-finite: "),
+    "infinite": (with_value(np.inf), "non-finite: "),
+    "silent": (np.zeros((1, RATE), np.float32), "silent: "),
+    "nearly_silent": (noise() * 1e-4, "silent: "),
+    "missing": (None, "unreadable: No such file"),
+}
+
+
+def write_bad(folder, name):
+    path, content = folder / f"{name}.wav", BAD[name][0]
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    elif content is not None:
+        soundfile.write(path, content.T, RATE, subtype="FLOAT")
+    return Source(path, "speech", "someone")
+
+
+@pytest.fixture
+def source(tmp_path):
+    return Source(write_noise(tmp_path / "a.wav"), "speech", "someone", "CC0-1.0", "test")
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_a_bad_file_is_rejected_with_its_reason(tmp_path, name):
+    result = examine(write_bad(tmp_path, name), project=tmp_path)
+    assert isinstance(result, Rejected)
+    assert result.path == f"{name}.wav"
+    assert result.reason.startswith(BAD[name][1])
+
+
+def test_a_truncated_file_is_rejected(tmp_path):
+    path = write_noise(tmp_path / "a.flac", seconds=2.0)
+    path.write_bytes(path.read_bytes()[:40])
+    result = examine(Source(path, "music", "a"))
+    assert isinstance(result, Rejected)
+    assert result.reason.startswith("unreadable: ")
+
+
+def test_bad_files_do_not_stop_the_others(tmp_path, source):
+    bad = [write_bad(tmp_path, name) for name in BAD]
+    clips, rejected = examine_all([*bad[:4], source, *bad[4:]], tmp_path, workers=1)
+    assert [found.path for found in clips] == ["a.wav"]
+    assert [item.path for item in rejected] == [f"{name}.wav" for name in BAD]
+    assert list(rejected_frame(rejected).columns) == ["path", "reason"]
+
+
+def test_a_clip_says_what_its_file_holds(tmp_path, source):
+    found = examine(source, tmp_path)
+    assert isinstance(found, Clip)
+    assert (found.path, found.category, found.group, found.licence) == ("a.wav", "speech", "someone", "CC0-1.0")
+    assert (found.sample_rate, found.channels, found.duration_s, found.official_split) == (RATE, 1, 0.5, "test")
+    assert (found.start_s, found.end_s, found.split) == (0.0, 0.5, "")
+    assert found.clip_id == found.content_hash[:16]
+
+
+def test_the_bandwidth_is_the_signals_not_the_files(tmp_path):
+    time = np.arange(44_100) / 44_100
+    tones = sum(np.sin(2 * np.pi * hz * time) for hz in (500, 2_000, 6_000)) / 4
+    soundfile.write(tmp_path / "dull.wav", tones, 44_100)
+    found = examine(Source(tmp_path / "dull.wav", "music", "a"))
+    assert isinstance(found, Clip)
+    assert found.bandwidth_hz == pytest.approx(6_000, abs=350)
+
+
+@pytest.mark.parametrize("name", ["a.wav", "a.WAV", "a.flac", "a.ogg", "a.oga", "a.mp3", "a.aiff", "a.aif", "a.opus"])
+def test_every_format_can_be_read(tmp_path, name):
+    path = write_noise(tmp_path / name, seconds=1.0, rate=48_000, channels=2)
+    found = examine(Source(path, "music", "a"))
+    assert isinstance(found, Clip)
+    assert (found.sample_rate, found.channels) == (48_000, 2)
+    assert found.duration_s == pytest.approx(1.0, abs=0.06)
+
+
+def test_copies_are_rejected_in_favour_of_the_first(tmp_path):
+    first = write_noise(tmp_path / "a.wav")
+    (tmp_path / "b.wav").write_bytes(first.read_bytes())
+    write_noise(tmp_path / "c.wav", seed=1)
+    sources = [Source(tmp_path / f"{name}.wav", "speech", name) for name in "abc"]
+    clips, rejected = examine_all(sources, tmp_path, workers=1)
+    assert [found.path for found in clips] == ["a.wav", "c.wav"]
+    assert rejected == [Rejected("b.wav", "duplicate of a.wav")]
+
+
+@pytest.mark.parametrize("name", ["a", "silent"])
+def test_what_was_found_is_remembered_by_content(tmp_path, source, name, monkeypatch):
+    source = source if name == "a" else write_bad(tmp_path, name)
+    found = examine(source, tmp_path, tmp_path / "findings")
+    moved = Source(source.path.rename(tmp_path / "moved.wav"), "speech", "someone", "CC0-1.0", "test")
+    monkeypatch.setattr(module, "read_audio", lambda *_: pytest.fail("decoded again"))
+    again = examine(moved, tmp_path, tmp_path / "findings")
+    assert again.path == "moved.wav"
+    assert getattr(again, "reason", None) == getattr(found, "reason", None)
+    assert getattr(again, "bandwidth_hz", None) == getattr(found, "bandwidth_hz", None)
+
+
+def test_in_processes_of_their_own_the_order_is_the_sources(tmp_path):
+    sources = [Source(write_noise(tmp_path / f"{number}.wav", number), "speech", "a") for number in (3, 1, 2)]
+    clips, _ = examine_all(sources, tmp_path, workers=2)
+    assert [found.path for found in clips] == ["3.wav", "1.wav", "2.wav"]

@@ -1,0 +1,139 @@
+"""From the name of a source to a manifest."""
+
+from __future__ import annotations
+
+from typing import Any, get_args
+
+import pandas as pd
+import pytest
+from omegaconf import OmegaConf
+
+from corpus_files import write_noise, write_tree
+from saga_kedro.corpora import ingest as module
+from saga_kedro.corpora.ingest import ingest_source
+from saga_kedro.corpora.layouts.collection import LAYOUTS
+from saga_kedro.corpora.manifest import Clip, Source, data_version, project_path
+from saga_kedro.parameters import Ingest, ParameterError, validate
+from scratch_project import ROOT, merged
+
+BASE: Any = OmegaConf.to_container(OmegaConf.load(ROOT / "conf/base/parameters.yml"))
+SOURCES = get_args(Ingest.model_fields["source"].annotation)
+
+
+def run(tmp_path, **changes):
+    return ingest_source(BASE["ingest"] | changes, 0, tmp_path / "raw", tmp_path / "findings")
+
+
+@pytest.fixture(autouse=True)
+def _one_process(monkeypatch):
+    """Starting processes would take longer than these files do."""
+    monkeypatch.setattr("os.cpu_count", lambda: 1)
+
+
+@pytest.fixture
+def corpus(tmp_path, monkeypatch):
+    """Six speakers with two sentences each, a broken file and a copy."""
+    monkeypatch.chdir(tmp_path)
+    root = write_tree(tmp_path / "audio", *(f"speech/{name}/{take}.wav" for name in "abcdef" for take in (1, 2)))
+    (root / "speech/a/broken.wav").write_text("no audio")
+    (root / "speech/b/copy.wav").write_bytes((root / "speech/b/1.wav").read_bytes())
+    return root
+
+
+def test_a_folder_becomes_a_manifest_and_a_list_of_rejected_files(corpus, tmp_path):
+    manifest, rejected, pairs = run(tmp_path, source="folder", path="audio")
+    assert list(manifest.columns) == list(Clip.model_fields)
+    assert len(manifest) == 12
+    assert set(manifest["split"]) == {"train", "validation", "test"}
+    assert list(rejected["path"]) == ["audio/speech/a/broken.wav", "audio/speech/b/copy.wav"]
+    assert rejected["reason"][1] == "duplicate of audio/speech/b/1.wav"
+    assert pairs.empty
+
+
+def test_the_same_files_give_the_same_manifest(corpus, tmp_path):
+    first, _, _ = run(tmp_path, source="folder", path="audio")
+    second, _, _ = run(tmp_path, source="folder", path="audio")
+    pd.testing.assert_frame_equal(first, second)
+
+
+def test_pairs_are_listed_and_nothing_is_trained_on_them(tmp_path):
+    write_tree(tmp_path / "p", *(f"s_{item}_{system}.wav" for item in (0, 1) for system in ("0_lr", "1_theirs", "2_hr")))
+    manifest, rejected, pairs = run(tmp_path, source="pairs", path=str(tmp_path / "p"))
+    assert manifest.empty
+    assert list(manifest.columns) == list(Clip.model_fields)
+    assert len(pairs) == 6
+    assert rejected.empty
+
+
+def test_demo_makes_its_audio_in_the_raw_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    manifest, rejected, _ = run(tmp_path, source="demo", demo_minutes=0.4)
+    assert len(manifest) == 24
+    assert rejected.empty
+    assert manifest["path"].str.startswith("raw/").all()
+    assert set(manifest.groupby("category")["split"].nunique()) == {3}
+
+
+def test_debian_packages_that_failed_are_among_the_rejected(tmp_path, monkeypatch):
+    source = Source(write_noise(tmp_path / "raw/a.wav"), "music", "a")
+    failed = module.Rejected("raw/gone", "not downloaded: no network")
+    monkeypatch.setattr(module, "find_debian", lambda folder, packages: ([source], [failed]))
+    manifest, rejected, _ = run(tmp_path, source="debian")
+    assert len(manifest)
+    assert list(rejected["reason"]) == ["not downloaded: no network"]
+    monkeypatch.setattr(module, "find_debian", lambda folder, packages: ([], [failed]))
+    with pytest.raises(ValueError, match="no usable audio. The first of 1 rejected, raw/gone: not downloaded: no network"):
+        run(tmp_path, source="debian")
+
+
+@pytest.mark.parametrize("source", ["vctk", "collection"])
+def test_a_published_corpus_keeps_its_test_split(tmp_path, source):
+    names = [
+        f"vctk/wav48_silence_trimmed/{who}/{who}_{take}_mic1.flac" for who in ("p1", "p2", "p3", "p360") for take in (1, 2)
+    ]
+    root = write_tree(tmp_path / "all", *names)
+    manifest, _, _ = run(tmp_path, source=source, path=str(root / "vctk" if source == "vctk" else root))
+    assert set(manifest.loc[manifest["split"] == "test", "group"]) == {"vctk/p360"}
+
+
+def test_what_is_missing_is_said(corpus, tmp_path):
+    with pytest.raises(FileNotFoundError, match="ingest.path=nowhere is not a folder"):
+        run(tmp_path, source="folder", path="nowhere")
+    with pytest.raises(ValueError, match="holds no pair that fits"):
+        run(tmp_path, source="pairs", path="audio")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ValueError, match="empty holds no usable audio"):
+        run(tmp_path, source="folder", path="empty")
+    (tmp_path / "empty/a.wav").touch()
+    with pytest.raises(ValueError, match=r"The first of 1 rejected, empty/a.wav: empty: the file has no bytes"):
+        run(tmp_path, source="folder", path="empty")
+
+
+@pytest.mark.parametrize("source", sorted(set(SOURCES) - {"demo", "debian"}))
+def test_a_source_that_needs_a_path_says_so(source):
+    with pytest.raises(ParameterError, match=f"ingest.source={source} needs ingest.path"):
+        validate(merged(BASE, {"ingest": {"source": source}}))
+
+
+def test_every_layout_is_a_source():
+    assert set(SOURCES) == {*module.WITHOUT_PATH, "folder", "pairs", "collection", *LAYOUTS}
+
+
+@pytest.mark.parametrize("packages", [[], ["--help"], "klettres-data"])
+def test_packages_are_a_list_of_names(packages):
+    with pytest.raises(ParameterError, match="ingest.packages"):
+        validate(merged(BASE, {"ingest": {"packages": packages}}))
+
+
+def test_the_data_version_is_of_the_content_not_of_the_place(corpus, tmp_path):
+    here, _, _ = run(tmp_path, source="folder", path="audio")
+    corpus.rename(tmp_path / "elsewhere")
+    there, _, _ = run(tmp_path, source="folder", path="elsewhere")
+    assert data_version(here, {"a": 1}) == data_version(there, {"a": 1})
+    assert data_version(here, {"a": 1}) != data_version(here, {"a": 2})
+    assert data_version(here, {"a": 1}) != data_version(here.iloc[1:], {"a": 1})
+
+
+def test_paths_are_relative_to_the_project_when_inside_it(tmp_path):
+    assert project_path(tmp_path / "data/a.wav", tmp_path) == "data/a.wav"
+    assert project_path("/elsewhere/a.wav", tmp_path) == "/elsewhere/a.wav"

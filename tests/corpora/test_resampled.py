@@ -1,0 +1,97 @@
+"""Every row of a manifest becomes a FLAC file at 44.1 kHz; finished ones stay, stale ones go."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from corpus_files import noise, write_noise
+from saga_kedro.audio import SAMPLE_RATE
+from saga_kedro.audio.io import audio_info, read_audio
+from saga_kedro.audio.resample import resample
+from saga_kedro.corpora.examine import examine_all
+from saga_kedro.corpora.manifest import Source, manifest_frame
+from saga_kedro.corpora.resampled import resample_clips
+from saga_kedro.corpora.splits import assign_splits
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def manifest_of(*paths):
+    clips, _ = examine_all([Source(path, "music", path.stem) for path in paths], workers=1)
+    return manifest_frame(clips)
+
+
+def test_rate_and_channels_are_what_they_should_be(here):
+    kinds = {"a": (8_000, 1), "b": (48_000, 2), "c": (SAMPLE_RATE, 2), "d": (22_050, 4)}
+    manifest = manifest_of(*(write_noise(here / f"{k}.wav", rate=r, channels=c) for k, (r, c) in kinds.items()))
+    clips, rejected = resample_clips(manifest, "out", workers=1)
+    infos = {row["path"][0]: audio_info(row["flac"]) for row in clips.to_dict("records")}
+    assert {info.rate for info in infos.values()} == {SAMPLE_RATE}
+    assert {info.format for info in infos.values()} == {"FLAC"}
+    assert {name: info.channels for name, info in infos.items()} == {"a": 1, "b": 2, "c": 2, "d": 2}
+    assert list(clips["samples"]) == [infos[name].samples for name in "abcd"]
+    assert list(clips["samples"]) == pytest.approx([SAMPLE_RATE / 2] * 4, abs=1)
+    assert rejected.empty
+
+
+def test_the_sound_is_the_sources(here):
+    path = write_noise(here / "a.wav", rate=48_000, channels=2)
+    clips, _ = resample_clips(manifest_of(path), "out", workers=1)
+    audio, _ = read_audio(clips["flac"][0])
+    assert np.abs(audio - resample(read_audio(path)[0], 48_000, SAMPLE_RATE)).max() < 2**-22
+
+
+def test_a_row_that_is_a_range_is_cut(here):
+    manifest = assign_splits(manifest_of(write_noise(here / "a.wav", seconds=4.0)), 0, validation=0.25, test=0.25)
+    clips, _ = resample_clips(manifest, "out", workers=1)
+    assert list(clips["samples"]) == pytest.approx([2 * SAMPLE_RATE, SAMPLE_RATE, SAMPLE_RATE], abs=1)
+    last, _ = read_audio(clips["flac"][2])
+    assert np.abs(last - resample(noise(4.0)[:, 24_000:], 8_000, SAMPLE_RATE)).max() < 2**-14
+
+
+def test_finished_files_are_not_made_again_and_stale_ones_are_removed(here):
+    first = manifest_of(*(write_noise(here / f"{seed}.wav", seed) for seed in range(3)))
+    clips, _ = resample_clips(first, "out", workers=1)
+    times = {path: path.stat().st_mtime_ns for path in (here / "out").iterdir()}
+    second = manifest_of(here / "0.wav", here / "2.wav", write_noise(here / "3.wav", 3))
+    again, _ = resample_clips(second, "out", workers=1)
+    now = {path: path.stat().st_mtime_ns for path in (here / "out").iterdir()}
+    kept = times.keys() & now.keys()
+    assert len(now) == 3
+    assert {path.name for path in kept} == {clips["flac"][number].split("/")[-1] for number in (0, 2)}
+    assert all(times[path] == now[path] for path in kept)
+    assert list(again["flac"][:2]) == [clips["flac"][0], clips["flac"][2]]
+
+
+def test_another_range_of_the_same_clip_is_another_file(here):
+    manifest = manifest_of(write_noise(here / "a.wav", seconds=2.0))
+    whole, _ = resample_clips(manifest, "out", workers=1)
+    half, _ = resample_clips(manifest.assign(end_s=1.0), "out", workers=1)
+    assert whole["flac"][0] != half["flac"][0]
+    assert half["samples"][0] == pytest.approx(SAMPLE_RATE, abs=1)
+
+
+def test_files_that_changed_or_went_are_rejected_and_the_rest_goes_on(here):
+    manifest = manifest_of(*(write_noise(here / f"{seed}.wav", seed) for seed in range(3)))
+    (here / "0.wav").unlink()
+    write_noise(here / "1.wav", rate=16_000)
+    clips, rejected = resample_clips(manifest, "out", workers=1)
+    assert list(clips["path"]) == ["2.wav"]
+    assert "no such file" in rejected["reason"][0]
+    assert "changed since it was ingested" in rejected["reason"][1]
+
+
+def test_one_process_and_two_give_the_same(here):
+    manifest = manifest_of(*(write_noise(here / f"{seed}.wav", seed) for seed in range(3)))
+    one, _ = resample_clips(manifest, "out", workers=1)
+    (here / "out").rename(here / "before")
+    two, _ = resample_clips(manifest, "out", workers=2)
+    pd.testing.assert_frame_equal(one, two)
+    for path in (here / "before").iterdir():
+        assert path.read_bytes() == (here / "out" / path.name).read_bytes()

@@ -1,0 +1,187 @@
+"""`--env paper`, with tiny checkpoints of the real classes: T5, Qwen2-Audio, an Oobleck VAE and a DiT to start from."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import mlflow
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from click import ClickException
+from lightning.pytorch import Callback
+from safetensors.torch import load_file, save_file
+
+from saga_kedro.model.saga_sr import SagaSR
+from saga_kedro.training import fit as training
+from scratch_project import make_project, run_pipeline
+from tiny_autoencoder import write_tiny_autoencoder
+from tiny_checkpoints import tiny_qwen2_audio, tiny_t5
+
+WIDTH = 64  # of the tiny T5
+BACKBONE = {"embed_dim": 64, "depth": 2, "num_heads": 2}
+LATENTS = 8  # channels of the tiny VAE
+PRETRAINED = Path("data/06_models/pretrained")
+
+
+def write_tiny_stable_audio_open(folder: Path) -> Path:
+    """A VAE, and the DiT of a model without z_l, in one model.safetensors and one model_config.json: the download's layout."""
+    from stable_audio_tools.models.diffusion import create_diffusion_cond_from_config
+
+    write_tiny_autoencoder(folder)
+    config = json.loads((folder / "model_config.json").read_text())
+    dit = {
+        "io_channels": LATENTS, "cond_token_dim": WIDTH, "global_cond_dim": 2 * WIDTH, "project_cond_tokens": False, **BACKBONE
+    }  # fmt: skip
+    config["model"] |= {"io_channels": LATENTS, "diffusion": {"type": "dit", "config": dit}}
+    torch.manual_seed(0)
+    bare = {**config, "model": {"io_channels": LATENTS, "diffusion": config["model"]["diffusion"]}}
+    model = create_diffusion_cond_from_config(bare)
+    tensors = {name: value for name, value in load_file(folder / "model.safetensors").items() if "pretransform" in name}
+    save_file(tensors | {name: value.contiguous() for name, value in model.state_dict().items()}, folder / "model.safetensors")
+    (folder / "model_config.json").write_text(json.dumps(config))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def here():
+    folder = Path.cwd()
+    yield
+    os.chdir(folder)
+
+
+@pytest.fixture(scope="module")
+def project(here, tmp_path_factory):
+    """A project with the tiny checkpoints where conf/paper looks for the real ones."""
+    folder = make_project(tmp_path_factory.mktemp("paper") / "project")
+    tiny_t5(folder / PRETRAINED / "t5-base", width=WIDTH)
+    tiny_qwen2_audio(folder / PRETRAINED / "qwen2-audio-7b")
+    write_tiny_stable_audio_open(folder / PRETRAINED / "stable-audio-open-1.0")
+    return folder
+
+
+# What is made smaller; everything else is conf/paper's.
+SMALL = {
+    "ingest": {"source": "demo", "path": None, "demo_minutes": 0.5},
+    "caption": {"max_new_tokens": 4},
+    "degrade": {"draws": 2, "cutoffs_khz": [4], "excerpt_seconds": 1.0},
+    "model": {"segment_samples": 16384, "backbone": BACKBONE},
+    "fit": {
+        "steps": 3,
+        "steps_per_epoch": 1,
+        "accumulate": 2,
+        "devices": 1,
+        "strategy": "auto",
+        "rolloff_draws": 8,
+        "validation_segments": 16,
+    },
+    "evaluate": {"metrics": ["LSD"], "rolloff_reference": False, "examples": 1},
+}
+
+
+class Kill(Callback):
+    def on_train_batch_start(self, trainer, module, batch, batch_index) -> None:
+        if trainer.global_step == 2:
+            raise KeyboardInterrupt
+
+
+@pytest.fixture(scope="module")
+def trained(project):
+    """Killed in the third step, and started again."""
+    whole = training.fit
+
+    def killed(*arguments, **named):
+        return whole(*arguments, **{**named, "callbacks": [Kill()]})
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(training, "fit", killed)
+        with pytest.raises((KeyboardInterrupt, SystemExit)):
+            run_pipeline(project, "train", env="paper", **SMALL)
+    run_pipeline(project, "train", env="paper", **SMALL)
+    return project
+
+
+@pytest.fixture
+def folder(trained):
+    return next((trained / "data/06_models/demo").glob("*/fit.json")).parent
+
+
+@pytest.fixture
+def run(trained):
+    runs = mlflow.search_runs(experiment_names=["saga_kedro"], output_format="list")
+    (run,) = [run for run in runs if run.data.tags.get("saga.env") == "paper"]
+    return run
+
+
+def history(run, metric):
+    return [(point.step, point.value) for point in mlflow.MlflowClient().get_metric_history(run.info.run_id, metric)]
+
+
+def test_the_resumed_training_is_one_curve_in_one_run(run):
+    assert [step for step, _ in history(run, "train/loss")] == [0, 1, 2]
+    assert len(history(run, "val/loss/t0.5")) == 3
+    assert run.data.params["fit.precision"] == "bf16-mixed"
+    assert run.data.params["model.codec.name"] == "autoencoder"
+
+
+def test_the_latents_and_their_statistics_are_on_record(trained, run):
+    summary = json.loads((trained / "data/05_model_input/demo/latents.json").read_text())
+    assert summary["train"]["shards"] >= 1
+    assert summary["statistics"]["posterior_deviation"] > 0
+    assert "latent/posterior_deviation" in run.data.metrics
+    assert "latent/reliability" in run.data.metrics
+
+
+def test_where_the_weights_came_from_is_on_record(run):
+    table = mlflow.load_table("starting_weights.json", run_ids=[run.info.run_id])
+    states = table.set_index("name")["state"]
+    assert states["dit.model.transformer.project_in.weight"] == "loaded, new channels zero"
+    assert states["f_l.embedder.embedding.1.weight"] == "new"
+    assert (states[states.index.str.startswith("pretransform.")] == "unused").all()
+
+
+def test_captions_are_qwen2_audios(trained):
+    captions = pd.read_parquet(trained / "data/04_feature/demo/captions.parquet")
+    assert len(captions)
+    assert not captions["caption"].str.startswith("a sound").any()
+
+
+def test_the_export_super_resolves(trained, folder):
+    os.chdir(trained)
+    saga = SagaSR.from_pretrained(folder)
+    assert (type(saga.codec).__name__, saga.text_encoder.name) == ("Autoencoder", "t5")
+    audio = 0.1 * np.random.default_rng(0).standard_normal((2, 16_000)).astype(np.float32)
+    high = saga.super_resolve(audio, 16_000, steps=2, cutoff_hz=7_000.0)
+    assert high.shape == (2, 44_100)
+    assert np.isfinite(high).all()
+
+
+def test_it_is_evaluated(trained):
+    metrics = json.loads((trained / "data/08_reporting/demo/metrics.json").read_text())
+    assert {"eval/LSD/music/4kHz", "eval_codec/LSD/music/4kHz", "eval_untouched/LSD/music/4kHz"} <= metrics.keys()
+
+
+def test_without_weights_a_run_stops_before_it_does_anything(here, tmp_path):
+    folder = make_project(tmp_path / "bare")
+    with pytest.raises(ClickException) as refused:
+        run_pipeline(folder, "train", env="paper", **SMALL)
+    sentences = refused.value.message.splitlines()
+    assert len(sentences) == 3
+    for sentence, words in zip(
+        sentences,
+        (("T5-base", "google-t5/t5-base", "Apache-2.0", "pretrained/t5-base", "model.text.path"),
+         ("Qwen2-Audio-7B", "Qwen/Qwen2-Audio-7B", "Apache-2.0", "pretrained/qwen2-audio-7b", "caption.path"),
+         ("Stable Audio Open", "stabilityai/stable-audio-open-1.0", "Stability AI Community License", "model.codec.path")),
+        strict=True,
+    ):  # fmt: skip
+        assert all(word in sentence for word in words), sentence
+    assert not [path for path in folder.glob("data/**/*") if path.is_file()]
+
+
+def test_what_needs_no_weights_runs_without_them(here, tmp_path):
+    folder = make_project(tmp_path / "bare")
+    run_pipeline(folder, "ingest", env="paper", **SMALL)
+    assert (folder / "data/02_intermediate/demo/manifest.parquet").exists()

@@ -1,0 +1,79 @@
+"""Parameters are checked before anything runs; what is wrong is said by name, with the nearest known one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from saga_kedro.configuration import dataset_name, run_key
+from saga_kedro.parameters import ParameterError, validate
+from scratch_project import ROOT, base_parameters, merged, run_pipeline
+
+BASE = base_parameters()
+
+
+def test_the_committed_parameters_are_valid():
+    assert validate(BASE).fit.steps > 0
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"fit": {"stepz": 3}}, "unknown parameter fit.stepz: did you mean fit.steps?"),
+        ({"igest": {}}, "unknown parameter igest: did you mean ingest?"),
+        ({"model": {"backbone": {"dept": 3}}}, "unknown parameter model.backbone.dept: did you mean model.backbone.depth?"),
+        ({"fit": {"steps": "many"}}, "parameter fit.steps = 'many'"),
+        ({"fit": {"steps": 2.5}}, "parameter fit.steps = 2.5"),
+        ({"sample": {"rolloff": "bright"}}, "parameter sample.rolloff = 'bright'"),
+        ({"ingest": {"source": "folder"}}, "ingest.source=folder needs ingest.path"),
+        ({"degrade": {"minimum_hz": 9000, "maximum_hz": 8000}}, "the minimum order or cutoff is above the maximum"),
+    ],
+)
+def test_what_is_wrong_is_said_in_a_sentence(change, sentence):
+    with pytest.raises(ParameterError) as error:
+        validate(merged(BASE, change))
+    assert sentence in str(error.value)
+
+
+def test_every_wrong_parameter_is_said_at_once():
+    with pytest.raises(ParameterError) as error:
+        validate(merged(BASE, {"fit": {"stepz": 3}, "sample": {"step": 3}}))
+    assert "fit.stepz" in str(error.value)
+    assert "sample.step" in str(error.value)
+
+
+def test_a_run_with_an_unknown_parameter_touches_nothing(project):
+    folder = project()
+    with pytest.raises(ParameterError, match="did you mean fit.steps"):
+        run_pipeline(folder, "train", fit={"stepz": 1})
+    assert not [path for path in (folder / "data").rglob("*") if path.is_file()]
+
+
+def test_every_parameter_has_a_comment():
+    lines = [line for line in (ROOT / "conf/base/parameters.yml").read_text().splitlines() if ":" in line.split("#")[0]]
+    bare = [line for line in lines if "#" not in line and not line.rstrip().endswith(":")]
+    assert not bare
+
+
+def test_corpora_have_folders_of_their_own():
+    assert dataset_name(BASE) == "demo"
+    assert dataset_name(merged(BASE, {"ingest": {"source": "folder", "path": "/audio/My Corpus/"}})) == "My-Corpus"
+    assert dataset_name(merged(BASE, {"dataset": "mine"})) == "mine"
+
+
+def test_only_what_training_depends_on_starts_another_training():
+    assert run_key(merged(BASE, {"sample": {"steps": 1}})) == run_key(BASE)
+    assert run_key(merged(BASE, {"fit": {"learning_rate": 1e-4}})) != run_key(BASE)
+
+
+def test_settings_hooks_and_registry_import_nothing_heavy():
+    import subprocess
+    import sys
+
+    code = (
+        "import sys, saga_kedro.settings, saga_kedro.hooks, saga_kedro.pipeline_registry as r; r.register_pipelines();"
+        "print([m for m in ('torch', 'stable_audio_tools', 'mlflow', 'transformers', 'lightning') if m in sys.modules])"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=Path(ROOT), check=True)
+    assert result.stdout.strip().splitlines()[-1] == "[]"

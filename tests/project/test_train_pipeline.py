@@ -1,0 +1,150 @@
+"""`kedro run --pipeline train`, from nothing, on a scratch project: what a person finds afterwards."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from pathlib import Path
+
+import mlflow
+import numpy as np
+import pandas as pd
+import pytest
+
+from scratch_project import TINY, make_project, run_pipeline
+
+DATA = Path("data")
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A project in which `train` ran once; the working folder while these tests run."""
+    here = Path.cwd()
+    folder = make_project(tmp_path_factory.mktemp("train") / "project")
+    run_pipeline(folder, "train")
+    yield folder
+    os.chdir(here)
+
+
+@pytest.fixture
+def manifest(trained):
+    return pd.read_parquet(trained / DATA / "02_intermediate/demo/manifest.parquet")
+
+
+def runs_of_configurations():
+    """The runs that a configuration owns: the paper's, and an audit's, are none."""
+    runs = mlflow.search_runs(experiment_names=["saga_kedro"], output_format="list")
+    return [run for run in runs if "saga.configuration" in run.data.tags]
+
+
+@pytest.fixture
+def run(trained):
+    """The first of them: a search lists the newest first."""
+    return runs_of_configurations()[-1]
+
+
+def history(run, metric):
+    return [(point.step, point.value) for point in mlflow.MlflowClient().get_metric_history(run.info.run_id, metric)]
+
+
+def saved_model(trained):
+    return next((trained / DATA / "06_models/demo").glob("*/fit.json")).parent
+
+
+def test_every_group_is_in_one_split_only(manifest):
+    assert manifest.groupby("group")["split"].nunique().max() == 1
+    assert set(manifest["split"]) == {"train", "validation", "test"}
+
+
+def test_the_manifest_says_what_each_clip_is(manifest):
+    columns = {"clip_id", "group", "path", "content_hash", "category", "duration_s", "sample_rate", "channels", "bandwidth_hz"}
+    assert columns <= set(manifest.columns)
+    assert not manifest["clip_id"].duplicated().any()
+    assert not any(Path(path).is_absolute() for path in manifest["path"])
+
+
+def test_a_model_is_saved_with_its_configuration(trained):
+    folder = saved_model(trained)
+    assert {"model.safetensors", "saga_sr.json", "fit.json"} <= {path.name for path in folder.iterdir()}
+    summary = json.loads((folder / "fit.json").read_text())
+    assert summary["steps"] == TINY["fit"]["steps"]
+    assert summary["yardsticks"]["yardstick/nothing"] > summary["yardsticks"]["yardstick/z_l"] > 0
+
+
+def test_every_row_of_the_table_is_scored(trained):
+    metrics = json.loads((trained / DATA / "08_reporting/demo/metrics.json").read_text())
+    for row in ("eval", "eval_untouched", "eval_codec", "eval_copy_up"):
+        for metric in ("LSD", "LSD_sounding", "SI-SDR", "SNR"):
+            assert math.isfinite(metrics[f"{row}/{metric}/music/4kHz"])
+    assert metrics["eval_codec/LSD/music/4kHz"] < metrics["eval_untouched/LSD/music/4kHz"]
+
+
+def test_examples_are_there_to_hear_and_to_see(trained):
+    folder = trained / DATA / "08_reporting/demo/examples"
+    assert list(folder.glob("*.png"))
+    assert len(list(folder.glob("*.flac"))) >= 3 * len(list(folder.glob("*.png")))
+
+
+def test_mlflow_has_losses_gradient_norms_and_yardsticks(run):
+    assert [step for step, _ in history(run, "train/loss")] == list(range(TINY["fit"]["steps"]))
+    assert len(history(run, "val/loss/t0.5")) == TINY["fit"]["steps"] // TINY["fit"]["steps_per_epoch"]
+    assert {"train/grad_norm", "train/grad_norm/transformer", "train/grad_norm/f_l"} <= run.data.metrics.keys()
+    assert {"yardstick/nothing", "yardstick/variance", "yardstick/z_l"} <= run.data.metrics.keys()
+    assert "train/segments_per_second" in run.data.metrics
+
+
+def test_mlflow_has_flat_parameters_and_the_tags_that_tell_runs_apart(run):
+    assert run.data.params["fit.steps"] == str(TINY["fit"]["steps"])
+    assert run.data.params["model.codec.name"] == "band_envelope"
+    tags = {"saga.configuration", "saga.data_version", "saga.weights", "saga.git_revision", "saga.seed", "saga.env"}
+    assert tags <= run.data.tags.keys()
+
+
+def test_the_logged_model_super_resolves(run, trained):
+    # MLflow's search looks the model up by the run that logged it
+    (model,) = mlflow.search_logged_models(
+        experiment_ids=[run.info.experiment_id], filter_string=f"source_run_id = '{run.info.run_id}'", output_format="list"
+    )
+    audio = np.random.default_rng(0).standard_normal((8_000, 1)).astype(np.float32) / 10
+    loaded = mlflow.pyfunc.load_model(model.model_uri)
+    assert loaded.metadata.signature is not None
+    assert loaded.predict(audio, params={"sample_rate": 8_000, "steps": 1}).shape == (44_100, 1)
+
+
+def test_running_again_does_nothing_again(trained, run):
+    weights = saved_model(trained) / "model.safetensors"
+    audio = [path for layer in ("01_raw", "03_primary", "07_model_output") for path in (trained / DATA / layer).rglob("*.*")]
+    made = [path for path in audio if path.suffix in (".flac", ".wav")]
+    before = {path: path.stat().st_mtime_ns for path in (*made, weights)}
+    losses = history(run, "train/loss")
+    lsd = history(run, "eval/LSD/music/4kHz")
+    run_pipeline(trained, "train")
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+    assert [other.info.run_id for other in runs_of_configurations()] == [run.info.run_id]
+    assert history(run, "train/loss") == losses
+    assert history(run, "eval/LSD/music/4kHz") == lsd
+
+
+def test_sampling_otherwise_judges_the_same_weights_in_a_run_of_its_own(trained, run):
+    weights = saved_model(trained) / "model.safetensors"
+    before = weights.stat().st_mtime_ns
+    run_pipeline(trained, "evaluate", sample={"steps": 1})
+    assert weights.stat().st_mtime_ns == before
+    (other,) = [one for one in runs_of_configurations() if one.info.run_id != run.info.run_id]
+    assert other.data.tags["saga.weights"] == run.data.tags["saga.weights"]
+    assert other.data.metrics["eval_untouched/LSD/music/4kHz"] == run.data.metrics["eval_untouched/LSD/music/4kHz"]
+
+
+def test_the_same_seed_gives_the_same_manifest_and_the_same_loss_curve(trained, run, tmp_path):
+    losses = history(run, "train/loss")
+    manifest = pd.read_parquet(trained / DATA / "02_intermediate/demo/manifest.parquet")
+    again = make_project(tmp_path / "again")
+    try:
+        run_pipeline(again, "train")
+        pd.testing.assert_frame_equal(pd.read_parquet(again / DATA / "02_intermediate/demo/manifest.parquet"), manifest)
+        (other,) = runs_of_configurations()
+        assert history(other, "train/loss") == losses
+        assert other.data.metrics["eval/LSD/music/4kHz"] == run.data.metrics["eval/LSD/music/4kHz"]
+    finally:
+        os.chdir(trained)

@@ -1,0 +1,20 @@
+"""Sounds for tests of using a model: muffled, full-band, silent."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.signal import butter, sosfiltfilt
+
+from saga_kedro.draws import rng
+
+
+def full_band(seconds: float = 1.0, channels: int = 2, rate: int = 44_100) -> np.ndarray:
+    """Bursts of white noise, float32 [channels, samples]."""
+    samples = round(seconds * rate)
+    bursts = 0.05 + 0.1 * np.abs(np.sin(2 * np.pi * 3 * np.arange(samples) / rate))
+    return (bursts * rng(0, "full band", channels).standard_normal((channels, samples))).clip(-0.9, 0.9).astype(np.float32)
+
+
+def muffled(seconds: float = 1.0, channels: int = 2, rate: int = 44_100, cutoff: float = 4_000.0) -> np.ndarray:
+    """The same with nothing above the cutoff."""
+    return sosfiltfilt(butter(10, cutoff, fs=rate, output="sos"), full_band(seconds, channels, rate)).astype(np.float32)

@@ -1,0 +1,48 @@
+"""A model so small that using it takes a tenth of a second: the real parts, random weights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from saga_kedro.draws import generator
+from saga_kedro.model.initialise import initialise_by_name
+from saga_kedro.model.saga_sr import SagaSR
+
+CONFIGURATION: dict[str, Any] = {
+    "codec": {"name": "band_envelope", "hop": 1024, "bands": 32},
+    "backbone": {"embed_dim": 32, "depth": 1, "num_heads": 1},
+    "text": {"encoder": "minilm", "path": None, "max_tokens": 8},
+    "conditioning": {"null_latent": -5.0, "text_null": "zeroed_context"},
+    "segment_samples": 16_384,
+    "sample": {
+        "steps": 1,
+        "schedule": "linear_quadratic",
+        "guidance": "eq4",
+        "s_a": 1.4,
+        "s_t": 1.2,
+        "rolloff": "predicted",
+        "low_band": "input_cutoff",
+        "excitation": "noise",
+    },
+}
+
+
+def tiny_model(**sample: Any) -> SagaSR:
+    """The model, with other sampling defaults where they are given."""
+    saga = SagaSR({**CONFIGURATION, "sample": {**CONFIGURATION["sample"], **sample}})
+    initialise_by_name(saga.network, 0)
+    source = generator(0, "tiny model")
+    with torch.no_grad():
+        for parameter in saga.network.parameters():
+            parameter.add_(0.05 * torch.randn(parameter.shape, generator=source))
+    saga.rolloff_predictor.fit(torch.randn(200, 128, generator=source), torch.rand(200, generator=source))
+    return saga.eval()
+
+
+def write_tiny_model(folder: Path) -> Path:
+    """The model in half precision, as weights are shipped."""
+    tiny_model().save_pretrained(folder, half=True)
+    return folder

@@ -1,0 +1,97 @@
+"""A training that is killed and started again is the training that was never killed."""
+
+from __future__ import annotations
+
+import json
+
+import mlflow
+import pytest
+import torch
+from lightning.pytorch import Callback
+from safetensors.torch import load_file
+
+from saga_kedro.model.saga_sr import SagaSR
+from saga_kedro.training.fit import finished, fit
+from small_corpus import captions_of, states_of, tiny_parameters, write_clips
+
+
+class Kill(Callback):
+    """Stops a training in the middle of a step, as a power cut would."""
+
+    def __init__(self, step: int) -> None:
+        self.step = step
+
+    def on_train_batch_start(self, trainer, module, batch, batch_index) -> None:
+        if trainer.global_step == self.step:
+            raise KeyboardInterrupt
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    clips = write_clips(tmp_path_factory.mktemp("clips"))
+    captions = captions_of(clips)
+    return clips, captions, states_of(captions)
+
+
+@pytest.fixture
+def run_id(tmp_path):
+    mlflow.set_tracking_uri(f"sqlite:///{tmp_path}/mlflow.db")
+    experiment = mlflow.create_experiment("fit", artifact_location=str(tmp_path / "artifacts"))
+    return lambda: mlflow.MlflowClient().create_run(experiment).info.run_id
+
+
+def curve(run_id, metric="train/loss"):
+    return [(point.step, point.value) for point in mlflow.MlflowClient().get_metric_history(run_id, metric)]
+
+
+def train(data, folder, run_id, callbacks=(), data_version="1", **changes):
+    clips, captions, states = data
+    return fit(clips, captions, states, tiny_parameters(**changes), folder, data_version, run_id, callbacks)
+
+
+def test_resumed_equals_uninterrupted(data, tmp_path, run_id):
+    whole, parts = run_id(), run_id()
+    train(data, tmp_path / "whole", whole)
+    with pytest.raises((KeyboardInterrupt, SystemExit)):
+        train(data, tmp_path / "parts", parts, [Kill(step=3)])
+    assert [step for step, _ in curve(parts)] == [0, 1, 2]
+    train(data, tmp_path / "parts", parts)
+    assert curve(parts) == curve(whole)
+    assert curve(parts, "val/loss") == curve(whole, "val/loss")
+    weights = [load_file(tmp_path / name / "model.safetensors") for name in ("whole", "parts")]
+    assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
+
+
+def test_changed_data_begins_a_training_anew(data, tmp_path, run_id):
+    with pytest.raises((KeyboardInterrupt, SystemExit)):
+        train(data, tmp_path / "run", run_id(), [Kill(step=3)])
+    second = run_id()
+    train(data, tmp_path / "run", second, data_version="2")
+    assert [step for step, _ in curve(second)] == list(range(6))
+
+
+def test_a_training_is_finished_only_for_its_data_and_its_steps(data, tmp_path):
+    summary = train(data, tmp_path / "run", None)
+    assert finished(tmp_path / "run", "1", 6) is None  # the summary is written by who asked for the training
+    (tmp_path / "run" / "fit.json").write_text(json.dumps(summary))
+    assert finished(tmp_path / "run", "1", 6) == summary
+    assert finished(tmp_path / "run", "2", 6) is None
+    assert finished(tmp_path / "run", "1", 7) is None
+
+
+def test_the_saved_model_holds_the_average_of_the_weights(data, tmp_path):
+    train(data, tmp_path / "run", None)
+    saved = SagaSR.from_pretrained(tmp_path / "run").network.state_dict()
+    checkpoint = torch.load(tmp_path / "run/training/last.ckpt", weights_only=False, map_location="cpu")["state_dict"]
+    average = {name.removeprefix("ema.ema_model."): value for name, value in checkpoint.items() if "ema_model" in name}
+    online = {name.removeprefix("network."): value for name, value in checkpoint.items() if name.startswith("network.")}
+    assert all(torch.equal(saved[name], average[name]) for name in saved)
+    assert not all(torch.equal(saved[name], online[name]) for name in saved)
+
+
+def test_two_trainings_with_one_seed_are_the_same_and_another_seed_is_another(data, tmp_path):
+    for name, seed in (("first", 0), ("second", 0), ("other", 1)):
+        train(data, tmp_path / name, None, seed=seed)
+    first, second, other = (load_file(tmp_path / name / "model.safetensors") for name in ("first", "second", "other"))
+    assert all(torch.equal(first[name], second[name]) for name in first)
+    assert not all(torch.equal(first[name], other[name]) for name in first)

@@ -1,0 +1,189 @@
+"""Training from shards of latents is training online with the same K; a shard that a killed run left is never read."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+import torch
+from torch.utils.data import DataLoader
+
+from saga_kedro.draws import generator
+from saga_kedro.model.codec import build_codec
+from saga_kedro.model.network import SagaNetwork
+from saga_kedro.parameters import ParameterError
+from saga_kedro.training.cache import cache_of, latents_key
+from saga_kedro.training.fit import make_segments
+from saga_kedro.training.flow_training import FlowTraining
+from saga_kedro.training.latents import CachedSegments, Encoder, write_latents
+from saga_kedro.training.segments import Draws, collate
+from small_corpus import captions_of, states_of, tiny_parameters, write_clips
+from tiny_autoencoder import write_tiny_autoencoder
+
+K = 2
+SHARD = 3
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("latents")
+    clips = write_clips(folder, seconds=0.6, per_category=3)
+    clips.loc[0, "group"] = "alone"  # shorter than a segment, and nobody to be joined with: padded
+    captions = captions_of(clips)
+    # as `encode_text` leaves them
+    states = {caption: state.bfloat16().float() for caption, state in states_of(captions).items()}
+    path = str(write_tiny_autoencoder(folder / "vae"))
+    parameters = tiny_parameters(
+        degrade={"draws": K},
+        model={"codec": {"name": "autoencoder", "path": path, "bands": None, "hop": None, "excitation": None}},
+    )
+    segments = make_segments(clips, captions, states, parameters, "train")
+    codec = build_codec(**parameters.model.codec.model_dump())
+    return SimpleNamespace(clips=clips, captions=captions, states=states, parameters=parameters, segments=segments, codec=codec)
+
+
+class MadeUpStates:
+    """Stands in for the text encoder, and counts what it is asked."""
+
+    def __init__(self, states):
+        self.states, self.asked = states, 0
+
+    def encode(self, captions):
+        self.asked += len(captions)
+        return [self.states[caption] for caption in captions]
+
+
+@pytest.fixture
+def encoder(corpus):
+    return Encoder(corpus.codec, cast(Any, MadeUpStates(corpus.states)), torch.device("cpu"))
+
+
+def write(corpus, encoder, folder):
+    return write_latents(corpus.segments, encoder, folder, batch_size=2, shard_segments=SHARD)
+
+
+@pytest.fixture(scope="module")
+def cached(corpus, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("cache")
+    encoder = Encoder(corpus.codec, cast(Any, MadeUpStates(corpus.states)), torch.device("cpu"))
+    summary = write(corpus, encoder, folder)
+    assert summary["shards"] == 2
+    assert summary["segments"] == 6
+    return CachedSegments(corpus.segments, folder, corpus.parameters.model.text.max_tokens)
+
+
+def batches(segments, workers=0):
+    """Every slot more often than K times."""
+    return list(DataLoader(segments, batch_sampler=Draws(0, 8, 3), collate_fn=collate, num_workers=workers))
+
+
+def training_of(corpus):
+    network = SagaNetwork(latent_channels=corpus.codec.latent_channels, text_width=384, embed_dim=32, depth=1, num_heads=1)
+    with torch.no_grad():  # layers that start at zero would hide what lies behind them
+        for parameter in network.parameters():
+            parameter.copy_(0.2 * torch.randn(parameter.shape, generator=generator(0, "weights", *parameter.shape)))
+    return FlowTraining(network, corpus.codec, corpus.parameters.fit)
+
+
+def test_the_cache_gives_the_batches_that_are_made_online(corpus, cached):
+    training = training_of(corpus)
+    visits = set()
+    for theirs, ours in zip(batches(corpus.segments), batches(cached), strict=True):
+        assert ours["name"] == theirs["name"]
+        assert ours["low_name"] == theirs["low_name"]
+        visits |= {name.rsplit("/", 1)[1] for name in ours["name"]}
+        z_h, condition, mask = training.encode(ours)
+        their_z_h, their_condition, their_mask = training.encode(theirs)
+        assert torch.equal(mask, their_mask)
+        for name in ("text", "f_l", "f_h"):
+            assert torch.equal(getattr(condition, name), getattr(their_condition, name)), name
+        for one, other in ((z_h, their_z_h), (condition.z_l, their_condition.z_l)):
+            torch.testing.assert_close(one, other, atol=2e-3, rtol=2e-3)  # float16
+    assert len(visits) > K
+
+
+def test_and_the_same_loss(corpus, cached):
+    training = training_of(corpus)
+    training.log = lambda *arguments, **named: None
+    with torch.no_grad():
+        for theirs, ours in zip(batches(corpus.segments), batches(cached), strict=True):
+            torch.testing.assert_close(training.training_step(ours, 0), training.training_step(theirs, 0), atol=0, rtol=1e-3)
+
+
+def test_a_visit_draws_z_h_anew_and_every_kth_visit_sees_the_same_z_l(corpus, cached):
+    training = training_of(corpus)
+    order = corpus.segments.order
+    visits = [draw for draw in range(60) if order.at(draw)[:2] == order.at(0)[:2]][: K + 1]
+    assert [order.at(draw)[2] for draw in visits] == list(range(K + 1))
+    batch = collate([cached[draw] for draw in visits])
+    z_h, condition, _ = training.encode(batch)
+    assert torch.equal(condition.z_l[0], condition.z_l[K])
+    assert not torch.equal(condition.z_l[0], condition.z_l[1])
+    assert not torch.equal(z_h[0], z_h[K])
+    assert torch.equal(batch["z_h_mean"][0], batch["z_h_mean"][K])
+
+
+def test_worker_processes_read_the_same(cached):
+    for one, other in zip(batches(cached), batches(cached, workers=1), strict=True):
+        assert one["name"] == other["name"]
+        assert torch.equal(one["z_l"], other["z_l"])
+
+
+def test_a_killed_run_goes_on_with_the_shards_that_are_missing(corpus, encoder, tmp_path, cached):
+    class Killed(Exception):
+        pass
+
+    def killed_in_the_second_shard(slots):
+        if encoder.text_encoder.asked > SHARD:
+            raise Killed
+        return encoder(slots)
+
+    with pytest.raises(Killed):
+        write(corpus, killed_in_the_second_shard, tmp_path)
+    (tmp_path / "chunk-0-1.bin").write_bytes(b"half a shard")
+    with pytest.raises(FileNotFoundError, match="run the pipeline `encode`"):
+        CachedSegments(corpus.segments, tmp_path, 32)
+
+    encoder.text_encoder.asked = 0
+    write(corpus, encoder, tmp_path)
+    assert encoder.text_encoder.asked == SHARD
+    assert not list(tmp_path.glob(".shard-*"))
+    for one, other in zip(batches(CachedSegments(corpus.segments, tmp_path, 32)), batches(cached), strict=True):
+        assert torch.equal(one["z_l"], other["z_l"])
+        assert torch.equal(one["z_h_mean"], other["z_h_mean"])
+
+    encoder.text_encoder.asked = 0
+    write(corpus, encoder, tmp_path)
+    assert encoder.text_encoder.asked == 0
+
+
+def test_a_codec_without_a_deviation_stores_none(corpus, tmp_path):
+    codec = build_codec("mdct")
+    write(corpus, Encoder(codec, cast(Any, MadeUpStates(corpus.states)), torch.device("cpu")), tmp_path)
+    item = CachedSegments(corpus.segments, tmp_path, 32)[0]
+    assert item["z_h_deviation"].shape == item["z_h_mean"].shape
+    assert not item["z_h_deviation"].any()
+
+
+def test_statistics_say_how_noisy_the_latents_are(cached):
+    statistics = cached.statistics(4)
+    assert statistics["posterior_deviation"] > 0
+    assert 0 <= statistics["reliability"] < 1
+
+
+def test_a_cache_belongs_to_one_configuration_and_one_state_of_the_data(corpus):
+    parameters = corpus.parameters
+    key = latents_key(parameters, "1", corpus.captions["caption"])
+    assert key != latents_key(parameters, "2", corpus.captions["caption"])
+    assert key != latents_key(parameters, "1", ["another caption"])
+    assert cache_of({"folder": None}, parameters, "1", corpus.captions) is None  # encode.latents is off
+    cached = parameters.model_copy(update={"encode": parameters.encode.model_copy(update={"latents": True})})
+    assert cache_of({"key": key, "folder": "here"}, cached, "1", corpus.captions) == "here"
+    with pytest.raises(ValueError, match="run the pipeline `encode` before `fit`"):
+        cache_of({"key": "other", "folder": "here"}, cached, "1", corpus.captions)
+
+
+def test_a_cache_needs_a_number_of_low_passes():
+    with pytest.raises(ParameterError, match="encode.latents needs degrade.draws"):
+        tiny_parameters(encode={"latents": True})

@@ -1,0 +1,166 @@
+"""`saga super-resolve` on the command line: what it says, what it returns, what it leaves alone."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import soundfile
+from typer.testing import CliRunner
+
+from saga_kedro.cli import app
+from saga_kedro.model import saga_sr
+from sounds import full_band, muffled
+
+
+@pytest.fixture
+def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with a muffled file, a full-band one in a folder of its own, and a broken one."""
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "in"
+    (folder / "deep").mkdir(parents=True)
+    soundfile.write(folder / "muffled.wav", muffled(0.5).T, 44_100)
+    soundfile.write(folder / "deep" / "full.flac", full_band(0.5).T, 44_100)
+    (folder / "broken.wav").write_text("no audio")
+    return folder
+
+
+def saga(*arguments: object):
+    return CliRunner().invoke(app, ["super-resolve", *map(str, arguments)])
+
+
+def test_some_files_fail_and_the_others_are_done(files, model_folder):
+    done = saga(files, "-o", "out", "--model", model_folder)
+    assert done.exit_code == 1
+    assert "2 of 3 files done, 1 failed." in done.stdout
+    assert "broken.wav: cannot be read as audio" in done.stderr
+    assert "carries signal up to 4." in done.stdout
+    assert "left as it is (it is full-band already" in done.stdout
+    assert sorted(str(path) for path in Path("out").rglob("*.*")) == ["out/deep/full.flac", "out/muffled.wav"]
+
+
+def test_all_files_done_is_0(files, model_folder):
+    assert saga(files / "muffled.wav", files / "deep", "-o", "out", "--model", model_folder).exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ([], "Missing option"),
+        (["-o", "out", "--rolloff", "1.5"], "rolloff"),
+        (["-o", "out", "--steps", "0"], "steps"),
+        (["-o", "out", "--format", "mp3"], "format"),
+        (["-o", "out", "--cutoff", "30000"], "A cutoff lies between"),
+        (["-o", "in/muffled.wav"], "is a file: --out names a folder"),
+        (["-o", "out", "--device", "abacus"], "--device abacus cannot be used here"),
+        (["-o", "out", "--model", "nowhere"], "There is no saga_sr.json in nowhere"),
+    ],
+)
+def test_wrong_usage_is_2_and_says_what_is_wrong(files, options, words):
+    done = saga(files, *options)
+    assert done.exit_code == 2
+    assert words in done.stderr
+    assert not Path("out").exists()
+
+
+def test_without_weights_one_sentence_says_so(files, monkeypatch, tmp_path):
+    monkeypatch.setattr(saga_sr, "SHIPPED", tmp_path / "no weights")
+    done = saga(files, "-o", "out")
+    assert done.exit_code == 2
+    assert done.stderr.strip().count("\n") == 0
+    assert "has no weights of its own" in done.stderr
+
+
+def test_nothing_is_overwritten_without_being_told_to(files, model_folder):
+    given = (files / "muffled.wav", "-o", "out", "--model", model_folder)
+    assert saga(*given).exit_code == 0
+    Path("out/muffled.wav").write_text("mine")
+    again = saga(*given)
+    assert again.exit_code == 1
+    assert "is there already: --overwrite replaces it" in again.stderr
+    assert Path("out/muffled.wav").read_text() == "mine"
+    assert saga(*given, "--overwrite").exit_code == 0
+    assert soundfile.info("out/muffled.wav").frames == 22_050
+
+
+def test_a_dry_run_measures_and_writes_nothing_and_needs_no_model(files, monkeypatch, tmp_path):
+    monkeypatch.setattr(saga_sr, "SHIPPED", tmp_path / "no weights")
+    done = saga(files, "-o", "out", "--dry-run")
+    assert done.exit_code == 1
+    assert "would be super-resolved (carries signal up to 4." in done.stdout
+    assert "would be left as it is (it is full-band already" in done.stdout
+    assert not Path("out").exists()
+
+
+def test_json_is_all_that_is_printed(files, model_folder):
+    done = saga(files, "nowhere.wav", "-o", "out", "--model", model_folder, "--json")
+    assert done.exit_code == 1
+    report = json.loads(done.stdout)
+    assert report["failed"] == 2
+    by_name = {Path(file["input"]).name: file for file in report["files"]}
+    assert by_name["muffled.wav"]["cutoff_hz"] == pytest.approx(4_000, rel=0.06)
+    assert by_name["muffled.wav"]["status"] == "super-resolved"
+    assert by_name["full.flac"]["cutoff_hz"] is None
+    assert by_name["nowhere.wav"]["why"] == "nowhere.wav: there is no such file."
+    assert done.stderr == ""
+
+
+def test_an_empty_folder_is_a_failure_with_a_reason(files, model_folder, tmp_path):
+    (tmp_path / "empty").mkdir()
+    done = saga("empty", "-o", "out", "--model", model_folder)
+    assert done.exit_code == 1
+    assert "there is no audio file in this folder" in done.stderr
+
+
+def test_every_dial_reaches_the_model(files, model_folder):
+    def sound(*options: object) -> bytes:
+        done = saga(files / "muffled.wav", "-o", "out", "--model", model_folder, "--overwrite", *options)
+        assert done.exit_code == 0, done.stderr
+        return soundfile.read("out/muffled.wav")[0].tobytes()
+
+    usual = sound()
+    dials = [("--rolloff", 0.2), ("--prompt", "a bell"), ("--steps", 3), ("--s-a", 3), ("--s-t", 3), ("--seed", 1)]
+    for dial in (*dials, ("--cutoff", 3_000), ("--fast",)):
+        assert sound(*dial) != usual, dial
+
+
+def test_help_is_quick_and_loads_nothing_heavy():
+    code = (
+        "import sys; from typer.testing import CliRunner; from saga_kedro.cli import app;"
+        "assert CliRunner().invoke(app, ['--help']).exit_code == 0;"
+        "heavy = {'torch', 'kedro', 'mlflow', 'transformers', 'numpy', 'scipy', 'pandas', 'gradio'} & set(sys.modules);"
+        "assert not heavy, heavy"
+    )
+    before = time.process_time_ns(), _children()
+    subprocess.run([sys.executable, "-c", code], check=True)
+    assert _children() - before[1] < 1.0
+
+
+def _children() -> float:
+    import resource
+
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def test_a_kill_leaves_nothing_unfinished(files, model_folder):
+    """What is not finished goes when the process is told to end."""
+    soundfile.write(files / "long.wav", muffled(60.0, 1)[0], 44_100)
+    command = "from saga_kedro.cli import app; app()"
+    arguments = ["super-resolve", str(files / "long.wav"), "-o", "out", "--model", str(model_folder), "--steps", "900"]
+    process = subprocess.Popen([sys.executable, "-c", command, *arguments])
+    try:
+        for _ in range(600):
+            if list(Path().glob("out/.saga-unfinished-*/input.raw")):
+                break
+            time.sleep(0.1)
+        time.sleep(0.5)
+        process.terminate()
+        assert process.wait(timeout=60) != 0
+    finally:
+        process.kill()
+    assert list(Path("out").rglob("*")) == []

@@ -1,0 +1,163 @@
+"""Formats, and the tags that go with the sound from any of them to any other."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from saga_kedro.use.encode import gain_for
+from saga_kedro.use.one_file import Settings, super_resolve_file
+from saga_kedro.use.places import Job, find_jobs
+from saga_kedro.use.spool import Spool, decode
+from saga_kedro.use.tags import Picture, Tags, read_tags, write_tags
+from sounds import full_band, muffled
+
+TAGS = Tags(
+    {
+        "title": ["Träumerei"],
+        "artist": ["Clara", "Robert"],
+        "album": ["Kinderszenen"],
+        "date": ["1838"],
+        "genre": ["Piano"],
+        "tracknumber": ["7"],
+        "comment": ["found on a cassette"],
+        "mood": ["calm"],
+    },
+    [Picture(b"\x89PNG\r\n\x1a\n" + bytes(40), "image/png", 3, "cover")],
+)
+
+
+def tagged(folder: Path, form: str) -> Path:
+    path = folder / f"in.{form}"
+    soundfile.write(path, muffled(0.3).T, 44_100)
+    if form in ("wav", "flac", "ogg"):
+        write_tags(path, form, TAGS)
+    else:
+        from mutagen import id3
+
+        tags = id3.ID3()
+        for name, text in {"TIT2": "Träumerei", "TPE1": ["Clara", "Robert"], "TALB": "Kinderszenen"}.items():
+            tags.add(getattr(id3, name)(encoding=3, text=text))
+        tags.add(id3.APIC(encoding=3, mime="image/png", type=3, desc="cover", data=TAGS.pictures[0].data))
+        tags.save(path)
+    return path
+
+
+@pytest.mark.parametrize("source", ["wav", "flac", "ogg", "mp3"])
+@pytest.mark.parametrize("target", ["wav", "flac", "ogg"])
+def test_tags_and_pictures_are_kept(model, tmp_path, source, target):
+    path = tagged(tmp_path, source)
+    before = read_tags(path)
+    assert before.texts["artist"] == ["Clara", "Robert"]
+    job = Job(path, tmp_path / "out" / f"in.{target}")
+    assert super_resolve_file(model, job, Settings(form=target, cutoff_hz=4_000.0)).status == "super-resolved"
+    after = read_tags(job.target)
+    assert {name: after.texts.get(name) for name in before.texts} == before.texts
+    assert after.pictures == before.pictures == TAGS.pictures
+    assert soundfile.info(job.target).frames == 13_230
+
+
+def test_the_info_chunk_of_a_wav_is_kept_where_other_programs_look_for_it(model, tmp_path):
+    with soundfile.SoundFile(tmp_path / "in.wav", "w", 44_100, 1) as file:
+        file.title, file.artist = "A title", "Somebody"
+        file.write(muffled(0.3, 1)[0])
+    super_resolve_file(model, Job(tmp_path / "in.wav", tmp_path / "out.wav"), Settings(cutoff_hz=4_000.0))
+    with soundfile.SoundFile(tmp_path / "out.wav") as file:
+        assert (file.title, file.artist) == ("A title", "Somebody")
+
+
+def test_broken_tags_do_not_cost_the_sound(model, tmp_path):
+    path = tagged(tmp_path, "mp3")
+    data = path.read_bytes()
+    path.write_bytes(data[:30] + b"\xff" * 60 + data[90:])
+    assert super_resolve_file(model, Job(path, tmp_path / "out.flac"), Settings(cutoff_hz=4_000.0)).status == "super-resolved"
+
+
+@pytest.mark.parametrize(
+    ("source", "subtype", "target", "stored"),
+    [
+        ("wav", "PCM_16", "wav", "PCM_24"),
+        ("wav", "FLOAT", "wav", "FLOAT"),
+        ("wav", "DOUBLE", "flac", "PCM_24"),
+        ("flac", "PCM_24", "flac", "PCM_24"),
+        ("wav", "PCM_U8", "ogg", "VORBIS"),
+    ],
+)
+def test_how_samples_are_stored(model, tmp_path, source, subtype, target, stored):
+    path = tmp_path / f"in.{source}"
+    soundfile.write(path, muffled(0.3).T, 44_100, subtype)
+    job = Job(path, tmp_path / f"out.{target}")
+    super_resolve_file(model, job, Settings(form=target, cutoff_hz=4_000.0))
+    assert soundfile.info(job.target).subtype == stored
+
+
+def test_results_keep_the_inputs_format_where_they_can_and_are_flac_where_not(tmp_path):
+    for name in ("a.WAV", "b.flac", "c.opus", "d.mp3", "e.aiff", "notes.txt", ".hidden.wav", "sub/a.wav"):
+        (tmp_path / "in" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "in" / name).touch()
+    jobs = find_jobs([tmp_path / "in"], tmp_path / "out", None, overwrite=False)
+    made = sorted(job.target.relative_to(tmp_path / "out").as_posix() for job in jobs)
+    assert made == ["a.wav", "b.flac", "c.ogg", "d.flac", "e.flac", "sub/a.wav"]
+    assert not [job.problem for job in jobs if job.problem]
+    assert {job.target.suffix for job in find_jobs([tmp_path / "in"], tmp_path / "out", "ogg", False)} == {".ogg"}
+
+
+def test_results_inside_the_folder_of_inputs_are_not_taken_for_inputs(tmp_path):
+    (tmp_path / "out").mkdir()
+    for name in ("a.wav", "out/a.wav"):
+        (tmp_path / name).touch()
+    assert [job.source.name for job in find_jobs([tmp_path], tmp_path / "out", None, True)] == ["a.wav"]
+
+
+def test_two_inputs_do_not_share_a_result_and_no_input_is_replaced(tmp_path):
+    for name in ("one/a.wav", "two/a.wav"):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).touch()
+    first, second = find_jobs([tmp_path / "one/a.wav", tmp_path / "two/a.wav"], tmp_path / "out", None, False)
+    assert not first.problem
+    assert "would replace that of" in second.problem
+    (own,) = find_jobs([tmp_path / "one/a.wav"], tmp_path / "one", None, True)
+    assert "would replace the input" in own.problem
+
+
+@pytest.mark.parametrize("rate", [8_000, 22_050, 44_100, 48_000, 192_000])
+def test_a_decoded_file_is_what_resampling_all_of_it_at_once_gives(tmp_path, rate, monkeypatch):
+    from saga_kedro.audio.resample import resample
+
+    monkeypatch.setattr("saga_kedro.use.spool.FRAMES_AT_ONCE", 5_000)
+    audio = full_band(0.7, 2, rate)
+    soundfile.write(tmp_path / "in.wav", audio.T, rate, "FLOAT")
+    source = decode(tmp_path / "in.wav", tmp_path)
+    assert source.spool.samples == round(audio.shape[1] * 44_100 / rate)
+    at_once = resample(audio, rate, 44_100)
+    ours = source.spool.read(0, source.spool.samples)
+    shared = min(ours.shape[1], at_once.shape[1])
+    np.testing.assert_allclose(ours[:, :shared], at_once[:, :shared], atol=2e-6)
+
+
+def test_silent_stretches_are_found_across_the_parts_that_a_file_is_read_in(tmp_path, monkeypatch):
+    monkeypatch.setattr("saga_kedro.use.spool.FRAMES_AT_ONCE", 700)
+    audio = full_band(0.2)
+    audio[:, 1_000:3_000] = 0
+    audio[1, 5_000:5_500] = 0
+    audio[1, 8_000:] = 0
+    soundfile.write(tmp_path / "in.wav", audio.T, 44_100, "FLOAT")
+    assert decode(tmp_path / "in.wav", tmp_path).silent == [[(1_000, 3_000)], [(1_000, 3_000)]]
+
+
+def test_a_spool_gives_any_range_back(tmp_path):
+    audio = full_band(0.1)
+    spool = Spool(tmp_path / "raw", 2).write([audio[:, :100], audio[:, 100:]])
+    assert np.array_equal(spool.read(50, 150), audio[:, 50:150])
+    assert spool.read(4_400, 5_000).shape == (2, 10)
+    assert spool.read(9_000, 9_100).shape == (2, 0)
+    assert spool.peak == np.abs(audio).max()
+
+
+def test_a_peak_is_brought_under_full_scale_and_no_further():
+    assert gain_for(0.9) == 1
+    assert gain_for(2.0) * 2.0 == pytest.approx(0.999)
+    assert gain_for(2.0, allowed=3.0) == 1  # floats that came louder than full scale may stay so
