@@ -37,6 +37,15 @@ localStorage.setItem('mlflow.assistant.fab.autoOpenedOnFirstLoad_v1', 'true');
 localStorage.setItem('mlflow.assistant.panelOpen_v1', 'false');
 localStorage.setItem('mlflow.workflowType_v1', '"machine_learning"');
 """
+# The comparison shows seven metrics at a time, in a box to scroll in: opened to its full height, down to the first LSD.
+SHOW_LSD = """() => {
+    const cell = [...document.querySelectorAll('*')].find(
+        one => !one.children.length && one.innerText === 'eval/LSD/effects/4kHz');
+    for (let box = cell; box && box !== document.body; box = box.parentElement)
+        if (box.clientHeight < 500 && box.scrollHeight > box.clientHeight + 20)
+            box.style.height = box.style.maxHeight = box.scrollHeight + 'px';
+    cell.scrollIntoView({block: 'center'});
+}"""
 # Kedro-Viz as one reads it: light, from left to right, without side bar, map and first-visit hints
 VIZ_STATE = {
     "theme": "light",
@@ -45,7 +54,6 @@ VIZ_STATE = {
     "showDatasetPreviews": True,
     "layer": {"visible": True},
     "textLabels": True,
-    "nodeType": {"disabled": {"parameters": True, "task": False, "data": False}},
     "visible": {"code": False, "graph": True, "miniMap": False, "sidebar": False, "slicing": False, "traceback": False},
 }
 
@@ -192,11 +200,8 @@ def mlflow_pictures(browser: Browser, project: Path, dataset: str, out: Path) ->
             with contextlib.suppress(Exception):  # folded away: what is compared are metrics
                 page.get_by_text(part, exact=True).first.click(timeout=3000)
         page.get_by_text("eval/LSD/speech/4kHz").first.wait_for()
-        first = page.get_by_text("eval/LSD/effects/4kHz", exact=True).first.bounding_box()
-        head = page.get_by_text("eval/", exact=False).first.bounding_box()
-        if first and head:  # by the wheel: names and values scroll together only then
-            page.mouse.move(700, head["y"] + 40)
-            page.mouse.wheel(0, first["y"] - head["y"])
+        page.wait_for_timeout(2000)
+        page.evaluate(SHOW_LSD)
         page.wait_for_timeout(1000)
         take(page, out / "mlflow_compare.png")
 
@@ -222,6 +227,9 @@ def report_pictures(browser: Browser, project: Path, dataset: str, out: Path) ->
         page.evaluate("section => document.getElementById(section).scrollIntoView()", section)
         page.wait_for_timeout(800)
         take(page, out / f"report_{section.replace('-', '_')}.png")
+    example = report.with_name("report_files") / "example_1.png"
+    if example.is_file():  # the README's: one clip's input, output and reference
+        shutil.copy(example, out / "spectrogram.png")
     page.set_viewport_size({"width": 390, "height": 844})
     page.evaluate("window.scrollTo(0, 0)")
     take(page, out / "report_phone.png")
@@ -240,21 +248,23 @@ def audit_pictures(browser: Browser, project: Path, dataset: str, out: Path) -> 
 
 
 def viz_pictures(browser: Browser, project: Path, dataset: str, out: Path) -> None:
-    """Kedro-Viz: the pipelines by layer, and the preview of the headline table."""
+    """Kedro-Viz: the steps of ``train``, its datasets by layer, and the preview of the headline table."""
     with server(project, "viz", "run", "--no-browser", "--host", "127.0.0.1") as address:
-        page = browser.new_page(viewport={"width": 1900, "height": 560}, device_scale_factor=2)
-        page.set_default_timeout(WAIT)
-        page.add_init_script(f"localStorage.setItem('KedroViz', {json.dumps(json.dumps(VIZ_STATE))});")
-        for pipeline, chosen, name in (("train", "", "kedro_viz"), ("report", "headline", "kedro_viz_table")):
-            page.goto(f"{address}/?pid={pipeline}")
+        shots = (("train", "nodes", "", "kedro_viz"), ("train", "nodes,datasets", "", "kedro_viz_layers"))
+        for pipeline, types, chosen, name in (*shots, ("report", "nodes,datasets", "headline", "kedro_viz_table")):
+            page = browser.new_page(viewport={"width": 1900, "height": 700 if chosen else 480}, device_scale_factor=1.5)
+            page.set_default_timeout(WAIT)
+            state = VIZ_STATE | {"nodeType": {"disabled": {"parameters": True, "task": False, "data": "datasets" not in types}}}
+            page.add_init_script(f"localStorage.setItem('KedroViz', {json.dumps(json.dumps(state))});")
+            page.goto(f"{address}/?pid={pipeline}&types={types}")
             page.locator(".pipeline-node").first.wait_for()
             with contextlib.suppress(Exception):  # a notice that there is a newer version, or none
-                page.get_by_text("Dismiss", exact=True).first.click(timeout=2000)
+                page.get_by_text("Dismiss", exact=True).first.click(timeout=3000)
             if chosen:
                 page.locator(".pipeline-node", has_text=chosen).first.click()
             page.wait_for_timeout(3000)
             take(page, out / f"{name}.png")
-        page.close()
+            page.close()
 
 
 SHOTS: dict[str, Callable[[Browser, Path, str, Path], None]] = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -28,11 +29,13 @@ def _no_network() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True, scope="session")
-def _two_threads() -> None:
-    """Two test processes on two cores: more threads each would only wait for one another."""
+def _one_thread() -> None:
+    """Two test processes on two cores: more threads or processes each would only wait for one another."""
     import torch
 
     torch.set_num_threads(1)
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    os.environ.setdefault("LOKY_MAX_CPU_COUNT", "1")
 
 
 @pytest.fixture
@@ -40,3 +43,19 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Pa
     """Makes scratch projects; the working folder is put back afterwards."""
     monkeypatch.chdir(tmp_path)
     return lambda name="project": make_project(tmp_path / name)
+
+
+@pytest.fixture(scope="session")
+def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A saved model with random weights, small enough to be used hundreds of times."""
+    from tiny_model import write_tiny_model
+
+    return write_tiny_model(tmp_path_factory.mktemp("tiny") / "model")
+
+
+@pytest.fixture(scope="session")
+def model(model_folder: Path) -> Any:
+    """The same, loaded."""
+    from saga_kedro.model.saga_sr import SagaSR
+
+    return SagaSR.from_pretrained(model_folder)

@@ -48,6 +48,31 @@ class WeightsHook:
         return (yield)
 
 
+class AuditHook:
+    """Refuses an issue that is unknown, or an arm whose parameters are, before anything is done."""
+
+    @hook_impl
+    def after_context_created(self, context: KedroContext) -> None:
+        self.parameters = context.params
+
+    @hook_impl
+    def after_catalog_created(self, catalog: CatalogProtocol) -> None:
+        self.catalog = catalog
+
+    @hook_impl(wrapper=True, tryfirst=True)
+    def before_pipeline_run(self, pipeline: Pipeline) -> Iterator[None]:
+        if "run_arms" in {node.name for node in pipeline.nodes}:
+            from saga_kedro.audit.issues import choose, read_catalogue
+            from saga_kedro.audit.plan import plan
+
+            try:
+                issues = read_catalogue(self.catalog.load("audit_issues_file"))
+                plan(issues, choose(issues, self.parameters["audit"]["issue"]), self.parameters)
+            except ValueError as error:
+                raise ClickException(str(error)) from None
+        return (yield)
+
+
 class TrackingHook:
     """Reopens the MLflow run of a configuration that was run before: a killed training goes on in its own run, and an
     evaluation is logged beside the training that it judges. kedro-mlflow starts the run; this hook tells it which one.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
@@ -19,15 +18,15 @@ def parallel_map(
         function: a module-level function; what goes wrong with one item it returns, it does not raise.
         items: what to work on; results come back in the same order.
         describe: the progress bar's text.
-        workers: processes; None is one a core. 1 stays in this process.
+        workers: processes; None is one a core, at most LOKY_MAX_CPU_COUNT where that is set. 1 stays in this process.
         arguments: passed to every call.
     """
-    from joblib import Parallel, delayed
+    from joblib import Parallel, cpu_count, delayed
     from joblib.externals.loky import get_reusable_executor
     from tqdm import tqdm
 
     items = list(items)
-    workers = min(workers or os.cpu_count() or 1, max(1, len(items)))
+    workers = min(workers or cpu_count(), max(1, len(items)))
     results = Parallel(n_jobs=workers, return_as="generator")(delayed(function)(item, **arguments) for item in items)
     done = list(tqdm(results, total=len(items), desc=describe, unit="item", disable=not items))
     if workers > 1:

@@ -189,7 +189,7 @@ class Audit(Section):
 
 
 class Sweep(Section):
-    vary: dict[str, list[Any]] = Field(min_length=1)
+    vary: dict[str, Any]
     pairs_per_category: Positive
     excerpt_seconds: float = Field(gt=0)
 

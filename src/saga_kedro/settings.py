@@ -8,12 +8,12 @@ from pathlib import Path
 from kedro.utils import find_kedro_project
 
 from saga_kedro.configuration import SagaConfigLoader
-from saga_kedro.hooks import ParameterHook, TrackingHook, WeightsHook
+from saga_kedro.hooks import AuditHook, ParameterHook, TrackingHook, WeightsHook
 
 # Kedro 1.7 and kedro-mlflow 2.0 call OmegaConf by a name that it is giving up; nobody who runs a pipeline can mend that.
 warnings.filterwarnings("ignore", message="register_new_resolver")
 
-HOOKS = (ParameterHook(), WeightsHook(), TrackingHook())
+HOOKS = (ParameterHook(), WeightsHook(), AuditHook(), TrackingHook())
 DISABLE_HOOKS_FOR_PLUGINS = ("kedro-telemetry",)
 CONFIG_LOADER_CLASS = SagaConfigLoader
 CONFIG_LOADER_ARGS = {

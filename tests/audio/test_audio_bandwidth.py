@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
+import soundfile
 
 from saga_kedro.audio import SAMPLE_RATE
-from saga_kedro.audio.bandwidth import measure_cutoff, own_bandwidth
+from saga_kedro.audio.bandwidth import frame_powers, measure_bandwidth, measure_cutoff, own_bandwidth
 from saga_kedro.audio.lowpass import LowPass, low_pass
 
 SECONDS = 3
@@ -81,3 +82,83 @@ def test_silence_has_none(measure, samples):
 @pytest.mark.parametrize("measure", [own_bandwidth, measure_cutoff])
 def test_clips_shorter_than_a_window_are_measured(measure):
     assert 0 < measure(white()[:, :500], SAMPLE_RATE) <= SAMPLE_RATE / 2
+
+
+def bandwidth(audio):
+    return measure_bandwidth(frame_powers(lambda a, b: audio[:, a:b], audio.shape[-1], without_clipping=True), SAMPLE_RATE)
+
+
+def kept_below(audio, edges):
+    """Each stretch of 1,024 samples (a lossy codec's frame, say) with nothing above its own edge in Hz."""
+    blocks = audio[:, : len(edges) * 1_024].reshape(len(audio), len(edges), 1_024)
+    window = np.sin(np.pi * (np.arange(2_048) + 0.5) / 2_048)
+    out = np.zeros((len(audio), (len(edges) + 1) * 1_024))
+    padded = np.pad(blocks.reshape(len(audio), -1), ((0, 0), (0, 1_024)))
+    for k, edge in enumerate(edges):
+        spectrum = np.fft.rfft(padded[:, k * 1_024 : k * 1_024 + 2_048] * window)
+        spectrum[:, int(edge * 2_048 / SAMPLE_RATE) :] = 0
+        out[:, k * 1_024 : k * 1_024 + 2_048] += np.fft.irfft(spectrum) * window
+    return out
+
+
+def test_a_ragged_edge_is_taken_where_half_of_the_frames_end():
+    frames = N // 1_024 - 1
+    edges = np.where(np.arange(frames) % 12 == 0, 14_000, 6_000)
+    measured = bandwidth(kept_below(white(), edges))
+    assert measured.ends == "ragged"
+    assert measured.cutoff_hz == pytest.approx(6_000, rel=0.06)
+    steady = bandwidth(kept_below(white(), np.full(frames, 14_000)))
+    assert steady.ends == "edge"
+    assert steady.cutoff_hz == pytest.approx(14_000, rel=0.03)
+
+
+@pytest.mark.parametrize(("suffix", "quality", "hertz"), [("mp3", 0.7, 15_100), ("mp3", 0.85, 11_000), ("ogg", 1.0, 16_500)])
+def test_the_edge_of_a_lossy_codec_is_found(tmp_path, suffix, quality, hertz):
+    path = tmp_path / f"lossy.{suffix}"
+    with soundfile.SoundFile(str(path), "w", SAMPLE_RATE, 2, compression_level=quality) as file:
+        file.write(white().T)
+    measured = bandwidth(soundfile.read(path)[0].T)
+    assert measured.ends == "edge"
+    assert measured.cutoff_hz == pytest.approx(hertz, rel=0.1)
+
+
+def test_clipped_frames_say_nothing():
+    clip = low_pass(white(), SAMPLE_RATE, LowPass("chebyshev", 8, 4_000))
+    clip = clip * np.where(np.arange(clip.shape[1]) // 20_000 % 3 == 0, 40.0, 1.0)
+    assert measure_cutoff(np.clip(clip, -1, 1), SAMPLE_RATE) == pytest.approx(4_000, rel=0.06)
+
+
+def test_a_sound_that_falls_off_by_itself_has_no_edge():
+    """A drum: 30 dB less at 5 kHz than at 3 kHz, and still sound, not noise, above."""
+    seconds = np.arange(N) / SAMPLE_RATE
+    strokes = np.exp(-20 * (seconds % 0.4))
+    spectrum = np.fft.rfft(white() * strokes)
+    hertz = np.fft.rfftfreq(N, 1 / SAMPLE_RATE)
+    drum = np.fft.irfft(spectrum * 10 ** (-np.interp(hertz, [3_000, 5_000], [0, 18]) / 20), N)
+    assert bandwidth(drum).ends == "full"
+
+
+@pytest.mark.parametrize("hertz", [(200, 900), (1_000,)])
+def test_dark_sounds_are_no_low_passed_ones(hertz):
+    seconds = np.arange(N) / SAMPLE_RATE
+    measured = bandwidth(0.1 * sum(np.sin(2 * np.pi * f * seconds) for f in hertz)[None])
+    assert measured.ends == "dark"
+    assert max(hertz) <= measured.cutoff_hz < 1_700
+
+
+def test_partials_with_nothing_above_them_end_at_the_highest():
+    seconds = np.arange(N) / SAMPLE_RATE
+    measured = bandwidth(0.1 * sum(np.sin(2 * np.pi * f * seconds) for f in range(440, 4_000, 440))[None])
+    assert measured.ends in ("edge", "nothing")
+    assert measured.cutoff_hz == pytest.approx(3_960, abs=500)  # a Hann window's skirts
+
+
+def test_a_long_clip_is_looked_at_in_part_and_read_in_ranges():
+    asked = []
+
+    def read(start, stop):
+        asked.append(stop - start)
+        return np.ones((2, stop - start))
+
+    assert len(frame_powers(read, 3_600 * SAMPLE_RATE)) == 4_096
+    assert max(asked) < 40_000

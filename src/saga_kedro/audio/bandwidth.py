@@ -101,8 +101,8 @@ def measure_bandwidth(power: np.ndarray, rate: int) -> Bandwidth:
     A lossy codec's edge moves: in every frame it drops what it has no bits for. Where half of the loud frames end in a cliff
     of 12 dB below 0.85 of the edge, their median end is the cutoff.
 
-    On 52 real clips, four kinds of filter, 4 to 12 kHz, in floats and 30 dB under full scale in 16 bit: within 6 % nine times
-    out of ten, within 10 % in 94 of 100.
+    On 16 real clips, orders of 8, 4 to 12 kHz, in floats and 30 dB under full scale in 16 bit: within 10 % in 83 of 100 for
+    Chebyshev, Butterworth and elliptic filters; 14 % low for Bessel's, which fall gently.
 
     Args:
         power: of `frame_powers`, without clipped frames.
@@ -111,11 +111,12 @@ def measure_bandwidth(power: np.ndarray, rate: int) -> Bandwidth:
     if not len(power):
         return Bandwidth(0.0, "silent")
     level = 10 * np.log10(np.percentile(power, 99, axis=0) + 1e-20)
+    loud = np.flatnonzero(level > level.max() - AUDIBLE_DB)
     level = ndimage.median_filter(np.maximum(level, level.max() - AUDIBLE_DB), 5, mode="nearest")
 
     edge = _highest_edge(level, power, first=int(LOWEST_HZ * N_FFT / rate))
     if edge is None:
-        top = float(np.flatnonzero(level > level.max() - AUDIBLE_DB)[-1] * rate / N_FFT) if np.ptp(level) else rate / 2
+        top = float(loud[-1] * rate / N_FFT)
         if top >= min(FULL_BAND_HZ, 0.45 * rate):
             return Bandwidth(rate / 2, "full")
         return Bandwidth(top, "nothing" if top >= LOWEST_HZ else "dark")
@@ -199,14 +200,15 @@ def _median_end(power: np.ndarray, level: np.ndarray, edge: int, cutoff: int) ->
 
     A frame of a natural sound fades into nothing; what a codec drops leaves a cliff.
     """
-    nothing = max(level[int(1.13 * edge) :].max(), level.max() - AUDIBLE_DB)
     loudness = 10 * np.log10(power[:, : edge + 1].sum(axis=-1) + 1e-20)
     loud = 10 * np.log10(power[loudness >= loudness.max() - LOUD_DB, : int(1.13 * edge)] + 1e-20)
+    # a codec's windows leak into what it dropped
+    nothing = np.maximum(level[int(1.13 * edge) :].max(), loud.max(axis=1, keepdims=True) - NOTHING_DB)
     smooth = np.maximum(ndimage.median_filter(loud, size=(1, CLIFF_BINS), mode="nearest"), nothing)
     ends = smooth.shape[1] - 1 - np.argmax(smooth[:, ::-1] > nothing, axis=1)
     columns = np.arange(CLIFF_BINS)
     under = np.take_along_axis(smooth, np.clip(ends[:, None] - CLIFF_BINS - columns, 0, None), axis=1).mean(axis=1)
-    return float(np.median(np.where(under - nothing >= SHALLOW_EDGE_DB, np.minimum(ends, cutoff), cutoff)))
+    return float(np.median(np.where(under - nothing[:, 0] >= SHALLOW_EDGE_DB, np.minimum(ends, cutoff), cutoff)))
 
 
 def _misfit(level: np.ndarray, cutoff: int, response: np.ndarray) -> float:

@@ -204,8 +204,8 @@ def _settled(arm: Planned, bench: Bench, train_arms: bool) -> dict[str, Any]:
     if found["error"]:
         row = _row(arm, -1, ERROR, reason=found["error"])
         return _logged(row, arm, bench, None, {})
-    if found["losses"] == bench.probed(arm.baseline)["losses"] and serves_alike(arm):
-        reason = "its first steps are the baseline's to the last digit"
+    if found["weights"] == bench.probed(arm.baseline)["weights"] and serves_alike(arm):
+        reason = "its first steps leave the baseline's weights, to the last bit"
         return _logged(_row(arm, -1, IDENTICAL, difference=0.0, reason=reason), arm, bench, None, {})
     return {} if train_arms else _row(arm, -1, NOT_RUN, reason="needs a training")
 

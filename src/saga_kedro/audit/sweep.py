@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
+import yaml
 from tqdm import tqdm
 
 from saga_kedro.audit import as_found  # noqa: F401  a sweep may vary parts, the failing code's too
@@ -24,16 +25,29 @@ SAMPLING = "sample."
 SHOWN = ("LSD", "LSD_sounding", "SI-SDR", "SNR")
 
 
-def combinations(vary: Mapping[str, list[Any]]) -> list[dict[str, Any]]:
+def combinations(vary: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Every combination of the values.
 
+    Args:
+        vary: parameter of the section ``sample`` -> a list of values, or a text with ``+`` between them (a list has commas, at
+            which the command line splits); None leaves the parameter as it is.
+
+    Returns:
+        Dotted names of parameters -> values, one dictionary a combination.
+
     Raises:
-        ValueError: a parameter that is not of sampling: a sweep trains nothing.
+        ValueError: nothing varies.
     """
-    wrong = [name for name in vary if not name.startswith(SAMPLING)]
-    if wrong:
-        raise ValueError(f"sweep.vary takes parameters of the section sample, not {wrong[0]}: a sweep trains nothing.")
-    return [dict(zip(vary, values, strict=True)) for values in itertools.product(*vary.values())]
+    values = {SAMPLING + name: _values(value) for name, value in vary.items() if value is not None}
+    if not values:
+        raise ValueError("sweep.vary varies nothing: give it a parameter of sample, e.g. --params sweep.vary.steps=4+16.")
+    return [dict(zip(values, chosen, strict=True)) for chosen in itertools.product(*values.values())]
+
+
+def _values(value: Any) -> list[Any]:
+    if isinstance(value, str):
+        return [yaml.safe_load(part) for part in value.split("+")]
+    return list(value) if isinstance(value, list) else [value]
 
 
 def sweep(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 import time
@@ -161,8 +162,8 @@ def probe(parameters: dict[str, Any], data: AuditData) -> dict[str, Any]:
     Each batch holds a plain example, one whose text is dropped, and one whose z_l is, at the probabilities of the paper.
 
     Returns:
-        ``losses`` of the steps, and ``error``: type and message of what ended it, or None. Two configurations that train alike
-        have the same losses to the last digit.
+        ``losses`` of the steps; ``weights``, a hash of the network's parameters after them; and ``error``: type and message of
+        what ended it, or None. Two configurations that train alike have the same weights to the last bit.
     """
     losses: list[float] = []
     try:
@@ -184,10 +185,19 @@ def probe(parameters: dict[str, Any], data: AuditData) -> dict[str, Any]:
             loss.backward()
             optimiser.step()
             schedule.step()
-            losses.append(float(loss))
+            losses.append(float(loss.detach()))
     except Exception as error:  # whatever it is, it is this arm's result
-        return {"losses": losses, "error": f"{type(error).__name__}: {error}"}
-    return {"losses": losses, "error": None}
+        return {"losses": losses, "weights": "", "error": f"{type(error).__name__}: {error}"}
+    return {"losses": losses, "weights": _digest(model.network), "error": None}
+
+
+def _digest(network: torch.nn.Module) -> str:
+    """Hash of all parameters, bit by bit."""
+    named = {name: value.detach().cpu().numpy() for name, value in network.named_parameters()}
+    digest = hashlib.blake2b(digest_size=16)
+    for name in sorted(named):
+        digest.update(name.encode() + np.ascontiguousarray(named[name]).tobytes())
+    return digest.hexdigest()
 
 
 def give_empty_caption(model: SagaSR) -> None:

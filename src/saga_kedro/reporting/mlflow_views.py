@@ -81,3 +81,16 @@ def set_up_experiment(experiment_id: str) -> None:
     for name, value in wanted.items():
         if tags.get(name) != value:
             client.set_experiment_tag(experiment_id, name, value)
+
+
+def main() -> None:
+    """Print where the UI shows our runs beside the paper's, behind its address: what `make ui` opens."""
+    import mlflow
+
+    mlflow.set_tracking_uri("sqlite:///mlruns/mlflow.db")
+    experiment = mlflow.get_experiment_by_name("saga_kedro")
+    print(view_address("", experiment.experiment_id).lstrip("/") if experiment else "")
+
+
+if __name__ == "__main__":
+    main()

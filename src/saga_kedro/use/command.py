@@ -68,7 +68,7 @@ def run(request: Request) -> int:
         fast=request.fast,
     )
     model = None if request.dry_run else load(request.model, request.device)
-    with _terminated(), _progress(jobs, hidden=request.json) as progress:
+    with ended_politely(), _progress(jobs, hidden=request.json) as progress:
         outcomes = []
         for job in jobs:
             with progress.file(job) as advance:
@@ -125,8 +125,8 @@ def _cutoff(cutoff_hz: float | None) -> float | None:
 
 
 @contextmanager
-def _terminated() -> Any:
-    """A polite kill ends like Ctrl-C: what is not finished is removed."""
+def ended_politely() -> Any:
+    """A polite kill (SIGTERM) within the block ends like Ctrl-C: what is not finished is removed."""
 
     def stop(number: int, frame: Any) -> None:
         raise SystemExit(128 + number)

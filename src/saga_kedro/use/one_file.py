@@ -155,7 +155,10 @@ def _resolve(
     high = (part[:channels] for part in stream)
     rate = max(SAMPLE_RATE, source.rate)
     result = Spool(folder / "output.raw", channels)
-    result.write(high if source.rate <= SAMPLE_RATE else at_own_rate(source, high))
+    try:
+        result.write(high if source.rate <= SAMPLE_RATE else at_own_rate(source, high))
+    except FloatingPointError as error:
+        raise ValueError(f"{source.path}: the result holds {error}: try other guidance scales, or other weights.") from error
     return _finish(job.target, format_of(job.target), result, rate, source, folder)
 
 

@@ -4,7 +4,7 @@ from kedro.pipeline import Pipeline, node, pipeline
 
 from saga_kedro.pipelines.audit.nodes import check_clearances, judge, measure_symptoms, run_arms, write_report
 
-DATA = ["clips", "captions", "pairs", "pair_captions", "data_version", "parameters", "audit_issues_file", "audit_folders"]
+DATA = ["clips", "captions", "pairs", "pair_captions", "data_version", "all_parameters", "audit_issues_file", "audit_folders"]
 
 
 def create_pipeline(**_) -> Pipeline:
@@ -14,7 +14,7 @@ def create_pipeline(**_) -> Pipeline:
             node(run_arms, inputs=[*DATA, "mlflow_experiment"], outputs="audit_rows", name="run_arms"),
             node(
                 judge,
-                inputs=["audit_rows", "parameters", "audit_issues_file", "mlflow_experiment"],
+                inputs=["audit_rows", "all_parameters", "audit_issues_file", "mlflow_experiment"],
                 outputs="audit_verdicts",
                 name="judge",
             ),

@@ -1,0 +1,70 @@
+"""`kedro run --pipeline audit` and `sweep` on a scratch project."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import mlflow
+import pandas as pd
+import pytest
+
+from scratch_project import make_project, run_pipeline
+
+BUDGET = {"seeds": 2, "pairs_per_category": 1, "excerpt_seconds": 0.5, "set": {"fit.steps": 4, "fit.steps_per_epoch": 2}}
+SOME = {"issue": "low_band+rolloff_prepend_dim", "design": "add_one", "budgets": {"quick": BUDGET}}
+REPORTS = Path("data/08_reporting/demo")
+
+
+@pytest.fixture(scope="module")
+def audited(tmp_path_factory):
+    """A project in which two issues were audited; the working folder while these tests run."""
+    here = Path.cwd()
+    folder = make_project(tmp_path_factory.mktemp("audit") / "project")
+    run_pipeline(folder, "audit", audit=SOME)
+    yield folder
+    os.chdir(here)
+
+
+def test_the_report_and_its_tables_are_written(audited):
+    written = json.loads((audited / REPORTS / "audit.json").read_text())
+    html = (audited / written["html"]).read_text()
+    assert "low_band: Low-frequency replacement" in html
+    assert "修复" not in html  # only what is quoted in the issues that were asked for
+    assert "恢复论文所述的后处理流程" in html
+    assert (audited / written["markdown"]).exists()
+
+
+def test_every_arm_has_a_verdict(audited):
+    verdicts = pd.read_csv(audited / REPORTS / "audit_verdicts.csv")
+    answers = verdicts.set_index("arm")["answer"]
+    assert answers["zero"] == "crashes"
+    assert answers["configured"] == "not decided"
+    assert set(answers[["none", "below_200_hz", "cross_fade", "authors"]]) <= {"effect", "no effect", "undecided"}
+
+
+def test_running_again_runs_nothing_again(audited):
+    records = {path: path.stat().st_mtime_ns for path in (audited / "data/07_model_output/audit").rglob("*.json")}
+    models = {path: path.stat().st_mtime_ns for path in (audited / "data/06_models/audit").rglob("*.safetensors")}
+    before = pd.read_csv(audited / REPORTS / "audit_verdicts.csv")
+    runs = len(mlflow.search_runs(experiment_names=["saga_kedro"]))
+    run_pipeline(audited, "audit", audit=SOME)
+    assert all(path.stat().st_mtime_ns == time for path, time in {**records, **models}.items())
+    pd.testing.assert_frame_equal(pd.read_csv(audited / REPORTS / "audit_verdicts.csv"), before)
+    assert len(mlflow.search_runs(experiment_names=["saga_kedro"])) == runs
+
+
+def test_an_unknown_issue_is_refused_before_anything_runs(audited):
+    with pytest.raises(Exception, match="There is no issue 'low_bend': did you mean low_band"):
+        run_pipeline(audited, "audit", audit={**SOME, "issue": "low_bend"})
+
+
+def test_a_sweep_is_a_table_and_a_run_for_each_setting(audited):
+    model = next((audited / "data/06_models/audit").rglob("fit.json")).parent
+    sweep = {"vary": {"s_a": "1.0+1.4", "s_t": None}, "pairs_per_category": 1, "excerpt_seconds": 0.5}
+    run_pipeline(audited, "sweep", sweep=sweep, evaluate={"model": model.relative_to(audited).as_posix()})
+    table = pd.read_csv(audited / REPORTS / "sweep.csv")
+    assert table["sample.s_a"].tolist() == [1.0, 1.4]
+    settings = mlflow.search_runs(experiment_names=["saga_kedro"], filter_string="tags.sweep = 'setting'")
+    assert len(settings) == 2

@@ -1,0 +1,131 @@
+"""Distances between sets of clips: the formula, the embedding, and whose name a number carries."""
+
+import sys
+import types
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.linalg import sqrtm
+
+from saga_kedro.audio.io import write_audio
+from saga_kedro.evaluation import embeddings
+from saga_kedro.evaluation.embeddings import log_mel, require_openl3
+from saga_kedro.evaluation.frechet import COLUMNS, frechet_distance, set_distances
+from saga_kedro.evaluation.score import score_outputs
+from saga_kedro.weights import MissingWeights
+
+RATE = 44_100
+
+
+@pytest.fixture
+def tables(tmp_path):
+    """Two pairs of noise; row ``same`` is the reference itself, row ``dull`` its low half, row ``lost`` has no file."""
+    rng = np.random.default_rng(0)
+    pairs, outputs = [], []
+    for index in range(2):
+        reference = (0.1 * rng.standard_normal((2, 2 * RATE))).astype(np.float32)
+        spectrum = np.fft.rfft(reference)
+        spectrum[:, spectrum.shape[1] // 2 :] = 0
+        sounds = {"reference": reference, "dull": np.fft.irfft(spectrum).astype(np.float32)}
+        paths = {}
+        for name, audio in sounds.items():
+            paths[name] = str(tmp_path / f"{index}_{name}.wav")
+            write_audio(paths[name], audio, RATE)
+        pairs.append(
+            (f"p{index}", f"c{index}", "g", "music", 4.0, 2 * RATE, paths["reference"], paths["reference"], f"h{index}")
+        )
+        outputs += [
+            (f"p{index}", "same", paths["reference"], f"s{index}"),
+            (f"p{index}", "dull", paths["dull"], f"d{index}"),
+            (f"p{index}", "lost", "", f"l{index}"),
+        ]
+    columns = ["pair_id", "clip_id", "group", "category", "cutoff_khz", "samples", "low", "reference", "content_hash"]
+    outputs = pd.DataFrame(outputs, columns=["pair_id", "row", "path", "key"]).assign(seconds=np.nan, peak_memory_GB=np.nan)
+    return pd.DataFrame(pairs, columns=columns), outputs
+
+
+def test_the_distance_is_its_formula():
+    rng = np.random.default_rng(1)
+    one, two = rng.standard_normal((50, 6)), rng.standard_normal((40, 6)) @ rng.standard_normal((6, 6)) + 0.5
+    s1, s2 = np.cov(one, rowvar=False), np.cov(two, rowvar=False)
+    expected = ((one.mean(0) - two.mean(0)) ** 2).sum() + np.trace(s1 + s2 - 2 * sqrtm(s1 @ s2).real)
+    assert frechet_distance(one, two) == pytest.approx(expected)
+    assert frechet_distance(one, one) == pytest.approx(0, abs=1e-9)
+    assert frechet_distance(one, one + 2.0) == pytest.approx(6 * 4.0)
+
+
+def test_one_window_is_no_distribution():
+    assert np.isnan(frechet_distance(np.zeros((1, 3)), np.zeros((9, 3))))
+
+
+def test_log_mel_filters_are_torchaudios_and_its_windows_are_of_a_second():
+    from torchaudio.functional import melscale_fbanks
+
+    np.testing.assert_allclose(embeddings._mel_filters(), melscale_fbanks(1025, 0.0, RATE / 2, 32, RATE).numpy(), atol=1e-5)
+    assert log_mel(np.zeros((2, 3 * RATE), np.float32)).shape == (4, 64)  # the last window would need 57 ms more
+    assert log_mel(np.zeros((1, 100), np.float32)).shape == (1, 64)
+    sine = np.sin(2 * np.pi * 1000 * np.arange(2 * RATE) / RATE, dtype=np.float32)[None]
+    louder, softer = log_mel(sine), log_mel(sine / 10)
+    band = louder[0, :32].argmax()
+    assert louder[0, band] - softer[0, band] == pytest.approx(2, abs=0.01)  # log10 of power
+    np.testing.assert_allclose(louder[:, 32 + band], 0, atol=0.01)  # a steady tone does not move
+
+
+def test_a_row_is_compared_with_its_references_and_what_is_missing_stays_missing(tables, tmp_path):
+    distances = set_distances(tables[0], tables[1], tmp_path / "rows", ["LSD", "FD_logmel"], workers=1)
+    assert list(distances.columns) == COLUMNS
+    values = distances.set_index("row")["value"]
+    assert set(values.index) == {"same", "dull"}
+    assert values["same"] == pytest.approx(0, abs=1e-6)
+    assert values["dull"] > 10
+    assert set(distances["clips"]) == {2}
+
+
+def test_embeddings_are_kept_and_stale_ones_go(tables, tmp_path, monkeypatch):
+    set_distances(tables[0], tables[1], tmp_path / "rows", ["FD_logmel"], workers=1)
+    files = sorted((tmp_path / "rows" / "embeddings").iterdir())
+    assert len(files) == 6
+    monkeypatch.setattr(embeddings, "log_mel", lambda *_: pytest.fail("embedded again"))
+    pairs, outputs = tables
+    set_distances(pairs, outputs[outputs["row"] == "same"], tmp_path / "rows", ["FD_logmel"], workers=1)
+    assert len(list((tmp_path / "rows" / "embeddings").iterdir())) == 4
+
+
+def test_distances_between_sets_are_no_scores_of_clips(tables, tmp_path):
+    scores = score_outputs(tables[0], tables[1], tmp_path / "rows", ["SNR", "FD_logmel"], workers=1)
+    assert set(scores["metric"]) == {"SNR"}
+
+
+def test_fd_is_openl3s_or_nobodys(tables, tmp_path, monkeypatch):
+    with pytest.raises(MissingWeights, match=r"needs OpenL3: install the package openl3 .* or measure FD_logmel"):
+        set_distances(tables[0], tables[1], tmp_path / "rows", ["FD"])
+    package = tmp_path / "openl3"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with pytest.raises(MissingWeights, match=r"openl3_audio_mel256_music\.h5 and openl3_audio_mel256_env\.h5 into .*openl3"):
+        require_openl3()
+
+
+def test_fd_asks_openl3_for_music_or_environment(tables, tmp_path, monkeypatch):
+    asked = []
+
+    def load(representation, kind, size):
+        asked.append((representation, kind, size))
+        return kind
+
+    def embed(audio, rate, model, hop_size, verbose):
+        assert (audio.shape[1], rate, hop_size) == (2, RATE, 0.5)
+        return np.random.default_rng(0).standard_normal((4, 512)), None
+
+    library = types.ModuleType("openl3")
+    library.get_audio_embedding = embed  # type: ignore[attr-defined]
+    library.models = types.SimpleNamespace(load_audio_embedding_model=load)  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "openl3", library)
+    monkeypatch.setattr(embeddings, "require_openl3", lambda: None)
+    monkeypatch.setattr("saga_kedro.evaluation.frechet.require_openl3", lambda: None)
+    embeddings._openl3_model.cache_clear()
+    distances = set_distances(tables[0], tables[1], tmp_path / "rows", ["FD"])
+    assert asked == [("mel256", "music", 512)]
+    assert set(distances["metric"]) == {"FD"}

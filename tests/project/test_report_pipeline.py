@@ -1,0 +1,107 @@
+"""`evaluate_pairs`, `report`, `targets` on a scratch project: other systems in the same tables, the paper beside them."""
+
+import json
+import os
+from pathlib import Path
+
+import mlflow
+import numpy as np
+import pandas as pd
+import pytest
+
+from saga_kedro.audio.io import write_audio
+from saga_kedro.audio.lowpass import LowPass, low_pass
+from saga_kedro.configuration import read_parameters
+from saga_kedro.model.saga_sr import SagaSR
+from saga_kedro.parameters import validate
+from scratch_project import TINY, make_project, merged, run_pipeline
+
+RATE = 44_100
+
+
+@pytest.fixture(scope="module")
+def judged(tmp_path_factory):
+    """A project in which an untrained model was judged on three given pairs beside another system."""
+    here = Path.cwd()
+    root = tmp_path_factory.mktemp("judged")
+    for index, category in enumerate("fms"):
+        reference = (0.1 * np.random.default_rng(index).standard_normal((1, RATE))).astype(np.float32)
+        sounds = {
+            "0_lr": low_pass(reference, RATE, LowPass("chebyshev", 8, 4000)),
+            "1_other": 0.9 * reference,
+            "4_hr": reference,
+        }
+        for name, audio in sounds.items():
+            write_audio(root / "given" / f"{category}_{index}_{name}.wav", audio, RATE)
+    folder = make_project(root / "project")
+    parameters = _parameters(folder)
+    model = SagaSR(parameters["model"] | {"sample": parameters["sample"]})
+    model.save_pretrained(root / "model")
+    run_pipeline(
+        folder,
+        "evaluate_pairs",
+        ingest={"source": "pairs", "path": str(root / "given")},
+        evaluate={"model": str(root / "model")},
+        report={"dial": [0.5], "dial_seconds": 1.0},
+    )
+    yield folder
+    os.chdir(here)
+
+
+def _parameters(folder):
+    parameters = merged(read_parameters(folder, "base"), TINY)
+    validate(parameters)
+    return parameters
+
+
+def reporting(judged):
+    return judged / "data/08_reporting/given"
+
+
+def test_another_systems_outputs_stand_in_the_same_table(judged):
+    metrics = json.loads((reporting(judged) / "metrics.json").read_text())
+    assert metrics["eval_other/LSD/music/4kHz"] == pytest.approx(2 * abs(np.log10(0.9)), abs=1e-3)
+    assert {"eval/LSD/speech/4kHz", "eval_untouched/SDR/effects/4kHz", "eval_other/FD_logmel/speech/4kHz"} <= metrics.keys()
+    assert metrics["gap/LSD/speech/4kHz"] == pytest.approx(metrics["eval/LSD/speech/4kHz"] - 1.28)
+    headline = pd.read_csv(reporting(judged) / "headline.csv").set_index("row")
+    assert {"ours", "other", "paper: SAGA-SR"} <= set(headline.index)
+
+
+def test_the_report_has_it_all_and_says_what_is_not_known(judged):
+    page = (reporting(judged) / "report.html").read_text()
+    assert "No training curves" in page
+    assert "are not the paper" in page.replace("&#39;", "'")
+    assert page.count("<audio") == 3 * 6
+    assert "https://" not in page
+    text = (reporting(judged) / "report.md").read_text()
+    assert "| other |" in text
+    assert len(pd.read_csv(reporting(judged) / "rolloff_dial.csv")) == 3
+    assert json.loads((reporting(judged) / "plots/lsd_by_frequency.json").read_text())["data"]
+
+
+def test_the_run_says_what_it_is_and_holds_the_report(judged):
+    runs = mlflow.search_runs(experiment_names=["saga_kedro"], output_format="list")
+    (ours,) = [run for run in runs if "saga.configuration" in run.data.tags]
+    assert ours.info.run_name == "given, judged: model"
+    assert ours.data.tags["paper.reproduction"] == "no"
+    assert "beside other" in ours.data.tags["mlflow.note.content"]
+    artifacts = {artifact.path for artifact in mlflow.MlflowClient().list_artifacts(ours.info.run_id, "report")}
+    assert "report/report.html" in artifacts
+    paper = {run.info.run_name: run for run in runs if "paper.system" in run.data.tags}
+    shared = paper["paper: SAGA-SR"].data.metrics.keys() & ours.data.metrics.keys()
+    assert "eval/LSD/speech/4kHz" in shared
+
+
+def test_the_targets_are_written_once(judged):
+    def paper():
+        runs = mlflow.search_runs(experiment_names=["saga_kedro"], output_format="list")
+        return {run.info.run_id: run.data.metrics for run in runs if "paper.system" in run.data.tags}
+
+    before = paper()
+    run_pipeline(judged, "targets")
+    assert paper() == before
+
+
+def test_without_a_model_one_sentence_says_what_to_do(judged):
+    with pytest.raises(FileNotFoundError, match=r"holds no model .*train one with .* evaluate\.model=<folder>"):
+        run_pipeline(judged, "evaluate", evaluate={"model": "data/06_models/nothing"})

@@ -1,0 +1,116 @@
+"""What a person's browser shows: the report from disk, and our run beside the paper's in MLflow's UI."""
+
+import importlib.util
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import mlflow
+import pandas as pd
+import pytest
+
+from saga_kedro.evaluation.summary import summarise
+from saga_kedro.reporting.html import write_html
+from saga_kedro.reporting.mlflow_views import set_up_experiment, view_address
+from saga_kedro.reporting.paper_runs import log_paper_runs
+from saga_kedro.reporting.report import Findings, build_report
+from saga_kedro.reporting.targets import Likeness, read_targets
+
+ROOT = Path(__file__).parents[2]
+TARGETS = read_targets(ROOT / "conf" / "base" / "paper_targets.csv")
+
+
+def _pictures():
+    """docs/make_pictures.py, which knows where browsers are and how they start."""
+    pytest.importorskip("playwright", reason="playwright is not installed")
+    spec = importlib.util.spec_from_file_location("make_pictures", ROOT / "docs" / "make_pictures.py")
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def browser():
+    pictures = _pictures()
+    if pictures.find_browser() is None:
+        pytest.skip("no Chromium or Chrome is installed")
+    with pictures.open_browser() as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def ui(tmp_path_factory):
+    """MLflow's UI over a store with one run of ours and the paper's: its address and the experiment's id."""
+    folder = tmp_path_factory.mktemp("ui")
+    store = f"sqlite:///{folder / 'mlflow.db'}"
+    before = mlflow.get_tracking_uri()
+    mlflow.set_tracking_uri(store)
+    experiment = mlflow.MlflowClient().create_experiment("saga_kedro", artifact_location=str(folder / "artifacts"))
+    log_paper_runs(TARGETS, experiment)
+    set_up_experiment(experiment)
+    with mlflow.start_run(experiment_id=experiment, run_name="demo, 6 steps"):
+        mlflow.log_metric("eval/LSD/speech/4kHz", 1.9876)
+    mlflow.set_tracking_uri(before)
+    port = _pictures().free_port()
+    address = f"http://127.0.0.1:{port}"
+    command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", store, "--port", str(port), "--workers", "1"]
+    process = subprocess.Popen(
+        command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+    )
+    try:
+        until = time.monotonic() + 90
+        while True:
+            try:
+                urllib.request.urlopen(f"{address}/health", timeout=5).close()
+                break
+            except OSError:
+                assert process.poll() is None, "MLflow's server stopped"
+                assert time.monotonic() < until, "MLflow's server did not start within 90 s"
+                time.sleep(0.5)
+        yield address, experiment
+    finally:
+        os.killpg(process.pid, signal.SIGTERM)
+        process.wait(timeout=30)
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_the_report_opens_from_disk_and_asks_nothing_of_the_network(browser, tmp_path, width):
+    columns = ["pair_id", "clip_id", "group", "category", "cutoff_khz", "row", "metric", "value"]
+    lines = [
+        (f"p{i}", f"c{i}", "g", "speech", 4.0, row, "LSD", value + i / 10)
+        for i in range(3)
+        for row, value in (("ours", 1.5), ("flashsr", 1.2), ("untouched", 3.0))
+    ]
+    findings = Findings(summarise(pd.DataFrame(lines, columns=columns)), TARGETS, Likeness(False, False, False))
+    report = write_html(build_report(findings), tmp_path / "report.html")
+    page = browser.new_page(viewport={"width": width, "height": 900})
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(report.as_uri())
+    headline = page.locator("table").first.inner_text()
+    assert "flashsr" in headline
+    assert "paper: SAGA-SR" in headline
+    assert page.locator("img").first.evaluate("picture => picture.naturalWidth") > 0
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert all(url.startswith(("file:", "data:")) for url in asked)
+    page.close()
+
+
+def test_mlflow_shows_our_run_beside_the_papers_in_the_saved_view(browser, ui):
+    address, experiment = ui
+    page = browser.new_page(viewport={"width": 1760, "height": 900})
+    page.set_default_timeout(60_000)
+    page.goto(view_address(address, experiment))
+    page.get_by_text("paper: SAGA-SR", exact=True).first.wait_for()
+    page.get_by_text("eval/LSD/speech/4kHz").first.wait_for()
+    shown = page.locator("body").inner_text()
+    assert "demo, 6 steps" in shown
+    assert "1.9876" in shown
+    assert "1.28" in shown
+    page.close()

@@ -1,0 +1,102 @@
+"""MLflow beside the paper: its runs are written once, the experiment says what it is, a run says whether it is the paper's."""
+
+import json
+import zlib
+from base64 import b64decode
+from pathlib import Path
+
+import mlflow
+import pandas as pd
+import pytest
+
+from saga_kedro.reporting.likeness import TEST, TRAINING, corpora, likeness_of
+from saga_kedro.reporting.mlflow_views import COLUMNS, set_up_experiment
+from saga_kedro.reporting.paper_runs import log_paper_runs
+from saga_kedro.reporting.run_notes import evaluation_note
+from saga_kedro.reporting.targets import Likeness, paper_table, read_targets
+
+TARGETS = read_targets(Path(__file__).parents[2] / "conf" / "base" / "paper_targets.csv")
+
+
+@pytest.fixture(scope="module")
+def experiment(tmp_path_factory):
+    before = mlflow.get_tracking_uri()
+    mlflow.set_tracking_uri(f"sqlite:///{tmp_path_factory.mktemp('mlruns') / 'mlflow.db'}")
+    yield mlflow.MlflowClient().create_experiment("saga_kedro")
+    mlflow.set_tracking_uri(before)
+
+
+def written(experiment):
+    runs = mlflow.MlflowClient().search_runs([experiment], order_by=["attributes.start_time DESC"])
+    return {run.info.run_name: run for run in runs}
+
+
+def test_the_papers_runs_are_written_once_and_corrected_where_they_changed(experiment):
+    first = log_paper_runs(TARGETS, experiment)
+    assert set(first["written"]) == {"new"}
+    runs = written(experiment)
+    assert next(iter(runs)) == "paper: SAGA-SR"
+    assert runs["paper: SAGA-SR"].data.metrics["eval/LSD/speech/4kHz"] == 1.28
+    assert "reading order alone" in runs["paper: AudioSR"].data.tags["mlflow.note.content"]
+    assert {run.info.status for run in runs.values()} == {"FINISHED"}
+
+    again = log_paper_runs(TARGETS, experiment)
+    assert set(again["written"]) == {"as it was"}
+    assert list(again["run_id"]) == list(first["run_id"])
+
+    corrected = TARGETS.copy()
+    at = (corrected["system"] == "saga_sr") & (corrected["metric"] == "LSD") & (corrected["category"] == "speech")
+    corrected.loc[at, "value"] += 1
+    changed = log_paper_runs(corrected, experiment).set_index("system")["written"]
+    assert changed["saga_sr"] == "changed"
+    assert set(changed.drop("saga_sr")) == {"as it was"}
+    assert written(experiment)["paper: SAGA-SR"].data.metrics["eval/LSD/speech/4kHz"] == pytest.approx(2.28)
+
+
+def test_the_experiment_has_a_description_and_a_view_with_the_columns_one_wants(experiment):
+    set_up_experiment(experiment)
+    tags = mlflow.MlflowClient().get_experiment(experiment).tags
+    assert "paper: SAGA-SR" in tags["mlflow.note.content"]
+    view = json.loads(tags["mlflow.sharedViewState.paper"])
+    state = json.loads(zlib.decompress(b64decode(view["state"].removeprefix("deflate;"))))
+    assert state["selectedColumns"] == COLUMNS
+    assert COLUMNS[0] == "metrics.`eval/LSD/speech/4kHz`"
+
+
+def test_the_papers_table_is_wide_and_leaves_gaps_where_it_has_none():
+    table = paper_table(TARGETS, "FD").set_index("system")
+    assert table.loc["SAGA-SR", "music 4kHz"] == 23.87
+    assert "speech 4kHz" not in table
+    assert list(paper_table(TARGETS, "LSD").columns)[1:4] == ["speech 4kHz", "music 4kHz", "effects 4kHz"]
+
+
+def test_only_the_papers_codec_corpora_and_test_sets_are_the_papers(tmp_path):
+    for kind, names in (("training", TRAINING), ("test", TEST)):
+        for name in names:
+            (tmp_path / kind / name).mkdir(parents=True)
+    vae = tmp_path / "vae"
+    vae.mkdir()
+    config = {"model": {"pretransform": {"config": {"latent_dim": 64, "downsampling_ratio": 2048}}}}
+    (vae / "model_config.json").write_text(json.dumps(config))
+    training, test = ({"source": "collection", "path": str(tmp_path / kind)} for kind in ("training", "test"))
+    autoencoder = {"name": "autoencoder", "path": str(vae)}
+    assert corpora(training) == TRAINING
+    assert likeness_of(autoencoder, training, test, {4.0, 8.0}) == Likeness(codec=True, data=True, test_set=True)
+    assert likeness_of({"name": "band_envelope"}, {}, {"source": "demo", "path": None}, {4.0}) == Likeness(False, False, False)
+    # a VAE of another shape, the test corpora among the training's, one cutoff only
+    (vae / "model_config.json").write_text(json.dumps({"model": {"latent_dim": 32, "downsampling_ratio": 2048}}))
+    assert likeness_of(autoencoder, test, test, {4.0}) == Likeness(False, False, False)
+
+
+def test_a_run_is_described_with_its_numbers_and_what_they_are_not():
+    summary = pd.DataFrame(
+        [(row, "speech", 4.0, "LSD", mean, mean - 0.1, mean + 0.1, 0.1, 8) for row, mean in (("ours", 1.5), ("flashsr", 1.2))],
+        columns=["row", "category", "cutoff_khz", "metric", "mean", "low", "high", "deviation", "clips"],
+    )
+    sample = {"steps": 16, "schedule": "linear", "guidance": "eq4", "s_a": 1.4, "s_t": 1.2, "rolloff": "predicted"}
+    model = {"folder": "data/06_models/demo/abc", "steps": 600, "weights": "0123456789abcdef"}
+    note = evaluation_note(summary, TARGETS, Likeness(False, False, False), model, {"sample": sample}, "demo")
+    assert "8 pairs of the dataset *demo*, beside flashsr" in note
+    assert "| ours | 1.50 ± 0.10 |" in note
+    assert "| LSD, speech, 4kHz | 1.50 | 1.28 | +0.22 |" in note
+    assert "no reproduction of the paper's number" in note

@@ -1,0 +1,89 @@
+"""An audit small enough for a test: a synthesised corpus of a few clips, a network of two blocks, eight steps."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+import yaml
+
+from saga_kedro.audio import SAMPLE_RATE
+from saga_kedro.audio.io import write_audio
+from saga_kedro.audio.lowpass import LowPass, low_pass
+from saga_kedro.audit.arms import Bench
+from saga_kedro.audit.data import AuditData, Pair
+from saga_kedro.audit.issues import Catalogue, read_catalogue
+from saga_kedro.audit.plan import Planned, plan
+from saga_kedro.audit.records import Records
+from saga_kedro.audit.runs import Runs
+
+ROOT = Path(__file__).parents[1]
+ISSUES = ROOT / "conf/base/audit/issues.yml"
+CAPTION = "A sound."
+STEPS = 4
+
+
+def catalogue() -> Catalogue:
+    return read_catalogue(ISSUES)
+
+
+def tiny_parameters(**audit: Any) -> dict[str, Any]:
+    """conf/base with a small network and a budget of a few steps; ``audit`` replaces values of its section."""
+    parameters = yaml.safe_load((ROOT / "conf/base/parameters.yml").read_text())
+    parameters["model"] |= {
+        "segment_samples": 16_384,
+        "backbone": parameters["model"]["backbone"] | {"embed_dim": 64, "depth": 1, "num_heads": 2},
+    }
+    parameters["fit"] |= {"batch_size": 2, "validation_segments": 2, "workers": 0, "rolloff_draws": 8}
+    parameters["sample"] |= {"steps": 2}
+    steps = {"fit.steps": STEPS, "fit.steps_per_epoch": 2, "fit.log_every": 1}
+    budget = {"seeds": 2, "pairs_per_category": 1, "excerpt_seconds": 0.5, "set": steps}
+    parameters["audit"]["budgets"] = {"quick": budget | {"train": False}, "full": budget | {"train": True}}
+    parameters["audit"] |= audit
+    return parameters
+
+
+def tiny_data(folder: Path) -> AuditData:
+    """Eight clips of one second, four of them for validation, and two pairs: seeded noise with a slope."""
+    rows = []
+    for index in range(8):
+        noise = np.random.default_rng(index).standard_normal((2, SAMPLE_RATE)).cumsum(axis=1)
+        audio = (noise - noise.mean(axis=1, keepdims=True)).astype(np.float32)
+        audio /= 3 * np.abs(audio).max()
+        path = folder / f"{index}.flac"
+        write_audio(path, audio, SAMPLE_RATE)
+        split = "validation" if index % 4 == 3 else "train"
+        rows.append((f"clip{index}", f"group{index}", ("speech", "music")[index % 2], 20_000.0, SAMPLE_RATE, str(path), split))
+    clips = pd.DataFrame(rows, columns=["clip_id", "group", "category", "bandwidth_hz", "samples", "flac", "split"])
+    captions = pd.DataFrame({"clip_id": clips["clip_id"], "window": 0, "start_s": 0.0, "caption": CAPTION})
+    states = {CAPTION: torch.randn(3, 384, generator=torch.Generator().manual_seed(0))}
+    pairs = []
+    for index, category in enumerate(("speech", "music")):
+        reference = np.random.default_rng(100 + index).standard_normal((2, SAMPLE_RATE // 2)).astype(np.float32) / 10
+        low = low_pass(reference, SAMPLE_RATE, LowPass("chebyshev", 8, 4_000))
+        pairs.append(Pair(f"pair{index}", category, 4.0, "", low, reference))
+    return AuditData(clips, captions, states, "tiny", pairs, "tiny pairs")
+
+
+def tiny_bench(data: AuditData, folder: Path, parameters: dict[str, Any], runs: Runs | None = None) -> Bench:
+    budget = parameters["audit"]["budgets"][parameters["audit"]["budget"]]
+    return Bench(
+        data,
+        Records(folder / "records"),
+        folder / "models",
+        folder / "sounds",
+        parameters["audit"]["seeds"] or budget["seeds"],
+        budget["train"],
+        runs,
+    )
+
+
+def planned(parameters: dict[str, Any], issue: str, arm: str, design: str = "add_one") -> Planned:
+    """One arm of the project's issues."""
+    known = catalogue()
+    chosen = [found for found in known.issues if found.id == issue]
+    (found,) = [one for one in plan(known, chosen, parameters) if one.arm == arm and one.design == design]
+    return found

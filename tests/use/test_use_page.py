@@ -1,0 +1,59 @@
+"""`saga demo`: a page on this machine that does what the command does."""
+
+from __future__ import annotations
+
+import sys
+import urllib.request
+from pathlib import Path
+
+import pytest
+import soundfile
+
+from saga_kedro.use import page as module
+from saga_kedro.use.command import WrongUsage
+from saga_kedro.use.page import HOST, build, serve, super_resolve
+from sounds import muffled
+
+gradio = pytest.importorskip("gradio")
+
+
+@pytest.fixture(scope="module")
+def page(model):
+    return build(model)
+
+
+def test_a_file_is_super_resolved_and_shown(model, tmp_path):
+    soundfile.write(tmp_path / "in.wav", muffled(0.5).T, 44_100)
+    (tmp_path / "out").mkdir()
+    parts: list[float] = []
+    after, picture, words, problem = super_resolve(model, tmp_path / "in.wav", tmp_path / "out", {"seed": 1}, parts.append)
+    assert problem == ""
+    assert soundfile.info(after).frames == 22_050
+    assert len(picture.axes) >= 2
+    assert "super-resolved (carries signal up to 4." in words
+    assert parts[-1] == pytest.approx(1.0)
+
+
+def test_what_is_wrong_is_a_sentence(model, tmp_path):
+    (tmp_path / "in.wav").write_text("no audio")
+    assert "cannot be read as audio" in super_resolve(model, tmp_path / "in.wav", tmp_path, {}, print)[3]
+
+
+def test_the_page_is_served_here_only_and_reports_to_nobody(page):
+    assert HOST == "127.0.0.1"
+    assert page.analytics_enabled is False
+    _, address, public = page.launch(
+        server_name=HOST, server_port=module._free_port(), share=False, prevent_thread_lock=True, quiet=True
+    )
+    try:
+        assert address.startswith("http://127.0.0.1:")
+        assert public is None
+        assert "SAGA-SR" in urllib.request.urlopen(address, timeout=30).read().decode()
+    finally:
+        page.close()
+
+
+def test_without_gradio_a_sentence_says_so(monkeypatch):
+    monkeypatch.setitem(sys.modules, "gradio", None)
+    with pytest.raises(WrongUsage, match=r"saga-kedro\[demo\]"):
+        serve(Path("anywhere"), "cpu", 0)
