@@ -44,5 +44,9 @@ def register_pipelines() -> dict[str, Pipeline]:
     # An audit trains and scores its arms itself; what it needs is clips, captions and pairs.
     of_audit = ("ingest", "resample", "caption", "degrade", "caption_pairs")
     audit_from_nothing = sum((steps[name] for name in of_audit), pipeline([])) + audit.create_pipeline()
-    uses = {"super_resolve": super_resolve.create_pipeline(), "audit": audit_from_nothing, "sweep": sweep.create_pipeline()}
+    uses = {
+        "super_resolve": super_resolve.create_pipeline(),
+        "audit": audit_from_nothing,
+        "sweep": sweep.create_pipeline() + model_to_judge(),
+    }
     return {**steps, **uses, "train": train, "evaluate_pairs": evaluate_pairs, "__default__": train}

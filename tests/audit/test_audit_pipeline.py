@@ -33,6 +33,7 @@ def test_the_report_and_its_tables_are_written(audited):
     assert "low_band: Low-frequency replacement" in html
     assert "修复" not in html  # only what is quoted in the issues that were asked for
     assert "恢复论文所述的后处理流程" in html
+    assert ": nan" not in html
     assert (audited / written["markdown"]).exists()
 
 

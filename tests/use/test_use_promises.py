@@ -206,11 +206,3 @@ def test_a_long_file_is_never_held_as_a_whole(model, monkeypatch):
     assert done[0] == pytest.approx(90)
     assert max(asked) < 17 * 44_100
     assert sum(done[2:]) == pytest.approx(90, rel=0.4)  # blocks overlap
-
-
-def test_a_result_that_is_no_sound_is_a_failure_and_leaves_nothing(model, tmp_path):
-    soundfile.write(tmp_path / "in.wav", muffled(0.3).T, 44_100)
-    outcome = super_resolve_file(model, Job(tmp_path / "in.wav", tmp_path / "out/in.wav"), Settings(s_a=float("inf")))
-    assert outcome.status == "failed"
-    assert "in.wav: the result holds values" in outcome.why
-    assert list((tmp_path / "out").iterdir()) == []

@@ -232,7 +232,7 @@ def _matrix(lines: pd.DataFrame) -> pd.DataFrame:
     table = []
     for line in lines.to_dict("records"):
         loss = number(line["loss"], 2)
-        if loss != MISSING:
+        if loss != MISSING and not math.isnan(line["loss_still_falls"]):
             loss = f"{loss} (floor {number(line['loss_floor'], 2)}, falls {line['loss_still_falls']:.1%})"
         steps = [number(line[name], 0 if line["norm_peak"] > 100 else 2) for name in ("norm_first", "norm_peak", "norm_last")]
         table.append(

@@ -20,7 +20,7 @@ from saga_kedro.audit.plan import ALIGNED, AS_FOUND, Planned, baselines
 from saga_kedro.audit.records import Records, code_version
 from saga_kedro.audit.report import AuditFindings
 from saga_kedro.audit.runs import Runs
-from saga_kedro.audit.symptoms import mdct_parameters, random_parameters
+from saga_kedro.audit.symptoms import mdct_parameters, of_arms, random_parameters
 from saga_kedro.audit.training import Trained, gradient_curve, training_folder, training_key
 from saga_kedro.corpora.pairs import find_pairs
 from saga_kedro.evaluation.model_scores import with_prompts
@@ -120,6 +120,11 @@ def collect(
 ) -> AuditFindings:
     """Everything for the report, from what is on disk: nothing is trained here that was not."""
     both = baselines(catalogue, parameters)
+    verdicts = with_texts(verdicts, ("says", "answer", "better", "reason"))
+    if symptoms is not None:
+        symptoms = pd.concat(
+            [with_texts(symptoms, ("names", "cause", "company", "codec", "issue")), of_arms(rows)], ignore_index=True
+        )
     named: dict[str, dict[str, Any]] = {
         ALIGNED: both[ALIGNED],
         AS_FOUND: both[AS_FOUND],
@@ -190,6 +195,11 @@ def _sounds(issue: Issue, arms: Sequence[Planned], aligned: dict[str, Any], benc
     pair = bench.data.pairs[0]
     arms_first = dict(list(found.items())[:4])
     return {"input": pair.low, **arms_first, "reference": pair.reference}
+
+
+def with_texts(table: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
+    """The table with empty texts where a CSV file could not tell them from missing numbers."""
+    return table.assign(**{name: table[name].astype(object).where(table[name].notna(), "") for name in names})
 
 
 def report_name(wanted: str) -> str:

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from saga_kedro.audit.arms import Bench
+from saga_kedro.audit.arms import DONE, Bench
 from saga_kedro.audit.as_found.metrics import SHIFT, reported
 from saga_kedro.audit.configurations import changed
 from saga_kedro.audit.data import Pair
@@ -250,6 +250,22 @@ def _line(head: Mapping[str, Any], trained: Trained | None, lsd: float, sdr: flo
         "gradient_symptom": hump(line["norm_first"], line["norm_peak"], line["norm_last"]),
     }
     return line
+
+
+def of_arms(rows: pd.DataFrame) -> pd.DataFrame:
+    """Every arm that was run, as a cause: what its first seed's loss, LSD and SDR look like (`COLUMNS`).
+
+    Args:
+        rows: of `saga_kedro.audit.arms.run_arms`.
+    """
+    first = rows[(rows["status"] == DONE) & (rows["seed"] == 0) & (rows["design"] == "add_one")]
+    lines = []
+    for row in first.to_dict("records"):
+        name = f"{row['issue']}: {row['arm']}"
+        head = {"names": name, "cause": name, "company": "arm", "codec": "the aligned one's", "issue": row["issue"]}
+        line = _line(head, None, _float(row["reported_LSD"]), _float(row["reported_SDR"]), "true_norm")
+        lines.append(line | {"loss": _float(row["loss_plateau"])})
+    return pd.DataFrame(lines, columns=COLUMNS)
 
 
 def _floor(trained: Trained) -> float:
