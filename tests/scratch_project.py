@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import mlflow
 import yaml
 
 ROOT = Path(__file__).parents[1]
@@ -63,8 +64,12 @@ def run_pipeline(project: Path, pipeline: str, env: str | None = None, **paramet
 
     bootstrap_project(project)
     session: Any = KedroSession.create(project_path=project, env=env, runtime_params=merged(TINY, parameters))
-    with session:
-        return session.run(pipeline_names=[pipeline])
+    try:
+        with session:
+            return session.run(pipeline_names=[pipeline])
+    finally:  # a command would end here, and its MLflow run with it
+        while mlflow.active_run():
+            mlflow.end_run()
 
 
 def merged(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
