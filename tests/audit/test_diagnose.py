@@ -179,6 +179,7 @@ def test_the_command_reads_files(tmp_path):
 def test_the_command_reads_a_run(tmp_path, monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
     mlflow.set_tracking_uri(f"sqlite:///{tmp_path}/mlflow.db")
+    mlflow.set_experiment("diagnose")
     with mlflow.start_run() as active:
         mlflow.log_params({"fit.timesteps": "uniform"})
         mlflow.log_metrics({"latent/std": 0.705, "reported/LSD": 30.0})
