@@ -90,7 +90,9 @@ class TrackingHook:
     def before_pipeline_run(self, run_params: dict[str, Any]) -> Iterator[None]:
         tracking = self.context.mlflow.tracking  # type: ignore[attr-defined]  # kedro-mlflow adds it
         names = run_params.get("pipeline_names") or [run_params.get("pipeline_name") or "__default__"]
+        plugin = self._kedro_mlflow()
         if set(names) & set(tracking.disable_tracking.pipelines):
+            plugin.run_id = None  # it outlives the session, and would reopen the last session's run at every node
             return (yield)
         import mlflow
 
@@ -117,9 +119,13 @@ class TrackingHook:
     def after_node_run(self) -> None:
         """Tells kedro-mlflow when a node went over to another run, as `tracking.own_run` does where the data changed."""
         import mlflow
+
+        plugin, active = self._kedro_mlflow(), mlflow.active_run()
+        if active and plugin.run_id:
+            plugin.run_id = active.info.run_id
+
+    def _kedro_mlflow(self) -> Any:
+        """kedro-mlflow's own hook, which keeps the id of the run that its nodes log to."""
         from kedro_mlflow.framework.hooks.mlflow_hook import MlflowHook
 
-        active = mlflow.active_run()
-        for plugin in self.context._hook_manager.get_plugins():
-            if active and isinstance(plugin, MlflowHook) and plugin.run_id:
-                plugin.run_id = active.info.run_id
+        return next(plugin for plugin in self.context._hook_manager.get_plugins() if isinstance(plugin, MlflowHook))
