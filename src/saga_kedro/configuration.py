@@ -13,7 +13,7 @@ from kedro.utils import find_kedro_project
 from saga_kedro.files import parameter_hash
 
 # What a trained model depends on: sampling and evaluation parameters may change without a new training.
-TRAINS = ("seed", "ingest", "caption", "degrade", "model", "fit")
+TRAINS = ("seed", "ingest", "caption", "vary", "degrade", "model", "fit")
 
 
 def dataset_name(parameters: dict[str, Any]) -> str:

@@ -54,6 +54,14 @@ class Degrade(Section):
     draws: Positive | None
 
 
+class Vary(Section):
+    gain_db: float = Field(ge=0)
+    hiss: Probability
+    hiss_minimum_db: float
+    hiss_maximum_db: float
+    hiss_slope_db: float = Field(ge=0)
+
+
 class Codec(Section):
     model_config = ConfigDict(extra="allow", frozen=True)  # options are the codec's own, checked when it is built
     name: str
@@ -138,6 +146,7 @@ class Fit(Section):
 
 class Sample(Section):
     steps: Positive
+    temperature: float = Field(ge=0)
     schedule: str
     sampler: str
     guidance: str
@@ -221,6 +230,7 @@ class Parameters(Section):
     dataset: str
     ingest: Ingest
     caption: Caption
+    vary: Vary
     degrade: Degrade
     model: Model
     encode: Encode
@@ -285,6 +295,8 @@ def validate(parameters: dict[str, Any]) -> Parameters:
         raise ParameterError(" ".join(_sentence(*where, errors) for where, errors in wrong.items())) from None
     if checked.degrade.minimum_hz > checked.degrade.maximum_hz or checked.degrade.minimum_order > checked.degrade.maximum_order:
         raise ParameterError("degrade: the minimum order or cutoff is above the maximum; swap them.")
+    if checked.vary.hiss_minimum_db > checked.vary.hiss_maximum_db:
+        raise ParameterError("vary: the softest hiss is louder than the loudest; swap them.")
     if checked.encode.latents and checked.degrade.draws is None:
         raise ParameterError("encode.latents needs degrade.draws: how many low-passes of each segment to keep.")
     if checked.audit.budget not in checked.audit.budgets:

@@ -99,6 +99,15 @@ def test_the_same_call_gives_the_same_result_and_another_seed_another(saga):
     assert not np.array_equal(first, other)
 
 
+def test_at_temperature_zero_the_seed_of_the_noise_does_not_matter(saga, monkeypatch):
+    low = muffled(0.5)
+    given = saga.condition(np.repeat(low, 2, axis=0)[:2], 0.8, "a sound", 0)
+    monkeypatch.setattr(saga, "sample", saga.sample | {"temperature": 0.0})
+    assert torch.equal(saga.generate(*given, seed=1), saga.generate(*given, seed=2))
+    monkeypatch.setattr(saga, "sample", saga.sample | {"temperature": 1.0})
+    assert not torch.equal(saga.generate(*given, seed=1), saga.generate(*given, seed=2))
+
+
 def test_the_global_generator_is_neither_used_nor_moved(saga):
     with torch.random.fork_rng():
         torch.manual_seed(0)

@@ -96,8 +96,8 @@ def _sources(package: Path, name: str) -> list[Source]:
         relative = file.relative_to(package)
         category, pattern = KNOWN.get(name, (None, ""))
         if category is None:
-            words = [WORDS.get(word, word) for word in name.split("-")]
-            category = category_of([*relative.parts[:-1], *words]) or "other"
+            words = [*relative.parts[:-1], *name.split("-")]
+            category = category_of(words) or category_of(WORDS.get(word.lower(), word) for word in words) or "other"
         belongs = re.search(pattern, relative.as_posix()) if pattern else None
         group = belongs[1] if belongs else group_of(relative, category)
         sources.append(Source(file, category, f"{name}/{group}", licence))

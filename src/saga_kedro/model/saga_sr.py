@@ -362,7 +362,7 @@ class SagaSR(nn.Module):
             ]
             return cross_fade(torch.cat(v), starts, frames)[None]
 
-        noise = noise_at(seed, "noise", len(z_l), first, frames)[None].to(z_l)
+        noise = noise_at(seed, "noise", len(z_l), first, frames)[None].to(z_l) * setting.get("temperature", 1.0)
         schedule = part("schedule", setting["schedule"])(setting["steps"])
         return part("sampler", setting.get("sampler", "euler"))(velocity, noise, schedule, progress)[0]
 

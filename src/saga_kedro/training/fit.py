@@ -94,6 +94,7 @@ def make_segments(
         clips[clips["split"] == split],
         captions,
         text_states,
+        parameters.vary,
         parameters.degrade,
         segment_samples=parameters.model.segment_samples,
         window_seconds=parameters.caption.window_seconds,

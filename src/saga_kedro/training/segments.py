@@ -20,7 +20,8 @@ from saga_kedro.captioning.windows import window_at
 from saga_kedro.draws import rng
 from saga_kedro.model.parts import part
 from saga_kedro.model.text import pad_states
-from saga_kedro.parameters import Degrade
+from saga_kedro.parameters import Degrade, Vary
+from saga_kedro.training.variation import varied
 
 SLOT_SECONDS = 5.0  # a clip counts once per 5 s: the authors' code cuts its segments so (REFERENCE section 1, audio)
 
@@ -98,6 +99,7 @@ class Segments(Dataset):
         clips: rows of the split, with clip_id, group, category, bandwidth_hz, samples and flac (a path).
         captions: clip_id, window, caption.
         text_states: caption -> its token states [L, W].
+        vary: how levels and noise floors differ from the clips'.
         degrade: which low-passes are drawn.
         segment_samples: samples of a segment.
         window_seconds: of the captions' windows.
@@ -111,6 +113,7 @@ class Segments(Dataset):
         clips: pd.DataFrame,
         captions: pd.DataFrame,
         text_states: Mapping[str, Tensor],
+        vary: Vary,
         degrade: Degrade,
         segment_samples: int,
         window_seconds: float,
@@ -126,6 +129,7 @@ class Segments(Dataset):
         self.captions = {(row.clip_id, row.window): row.caption for row in captions.itertuples()}
         self.windows = captions.groupby("clip_id")["window"].nunique().to_dict()
         self.text_states = text_states
+        self.vary = vary
         self.degrade = degrade
         self.segment_samples = segment_samples
         self.window_seconds = window_seconds
@@ -181,6 +185,7 @@ class Segments(Dataset):
         high, bandwidth_hz, valid = self._read(row, start, name)
         middle = (start + min(self.segment_samples, int(clip.samples)) / 2) / SAMPLE_RATE
         window = window_at(middle, self.windows[clip.clip_id], self.window_seconds)
+        high[:, :valid] = varied(high[:, :valid], self.vary, rng("vary", *name))
         return Crop(high, bandwidth_hz, valid, self.captions[clip.clip_id, window])
 
     def degraded(self, crop: Crop, name: tuple) -> np.ndarray:
