@@ -135,6 +135,7 @@ class Fit(Section):
     steps_per_epoch: Positive
     validation_segments: Positive
     log_every: Positive
+    minimum_bandwidth_hz: float = Field(ge=0)
     rolloff_draws: Positive
     workers: int = Field(ge=0)
     precision: Literal["32-true", "16-mixed", "bf16-mixed", "bf16-true"]

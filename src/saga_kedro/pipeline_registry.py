@@ -15,6 +15,7 @@ from saga_kedro.pipelines import (
     ingest,
     report,
     resample,
+    ship,
     super_resolve,
     sweep,
     targets,
@@ -45,6 +46,7 @@ def register_pipelines() -> dict[str, Pipeline]:
     of_audit = ("ingest", "resample", "caption", "degrade", "caption_pairs")
     audit_from_nothing = sum((steps[name] for name in of_audit), pipeline([])) + audit.create_pipeline()
     uses = {
+        "ship": ship.create_pipeline(),
         "super_resolve": super_resolve.create_pipeline(),
         "audit": audit_from_nothing,
         "sweep": sweep.create_pipeline() + model_to_judge(),

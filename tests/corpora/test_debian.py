@@ -25,6 +25,7 @@ CONTENTS = {
         "usr/share/games/wesnoth/1.16/data/core/music/battle-epic.ogg",
     ],
     "some-game-sounds": ["usr/share/games/some/bang.wav"],
+    "some-game-data": ["usr/share/games/some/Sounds/boom.ogg", "usr/share/games/some/Sounds/voices/Anna/hello.ogg"],
     "anything": ["usr/share/anything/x.wav"],
 }
 COPYRIGHT = "Format: https://x\n\nFiles: *\nLicense: GPL-2+\n\nFiles: a/*\nLicense: CC0-1.0\n\nLicense: GPL-2+\n text\n"
@@ -85,6 +86,8 @@ def test_packages_are_fetched_unpacked_and_listed(pool, tmp_path):
         ("effects", "sonic-pi-samples/bd"),
         ("music", "wesnoth-1.16-music/battle"),
         ("effects", "some-game-sounds/usr/share/games/some"),
+        ("effects", "some-game-data/usr/share/games/some/Sounds"),
+        ("speech", "some-game-data/usr/share/games/some/Sounds/voices/Anna"),
         ("other", "anything/usr/share/anything"),
     }  # fmt: skip
 

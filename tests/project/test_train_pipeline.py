@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from saga_kedro.model.saga_sr import SagaSR
 from scratch_project import TINY, make_project, run_pipeline
 
 DATA = Path("data")
@@ -154,3 +155,14 @@ def test_the_same_seed_gives_the_same_manifest_and_the_same_loss_curve(trained, 
         assert other.data.metrics["eval/LSD/music/4kHz"] == run.data.metrics["eval/LSD/music/4kHz"]
     finally:
         os.chdir(trained)
+
+
+def test_shipping_puts_half_of_the_weights_size_and_a_card_into_the_package(trained, monkeypatch):
+    package = trained / "src/saga_kedro/pretrained"
+    monkeypatch.setattr("saga_kedro.model.saga_sr.SHIPPED", package)
+    run_pipeline(trained, "ship")
+    assert (package / "model.safetensors").stat().st_size < 0.6 * (saved_model(trained) / "model.safetensors").stat().st_size
+    assert SagaSR.from_pretrained().sample["steps"] == TINY["sample"]["steps"]
+    card = (package / "README.md").read_text()
+    for known in (f"{TINY['fit']['steps']} steps", "effects 0.", "| ours |", "untouched", "root mean square error 0."):
+        assert known in card

@@ -106,3 +106,10 @@ def test_an_empty_split_is_said(clips):
     captions = captions_of(clips)
     with pytest.raises(ValueError, match="no clip to draw segments from"):
         make_segments(clips, captions, states_of(captions), tiny_parameters(), "test")
+
+
+def test_clips_that_carry_too_little_are_not_trained_on(clips):
+    captions = captions_of(clips)
+    dull = clips.assign(bandwidth_hz=[5_000.0 if category == "music" else 20_000.0 for category in clips["category"]])
+    wide = tiny_parameters(fit={"minimum_bandwidth_hz": 16_000.0})
+    assert "music" not in set(make_segments(dull, captions, states_of(captions), wide, "train").clips["category"])

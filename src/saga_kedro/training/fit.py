@@ -90,8 +90,9 @@ def make_segments(
     split: str,
 ) -> Segments:
     """The segments of one split, with a seed of its own."""
+    wide = clips["bandwidth_hz"] >= parameters.fit.minimum_bandwidth_hz
     return Segments(
-        clips[clips["split"] == split],
+        clips[wide & (clips["split"] == split)],
         captions,
         text_states,
         parameters.vary,

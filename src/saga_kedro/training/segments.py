@@ -123,7 +123,9 @@ class Segments(Dataset):
         rolloff: str = "magnitude",
     ) -> None:
         if clips.empty:
-            raise ValueError("no clip to draw segments from: ingest more audio, or make the other splits smaller.")
+            raise ValueError(
+                "no clip to draw segments from: ingest more audio, make the other splits smaller, or lower fit.minimum_bandwidth_hz."
+            )
         self.clips = clips.reset_index(drop=True)
         self.groups = self.clips.groupby("group").indices
         self.captions = {(row.clip_id, row.window): row.caption for row in captions.itertuples()}

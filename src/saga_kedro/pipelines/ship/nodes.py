@@ -1,0 +1,36 @@
+"""Nodes of the pipeline `ship`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+
+def ship(
+    model_summary: dict[str, Any],
+    parameters: dict[str, Any],
+    manifest: pd.DataFrame,
+    pairs: pd.DataFrame,
+    headline: pd.DataFrame,
+) -> str:
+    """Write the model in half precision, and its card, into the package: what `SagaSR.from_pretrained()` loads.
+
+    Args:
+        model_summary: of a finished training.
+        parameters: all of them.
+        manifest: of its corpus.
+        pairs: that it was judged on.
+        headline: the report's table.
+
+    Returns:
+        The card.
+    """
+    from saga_kedro.model.saga_sr import SHIPPED, SagaSR
+    from saga_kedro.reporting.model_card import model_card
+
+    model = SagaSR.from_pretrained(model_summary["folder"])
+    model.sample.update(parameters["sample"])  # what was chosen after the training counts
+    model.save_pretrained(SHIPPED, half=True)
+    count = sum(weights.numel() for weights in model.network.parameters())
+    return model_card(model_summary, parameters, manifest, pairs, headline, count)
