@@ -124,7 +124,8 @@ class Segments(Dataset):
     ) -> None:
         if clips.empty:
             raise ValueError(
-                "no clip to draw segments from: ingest more audio, make the other splits smaller, or lower fit.minimum_bandwidth_hz."
+                "no clip to draw segments from: ingest more audio, make the other splits smaller, or lower "
+                "fit.minimum_bandwidth_hz."
             )
         self.clips = clips.reset_index(drop=True)
         self.groups = self.clips.groupby("group").indices
