@@ -21,7 +21,6 @@ import subprocess
 import sys
 import tempfile
 import time
-import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -37,15 +36,6 @@ localStorage.setItem('mlflow.assistant.fab.autoOpenedOnFirstLoad_v1', 'true');
 localStorage.setItem('mlflow.assistant.panelOpen_v1', 'false');
 localStorage.setItem('mlflow.workflowType_v1', '"machine_learning"');
 """
-# The comparison shows seven metrics at a time, in a box to scroll in: opened to its full height, down to the first LSD.
-SHOW_LSD = """() => {
-    const cell = [...document.querySelectorAll('*')].find(
-        one => !one.children.length && one.innerText === 'eval/LSD/effects/4kHz');
-    for (let box = cell; box && box !== document.body; box = box.parentElement)
-        if (box.clientHeight < 500 && box.scrollHeight > box.clientHeight + 20)
-            box.style.height = box.style.maxHeight = box.scrollHeight + 'px';
-    cell.scrollIntoView({block: 'center'});
-}"""
 # Kedro-Viz as one reads it: light, from left to right, without side bar, map and first-visit hints
 VIZ_STATE = {
     "theme": "light",
@@ -149,35 +139,16 @@ def api(address: str, path: str, **body: object) -> dict:
         return json.load(answer)
 
 
-def comparison(address: str, dataset: str) -> tuple[str, str, str]:
-    """The experiment's id, that of our newest evaluated run on a dataset, and that of ``paper: SAGA-SR``."""
+def experiment_of(address: str) -> str:
+    """The id of our experiment."""
     experiments = api(address, "experiments/search", max_results=100)["experiments"]
-    experiment = next(one["experiment_id"] for one in experiments if one["name"] == "saga_kedro")
-
-    def newest(condition: str) -> str:
-        runs = api(
-            address,
-            "runs/search",
-            experiment_ids=[experiment],
-            filter=condition,
-            order_by=["attributes.start_time DESC"],
-            max_results=1,
-        ).get("runs")
-        if not runs:
-            raise RuntimeError(f"MLflow has no run with {condition}: run `kedro run --pipeline train` first")
-        return runs[0]["info"]["run_id"]
-
-    return (
-        experiment,
-        newest(f"attributes.run_name LIKE '{dataset}, %' AND tags.`paper.reproduction` != ''"),
-        newest("tags.`paper.system` = 'saga_sr'"),
-    )
+    return next(one["experiment_id"] for one in experiments if one["name"] == "saga_kedro")
 
 
 def mlflow_pictures(browser: Browser, project: Path, dataset: str, out: Path) -> None:
-    """The runs in the view "Against the paper"; two of them compared; their charts."""
+    """The runs in the view "Against the paper", and as charts."""
     with server(project, "mlflow", "ui") as address:
-        experiment, ours, paper = comparison(address, dataset)
+        experiment = experiment_of(address)
         page = new_page(browser, 1760, 720)
         page.add_init_script(MLFLOW_STATE)
         page.goto(f"{address}/#/experiments/{experiment}/runs?viewStateShareKey=paper")
@@ -190,20 +161,6 @@ def mlflow_pictures(browser: Browser, project: Path, dataset: str, out: Path) ->
         page.mouse.move(5, 700)
         page.wait_for_timeout(1500)
         take(page, out / "mlflow_runs.png")
-
-        page.set_viewport_size({"width": 1280, "height": 900})
-        runs = urllib.parse.quote(json.dumps([ours, paper]))
-        experiments = urllib.parse.quote(json.dumps([experiment]))
-        page.goto(f"{address}/#/compare-runs?runs={runs}&experiments={experiments}")
-        page.get_by_text("Comparing 2 Runs").wait_for()
-        for part in ("Visualizations", "Run details", "Parameters", "Tags"):
-            with contextlib.suppress(Exception):  # folded away: what is compared are metrics
-                page.get_by_text(part, exact=True).first.click(timeout=3000)
-        page.get_by_text("eval/LSD/speech/4kHz").first.wait_for()
-        page.wait_for_timeout(2000)
-        page.evaluate(SHOW_LSD)
-        page.wait_for_timeout(1000)
-        take(page, out / "mlflow_compare.png")
 
         page.set_viewport_size({"width": 1500, "height": 950})
         page.goto(f"{address}/#/experiments/{experiment}/runs?compareRunsMode=CHART")

@@ -15,7 +15,7 @@ import pytest
 
 from saga_kedro.evaluation.summary import summarise
 from saga_kedro.reporting.html import write_html
-from saga_kedro.reporting.mlflow_views import set_up_experiment
+from saga_kedro.reporting.mlflow_views import set_up_experiment, view_address
 from saga_kedro.reporting.paper_runs import log_paper_runs
 from saga_kedro.reporting.report import Findings, build_report
 from saga_kedro.reporting.targets import Likeness, read_targets
@@ -99,4 +99,15 @@ def test_the_report_opens_from_disk_and_asks_nothing_of_the_network(browser, tmp
     assert page.locator("img").first.evaluate("picture => picture.naturalWidth") > 0
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert all(url.startswith(("file:", "data:")) for url in asked)
+    page.close()
+
+
+def test_mlflow_shows_our_run_beside_the_papers(browser, ui):
+    address, experiment = ui
+    pictures = _pictures()
+    page = pictures.new_page(browser, 1760, 720)
+    page.add_init_script(pictures.MLFLOW_STATE)
+    page.goto(view_address(address, experiment))
+    for shown in ("demo, 6 steps", "paper: SAGA-SR", "paper: AudioSR", "eval/LSD/speech/4kHz", "1.9876", "1.28"):
+        page.get_by_text(shown, exact=True).first.wait_for()
     page.close()

@@ -127,7 +127,8 @@ def gradient_chart(history: pd.DataFrame) -> Picture | None:
     picture, axes = chart("step", "gradient norm", "Gradient norm, before clipping")
     axes.plot(steps, values, color=LINES[0], alpha=0.3, linewidth=0.7, marker=_marker(steps))
     axes.plot(steps, smoothed(values, max(1, len(values) // 40)), color=LINES[0], linewidth=1.8, label="all parameters")
-    modules = sorted(metric for metric in history["metric"].unique() if str(metric).startswith("train/grad_norm/"))
+    by_module = history[history["metric"].str.startswith("train/grad_norm/")].groupby("metric")["value"].mean()
+    modules = by_module.sort_values(ascending=False).index  # the largest are drawn
     for index, metric in enumerate(modules[: len(LINES) - 1]):
         where, norms = _series(history, metric)
         colour, dash = LINES[index + 1], DASHES[(index + 1) % len(DASHES)]
