@@ -44,7 +44,7 @@ def test_a_pair_is_the_reference_and_the_same_low_passed(clips, tmp_path):
     assert list(pairs.columns) == COLUMNS
     assert (rate, reference.shape) == (RATE, (2, int(1.5 * RATE)))
     expected = low_pass(reference, RATE, LowPass("chebyshev", 8, 4000))
-    np.testing.assert_allclose(low, expected, atol=2e-7)  # 24 bit
+    np.testing.assert_allclose(low, expected, atol=5e-5)  # 16 bit
     assert system_paths(pair) == {}
 
 
@@ -88,9 +88,9 @@ def test_what_would_exceed_full_scale_is_turned_down_on_both_sides(clips, tmp_pa
     low, reference = (read_audio(pairs[side][0])[0] for side in ("low", "reference"))
     gain = np.abs(reference).max()
     assert gain < 0.95
-    assert np.abs(low).max() == pytest.approx(0.999, abs=1e-4)
+    assert np.abs(low).max() == pytest.approx(0.999, abs=2e-4)
     expected = gain * low_pass(square, RATE, LowPass("chebyshev", 8, 4000))
-    np.testing.assert_allclose(low, expected, atol=1e-5)
+    np.testing.assert_allclose(low, expected, atol=5e-5)
 
 
 def test_silent_and_broken_clips_are_refused_and_the_rest_goes_on(clips, tmp_path):

@@ -14,11 +14,11 @@ from saga_kedro.corpora.manifest import Rejected, project_path, rejected_frame
 from saga_kedro.files import keep_only, parameter_hash
 from saga_kedro.parallel import parallel_map
 
-VERSION = 1  # raise it when the conversion changes: finished files are then made again
+VERSION = 2  # raise it when the conversion changes: finished files are then made again
 
 
 def resample_clips(manifest: pd.DataFrame, folder: str | Path, workers: int | None = None) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Write each row of the manifest as 24-bit FLAC at 44.1 kHz (soxr, very high quality), mono or stereo.
+    """Write each row of the manifest as 16-bit FLAC at 44.1 kHz (soxr, very high quality), mono or stereo.
 
     Finished files are not made again: their names carry the hash of content and range. Files of clips that the manifest no
     longer lists are removed.

@@ -24,7 +24,7 @@ from saga_kedro.parallel import parallel_map
 BANDWIDTH_OVER_CUTOFF = 1.5
 TOLERANCE_S = 0.1
 # part of every cached name: to be raised when what is written changes
-VERSION = 1
+VERSION = 2
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,7 @@ from saga_kedro.files import atomic_path, content_hash, keep_only, parameter_has
 
 OUTPUT_COLUMNS = ["pair_id", "row", "path", "key", "seconds", "peak_memory_GB"]
 # part of every key: to be raised when a row is made otherwise
-VERSION = 1
+VERSION = 2
 
 
 @dataclass(frozen=True)
