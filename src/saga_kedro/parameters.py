@@ -125,6 +125,7 @@ class Fit(Section):
     drop_context: Probability
     objective: str
     timesteps: str
+    mean_share: Probability
     learning_rate: float = Field(gt=0)
     betas: tuple[float, float]
     weight_decay: float = Field(ge=0)

@@ -5,7 +5,7 @@ import torch
 from torch.nn import functional as F
 
 from saga_kedro.draws import generator
-from saga_kedro.model.flow import flow_loss, half_at_noise, interpolate, logit_normal, rectified_flow, target_velocity, uniform
+from saga_kedro.model.flow import flow_loss, interpolate, logit_normal, rectified_flow, target_velocity, uniform
 from saga_kedro.model.sampler import euler
 from saga_kedro.model.schedule import linear
 
@@ -84,10 +84,3 @@ def test_timesteps_have_their_distribution():
     logit = torch.logit(torch.stack([logit_normal(source) for _ in range(4000)]))
     assert logit.mean() == pytest.approx(0, abs=0.06)
     assert logit.std() == pytest.approx(1, abs=0.04)
-
-
-def test_half_of_the_times_are_at_the_noise_where_few_steps_are_taken():
-    source = torch.Generator().manual_seed(0)
-    t = torch.stack([half_at_noise(source) for _ in range(4000)])
-    assert float((t == 1).float().mean()) == pytest.approx(0.5, abs=0.03)
-    assert float(torch.logit(t[t < 1]).mean()) == pytest.approx(0, abs=0.07)

@@ -8,7 +8,7 @@ from saga_kedro.model import parts
 def test_the_methods_own_parts_are_known_without_importing_them_first():
     assert parts.part("guidance", "eq4").__name__ == "eq4"
     assert parts.names("schedule") == ["linear", "linear_quadratic"]
-    assert parts.names("timesteps") == ["half_at_noise", "logit_normal", "uniform"]
+    assert parts.names("timesteps") == ["logit_normal", "uniform"]
     assert {"input_cutoff", "authors", "cross_fade"} <= set(parts.names("low_band"))
 
 

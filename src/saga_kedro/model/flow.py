@@ -78,10 +78,3 @@ def uniform(source: torch.Generator) -> Tensor:
 def logit_normal(source: torch.Generator) -> Tensor:
     """One t = sigmoid(n), n unit normal (stable-audio-tools' ``logit_normal``, the authors' choice), a scalar tensor."""
     return torch.sigmoid(torch.randn((), generator=source))
-
-
-@register("timesteps", "half_at_noise")
-def half_at_noise(source: torch.Generator) -> Tensor:
-    """t = 1 in every second draw, else `logit_normal`: a model that is sampled in one step starts, and ends, at t = 1."""
-    t = logit_normal(source)
-    return t if torch.rand((), generator=source) < 0.5 else torch.ones(())

@@ -119,8 +119,10 @@ class FlowTraining(pl.LightningModule):
     def training_step(self, batch: dict[str, Any], batch_index: int) -> Tensor:
         z_h, condition, mask = self.encode(batch)
         names = batch["name"]
-        noise = self.noise_like(z_h, names)
-        t = torch.stack([self.draw_t(generator("t", name)) for name in names]).to(z_h)
+        # From no noise at t = 1 the velocity that loses least is minus the mean of z_h given the condition.
+        mean = self.dropped("noise", self.fit.mean_share, names)
+        noise = self.noise_like(z_h, names).masked_fill(mean[:, None, None], 0)
+        t = torch.stack([self.draw_t(generator("t", name)) for name in names]).to(z_h).masked_fill(mean, 1)
         v = self.network(
             self.objective.interpolate(z_h, noise, t),
             t,
@@ -155,5 +157,8 @@ class FlowTraining(pl.LightningModule):
             t = torch.full((len(z_h),), level, device=z_h.device)
             loss, _ = flow_loss(self.network(self.objective.interpolate(z_h, noise, t), t, condition), target, mask)
             losses[f"val/loss/t{level}"] = loss
+        if self.fit.mean_share:
+            mean = -self.network(torch.zeros_like(z_h), torch.ones(len(z_h), device=z_h.device), condition)
+            self.log("val/mean_error", flow_loss(mean, z_h, mask)[0], batch_size=len(z_h), sync_dist=True)
         self.log_dict(losses, batch_size=len(z_h), sync_dist=True)
         self.log("val/loss", torch.stack([*losses.values()]).mean(), prog_bar=True, batch_size=len(z_h), sync_dist=True)

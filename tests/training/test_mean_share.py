@@ -1,0 +1,61 @@
+"""Items that start from no noise: what they learn is the mean of what z_h could be."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from saga_kedro.model.network import SagaNetwork
+from saga_kedro.training.flow_training import FlowTraining
+from small_corpus import tiny_parameters
+
+
+class Frozen(torch.nn.Module):
+    """A codec that is not asked: the batch holds latents."""
+
+    hop = 1
+
+
+class Heard(SagaNetwork):
+    """Notes what it is given."""
+
+    def forward(self, z_t, t, condition, **dropped):
+        self.given = z_t, t
+        return super().forward(z_t, t, condition, **dropped)
+
+
+def loss_and_input(mean_share):
+    network = Heard(latent_channels=4, text_width=16, embed_dim=32, depth=1, num_heads=1)
+    training = FlowTraining(network, Frozen(), tiny_parameters(fit={"mean_share": mean_share, "drop_z_l": 0.0}).fit)  # type: ignore[arg-type]
+    source = torch.Generator().manual_seed(0)
+    draw = {name: torch.randn(40, 4, 8, generator=source) for name in ("z_h_mean", "z_l")}
+    batch = {
+        **draw,
+        "z_h_deviation": torch.zeros(40, 4, 8),
+        "name": [f"item {k}" for k in range(40)],
+        "text": torch.zeros(40, 3, 16),
+        "f_l": torch.full((40,), 0.2),
+        "f_h": torch.full((40,), 0.8),
+        "valid": torch.full((40,), 8),
+    }
+    loss = training.training_step(batch, 0)
+    return float(loss), *network.given, draw["z_h_mean"]
+
+
+def test_all_of_them_see_nothing_but_the_condition_and_are_held_against_z_h():
+    loss, z_t, t, z_h = loss_and_input(1.0)
+    assert not z_t.any()
+    assert (t == 1).all()
+    assert loss == pytest.approx(float(z_h.square().mean()), rel=0.5)  # an untrained network gives about nothing
+
+
+def test_none_of_them_is_the_flow_alone():
+    _, z_t, t, _ = loss_and_input(0.0)
+    assert (t < 1).all()
+    assert z_t.flatten(1).any(dim=1).all()
+
+
+def test_as_many_as_asked_for():
+    _, z_t, t, _ = loss_and_input(0.5)
+    assert torch.equal(t == 1, ~z_t.flatten(1).any(dim=1))
+    assert 12 <= int((t == 1).sum()) <= 28
