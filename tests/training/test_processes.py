@@ -15,8 +15,9 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from saga_kedro.training.devices import devices_per_node, strategy_of
 from saga_kedro.training.fit import fit
-from saga_kedro.training.processes import devices_per_node, fit_in_processes, strategy_of, work
+from saga_kedro.training.processes import fit_in_processes, work
 from saga_kedro.training.segments import Draws, Order
 from small_corpus import captions_of, states_of, tiny_parameters, write_clips
 

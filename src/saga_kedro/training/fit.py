@@ -28,9 +28,9 @@ from saga_kedro.model.starting_weights import SCRATCH, load_starting_weights
 from saga_kedro.parameters import Parameters
 from saga_kedro.tracking import log_table
 from saga_kedro.training.callbacks import GradientNorms, Throughput
+from saga_kedro.training.devices import is_first, strategy_of
 from saga_kedro.training.flow_training import FlowTraining
 from saga_kedro.training.latents import CachedSegments
-from saga_kedro.training.processes import is_first, strategy_of
 from saga_kedro.training.run_logger import RunLogger
 from saga_kedro.training.segments import Draws, Segments, collate
 from saga_kedro.training.yardsticks import yardsticks

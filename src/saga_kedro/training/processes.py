@@ -15,44 +15,17 @@ from typing import Any
 
 import mlflow
 import pandas as pd
-import torch
-from lightning.pytorch.strategies import ModelParallelStrategy
 
 from saga_kedro.files import atomic_path
 from saga_kedro.parameters import Fit, Parameters
+from saga_kedro.training.devices import devices_per_node
+from saga_kedro.training.fit import fit
+from saga_kedro.training.text_states import read_states
 
 logger = logging.getLogger(__name__)
 
 JOB, DONE = "job.json", "done.json"
 TABLES = ("clips", "captions", "text_index")
-
-
-def devices_per_node(fit: Fit) -> int:
-    """Processes that a training has on each node: one a device."""
-    if isinstance(fit.devices, list):
-        return len(fit.devices)
-    if fit.devices not in ("auto", "-1", -1):
-        return int(fit.devices)
-    return max(1, torch.cuda.device_count()) if fit.accelerator in ("auto", "gpu", "cuda") else 1
-
-
-def is_first() -> bool:
-    """Whether this is the process that writes files and logs."""
-    return os.environ.get("RANK", "0") == "0"
-
-
-def strategy_of(fit: Fit) -> str | ModelParallelStrategy:
-    """What Lightning is given for ``fit.strategy``.
-
-    ``fsdp`` is FSDP2, whose parameters keep their names and are sharded one by one, so that the average's shards match the
-    network's and `ema_pytorch` can update them. (With FSDP1 the names change, and the average silently stands still.)
-    Checkpoints are whole files.
-    """
-    if fit.strategy != "fsdp":
-        return fit.strategy
-    return ModelParallelStrategy(
-        data_parallel_size=devices_per_node(fit) * fit.nodes, tensor_parallel_size=1, save_distributed_checkpoint=False
-    )
 
 
 def fit_in_processes(
@@ -106,9 +79,6 @@ def _nodes(fit: Fit) -> list[str]:
 
 def work(where: str | Path) -> None:
     """One process of a training that `fit_in_processes` described in the folder ``where``."""
-    from saga_kedro.training.fit import fit
-    from saga_kedro.training.text_states import read_states
-
     where = Path(where)
     job = json.loads((where / JOB).read_text())
     clips, captions, index = (pd.read_parquet(where / f"{name}.parquet") for name in TABLES)

@@ -36,9 +36,10 @@ def fit(
     from saga_kedro import tracking
     from saga_kedro.parameters import validate
     from saga_kedro.training.cache import cache_of
+    from saga_kedro.training.devices import devices_per_node
     from saga_kedro.training.fit import finished, fit
     from saga_kedro.training.logged_model import log_model
-    from saga_kedro.training.processes import devices_per_node, fit_in_processes
+    from saga_kedro.training.processes import fit_in_processes
     from saga_kedro.training.text_states import read_states
 
     run_id = tracking.own_run(data_version)

@@ -1,0 +1,38 @@
+"""How many processes a training has, which of them writes, and how Lightning spreads the network over them."""
+
+from __future__ import annotations
+
+import os
+
+import torch
+from lightning.pytorch.strategies import ModelParallelStrategy
+
+from saga_kedro.parameters import Fit
+
+
+def devices_per_node(fit: Fit) -> int:
+    """Processes that a training has on each node: one a device."""
+    if isinstance(fit.devices, list):
+        return len(fit.devices)
+    if fit.devices not in ("auto", "-1", -1):
+        return int(fit.devices)
+    return max(1, torch.cuda.device_count()) if fit.accelerator in ("auto", "gpu", "cuda") else 1
+
+
+def is_first() -> bool:
+    """Whether this is the process that writes files and logs."""
+    return os.environ.get("RANK", "0") == "0"
+
+
+def strategy_of(fit: Fit) -> str | ModelParallelStrategy:
+    """What Lightning is given for ``fit.strategy``.
+
+    ``fsdp`` is FSDP2, whose parameters keep their names and are sharded one by one, so that the average's shards match the
+    network's and `ema_pytorch` can update them. (With FSDP1 the names change, and the average silently stands still.)
+    Checkpoints are whole files.
+    """
+    if fit.strategy != "fsdp":
+        return fit.strategy
+    return ModelParallelStrategy(
+        data_parallel_size=devices_per_node(fit) * fit.nodes, tensor_parallel_size=1, save_distributed_checkpoint=False
+    )
