@@ -173,23 +173,20 @@ def mlflow_pictures(browser: Browser, project: Path, dataset: str, out: Path) ->
 
 
 def report_pictures(browser: Browser, project: Path, dataset: str, out: Path) -> None:
-    """The report's head, its curves, and the first example; also as a phone shows it."""
+    """The report's head, its curves, and the first example."""
     report = project / "data" / "08_reporting" / dataset / "report.html"
     if not report.is_file():
         raise RuntimeError(f"{report} is not there: run `kedro run --pipeline train` first")
     page = new_page(browser, 1200, 1160)
     page.goto(report.resolve().as_uri())
     take(page, out / "report.png")
-    for section in ("training", "lsd-against-frequency", "spectrograms-and-sounds"):
+    for section in ("training", "spectrograms-and-sounds"):
         page.evaluate("section => document.getElementById(section).scrollIntoView()", section)
         page.wait_for_timeout(800)
         take(page, out / f"report_{section.replace('-', '_')}.png")
     example = report.with_name("report_files") / "example_1.png"
     if example.is_file():  # the README's: one clip's input, output and reference
         shutil.copy(example, out / "spectrogram.png")
-    page.set_viewport_size({"width": 390, "height": 844})
-    page.evaluate("window.scrollTo(0, 0)")
-    take(page, out / "report_phone.png")
     page.close()
 
 
