@@ -127,13 +127,13 @@ def _effect(findings: AuditFindings, issue: Issue, design: str) -> str:
     lines = findings.verdicts[(findings.verdicts["issue"] == issue.id) & (findings.verdicts["design"] == design)]
     if lines.empty:
         return "not in the baseline" if design == "fix_one" and issue.as_found is None else MISSING
-    parts = []
+    arms: dict[str, list[str]] = {}  # arms of which the same is said are named together
     for line in lines.to_dict("records"):
         said = sentence(line)
         if line["answer"] == NOT_DECIDED and issue.id in findings.hours and "training" in line["reason"]:
             said = f"not decided in quick (full: about {findings.hours[issue.id]:.1f} h for the issue)"
-        parts.append(f"{line['arm']}: {said}")
-    return "; ".join(parts)
+        arms.setdefault(said, []).append(str(line["arm"]))
+    return "; ".join(f"{', '.join(names)}: {said}" for said, names in arms.items())
 
 
 def _open(findings: AuditFindings, issue: Issue) -> bool:
