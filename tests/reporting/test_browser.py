@@ -109,5 +109,7 @@ def test_mlflow_shows_our_run_beside_the_papers(browser, ui):
     page.add_init_script(pictures.MLFLOW_STATE)
     page.goto(view_address(address, experiment))
     for shown in ("demo, 6 steps", "paper: SAGA-SR", "paper: AudioSR", "eval/LSD/speech/4kHz", "1.9876", "1.28"):
-        page.get_by_text(shown, exact=True).first.wait_for()
+        found = page.get_by_text(shown, exact=True).first
+        found.wait_for()
+        assert found.is_visible(), shown
     page.close()

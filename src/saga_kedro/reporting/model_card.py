@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from saga_kedro.audio import SAMPLE_RATE
 from saga_kedro.reporting.tables import markdown_table
 
 CARD = """\
@@ -67,7 +68,7 @@ def model_card(
         parameters=count / 1e6,
         steps=fit["steps"],
         batch=fit["batch_size"],
-        seconds=model["segment_samples"] / 44_100,
+        seconds=model["segment_samples"] / SAMPLE_RATE,
         corpus=_corpus(parameters["ingest"]),
         hours=", ".join(f"{name} {value:.2f}" for name, value in hours.items()),
         rmse=known["rolloff/rmse"],

@@ -28,8 +28,7 @@ def varied(audio: np.ndarray, vary: Vary, source: np.random.Generator) -> np.nda
     gain_db, hisses = source.uniform(-vary.gain_db, vary.gain_db), source.uniform() < vary.hiss
     level_db = source.uniform(vary.hiss_minimum_db, vary.hiss_maximum_db)
     slope_db = source.uniform(-vary.hiss_slope_db, vary.hiss_slope_db)
-    peak = float(np.abs(audio).max(initial=0.0))
-    if vary.gain_db and peak:
+    if vary.gain_db and (peak := float(np.abs(audio).max(initial=0.0))):
         audio = audio * np.float32(min(10 ** (gain_db / 20), max(1.0, 1 / peak)))
     if hisses:
         audio = audio + coloured_noise(_independent(audio), audio.shape[-1], slope_db, source) * 10 ** (level_db / 20)
