@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import os
-import socket
-import subprocess
-from types import SimpleNamespace
 from typing import Any
 
 import mlflow
@@ -17,7 +12,7 @@ from safetensors.torch import load_file, save_file
 
 from saga_kedro.training.devices import devices_per_node, strategy_of
 from saga_kedro.training.fit import fit
-from saga_kedro.training.processes import fit_in_processes, work
+from saga_kedro.training.processes import fit_in_processes
 from saga_kedro.training.segments import Draws, Order
 from small_corpus import captions_of, states_of, tiny_parameters, write_clips
 
@@ -91,26 +86,7 @@ def test_two_processes_give_the_losses_and_the_average_of_one(corpus, alone, tmp
     assert_same_model(tmp_path, folder)
 
 
-def test_sharded_parameters_and_their_average_are_those_of_one_process(corpus, alone, tmp_path, monkeypatch):
-    def fork(command, env):
-        """In place of torchrun: two copies of this process, which need not import anything again."""
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = str(free.getsockname()[1])
-        processes = [context.Process(target=one, args=(str(rank), port, command[-1])) for rank in range(2)]
-        for process in processes:
-            process.start()
-        for process in processes:
-            process.join()
-        return SimpleNamespace(returncode=max(process.exitcode or 0 for process in processes))
-
-    def one(rank, port, where):
-        os.environ |= {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2", "GROUP_RANK": "0"}
-        os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "TORCHELASTIC_RUN_ID": "test"}
-        work(where)
-
-    context = multiprocessing.get_context("fork")
-    monkeypatch.setattr(subprocess, "run", fork)
+def test_sharded_parameters_and_their_average_are_those_of_one_process(corpus, alone, tmp_path):
     tables, parameters, job = in_two(corpus, "fsdp", None)
     summary = fit_in_processes(tables, parameters, tmp_path, job)
     assert summary["steps"] == SPEED["steps"]
