@@ -14,13 +14,15 @@ from saga_kedro.corpora.folder import audio_files, category_of, group_of
 from saga_kedro.corpora.manifest import Category, Rejected, Source, project_path
 
 # What the files of a package are and which part of their path says what belongs together: a language's speaker, a piece, a
-# family of samples, a drum kit. Of other packages it is guessed as of any folder.
-KNOWN: dict[str, tuple[Category, str]] = {
-    "klettres-data": ("speech", r"/klettres/([^/]+)/"),
-    "ktuberling-data": ("speech", r"/sounds/([^/]+)/"),
-    "wesnoth-1.16-music": ("music", r"/music/([^/.\d-]+)"),  # battle and battle-epic are variants of one piece
-    "sonic-pi-samples": ("effects", r"/samples/([^/_.]+)"),
-    "hydrogen-drumkits": ("effects", r"/drumkits/([^/]+)/"),
+# family of samples, a drum kit; the first pattern that is found holds. Of other files it is guessed as of any folder.
+KNOWN: dict[str, tuple[tuple[Category, str], ...]] = {
+    "klettres-data": (("speech", r"/klettres/([^/]+)/"),),
+    "ktuberling-data": (("speech", r"/sounds/([^/]+)/"),),
+    "tuxpaint-stamps-default": (("speech", r"_desc(?:_([a-z]+))?\.ogg"), ("effects", r"/stamps/([^/]+)/")),
+    "wesnoth-1.16-music": (("music", r"/music/([^/.\d-]+)"),),  # battle and battle-epic are variants of one piece
+    "supertuxkart-data": (("music", r"/music/([^/.]+)"), ("effects", r"/data/[^/]+/([^/.]+)")),
+    "sonic-pi-samples": (("effects", r"/samples/([^/_.]+)"),),
+    "hydrogen-drumkits": (("effects", r"/drumkits/([^/]+)/"),),
 }
 WORDS = {"sounds": "effects", "samples": "effects", "drumkits": "effects"}
 NAME = re.compile(r"[a-z0-9][a-z0-9+.-]+")
@@ -94,12 +96,12 @@ def _sources(package: Path, name: str) -> list[Source]:
     sources = []
     for file in audio_files(package):
         relative = file.relative_to(package)
-        category, pattern = KNOWN.get(name, (None, ""))
+        known = ((kind, re.search(pattern, relative.as_posix())) for kind, pattern in KNOWN.get(name, ()))
+        category, belongs = next(((kind, found) for kind, found in known if found), (None, None))
         if category is None:
             words = [*relative.parts[:-1], *name.split("-")]
             category = category_of(words) or category_of(WORDS.get(word.lower(), word) for word in words) or "other"
-        belongs = re.search(pattern, relative.as_posix()) if pattern else None
-        group = belongs[1] if belongs else group_of(relative, category)
+        group = (belongs[1] or "en") if belongs else group_of(relative, category)
         sources.append(Source(file, category, f"{name}/{group}", licence))
     return sources
 
