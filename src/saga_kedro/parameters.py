@@ -47,6 +47,8 @@ class Degrade(Section):
     maximum_order: Positive
     minimum_hz: Positive
     maximum_hz: Positive
+    spread: Literal["uniform", "log_uniform"]
+    bits: Literal[16, 24] | None
     cutoffs_khz: list[float]
     order: Positive
     excerpt_seconds: float = Field(gt=0)
@@ -126,6 +128,7 @@ class Fit(Section):
     objective: str
     timesteps: str
     mean_share: Probability
+    predicted_share: Probability
     learning_rate: float = Field(gt=0)
     betas: tuple[float, float]
     weight_decay: float = Field(ge=0)

@@ -93,6 +93,14 @@ def test_draws_cover_what_the_paper_names_and_repeat():
     assert drawn[7] == draw_low_pass(rng(0, "low_pass", 7), own_bandwidth_hz=20_000)
 
 
+def test_log_uniform_cutoffs_fall_into_every_octave_as_often():
+    drawn = [draw_low_pass(rng(0, "low_pass", k), own_bandwidth_hz=20_000, spread="log_uniform") for k in range(2_000)]
+    octaves = np.floor(np.log2(np.array([low.cutoff_hz for low in drawn]) / 2_000)).clip(max=2)
+    assert np.bincount(octaves.astype(int)) / 2_000 == pytest.approx([1 / 3] * 3, abs=0.03)
+    evenly = [draw_low_pass(rng(0, "low_pass", k), own_bandwidth_hz=20_000) for k in range(2_000)]
+    assert [(low.kind, low.order) for low in drawn] == [(low.kind, low.order) for low in evenly]
+
+
 def test_a_dull_clip_still_loses_something():
     for bandwidth, most in [(8_000, 7_520), (1_000, 2_000)]:
         cutoffs = [draw_low_pass(rng(k), own_bandwidth_hz=bandwidth).cutoff_hz for k in range(200)]

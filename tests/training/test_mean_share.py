@@ -16,11 +16,13 @@ class Frozen(torch.nn.Module):
     hop = 1
 
 
-def loss_and_input(mean_share):
+def step(predict_rolloff=None, **fit):
+    """What the network is given in a training step on forty items, and the loss."""
     network = SagaNetwork(latent_channels=4, text_width=16, embed_dim=32, depth=1, num_heads=1)
-    training = FlowTraining(network, Frozen(), tiny_parameters(fit={"mean_share": mean_share, "drop_z_l": 0.0}).fit)  # type: ignore[arg-type]
-    given: list[torch.Tensor] = []
-    network.register_forward_pre_hook(lambda module, arguments: given.extend(arguments[:2]))
+    parameters = tiny_parameters(fit={"drop_z_l": 0.0, **fit})
+    training = FlowTraining(network, Frozen(), parameters.fit, predict_rolloff)  # type: ignore[arg-type]
+    given: list = []
+    network.register_forward_pre_hook(lambda module, arguments: given.extend(arguments[:3]))
     source = torch.Generator().manual_seed(0)
     draw = {name: torch.randn(40, 4, 8, generator=source) for name in ("z_h_mean", "z_l")}
     batch = {
@@ -33,23 +35,42 @@ def loss_and_input(mean_share):
         "valid": torch.full((40,), 8),
     }
     loss = training.training_step(batch, 0)
-    return float(loss), *given, draw["z_h_mean"]
+    return float(loss.detach()), *given, draw["z_h_mean"]
 
 
 def test_all_of_them_see_nothing_but_the_condition_and_are_held_against_z_h():
-    loss, z_t, t, z_h = loss_and_input(1.0)
+    loss, z_t, t, _, z_h = step(mean_share=1.0)
     assert not z_t.any()
     assert (t == 1).all()
     assert loss == pytest.approx(float(z_h.square().mean()), rel=0.5)  # an untrained network gives about nothing
 
 
 def test_none_of_them_is_the_flow_alone():
-    _, z_t, t, _ = loss_and_input(0.0)
+    _, z_t, t, *_ = step(mean_share=0.0)
     assert (t < 1).all()
     assert z_t.flatten(1).any(dim=1).all()
 
 
 def test_as_many_as_asked_for():
-    _, z_t, t, _ = loss_and_input(0.5)
+    _, z_t, t, *_ = step(mean_share=0.5)
     assert torch.equal(t == 1, ~z_t.flatten(1).any(dim=1))
     assert 12 <= int((t == 1).sum()) <= 28
+
+
+def test_some_of_them_are_told_the_predicted_rolloff_and_nobody_else_is():
+    def predict(z_l):
+        return torch.full((len(z_l),), 0.5)
+
+    _, _, t, condition, _ = step(predict, mean_share=0.5, predicted_share=0.5)
+    predicted = condition.f_h == 0.5
+    assert torch.equal(~predicted, condition.f_h == 0.8)
+    assert not predicted[t < 1].any()
+    assert 4 <= int(predicted.sum()) < int((t == 1).sum())
+
+
+def test_without_a_share_the_predictor_is_not_asked():
+    def predict(z_l):
+        raise AssertionError("asked")
+
+    _, _, _, condition, _ = step(predict, mean_share=1.0)
+    assert (condition.f_h == 0.8).all()

@@ -71,6 +71,16 @@ def test_the_input_is_the_target_low_passed_between_2_and_16_khz(segments):
         assert not torch.equal(example["low"], example["high"])
 
 
+def test_an_input_may_be_rounded_as_a_file_would_hold_it(clips, segments):
+    captions = captions_of(clips)
+    parameters = tiny_parameters(degrade={"bits": 16})
+    rounded = make_segments(clips, captions, states_of(captions), parameters, "train")[3]
+    steps = rounded["low"] * 2**15
+    assert torch.equal(steps, steps.round())
+    assert torch.equal(rounded["high"], segments[3]["high"])
+    assert (rounded["low"] - segments[3]["low"]).abs().max() <= 2**-16 + 1e-7
+
+
 def test_a_clip_shorter_than_a_segment_is_joined_with_others_of_its_group(tmp_path):
     clips = write_clips(tmp_path, seconds=0.5)
     captions = captions_of(clips)

@@ -72,6 +72,7 @@ def draw_low_pass(
     minimum_hz: int = 2_000,
     maximum_hz: int = 16_000,
     orders: tuple[int, int] = (2, 10),
+    spread: Literal["uniform", "log_uniform"] = "uniform",
 ) -> LowPass:
     """Draw a training degradation: kind, order and cutoff uniformly (P), the cutoff bounded by the clip's own bandwidth (C).
 
@@ -82,10 +83,14 @@ def draw_low_pass(
         own_bandwidth_hz: of the clip (``bandwidth.own_bandwidth``).
         minimum_hz, maximum_hz: range of the cutoff, both included.
         orders: smallest and largest order, both included.
+        spread: of the cutoffs; log_uniform draws every octave as often.
     """
     kind = KINDS[int(rng.integers(len(KINDS)))]
     order = int(rng.integers(orders[0], orders[1], endpoint=True))
     drawn = int(rng.integers(minimum_hz, maximum_hz, endpoint=True))
+    if spread == "log_uniform":
+        share = (drawn - minimum_hz) / max(1, maximum_hz - minimum_hz)
+        drawn = round(minimum_hz * (maximum_hz / minimum_hz) ** share)
     return LowPass(kind, order, max(minimum_hz, min(drawn, int(0.94 * own_bandwidth_hz))))
 
 

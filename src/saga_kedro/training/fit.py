@@ -195,7 +195,7 @@ def fit(
         table = load_starting_weights(model.network, parameters.fit.start)
         if run_id and is_first():
             log_table(run_id, table, "starting_weights.json")
-    training = FlowTraining(model.network, model.codec, parameters.fit)
+    training = FlowTraining(model.network, model.codec, parameters.fit, model.rolloff_predictor.predict)
     segments: dict[str, Dataset] = {}
     for split in ("train", "validation"):
         online = make_segments(clips, captions, text_states, parameters, split)
@@ -231,9 +231,11 @@ def fit(
         default_root_dir=folder,
     )
     known: dict[str, float] = {}
-    if trainer.is_global_zero:
+    # Each process needs the predictor where training asks it; they fit it to the same draws.
+    if trainer.is_global_zero or parameters.fit.predicted_share:
         known = measure_first(model, training, segments["train"], parameters, trainer.strategy.root_device)
-        if run_logger:
+        model.rolloff_predictor.to(trainer.strategy.root_device)
+        if run_logger and trainer.is_global_zero:
             run_logger.log_metrics(known, step=0)
     trainer.fit(
         training,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import lightning.pytorch as pl
@@ -33,9 +35,16 @@ class FlowTraining(pl.LightningModule):
         network: what is trained.
         codec: audio to latents.
         fit: the section of parameters.
+        predict_rolloff: z_l [B, C, T] -> the f_h [B] that is predicted for it; only `fit.predicted_share` asks for it.
     """
 
-    def __init__(self, network: SagaNetwork, codec: Codec, fit: Fit) -> None:
+    def __init__(
+        self,
+        network: SagaNetwork,
+        codec: Codec,
+        fit: Fit,
+        predict_rolloff: Callable[[Tensor], Tensor] | None = None,
+    ) -> None:
         super().__init__()
         self.network = network
         self.fit = fit
@@ -48,6 +57,7 @@ class FlowTraining(pl.LightningModule):
             include_online_model=False,
         )
         self._codec = (codec,)
+        self._predict_rolloff = (predict_rolloff,)
         self._losses: list[Tensor] = []
         self.objective = part("objective", fit.objective)
         self.draw_t = part("timesteps", fit.timesteps)
@@ -116,6 +126,18 @@ class FlowTraining(pl.LightningModule):
             [float(torch.rand((), generator=generator(what, n))) < probability for n in names], device=self.device
         )
 
+    def with_predicted_rolloff(self, condition: Condition, items: Tensor) -> Condition:
+        """The condition with the predicted f_h for the given items, bool [B].
+
+        Where the dial is not turned, f_h is the predictor's, and wrong by as much as the predictor is. A network that was told
+        the truth throughout believes it; one that was told the prediction learns what it is worth, and still obeys any other.
+        """
+        (predict,) = self._predict_rolloff
+        if predict is None or not items.any():
+            return condition
+        with torch.autocast(self.device.type, enabled=False):
+            return replace(condition, f_h=torch.where(items, predict(condition.z_l), condition.f_h))
+
     def training_step(self, batch: dict[str, Any], batch_index: int) -> Tensor:
         z_h, condition, mask = self.encode(batch)
         names = batch["name"]
@@ -123,6 +145,7 @@ class FlowTraining(pl.LightningModule):
         mean = self.dropped("noise", self.fit.mean_share, names)
         noise = self.noise_like(z_h, names).masked_fill(mean[:, None, None], 0)
         t = torch.stack([self.draw_t(generator("t", name)) for name in names]).to(z_h).masked_fill(mean, 1)
+        condition = self.with_predicted_rolloff(condition, mean & self.dropped("dial", self.fit.predicted_share, names))
         v = self.network(
             self.objective.interpolate(z_h, noise, t),
             t,
@@ -158,6 +181,8 @@ class FlowTraining(pl.LightningModule):
             loss, _ = flow_loss(self.network(self.objective.interpolate(z_h, noise, t), t, condition), target, mask)
             losses[f"val/loss/t{level}"] = loss
         if self.fit.mean_share:
+            if self.fit.predicted_share:
+                condition = self.with_predicted_rolloff(condition, torch.ones_like(mask[:, 0]))
             mean = -self.network(torch.zeros_like(z_h), torch.ones(len(z_h), device=z_h.device), condition)
             self.log("val/mean_error", flow_loss(mean, z_h, mask)[0], batch_size=len(z_h), sync_dist=True)
         self.log_dict(losses, batch_size=len(z_h), sync_dist=True)

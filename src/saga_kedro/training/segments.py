@@ -192,8 +192,9 @@ class Segments(Dataset):
         return Crop(high, bandwidth_hz, valid, self.captions[clip.clip_id, window])
 
     def degraded(self, crop: Crop, name: tuple) -> np.ndarray:
-        """The segment low-passed as drawn for ``name``."""
-        return self.low_pass(crop.high, SAMPLE_RATE, self._filter(name, crop.bandwidth_hz))
+        """The segment low-passed as drawn for ``name``, and rounded as a file would hold it."""
+        low = self.low_pass(crop.high, SAMPLE_RATE, self._filter(name, crop.bandwidth_hz))
+        return low if self.degrade.bits is None else rounded(low, self.degrade.bits)
 
     def _read(self, row: int, start: int, name: tuple) -> tuple[np.ndarray, float, int]:
         """The segment [2, segment_samples], the smallest own bandwidth in it in Hz, and how much of it is audio."""
@@ -220,7 +221,14 @@ class Segments(Dataset):
             minimum_hz=self.degrade.minimum_hz,
             maximum_hz=self.degrade.maximum_hz,
             orders=(self.degrade.minimum_order, self.degrade.maximum_order),
+            spread=self.degrade.spread,
         )
+
+
+def rounded(audio: np.ndarray, bits: int) -> np.ndarray:
+    """Audio in [-1, 1] as integers of so many bits hold it; what exceeds full scale is kept."""
+    steps = 2.0 ** (bits - 1)
+    return (np.round(audio * steps) / steps).astype(np.float32)
 
 
 def as_text(name: tuple) -> str:
