@@ -235,7 +235,7 @@ def fit(
     if trainer.is_global_zero or parameters.fit.predicted_share:
         known = measure_first(model, training, segments["train"], parameters, trainer.strategy.root_device)
         model.rolloff_predictor.to(trainer.strategy.root_device)
-        if run_logger and trainer.is_global_zero:
+        if run_logger:
             run_logger.log_metrics(known, step=0)
     trainer.fit(
         training,

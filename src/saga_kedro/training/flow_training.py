@@ -57,7 +57,7 @@ class FlowTraining(pl.LightningModule):
             include_online_model=False,
         )
         self._codec = (codec,)
-        self._predict_rolloff = (predict_rolloff,)
+        self.predict_rolloff = predict_rolloff
         self._losses: list[Tensor] = []
         self.objective = part("objective", fit.objective)
         self.draw_t = part("timesteps", fit.timesteps)
@@ -132,11 +132,10 @@ class FlowTraining(pl.LightningModule):
         Where the dial is not turned, f_h is the predictor's, and wrong by as much as the predictor is. A network that was told
         the truth throughout believes it; one that was told the prediction learns what it is worth, and still obeys any other.
         """
-        (predict,) = self._predict_rolloff
-        if predict is None or not items.any():
+        if self.predict_rolloff is None:
             return condition
         with torch.autocast(self.device.type, enabled=False):
-            return replace(condition, f_h=torch.where(items, predict(condition.z_l), condition.f_h))
+            return replace(condition, f_h=torch.where(items, self.predict_rolloff(condition.z_l), condition.f_h))
 
     def training_step(self, batch: dict[str, Any], batch_index: int) -> Tensor:
         z_h, condition, mask = self.encode(batch)
@@ -145,7 +144,9 @@ class FlowTraining(pl.LightningModule):
         mean = self.dropped("noise", self.fit.mean_share, names)
         noise = self.noise_like(z_h, names).masked_fill(mean[:, None, None], 0)
         t = torch.stack([self.draw_t(generator("t", name)) for name in names]).to(z_h).masked_fill(mean, 1)
-        condition = self.with_predicted_rolloff(condition, mean & self.dropped("dial", self.fit.predicted_share, names))
+        if self.fit.predicted_share:
+            told = mean & self.dropped("dial", self.fit.predicted_share, names)
+            condition = self.with_predicted_rolloff(condition, told)
         v = self.network(
             self.objective.interpolate(z_h, noise, t),
             t,
@@ -182,7 +183,7 @@ class FlowTraining(pl.LightningModule):
             losses[f"val/loss/t{level}"] = loss
         if self.fit.mean_share:
             if self.fit.predicted_share:
-                condition = self.with_predicted_rolloff(condition, torch.ones_like(mask[:, 0]))
+                condition = self.with_predicted_rolloff(condition, torch.ones_like(condition.f_h, dtype=torch.bool))
             mean = -self.network(torch.zeros_like(z_h), torch.ones(len(z_h), device=z_h.device), condition)
             self.log("val/mean_error", flow_loss(mean, z_h, mask)[0], batch_size=len(z_h), sync_dist=True)
         self.log_dict(losses, batch_size=len(z_h), sync_dist=True)
