@@ -25,6 +25,7 @@ KNOWN: dict[str, tuple[tuple[Category, str], ...]] = {
     "hydrogen-drumkits": (("effects", r"/drumkits/([^/]+)/"),),
 }
 WORDS = {"sounds": "effects", "samples": "effects", "drumkits": "effects"}
+ORIGINAL = "en"  # the language of Tux Paint's descriptions whose names say none
 NAME = re.compile(r"[a-z0-9][a-z0-9+.-]+")
 
 
@@ -101,7 +102,7 @@ def _sources(package: Path, name: str) -> list[Source]:
         if category is None:
             words = [*relative.parts[:-1], *name.split("-")]
             category = category_of(words) or category_of(WORDS.get(word.lower(), word) for word in words) or "other"
-        group = (belongs[1] or "en") if belongs else group_of(relative, category)
+        group = (belongs[1] or ORIGINAL) if belongs else group_of(relative, category)
         sources.append(Source(file, category, f"{name}/{group}", licence))
     return sources
 
