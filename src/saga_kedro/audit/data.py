@@ -47,14 +47,19 @@ class AuditData:
     pairs_version: str
 
 
-def choose_pairs(pairs: pd.DataFrame, per_category: int) -> pd.DataFrame:
-    """The first pairs of each category and cutoff, by their id; the same table gives the same ones.
+def choose_pairs(pairs: pd.DataFrame, per_category: int, seconds: float) -> pd.DataFrame:
+    """Pairs of each category and cutoff: those that fill ``seconds``, then the longest; by their id where that is equal.
+
+    The same table gives the same ones.
 
     Args:
         pairs: of `evaluation.pairs`.
         per_category: how many of each category and cutoff.
+        seconds: longest stretch of a pair that is used.
     """
-    return pairs.sort_values("pair_id").groupby(["category", "cutoff_khz"], sort=True).head(per_category)
+    used = pairs["samples"].clip(upper=round(seconds * SAMPLE_RATE))
+    order = pairs.assign(_used=used).sort_values(["_used", "pair_id"], ascending=[False, True])
+    return order.drop(columns="_used").groupby(["category", "cutoff_khz"], sort=True).head(per_category).sort_values("pair_id")
 
 
 def read_pairs(pairs: pd.DataFrame, seconds: float) -> tuple[list[Pair], str]:
@@ -62,19 +67,15 @@ def read_pairs(pairs: pd.DataFrame, seconds: float) -> tuple[list[Pair], str]:
 
     Args:
         pairs: with ``prompt``, or without.
-        seconds: longest stretch.
-
-    Returns:
-        The pairs, all of the length of the shortest among them (a flattened batch needs that), and their hash.
+        seconds: longest stretch; a shorter pair is used whole.
     """
-    wanted = round(seconds * SAMPLE_RATE)
-    shortest = min([wanted, *(int(samples) for samples in pairs["samples"])]) if len(pairs) else 0
     sounds = []
     for line in pairs.to_dict("records"):
         reference, _ = read_audio(line["reference"], 0, int(line["samples"]))
         low = fit_to(read_audio(line["low"], 0, int(line["samples"]))[0], *reference.shape)
-        start = _loudest(reference, shortest)
-        stretch = slice(start, start + shortest)
+        used = min(round(seconds * SAMPLE_RATE), reference.shape[1])
+        start = _loudest(reference, used)
+        stretch = slice(start, start + used)
         sounds.append(
             Pair(
                 str(line["pair_id"]),
@@ -85,7 +86,7 @@ def read_pairs(pairs: pd.DataFrame, seconds: float) -> tuple[list[Pair], str]:
                 reference[:, stretch],
             )
         )
-    version = parameter_hash([(line["pair_id"], line["content_hash"]) for line in pairs.to_dict("records")], shortest)
+    version = parameter_hash([(line["pair_id"], line["content_hash"]) for line in pairs.to_dict("records")], seconds)
     return sounds, version
 
 
@@ -106,9 +107,11 @@ def cells(pairs: list[Pair], values: list[float]) -> dict[tuple[str, float], flo
 
 
 def described(pairs: list[Pair]) -> str:
-    """``12 pairs of 3.0 s: speech, music at 4 kHz, 8 kHz``."""
+    """``12 pairs of 0.3 to 3.0 s: speech, music at 4 kHz, 8 kHz``."""
     if not pairs:
         return "no pairs"
     categories = ", ".join(dict.fromkeys(pair.category for pair in pairs))
     cutoffs = ", ".join(f"{cutoff:g} kHz" for cutoff in sorted({pair.cutoff_khz for pair in pairs}))
-    return f"{len(pairs)} pairs of {pairs[0].reference.shape[1] / SAMPLE_RATE:.1f} s: {categories} at {cutoffs}"
+    seconds = sorted(f"{pair.reference.shape[1] / SAMPLE_RATE:.1f}" for pair in pairs)
+    length = " to ".join(dict.fromkeys((seconds[0], seconds[-1])))
+    return f"{len(pairs)} pairs of {length} s: {categories} at {cutoffs}"

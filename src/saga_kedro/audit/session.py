@@ -51,13 +51,14 @@ def read_data(
     """
     audit = parameters["audit"]
     budget = audit["budgets"][audit["budget"]]
-    chosen = choose_pairs(with_prompts(pairs, pair_captions), budget["pairs_per_category"])
+    size = (budget["pairs_per_category"], budget["excerpt_seconds"])
+    chosen = choose_pairs(with_prompts(pairs, pair_captions), *size)
     if audit["pairs"]:
         ingest = parameters["ingest"]
         table, _ = find_pairs(audit["pairs"], pattern=ingest["pattern"], cutoff_khz=ingest["cutoff_khz"])
         given, _ = pairs_from_table(table, given_folder)
-        chosen = pd.concat([chosen, choose_pairs(given, budget["pairs_per_category"])], ignore_index=True)
-    sounds, version = read_pairs(chosen, budget["excerpt_seconds"])
+        chosen = pd.concat([chosen, choose_pairs(given, *size)], ignore_index=True)
+    sounds, version = read_pairs(chosen, size[1])
     return AuditData(clips, captions, text_states, data_version, sounds, version)
 
 

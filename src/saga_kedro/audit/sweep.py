@@ -74,10 +74,9 @@ def sweep(
     settings = [changed(parameters, changes) for changes in chosen]
     for setting in settings:
         validate(setting)
-    table = with_prompts(pairs, pair_captions)
-    sounds, version = read_pairs(
-        choose_pairs(table, parameters["sweep"]["pairs_per_category"]), parameters["sweep"]["excerpt_seconds"]
-    )
+    seconds = parameters["sweep"]["excerpt_seconds"]
+    table = choose_pairs(with_prompts(pairs, pair_captions), parameters["sweep"]["pairs_per_category"], seconds)
+    sounds, version = read_pairs(table, seconds)
     records, runs, model = Records(folder), Runs(experiment), SagaSR.from_pretrained(model_summary["folder"])
     source = str(model_summary.get("run_id") or "")
     of_sweep = parameter_hash("sweep", model_summary["weights"], parameters["sweep"], version, code_version())
