@@ -37,8 +37,8 @@ interval; lower is better. The paper's rows were measured on other clips.
 
 - The codec keeps levels of bands, not waveforms: what is added is noise in the right place, at the right level. A missing
   harmonic comes back as a breath, not as a tone.
-- It has heard games' music, spelled letters, short sentences, drums and sound effects. Long reverberation, singing and
-  orchestras were rare.
+- It has heard games' music (orchestras, synthesisers, rock), spelled letters, short sentences, drums and sound effects. Long
+  reverberation and singing were rare.
 - How bright a result is, is a guess: turn `--rolloff` where it is wrong.
 """
 
