@@ -42,6 +42,9 @@ interval; lower is better. The paper's rows were measured on other clips.
 - How bright a result is, is a guess: turn `--rolloff` where it is wrong.
 """
 
+FAMILIES = ("GPL", "LGPL", "GFDL", "CC-BY-SA", "CC-BY", "CC0", "BSD", "MIT", "Expat", "public-domain")
+"""Of free licences; what begins with two of them belongs to the first."""
+
 
 def model_card(
     summary: dict[str, Any],
@@ -74,10 +77,18 @@ def model_card(
         rmse=known["rolloff/rmse"],
         rmse_of_median=known["rolloff/rmse_of_median"],
         weights=summary["weights"],
-        licences=", ".join(dict.fromkeys(one for text in manifest["licence"].dropna().unique() for one in text.split(", "))),
+        licences=_licences(manifest["licence"]),
         pairs=len(pairs),
         table=markdown_table(headline),
     )
+
+
+def _licences(column: pd.Series) -> str:
+    """``GPL, CC0 and others``: copyright files name dozens, in as many spellings, and those of build scripts too."""
+    named = {one for text in column.dropna().unique() for one in text.split(", ")}
+    family_of = {one: next((family for family in FAMILIES if one.startswith(family)), "others") for one in named}
+    families = [family for family in FAMILIES if family in family_of.values()]
+    return ", ".join(families) + (" and others" if "others" in family_of.values() else "")
 
 
 def _corpus(ingest: dict[str, Any]) -> str:
