@@ -47,6 +47,10 @@ def test_markdown_and_console_show_the_same_cells(summary):
     markdown = markdown_table(table)
     assert markdown.splitlines()[1] == "| --- | ---: | ---: | ---: |"
     assert "| ours | 1.00 ± 0.25 | – | 2.00 ± 0.50 |" in markdown
+    words = pd.DataFrame(
+        {"arm": ["a"], "loss": ["✔ 1.23 (floor 1.19)"], "gradient": ["– → –"], "answer": ["no effect"], "gone": ["–"]}
+    )
+    assert markdown_table(words).splitlines()[1] == "| --- | ---: | ---: | --- | ---: |"
     assert markdown_table(pd.DataFrame({"a|b": ["c|d"]})).splitlines()[-1] == "| c\\|d |"
     console = Console(width=120, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
     console.print(console_table(table, "LSD"))

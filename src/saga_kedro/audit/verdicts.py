@@ -93,7 +93,7 @@ def sentence(line: pd.Series | dict) -> str:
     """A verdict in words: ``effect: +0.31 [0.22, 0.40], worse``."""
     answer, mean = line["answer"], line["mean"]
     if answer == CRASHES:
-        return f"crashes: {line['reason']}"
+        return f"crashes: {line['reason'].rstrip('.')}"
     if answer == NOT_DECIDED:
         return f"not decided: {line['reason']}"
     if line["reason"]:

@@ -13,6 +13,7 @@ from markupsafe import Markup
 
 from saga_kedro.files import atomic_path
 from saga_kedro.reporting.blocks import Report
+from saga_kedro.reporting.tables import numeric_columns
 
 TEMPLATES = Path(__file__).parent / "templates"
 MEDIA_TYPES = {"png": "image/png", "svg": "image/svg+xml", "flac": "audio/flac", "ogg": "audio/ogg", "wav": "audio/wav"}
@@ -44,7 +45,7 @@ def render_html(report: Report) -> str:
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters.update(markdown=markdown_html, anchor=anchor)
+    environment.filters.update(markdown=markdown_html, anchor=anchor, numeric_columns=numeric_columns)
     environment.globals.update(data_address=data_address)
     environment.tests["block"] = lambda block, name: type(block).__name__ == name
     return environment.get_template("report.html.j2").render(report=report)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 MISSING = "–"
+NUMBER = re.compile(r"[-+−–✔✘~<>→/ ]*(\d|∞|$)")
 LEADING_ROWS = (OURS, "rolloff_reference", "untouched", "codec", "copy_up")
 CATEGORIES = ("speech", "music", "effects", "other")
 ROW_TITLES = {
@@ -89,13 +91,19 @@ def wide_table(
     return pd.DataFrame(lines, columns=["row", *(f"{category} {cutoff_name(cutoff)}" for category, cutoff in columns)])
 
 
+def numeric_columns(table: pd.DataFrame) -> list[bool]:
+    """Which columns hold numbers, perhaps with sign, unit or interval (a dash is no word); the first, a name, never does."""
+    columns = [table.iloc[:, index].astype(str) for index in range(len(table.columns))]
+    return [index > 0 and all(NUMBER.match(cell) for cell in column) for index, column in enumerate(columns)]
+
+
 def markdown_table(table: pd.DataFrame) -> str:
-    """A table of text as GitHub's markdown: the first column to the left, the others to the right."""
+    """A table of text as GitHub's markdown: the first column and words to the left, numbers to the right."""
 
     def line(cells: Sequence[object]) -> str:
         return "| " + " | ".join(str(cell).replace("|", "\\|").replace("\n", " ") for cell in cells) + " |"
 
-    rule = "| " + " | ".join(["---", *["---:"] * (len(table.columns) - 1)]) + " |"
+    rule = "| " + " | ".join("---:" if right else "---" for right in numeric_columns(table)) + " |"
     return "\n".join([line(list(table.columns)), rule, *(line(list(row)) for row in table.itertuples(index=False))])
 
 
@@ -105,8 +113,8 @@ def console_table(table: pd.DataFrame, title: str = "") -> Table:
     from rich.text import Text
 
     result = Table(title=title or None, title_justify="left")
-    for index, column in enumerate(table.columns):
-        result.add_column(str(column), justify="left" if index == 0 else "right", no_wrap=index > 0)
+    for index, (column, right) in enumerate(zip(table.columns, numeric_columns(table), strict=True)):
+        result.add_column(str(column), justify="right" if right else "left", no_wrap=index > 0)
     for line in table.itertuples(index=False):
         result.add_row(*(Text(str(cell)) for cell in line))
     return result
