@@ -13,6 +13,11 @@ import pytest
 from scratch_project import make_project
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whole runs first: files that take minutes must not be the last that are begun, with one process waiting for the other."""
+    items.sort(key=lambda item: item.path.parent.name != "project")
+
+
 @pytest.fixture(autouse=True, scope="session")
 def _no_network() -> Iterator[None]:
     """Every connection that leaves this machine is refused: the default run, and every test, must do without."""
