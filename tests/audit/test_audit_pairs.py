@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -47,3 +49,9 @@ def test_the_loudest_stretch_of_a_long_pair_is_used(pairs):
 def test_a_description_gives_the_range_of_lengths(pairs):
     assert described(read_pairs(pairs, seconds=1.5)[0]) == "4 pairs of 0.4 to 1.5 s: effects at 4 kHz"
     assert described(read_pairs(pairs[1:3], seconds=1.5)[0]) == "2 pairs of 1.5 s: effects at 4 kHz"
+
+
+def test_lengths_are_ordered_as_numbers(pairs):
+    (short, *_), _ = read_pairs(pairs[pairs["pair_id"] == "b"], seconds=2.0)
+    long = replace(short, reference=np.zeros((2, 10 * SAMPLE_RATE), np.float32))
+    assert described([long, short]) == "2 pairs of 2.0 to 10.0 s: effects at 4 kHz"

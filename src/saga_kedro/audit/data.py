@@ -68,6 +68,9 @@ def read_pairs(pairs: pd.DataFrame, seconds: float) -> tuple[list[Pair], str]:
     Args:
         pairs: with ``prompt``, or without.
         seconds: longest stretch; a shorter pair is used whole.
+
+    Returns:
+        The pairs, each of its own length, and their hash.
     """
     sounds = []
     for line in pairs.to_dict("records"):
@@ -112,6 +115,6 @@ def described(pairs: list[Pair]) -> str:
         return "no pairs"
     categories = ", ".join(dict.fromkeys(pair.category for pair in pairs))
     cutoffs = ", ".join(f"{cutoff:g} kHz" for cutoff in sorted({pair.cutoff_khz for pair in pairs}))
-    seconds = sorted(f"{pair.reference.shape[1] / SAMPLE_RATE:.1f}" for pair in pairs)
-    length = " to ".join(dict.fromkeys((seconds[0], seconds[-1])))
+    samples = [pair.reference.shape[1] for pair in pairs]
+    length = " to ".join(dict.fromkeys(f"{end / SAMPLE_RATE:.1f}" for end in (min(samples), max(samples))))
     return f"{len(pairs)} pairs of {length} s: {categories} at {cutoffs}"

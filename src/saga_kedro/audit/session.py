@@ -51,14 +51,14 @@ def read_data(
     """
     audit = parameters["audit"]
     budget = audit["budgets"][audit["budget"]]
-    size = (budget["pairs_per_category"], budget["excerpt_seconds"])
-    chosen = choose_pairs(with_prompts(pairs, pair_captions), *size)
+    per_category, seconds = budget["pairs_per_category"], budget["excerpt_seconds"]
+    chosen = choose_pairs(with_prompts(pairs, pair_captions), per_category, seconds)
     if audit["pairs"]:
         ingest = parameters["ingest"]
         table, _ = find_pairs(audit["pairs"], pattern=ingest["pattern"], cutoff_khz=ingest["cutoff_khz"])
         given, _ = pairs_from_table(table, given_folder)
-        chosen = pd.concat([chosen, choose_pairs(given, *size)], ignore_index=True)
-    sounds, version = read_pairs(chosen, size[1])
+        chosen = pd.concat([chosen, choose_pairs(given, per_category, seconds)], ignore_index=True)
+    sounds, version = read_pairs(chosen, seconds)
     return AuditData(clips, captions, text_states, data_version, sounds, version)
 
 
