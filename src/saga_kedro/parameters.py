@@ -58,10 +58,12 @@ class Degrade(Section):
 
 class Vary(Section):
     gain_db: float = Field(ge=0)
+    tilt_db: float = Field(ge=0)
     hiss: Probability
     hiss_minimum_db: float
     hiss_maximum_db: float
-    hiss_slope_db: float = Field(ge=0)
+    room_slope_db: float = Field(ge=0)
+    microphone_slope_db: float = Field(ge=0)
 
 
 class Codec(Section):

@@ -11,7 +11,15 @@ from saga_kedro.training.fit import make_segments
 from saga_kedro.training.variation import coloured_noise, varied
 from small_corpus import captions_of, states_of, tiny_parameters, write_clips
 
-NOTHING = {"gain_db": 0.0, "hiss": 0.0, "hiss_minimum_db": -40.0, "hiss_maximum_db": -40.0, "hiss_slope_db": 0.0}
+NOTHING = {
+    "gain_db": 0.0,
+    "tilt_db": 0.0,
+    "hiss": 0.0,
+    "hiss_minimum_db": -40.0,
+    "hiss_maximum_db": -40.0,
+    "room_slope_db": 0.0,
+    "microphone_slope_db": 0.0,
+}
 
 
 def tone(channels=2):
@@ -24,16 +32,43 @@ def test_by_default_a_segment_is_left_as_it_is():
     assert np.array_equal(varied(audio, Vary(**NOTHING), rng(0)), audio)
 
 
-def test_hiss_has_the_level_that_was_drawn():
+def octaves(audio, *hertz):
+    """Power in dB of a fifth of an octave above each frequency."""
+    power = np.abs(np.fft.rfft(audio)) ** 2
+    bins = np.fft.rfftfreq(len(audio), 1 / 44_100)
+    return [10 * np.log10(power[(bins > f) & (bins < 1.2 * f)].mean()) for f in hertz]
+
+
+def test_hiss_is_two_noises_of_the_level_that_was_drawn():
     audio = tone()
     hiss = varied(audio, Vary(**NOTHING | {"hiss": 1.0}), rng(0)) - audio
-    assert 20 * np.log10(np.sqrt(np.mean(hiss**2))) == pytest.approx(-40, abs=0.1)
+    assert 20 * np.log10(np.sqrt(np.mean(hiss**2))) == pytest.approx(-40 + 3, abs=0.1)
     assert abs(np.corrcoef(hiss)[0, 1]) < 0.05
+
+
+def test_the_noise_of_a_room_falls_until_that_of_the_microphone_covers_it():
+    vary = Vary(**NOTHING | {"hiss": 1.0, "room_slope_db": 9.0})
+    silence = np.zeros((1, 2**17), np.float32)
+    spectra = np.mean([octaves(varied(silence, vary, rng(draw))[0], 150, 600, 8_000, 16_000) for draw in range(20)], axis=0)
+    assert spectra[0] - spectra[1] > 4
+    assert spectra[2] == pytest.approx(spectra[3], abs=0.5)
+
+
+def test_a_brightened_segment_rises_above_2_khz_and_keeps_its_peak():
+    noise = rng(0).standard_normal((1, 2**17)).astype(np.float32)
+    noise *= 0.5 / np.abs(noise).max()
+    brighter = [varied(noise, Vary(**NOTHING | {"tilt_db": 6.0}), rng(draw)) for draw in range(40)]
+    levels = np.array([octaves(audio[0], 500, 1_000, 4_000, 8_000) for audio in brighter])
+    rises = levels[:, 3] - levels[:, 2]
+    assert -0.3 < rises.min() < 1
+    assert 5 < rises.max() < 6.3
+    assert np.abs(levels[:, 1] - levels[:, 0]).max() < 0.5
+    assert all(np.abs(audio).max() == pytest.approx(0.5, rel=1e-5) for audio in brighter)
 
 
 def test_identical_channels_stay_identical():
     audio = np.repeat(tone(1), 2, axis=0)
-    louder = varied(audio, Vary(**NOTHING | {"hiss": 1.0, "gain_db": 6.0}), rng(1))
+    louder = varied(audio, Vary(**NOTHING | {"hiss": 1.0, "gain_db": 6.0, "tilt_db": 3.0}), rng(1))
     assert np.array_equal(louder[0], louder[1])
 
 
@@ -45,11 +80,8 @@ def test_hiss_comes_as_often_as_asked_for():
 
 
 def test_the_spectrum_of_the_hiss_rises_by_the_slope():
-    noise = coloured_noise(1, 2**17, 6.0, rng(0))[0]
-    power = np.abs(np.fft.rfft(noise)) ** 2
-    hertz = np.fft.rfftfreq(2**17, 1 / 44_100)
-    octave = [10 * np.log10(power[(hertz > f) & (hertz < 1.2 * f)].mean()) for f in (4_000, 8_000)]
-    assert octave[1] - octave[0] == pytest.approx(6.0, abs=0.3)
+    low, high = octaves(coloured_noise(1, 2**17, 6.0, rng(0))[0], 4_000, 8_000)
+    assert high - low == pytest.approx(6.0, abs=0.3)
 
 
 def test_levels_vary_within_the_bounds_and_never_exceed_full_scale():

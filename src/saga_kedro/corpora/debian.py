@@ -21,6 +21,8 @@ KNOWN: dict[str, tuple[tuple[Category, str], ...]] = {
     "tuxpaint-stamps-default": (("speech", r"_desc(?:_([a-z]+))?\.ogg"), ("effects", r"/stamps/([^/]+)/")),
     "wesnoth-1.16-music": (("music", r"/music/([^/.\d-]+)"),),  # battle and battle-epic are variants of one piece
     "supertuxkart-data": (("music", r"/music/([^/.]+)"), ("effects", r"/data/[^/]+/([^/.]+)")),
+    "supertux-data": (("music", r"/music/[^/]+/([^/.\d-]+)"), ("effects", r"/sounds/([^/.\d-]+)")),
+    "unknown-horizons": (("speech", r"/voice/([^/]+)/"), ("music", r"/music/(?:menu/)?([^/.]+)")),
     "sonic-pi-samples": (("effects", r"/samples/([^/_.]+)"),),
     "hydrogen-drumkits": (("effects", r"/drumkits/([^/]+)/"),),
 }
