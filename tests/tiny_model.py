@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors.torch import load_file
 
 from saga_kedro.draws import generator
 from saga_kedro.model.initialise import initialise_by_name
@@ -46,3 +47,8 @@ def write_tiny_model(folder: Path) -> Path:
     """The model in half precision, as weights are shipped."""
     tiny_model().save_pretrained(folder, half=True)
     return folder
+
+
+def network_bytes(weights: Path) -> int:
+    """What the network takes of a file of weights."""
+    return sum(value.nbytes for name, value in load_file(weights).items() if name.startswith("network."))
