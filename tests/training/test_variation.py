@@ -33,7 +33,7 @@ def test_by_default_a_segment_is_left_as_it_is():
 
 
 def octaves(audio, *hertz):
-    """Power in dB of a fifth of an octave above each frequency."""
+    """Power in dB of the quarter of an octave above each frequency."""
     power = np.abs(np.fft.rfft(audio)) ** 2
     bins = np.fft.rfftfreq(len(audio), 1 / 44_100)
     return [10 * np.log10(power[(bins > f) & (bins < 1.2 * f)].mean()) for f in hertz]

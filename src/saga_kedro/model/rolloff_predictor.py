@@ -68,26 +68,29 @@ class RolloffPredictor(nn.Module):
         if not (features.isfinite().all() and f_h.isfinite().all()):
             raise ValueError("The roll-off predictor was given values that are not finite: look for broken latents.")
         x, y = features.detach().double().cpu(), f_h.detach().double().cpu()
+        mean_f_h = y.mean()
+        y = y - mean_f_h
         deviation = x.std(dim=0, correction=0)
         self.centre.copy_(x.mean(dim=0))
         self.scale.copy_(torch.where(deviation > 1e-6, deviation, torch.inf))  # a feature that never changes says nothing
         waves = self.waves(x)
-        u, s, v_t = torch.linalg.svd(waves - waves.mean(dim=0), full_matrices=False)
-        projected = u.T @ (y - y.mean())
+        mean_wave = waves.mean(dim=0)
+        u, s, v_t = torch.linalg.svd(waves - mean_wave, full_matrices=False)
+        projected = u.T @ y
         errors = []
         for penalty in PENALTIES:
             shrink = s**2 / (s**2 + penalty)
             leverage = (u.square() @ shrink + 1 / len(x)).clamp(max=1 - 1e-6)
-            errors.append(((y - y.mean() - u @ (shrink * projected)) / (1 - leverage)).square().mean().sqrt().item())
+            errors.append(((y - u @ (shrink * projected)) / (1 - leverage)).square().mean().sqrt().item())
         best = min(range(len(PENALTIES)), key=errors.__getitem__)
         weight = v_t.T @ (s / (s**2 + PENALTIES[best]) * projected)
         self.weight.copy_(weight)
-        self.bias.copy_(y.mean() - waves.mean(dim=0) @ weight)
+        self.bias.copy_(mean_f_h - mean_wave @ weight)
         self.fitted.fill_(True)
         return errors[best]
 
     def waves(self, features: Tensor) -> Tensor:
-        """The random Fourier features of [N, 2 C] features: [N, ``FOURIER``], in [-1, 1]."""
+        """The random Fourier features of [N, 2 C] features: [N, ``FOURIER``] in [-1, 1], where and as precise as those are."""
         standardised = (features - self.centre.to(features)) / self.scale.to(features)
         return torch.cos(standardised @ self.directions.to(features) + self.phases.to(features))
 
