@@ -1,4 +1,8 @@
-"""SAGA-SR as a Kedro project: reproduce it, measure it, audit it, use it."""
+"""SAGA-SR as a Kedro project: reproduce it, measure it, audit it, use it.
+
+Docstrings and comments name their sources by a letter: P the paper (arXiv 2509.24924), C its authors' published code, T
+stable-audio-tools 0.0.19; in the audit also F, the failing code, and S1 and S2, the two documents that look for its defects.
+"""
 
 from saga_kedro.quiet import silence
 

@@ -162,9 +162,9 @@ def diagnose(
     json: Annotated[bool, typer.Option("--json", help="Answer as JSON on standard output.")] = False,
 ) -> None:
     """What fits your numbers and files: yardsticks, then causes, most likely first, each with the command that confirms it."""
-    from saga_kedro.audit.diagnose import Evidence
-    from saga_kedro.audit.diagnose_command import diagnose as find
-    from saga_kedro.audit.diagnose_command import show
+    from saga_kedro.audit.diagnosis.command import diagnose as find
+    from saga_kedro.audit.diagnosis.command import show
+    from saga_kedro.audit.diagnosis.numbers import Evidence
 
     evidence = Evidence(loss, latent_std, timesteps, lsd, sdr, samples, tuple(grad_norm or ()))
     try:

@@ -1,4 +1,4 @@
-"""The degradation of REFERENCE, section 1, column C."""
+"""The degradation is the one of the authors' code."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Schedules have the values of REFERENCE for 100 steps, and of their formula for others."""
+"""Schedules have known values for 100 steps, and of their formula for others."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""conf/paper is REFERENCE's last column, and nothing but parameters."""
+"""conf/paper is the paper's configuration, where it is silent the authors' code's, and nothing but parameters."""
 
 from __future__ import annotations
 

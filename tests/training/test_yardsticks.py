@@ -1,4 +1,4 @@
-"""The losses that knowing little would give (REFERENCE section 3)."""
+"""The losses that knowing little would give."""
 
 from __future__ import annotations
 

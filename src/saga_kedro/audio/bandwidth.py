@@ -60,7 +60,7 @@ class Bandwidth:
 
 
 def own_bandwidth(audio: np.ndarray, rate: int) -> float:
-    """The highest bin whose 95th percentile over frames lies within 80 dB of the loudest bin's (DESIGN, definitions).
+    """The highest bin whose 95th percentile over frames lies within 80 dB of the loudest bin's.
 
     STFT: Hann 2,048 / 512; the power is averaged over channels; frames of digital silence do not count.
 

@@ -25,7 +25,7 @@ EPSILON = 1e-12
 
 
 def lsd(reference: np.ndarray, estimate: np.ndarray, per_channel: bool = False) -> float:
-    """Log-spectral distance as ssr_eval computes it, and so the paper (REFERENCE; ssr_eval/metrics.py, AudioMetrics.lsd).
+    """Log-spectral distance as ssr_eval computes it, and so the paper (ssr_eval/metrics.py, AudioMetrics.lsd).
 
     LSD = mean over frames of sqrt( mean over bins of ( log10( S^2 / (S_hat + 1e-12)^2 + 1e-12 ) )^2 ), with S and S_hat the
     STFT magnitudes of reference and estimate (Hann 2,048, hop 441, centred, zero-padded) of the mono mix.

@@ -29,7 +29,7 @@ from saga_kedro.training.flow_training import FlowTraining
 from saga_kedro.training.segments import Segments, collate
 
 AUTHORS_RESPONSE = {1.0: -10.0, 1.1: -23.0, 1.2: -56.0, 1.5: -70.0}
-"""Frequency over the cutoff -> dB: the authors' low-pass on white noise at 4 kHz (REFERENCE section 1, Chebyshev, order 8)."""
+"""Frequency over the cutoff -> dB: the authors' low-pass (C) on white noise at 4 kHz, Chebyshev I of order 8."""
 FAILING_SECONDS, FAILING_HOP = 5.94, 2_048
 DRAWS = 4_000
 

@@ -1,4 +1,4 @@
-"""Captions by Qwen2-Audio, as in the paper: REFERENCE section 1, row "caption"."""
+"""Captions by Qwen2-Audio, as in the paper, prompted as in the authors' code (P, C)."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The frozen text encoder: a caption becomes the states of its tokens, the first part of the cross-attention context.
 
-REFERENCE section 1, row "text": 128 positions, padding zeroed, no mask. `TextEncoder.encode` returns the states of the
+As in the authors' code (C): 128 positions, padding zeroed, no mask. `TextEncoder.encode` returns the states of the
 valid tokens alone, which is what a cache wants to hold; `pad_states` brings them to a fixed number of positions with
 zeros.
 """

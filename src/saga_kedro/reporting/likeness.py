@@ -9,7 +9,7 @@ from typing import Any
 
 from saga_kedro.reporting.targets import Likeness
 
-# as `corpora.layouts` names them; REFERENCE section 1, rows "data" and "test"
+# as `corpora.layouts` names them; the corpora that the paper trains and tests on (P)
 TRAINING = frozenset({"freesound", "medleydb", "musdb18_hq", "moisesdb", "openslr"})
 TEST = frozenset({"vctk", "fma_small", "esc50"})
 CUTOFFS_KHZ = {4.0, 8.0}

@@ -23,7 +23,7 @@ from saga_kedro.model.text import pad_states
 from saga_kedro.parameters import Degrade, Vary
 from saga_kedro.training.variation import varied
 
-SLOT_SECONDS = 5.0  # a clip counts once per 5 s: the authors' code cuts its segments so (REFERENCE section 1, audio)
+SLOT_SECONDS = 5.0  # a clip counts once per 5 s: the authors' code cuts its segments so (C)
 
 
 class Order:

@@ -1,4 +1,4 @@
-"""What loss a predictor that knows little would reach: the numbers to hold a training loss against (REFERENCE section 3)."""
+"""What loss a predictor that knows little would reach: the numbers to hold a training loss against."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from saga_kedro.audit.as_found.gradients import FIRST_SCALE
 UNTOUCHED_LSD = (2.3, 3.7)
 """LSD of unprocessed 4 and 8 kHz inputs in the paper's table 1, log10 of power."""
 ZERO_LSD, INT16_LSD = (19.0, 22.5), (28.0, 33.0)
-"""LSD (log10 of power) of an all-zero output, and of one against a reference in int16 scale (REFERENCE section 3)."""
+"""LSD (log10 of power) of an all-zero output, and of one against a reference in int16 scale (docs/audit.md: 21.8 and 30.8)."""
 PAPER_SAMPLES = 262_144
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from saga_kedro.audit.diagnose import Cause
+from saga_kedro.audit.diagnosis.numbers import Cause
 
 
 def read_config(path: str | Path) -> dict[str, Any]:

@@ -7,8 +7,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from saga_kedro.audit.diagnose import Cause, Evidence, causes, joined, of_run, yardsticks
-from saga_kedro.audit.diagnose_files import of_checkpoint, of_config, read_config
+from saga_kedro.audit.diagnosis.files import of_checkpoint, of_config, read_config
+from saga_kedro.audit.diagnosis.numbers import Cause, Evidence, causes, joined, of_run, yardsticks
 
 
 def diagnose(
