@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -58,10 +57,8 @@ def make_project(folder: Path) -> Path:
     return folder
 
 
-def run_pipeline(
-    project: Path, pipeline: str, env: str | None = None, nodes: Sequence[str] | None = None, **parameters: Any
-) -> Any:
-    """`kedro run --pipeline` in this process, all of it or ``nodes``: TINY, and on top of it ``parameters``."""
+def run_pipeline(project: Path, pipeline: str, env: str | None = None, **parameters: Any) -> Any:
+    """`kedro run --pipeline` in this process: TINY, and on top of it ``parameters``."""
     from kedro.framework.session import KedroSession
     from kedro.framework.startup import bootstrap_project
 
@@ -69,7 +66,7 @@ def run_pipeline(
     session: Any = KedroSession.create(project_path=project, env=env, runtime_params=merged(TINY, parameters))
     try:
         with session:
-            return session.run(pipeline_names=[pipeline], node_names=nodes)
+            return session.run(pipeline_names=[pipeline])
     finally:  # a command would end here, and its MLflow run with it
         while mlflow.active_run():
             mlflow.end_run()

@@ -198,7 +198,6 @@ class Audit(Section):
     seeds: Positive | None
     pairs: str | None
     checkpoint: str | None
-    symptoms_seconds: float = Field(gt=0)
     start: Literal["configured", "random_channels", "not_loaded"]
     serve: Serve
     measure: Measure

@@ -10,7 +10,6 @@ import mlflow
 import pandas as pd
 import pytest
 
-from saga_kedro.audio import SAMPLE_RATE
 from scratch_project import make_project, run_pipeline
 
 BUDGET = {"seeds": 2, "pairs_per_category": 1, "excerpt_seconds": 0.5, "set": {"fit.steps": 4, "fit.steps_per_epoch": 2}}
@@ -55,19 +54,6 @@ def test_running_again_runs_nothing_again(audited):
     assert all(path.stat().st_mtime_ns == time for path, time in {**records, **models}.items())
     pd.testing.assert_frame_equal(pd.read_csv(audited / REPORTS / "audit_verdicts.csv"), before)
     assert len(mlflow.search_runs(experiment_names=["saga_kedro"])) == runs
-
-
-def test_symptoms_are_measured_on_segments_as_long_as_the_failing_codes(audited, monkeypatch):
-    lengths = []
-
-    def measure(aligned, as_found, bench):
-        lengths.extend(pair.reference.shape[1] for pair in bench.data.pairs)
-        return pd.DataFrame({"names": []})
-
-    monkeypatch.setattr("saga_kedro.audit.symptoms.measure_symptoms", measure)
-    everything = {**SOME, "issue": "all", "symptoms_seconds": 0.75}
-    run_pipeline(audited, "audit", nodes=["measure_symptoms"], audit=everything)
-    assert set(lengths) == {round(0.75 * SAMPLE_RATE)}
 
 
 def test_an_unknown_issue_is_refused_before_anything_runs(audited):

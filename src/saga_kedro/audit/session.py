@@ -39,7 +39,6 @@ def read_data(
     data_version: str,
     parameters: Mapping[str, Any],
     given_folder: str | Path,
-    seconds: float,
 ) -> AuditData:
     """What all arms share.
 
@@ -49,10 +48,10 @@ def read_data(
         data_version: of the clips.
         parameters: all of them; ``audit.pairs`` names a folder of further pairs.
         given_folder: where those are resampled to, if need be.
-        seconds: longest stretch of a pair that is used.
     """
     audit = parameters["audit"]
-    per_category = audit["budgets"][audit["budget"]]["pairs_per_category"]
+    budget = audit["budgets"][audit["budget"]]
+    per_category, seconds = budget["pairs_per_category"], budget["excerpt_seconds"]
     chosen = choose_pairs(with_prompts(pairs, pair_captions), per_category, seconds)
     if audit["pairs"]:
         ingest = parameters["ingest"]
@@ -153,8 +152,6 @@ def collect(
         "code that decides (hash)": code_version(),
         "cutoff of the example, Hz": 1000 * bench.data.pairs[0].cutoff_khz if bench.data.pairs else "",
     }
-    if symptoms is not None:
-        known["longest excerpt in the matrix of symptoms, s"] = parameters["audit"]["symptoms_seconds"]
     minutes = rows.dropna(subset=["seconds"]).groupby("issue")["seconds"].sum() / 60
     scale = "the paper's scale" if both[ALIGNED]["model"]["codec"]["name"] == "autoencoder" else "embedded scale"
     return AuditFindings(

@@ -17,16 +17,13 @@ def _bench(
     parameters: dict[str, Any],
     folders: dict[str, str],
     experiment: str | None,
-    seconds: float | None = None,
 ) -> Any:
     from saga_kedro.audit.session import open_bench, read_data
     from saga_kedro.training.text_states import encode_captions, read_states
 
     index = encode_captions(captions["caption"], parameters["model"]["text"], folders["text_states"])
     states = read_states(index, folders["text_states"])
-    audit = parameters["audit"]
-    seconds = seconds or audit["budgets"][audit["budget"]]["excerpt_seconds"]
-    data = read_data(clips, captions, states, pairs, pair_captions, data_version, parameters, folders["pairs"], seconds)
+    data = read_data(clips, captions, states, pairs, pair_captions, data_version, parameters, folders["pairs"])
     return open_bench(data, parameters, folders["records"], folders["models"], experiment)
 
 
@@ -119,8 +116,7 @@ def measure_symptoms(
     from saga_kedro.audit.plan import ALIGNED, AS_FOUND, baselines
     from saga_kedro.audit.symptoms import measure_symptoms as measure
 
-    seconds = parameters["audit"]["symptoms_seconds"]
-    bench = _bench(clips, captions, pairs, pair_captions, data_version, parameters, folders, mlflow_experiment, seconds)
+    bench = _bench(clips, captions, pairs, pair_captions, data_version, parameters, folders, mlflow_experiment)
     both = {name: bench.at_seed(p, 0) for name, p in baselines(read_catalogue(issues_file), parameters).items()}
     return measure(both[ALIGNED], both[AS_FOUND], bench)
 
