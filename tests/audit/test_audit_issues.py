@@ -64,7 +64,7 @@ def test_another_suspicion_takes_one_entry_and_no_code(tmp_path):
 
 def test_a_broken_entry_is_one_sentence(tmp_path):
     path = tmp_path / "issues.yml"
-    path.write_text("issues: [{id: x}]")
+    path.write_text("issues: [{id: x}]\nladder: {mend: [], break_again: []}")
     with pytest.raises(ValueError, match=r"issues\.yml: issues\.0\.title: Field required"):
         read_catalogue(path)
 

@@ -39,10 +39,10 @@ def test_the_report_and_its_tables_are_written(audited):
 
 def test_every_arm_has_a_verdict(audited):
     verdicts = pd.read_csv(audited / REPORTS / "audit_verdicts.csv")
-    answers = verdicts.set_index("arm")["answer"]
-    assert answers["zero"] == "crashes"
-    assert answers["configured"] == "not decided"
-    assert set(answers[["none", "below_200_hz", "cross_fade", "authors"]]) <= {"effect", "no effect", "undecided"}
+    kinds = verdicts.set_index("arm")["kind"]
+    assert kinds["zero"] == "crashes"
+    assert kinds["configured"] == "not_run"
+    assert set(kinds[["none", "below_200_hz", "cross_fade", "authors"]]) == {"one_training"}
 
 
 def test_running_again_runs_nothing_again(audited):

@@ -9,7 +9,7 @@ from saga_kedro.audit.arms import COLUMNS, DONE, ERROR, IDENTICAL, NOT_RUN, run_
 from saga_kedro.audit.clearances import check_clearances
 from saga_kedro.audit.plan import AS_FOUND, baselines
 from saga_kedro.audit.runs import PARENT, Runs, tag_verdicts
-from saga_kedro.audit.verdicts import CRASHES, verdicts
+from saga_kedro.audit.verdicts import CRASHES, MATTERS, ONE_TRAINING, SAME, sentence, verdicts
 from tiny_audit import catalogue, planned, tiny_bench, tiny_data, tiny_parameters
 
 
@@ -33,26 +33,37 @@ def bench(data, folder, parameters):
     return tiny_bench(data, folder, parameters)
 
 
-def answer(rows, arm):
-    says = {(arm.issue.id, arm.design, arm.arm): arm.says}
-    (line,) = verdicts(rows, [arm.issue], says).to_dict("records")
+def answer(rows, arm, trainings=1):
+    (line,) = verdicts(rows, [arm], trainings).to_dict("records")
     return line
 
 
 def test_a_planted_defect_is_found(bench, parameters):
     arm = planned(parameters, "metric_units", "decibel")
-    rows = run_arms([arm], bench, train_arms=False)
+    rows = run_arms([arm], bench)
     assert rows["status"].tolist() == [DONE, DONE]
     assert (rows["difference"] > 5).all()
 
 
-def test_an_arm_that_changes_nothing_of_its_metric_has_no_effect(bench, parameters):
+def test_units_are_decided_with_one_training(bench, parameters):
+    arm = planned(parameters, "metric_units", "decibel")
+    assert answer(run_arms([arm], bench), arm)["kind"] == MATTERS
+
+
+def test_an_arm_that_changes_nothing_of_its_metric_is_the_same(bench, parameters):
     arm = planned(parameters, "metric_units", "flattened")  # its metric is LSD
-    assert answer(run_arms([arm], bench, train_arms=False), arm)["answer"] == "no effect"
+    assert answer(run_arms([arm], bench), arm)["kind"] == SAME
+
+
+def test_one_training_is_called_neither_an_effect_nor_none(bench, parameters):
+    arm = planned(parameters, "guidance_branches", "z_l_everywhere")
+    line = answer(run_arms([arm], bench), arm)
+    assert (line["kind"], line["seeds"], line["trainings_needed"]) == (ONE_TRAINING, 1, 5)
+    assert sentence(line | {"hours_needed": 0.5}).endswith("5 trainings or more decide, from 0.5 h")
 
 
 def test_a_training_arm_that_is_the_baseline_is_found_to_be_identical(bench, parameters):
-    rows = run_arms([planned(parameters, "flow_objective", "by_hand")], bench, train_arms=False)
+    rows = run_arms([planned(parameters, "flow_objective", "by_hand")], bench)
     assert rows["status"].tolist() == [IDENTICAL]
 
 
@@ -61,7 +72,7 @@ DIFFERING = [("text_null", "zeroed_text"), ("text_null", "empty_string"), ("late
 
 @pytest.mark.parametrize(("issue", "arm"), DIFFERING)
 def test_a_training_arm_that_differs_is_not_taken_for_identical(bench, parameters, issue, arm):
-    rows = run_arms([planned(parameters, issue, arm)], bench, train_arms=False)
+    rows = run_arms([planned(parameters, issue, arm)], bench)
     assert rows["status"].tolist() == [NOT_RUN]
 
 
@@ -71,22 +82,22 @@ def test_a_training_arm_that_differs_is_not_taken_for_identical(bench, parameter
 )
 def test_a_crash_is_a_result(bench, parameters, issue, arm, error):
     chosen = planned(parameters, issue, arm)
-    rows = run_arms([chosen], bench, train_arms=False)
+    rows = run_arms([chosen], bench)
     assert set(rows["status"]) == {ERROR}
     assert rows["reason"].str.startswith(error).all()
-    assert answer(rows, chosen)["answer"] == CRASHES
+    assert answer(rows, chosen)["kind"] == CRASHES
 
 
 def test_sampling_arms_reuse_the_baselines_training(bench, parameters, folder):
-    run_arms([planned(parameters, "t_schedule", "linear"), planned(parameters, "ema", "online")], bench, train_arms=False)
+    run_arms([planned(parameters, "t_schedule", "linear"), planned(parameters, "ema", "online")], bench)
     assert len(list((folder / "models").iterdir())) == 1
 
 
 def test_a_killed_audit_gives_the_same_table_when_it_goes_on(data, folder, parameters, bench):
     arms = [planned(parameters, "guidance_branches", "as_quoted"), planned(parameters, "low_band", "none")]
-    run_arms(arms[:1], bench, train_arms=False)  # killed here
-    resumed = run_arms(arms, tiny_bench(data, folder, parameters), train_arms=False)
-    fresh = run_arms(arms, tiny_bench(data, folder / "fresh", parameters), train_arms=False)
+    run_arms(arms[:1], bench)  # killed here
+    resumed = run_arms(arms, tiny_bench(data, folder, parameters))
+    fresh = run_arms(arms, tiny_bench(data, folder / "fresh", parameters))
     compared = [name for name in COLUMNS if name not in ("seconds",)]
     assert resumed[compared].equals(fresh[compared])
 
@@ -94,17 +105,29 @@ def test_a_killed_audit_gives_the_same_table_when_it_goes_on(data, folder, param
 def test_in_full_every_seed_trains_anew(data, tmp_path):
     full = tiny_parameters(budget="full")
     bench = tiny_bench(data, tmp_path, full)
-    rows = run_arms([planned(full, "lr_schedule", "without_warmup")], bench, bench.retrain)
+    rows = run_arms([planned(full, "lr_schedule", "without_warmup")], bench)
     assert rows["status"].tolist() == [DONE, DONE]
     assert rows["value"].nunique() == 2
     assert len(list((tmp_path / "models").iterdir())) == 4
+
+
+def test_in_full_trainings_are_added_until_an_arm_is_decided(data, tmp_path, monkeypatch):
+    monkeypatch.setattr("saga_kedro.audit.statistics.LOOKS", (2, 3))
+    full = tiny_parameters(budget="full", seeds=3)
+    bench = tiny_bench(data, tmp_path, full)
+    unit = planned(full, "metric_units", "decibel")  # the same 20 log10 in every training
+    noise = planned(full, "guidance_branches", "as_quoted")
+    rows = run_arms([unit, noise], bench)
+    assert rows.groupby("issue")["seed"].count().to_dict() == {"metric_units": 3, "guidance_branches": 3}
+    constant = planned(full, "gradient_logging", "loss_scaled")  # exactly the loss scale: decided at the first look
+    assert run_arms([constant], bench)["seed"].tolist() == [0, 1]
 
 
 def test_the_failing_code_trains_and_is_scored(data, tmp_path):
     parameters = tiny_parameters(seeds=1)
     bench = tiny_bench(data, tmp_path, parameters)
     arm = planned(parameters, "guidance_branches", "aligned", "fix_one")
-    (row,) = run_arms([arm], bench, train_arms=False).to_dict("records")
+    (row,) = run_arms([arm], bench).to_dict("records")
     assert row["status"] == DONE
     assert row["reported_LSD"] > 8  # in dB, as the failing code reports it
 
@@ -113,10 +136,10 @@ def test_mlflow_has_a_parent_per_issue_and_a_child_per_arm_and_seed(data, tmp_pa
     mlflow.set_tracking_uri(f"sqlite:///{tmp_path}/mlflow.db")
     bench = tiny_bench(data, tmp_path, parameters, Runs("audit"))
     arm = planned(parameters, "guidance_branches", "as_quoted")
-    rows = run_arms([arm], bench, train_arms=False)
-    tag_verdicts(Runs("audit"), rows, verdicts(rows, [arm.issue], {(arm.issue.id, arm.design, arm.arm): arm.says}))
+    rows = run_arms([arm], bench)
+    tag_verdicts(Runs("audit"), rows, verdicts(rows, [arm], 1))
     again = tiny_bench(data, tmp_path, parameters, Runs("audit"))
-    run_arms([arm], again, train_arms=False)
+    run_arms([arm], again)
     found = mlflow.search_runs(
         experiment_names=["audit"], filter_string="tags.`audit.issue` = 'guidance_branches'", output_format="list"
     )

@@ -1,4 +1,4 @@
-"""Verdicts from differences over seeds."""
+"""Verdicts from differences over trainings."""
 
 from __future__ import annotations
 
@@ -8,62 +8,84 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from saga_kedro.audit.statistics import EFFECT, NO_EFFECT, UNDECIDED, holm, judge, p_value
+from saga_kedro.audit.statistics import ALPHA, LOOKS, MATTERS, NO_EFFECT, UNDECIDED, judge, level, looks
+
+MARGIN = 0.05
 
 
-def test_a_planted_effect_is_found():
+def test_a_planted_effect_matters():
     differences = 0.3 + 0.02 * np.random.default_rng(0).standard_normal(5)
-    assert judge(differences.tolist(), smallest_effect=0.05).answer == EFFECT
+    assert judge(differences.tolist(), MARGIN, ALPHA).answer == MATTERS
 
 
 def test_no_difference_at_all_is_no_effect():
-    verdict = judge([0.0, 0.0, 0.0], smallest_effect=0.05)
+    verdict = judge([0.0, 0.0, 0.0], MARGIN, ALPHA)
     assert (verdict.answer, verdict.low, verdict.high) == (NO_EFFECT, 0.0, 0.0)
 
 
 def test_a_small_but_certain_difference_is_no_effect_that_matters():
-    assert judge([0.010, 0.011, 0.009, 0.010, 0.0105], smallest_effect=0.05).answer == NO_EFFECT
+    assert judge([0.010, 0.011, 0.009, 0.010, 0.0105], MARGIN, ALPHA).answer == NO_EFFECT
 
 
-def test_noise_is_undecided_and_says_how_many_more_seeds():
-    differences = [0.1, -0.05, 0.12, -0.02, 0.15]
-    verdict = judge(differences, smallest_effect=0.01)
+def test_noise_is_undecided():
+    assert judge([0.1, -0.05, 0.12, -0.02, 0.15], 0.01, ALPHA).answer == UNDECIDED
+
+
+def test_one_training_decides_nothing():
+    verdict = judge([5.0], 0.1, ALPHA)
     assert verdict.answer == UNDECIDED
-    assert verdict.more_seeds is not None
-    n = len(differences) + verdict.more_seeds
-    half = stats.t.ppf(0.975, n - 1) * np.std(differences, ddof=1) / math.sqrt(n)
-    before = stats.t.ppf(0.975, n - 2) * np.std(differences, ddof=1) / math.sqrt(n - 1)
-    assert half < np.mean(differences) <= before
-
-
-def test_one_seed_decides_nothing():
-    assert judge([5.0], smallest_effect=0.1).answer == UNDECIDED
+    assert math.isnan(verdict.low)
 
 
 def test_the_interval_is_students():
     differences = [0.2, 0.3, 0.25]
-    verdict = judge(differences, smallest_effect=0.01, alpha=0.05)
+    verdict = judge(differences, 0.01, alpha=0.05)
     low, high = stats.t.interval(0.95, 2, loc=np.mean(differences), scale=stats.sem(differences))
     assert (verdict.low, verdict.high) == pytest.approx((low, high))
-    assert verdict.p == pytest.approx(stats.ttest_1samp(differences, 0).pvalue)
 
 
-def test_equal_differences_that_are_not_zero_are_certain():
-    assert p_value([4.8, 4.8, 4.8]) == 0.0
+def test_an_arm_is_judged_at_every_look_up_to_the_limit():
+    assert looks(20) == list(LOOKS)
+    assert looks(6) == [5, 6]
+    assert looks(1) == [1]
 
 
-def test_holm_tests_the_smallest_most_strictly_and_stops_at_the_first_that_fails():
-    levels = holm([0.001, 0.02, 0.03, 0.2])
-    assert levels == pytest.approx([0.05 / 4, 0.05 / 3, 0.05 / 3, 0.05 / 3])
-    assert [p <= level for p, level in zip([0.001, 0.02, 0.03, 0.2], levels, strict=True)] == [True, False, False, False]
+def test_the_error_is_shared_by_all_arms_and_looks():
+    assert level(40, 20) * 40 * len(LOOKS) == pytest.approx(ALPHA)
 
 
-def test_holm_agrees_with_a_reference_written_out():
-    values = [0.04, 0.001, 0.012, 0.02]
-    ordered = sorted(values)
-    rejected = []
-    for rank, p in enumerate(ordered):
-        if p > 0.05 / (len(values) - rank):
-            break
-        rejected.append(p)
-    assert [p for p, level in zip(values, holm(values), strict=True) if p <= level] == [p for p in values if p in rejected]
+def decided(effects: np.ndarray, deviation: float, generator: np.random.Generator) -> list[tuple[str, int]]:
+    """Answer and trainings of each arm of one simulated audit, looked at as `run_arms` looks."""
+    alpha = level(len(effects), LOOKS[-1])
+    found = []
+    for effect in effects:
+        differences = effect + deviation * generator.standard_normal(LOOKS[-1])
+        verdicts = (judge(differences[:n].tolist(), MARGIN, alpha) for n in LOOKS)
+        answer = next((v for v in verdicts if v.answer != UNDECIDED), judge(differences.tolist(), MARGIN, alpha))
+        found.append((answer.answer, answer.seeds))
+    return found
+
+
+def test_over_all_looks_and_arms_a_wrong_answer_comes_in_at_most_one_audit_of_twenty():
+    generator = np.random.default_rng(1)
+    # half of the arms do nothing, half just as much as matters: the first must not «matter», the second not have «no effect»
+    effects = np.repeat([0.0, MARGIN], 10)
+    wrong = 0
+    audits = 100
+    for _ in range(audits):
+        answers = [answer for answer, _ in decided(effects, 0.03, generator)]
+        wrong += MATTERS in answers[:10] or NO_EFFECT in answers[10:]
+    assert wrong / audits <= ALPHA
+
+
+def test_large_effects_and_none_are_decided_with_few_trainings_and_noise_takes_more():
+    generator = np.random.default_rng(2)
+    large = decided(np.full(40, 0.6), 0.03, generator)
+    none = decided(np.zeros(40), 0.008, generator)
+    noisy = decided(np.zeros(40), 0.03, generator)
+    assert all(answer == MATTERS for answer, _ in large)
+    assert np.mean([seeds for _, seeds in large]) < 6
+    assert all(answer == NO_EFFECT for answer, _ in none)
+    assert np.mean([seeds for _, seeds in none]) < 9
+    assert np.mean([answer == NO_EFFECT for answer, _ in noisy]) > 0.9
+    assert np.mean([seeds for _, seeds in noisy]) > 9

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,7 +12,7 @@ from saga_kedro.audit.arms import run_arms
 from saga_kedro.audit.issues import choose
 from saga_kedro.audit.plan import ALIGNED, AS_FOUND, baselines, plan
 from saga_kedro.audit.report import build_report
-from saga_kedro.audit.session import collect
+from saga_kedro.audit.session import Audit, collect
 from saga_kedro.audit.symptoms import CAUSES, READINGS, bad_metrics, hump, measure_symptoms, norms, settles, smallest_sets
 from saga_kedro.audit.verdicts import verdicts
 from saga_kedro.reporting.html import render_html
@@ -88,11 +90,12 @@ def test_an_all_zero_output_reads_as_the_reference_says(matrix):
 
 def test_the_report_has_the_table_first_and_a_section_per_issue(bench, parameters, matrix):
     known = catalogue()
-    issues = choose(known, "guidance_branches+flow_objective")
-    arms = plan(known, issues, parameters | {"audit": parameters["audit"] | {"design": "add_one"}})
-    rows = run_arms(arms, bench, train_arms=False)
-    found = verdicts(rows, issues, {(arm.issue.id, arm.design, arm.arm): arm.says for arm in arms})
-    report = build_report(collect(known, issues, arms, rows, found, None, matrix, parameters, bench, {}))
+    wanted = parameters | {"audit": parameters["audit"] | {"design": "add_one", "issue": "guidance_branches+flow_objective"}}
+    issues = choose(known, wanted["audit"]["issue"])
+    audit = Audit(wanted, known, issues, plan(known, issues, wanted), bench, Path("report"))
+    rows = run_arms(audit.arms, bench)
+    found = verdicts(rows, audit.arms, audit.trainings, matrix, audit.hours_per_training())
+    report = build_report(collect(audit, rows, found, pd.DataFrame(), matrix, pd.DataFrame(), {}))
     titles = [section.title for section in report.sections]
     assert titles[:3] == ["Answers", "The three symptoms", "Clearances"]
     assert "guidance_branches: Guidance branches" in titles
@@ -100,7 +103,7 @@ def test_the_report_has_the_table_first_and_a_section_per_issue(bench, parameter
     assert "http://" not in html.replace("http://www.w3.org", "")
     assert "https://" not in html
     assert "v_uncond" in html
-    assert "not decided in quick" in html
+    assert "on this training" in html
     assert "kedro run --pipeline audit --params audit.issue=guidance_branches" in html
     text, _ = render_markdown(report, "files")
     assert text.index("## Answers") < text.index("## The three symptoms")

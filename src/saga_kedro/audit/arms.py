@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from saga_kedro.audit.plan import Planned
 from saga_kedro.audit.records import Records, code_version
 from saga_kedro.audit.runs import Runs
 from saga_kedro.audit.scoring import score
+from saga_kedro.audit.statistics import UNDECIDED, judge, level, looks
 from saga_kedro.audit.training import (
     Trained,
     curve_metrics,
@@ -57,7 +58,7 @@ class Bench:
         records: of this audit.
         models: folder of the trainings.
         sounds: folder of example outputs.
-        seeds: of every arm.
+        seeds: of sampling, or the most trainings that an arm gets.
         retrain: each seed has a training of its own (budget ``full``).
         runs: MLflow; None logs nowhere.
         parents: issue id -> parent run.
@@ -113,10 +114,14 @@ class Bench:
         key = score_key(parameters, self.data, seed)
         record = self.records.get("score", key)
         if record is None:
-            example = self.sounds / f"{key[:20]}.flac" if seed == 0 else None
+            example = self.sound(key) if seed == 0 else None
             record = score(lambda: self.trained(parameters, name), parameters, self.data, seed, example)
             record = self.records.put("score", key, record)
         return record
+
+    def sound(self, key: str) -> Path:
+        """Where the example output of a `score_key` is, if it was written."""
+        return self.sounds / f"{key[:20]}.flac"
 
     def probed(self, parameters: dict[str, Any]) -> dict[str, Any]:
         """The record of a configuration's first steps."""
@@ -168,30 +173,42 @@ def needs_outputs(metric: str) -> bool:
     return not metric.startswith(("train/", "val/", "reported/grad"))
 
 
-def run_arms(arms: Sequence[Planned], bench: Bench, train_arms: bool) -> pd.DataFrame:
-    """Every arm at every seed, with progress.
+def run_arms(arms: Sequence[Planned], bench: Bench) -> pd.DataFrame:
+    """Every arm, at as many seeds as it takes, with progress.
+
+    Where each seed is a training of its own (`Bench.retrain`), seeds are added in the looks of `saga_kedro.audit.statistics`
+    until an arm is decided or `Bench.seeds` is reached. Else each arm is sampled at all seeds, on one training.
 
     Args:
         arms: of `saga_kedro.audit.plan.plan`.
-        bench: what they are run with.
-        train_arms: train the arms that act in training; else they are probed, and marked as not run.
+        bench: what they are run with; arms that act in training are trained where it retrains, else probed and not run.
 
     Returns:
         ``COLUMNS``, a row per arm and seed; one without a seed (-1) where an arm was not run, is identical or crashes.
     """
-    rows: list[dict[str, Any]] = []
-    work = [(arm, seed) for arm in arms for seed in range(bench.seeds)]
-    bar = tqdm(work, unit="arm x seed", disable=not work)
-    settled: dict[int, dict[str, Any]] = {}
-    for arm, seed in bar:
-        bar.set_description(f"{arm.issue.id} · {arm.arm} ({arm.design}) · seed {seed}")
-        if id(arm) not in settled:
-            settled[id(arm)] = _settled(arm, bench, train_arms)
-            if settled[id(arm)]:
-                rows.append(settled[id(arm)])
-        if not settled[id(arm)]:
-            rows.append(_run(arm, seed, bench))
-    return pd.DataFrame(rows, columns=COLUMNS)
+    rows: dict[int, list[dict[str, Any]]] = {}
+    for place, arm in enumerate(tqdm(arms, desc="first steps of every arm", unit="arm", disable=not arms)):
+        settled = _settled(arm, bench)
+        rows[place] = [settled] if settled else []
+    waiting = [place for place in rows if not rows[place]]
+    alpha = level(len(waiting), bench.seeds)
+    first = 0
+    for look in looks(bench.seeds) if bench.retrain else [bench.seeds]:
+        work = [(place, seed) for seed in range(first, look) for place in waiting]  # arms of one seed share its draws
+        bar = tqdm(work, unit="arm x seed", disable=not work)
+        for place, seed in bar:
+            arm = arms[place]
+            bar.set_description(f"{arm.issue.id} · {arm.arm} ({arm.design}) · seed {seed}")
+            rows[place].append(_run(arm, seed, bench))
+        waiting = [place for place in waiting if _open(rows[place], arms[place].issue, alpha)]
+        first = look
+    return pd.DataFrame([row for place in rows for row in rows[place]], columns=COLUMNS)
+
+
+def _open(rows: Sequence[Mapping[str, Any]], issue: Issue, alpha: float) -> bool:
+    """Would one more training say more?"""
+    done = all(row["status"] == DONE for row in rows)
+    return done and judge([row["difference"] for row in rows], issue.smallest_effect, alpha).answer == UNDECIDED
 
 
 def _row(arm: Planned, seed: int, status: str, **values: Any) -> dict[str, Any]:
@@ -200,7 +217,7 @@ def _row(arm: Planned, seed: int, status: str, **values: Any) -> dict[str, Any]:
     return row | head | {"metric": arm.issue.metric} | values
 
 
-def _settled(arm: Planned, bench: Bench, train_arms: bool) -> dict[str, Any]:
+def _settled(arm: Planned, bench: Bench) -> dict[str, Any]:
     """The row of an arm that needs no seeds: impossible, crashing at once, identical, or not to be trained; else empty."""
     if arm.impossible:
         return _row(arm, -1, NOT_RUN, reason=arm.impossible)
@@ -215,7 +232,7 @@ def _settled(arm: Planned, bench: Bench, train_arms: bool) -> dict[str, Any]:
     if found["weights"] == bench.probed(arm.baseline)["weights"] and serves_alike(arm):
         reason = "its first steps leave the baseline's weights, to the last bit"
         return _logged(_row(arm, -1, IDENTICAL, difference=0.0, reason=reason), arm, bench, None, {})
-    return {} if train_arms else _row(arm, -1, NOT_RUN, reason="needs a training")
+    return {} if bench.retrain else _row(arm, -1, NOT_RUN, reason="needs a training")
 
 
 def serves_alike(arm: Planned) -> bool:
@@ -316,9 +333,3 @@ def parent_run(issue: Issue, bench: Bench) -> str:
 
 def _number(value: Any) -> float:
     return math.nan if value is None else float(value)
-
-
-def seeds_of(rows: pd.DataFrame, design: str, arm: str) -> Iterator[dict[str, Any]]:
-    """The finished rows of one arm."""
-    chosen = rows[(rows["design"] == design) & (rows["arm"] == arm) & (rows["status"] == DONE)]
-    yield from ({str(name): value for name, value in line.items()} for line in chosen.to_dict("records"))

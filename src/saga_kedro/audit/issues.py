@@ -96,11 +96,33 @@ class Issue(_Data):
         return self
 
 
+class Ladder(_Data):
+    """The order of the ladder: ids of issues.
+
+    Attributes:
+        mend: put right one after the other in the failing code.
+        break_again: each broken alone in the aligned configuration.
+    """
+
+    mend: list[str]
+    break_again: list[str]
+
+
 class Catalogue(_Data):
-    """All issues, and what the failing code does besides."""
+    """All issues, what the failing code does besides, and the order in which the ladder mends it."""
 
     as_found_besides: Changes = Field(default_factory=dict)
+    ladder: Ladder
     issues: list[Issue]
+
+    @model_validator(mode="after")
+    def _ladder_mends_all(self) -> Catalogue:
+        found = [issue.id for issue in self.issues if issue.as_found is not None]
+        if sorted(self.ladder.mend) != sorted(found):
+            raise ValueError(f"ladder.mend must name each issue that the failing code has, once: {', '.join(found)}")
+        if unknown := [name for name in self.ladder.break_again if name not in found]:
+            raise ValueError(f"ladder.break_again names {unknown[0]}, which the failing code does not have")
+        return self
 
     @model_validator(mode="after")
     def _ids_differ(self) -> Catalogue:

@@ -14,8 +14,9 @@ from saga_kedro.audio import SAMPLE_RATE
 from saga_kedro.audit.charts import curves_chart, difference_chart
 from saga_kedro.audit.issues import Issue
 from saga_kedro.audit.plan import Planned
+from saga_kedro.audit.statistics import UNDECIDED
 from saga_kedro.audit.symptoms import LSD, SDR, SYMPTOMS, smallest_sets
-from saga_kedro.audit.verdicts import CRASHES, NOT_DECIDED, sentence
+from saga_kedro.audit.verdicts import CRASHES, ONE_TRAINING, WAS_NOT_RUN, sentence
 from saga_kedro.reporting.blocks import Block, Callout, Details, Figure, Report, Section, Table, Text
 from saga_kedro.reporting.figures import Picture, png
 from saga_kedro.reporting.spectrograms import spectrogram_figure
@@ -45,7 +46,7 @@ class AuditFindings:
         curves: training -> its curve, with true_norm and loss_scaled.
         floors: training -> the loss that its yardsticks predict.
         sounds: issue -> name -> audio float32 [C, N], for spectrograms.
-        hours: issue -> hours that budget `full` would take for it.
+        ladder: of `saga_kedro.audit.ladder.climb`; None if not climbed.
         minutes: issue -> minutes that were spent on its arms.
         facts: name -> value: versions, data, budget.
         scale: what this result is of: embedded or the paper's.
@@ -58,10 +59,10 @@ class AuditFindings:
     rows: pd.DataFrame
     symptoms: pd.DataFrame | None
     clearances: pd.DataFrame | None
+    ladder: pd.DataFrame | None
     curves: Mapping[str, pd.DataFrame]
     floors: Mapping[str, float]
     sounds: Mapping[str, Mapping[str, np.ndarray]] = field(default_factory=dict)
-    hours: Mapping[str, float] = field(default_factory=dict)
     minutes: Mapping[str, float] = field(default_factory=dict)
     facts: Mapping[str, object] = field(default_factory=dict)
     scale: str = ""
@@ -118,7 +119,7 @@ def symptom_of(issue: Issue, symptoms: pd.DataFrame | None) -> str:
 
 def _answers_caption() -> str:
     return (
-        "Intervals are Student's t over seeds, corrected over issues (Holm) and within an issue (Bonferroni). "
+        "Intervals are over trainings, and hold for all arms and all looks together with 95 %. "
         "'No effect larger than d' means that the interval lies within d."
     )
 
@@ -130,19 +131,17 @@ def _effect(findings: AuditFindings, issue: Issue, design: str) -> str:
     arms: dict[str, list[str]] = {}  # arms of which the same is said are named together
     for line in lines.to_dict("records"):
         said = sentence(line)
-        if line["answer"] == NOT_DECIDED and issue.id in findings.hours and "training" in line["reason"]:
-            said = f"not decided in quick (full: about {findings.hours[issue.id]:.1f} h for the issue)"
         arms.setdefault(said, []).append(str(line["arm"]))
     return "; ".join(f"{', '.join(names)}: {said}" for said, names in arms.items())
 
 
 def _open(findings: AuditFindings, issue: Issue) -> bool:
     lines = findings.verdicts[findings.verdicts["issue"] == issue.id]
-    return lines.empty or bool((lines["answer"].isin([NOT_DECIDED, "undecided"])).any())
+    return lines.empty or bool((lines["kind"].isin([WAS_NOT_RUN, ONE_TRAINING, UNDECIDED])).any())
 
 
 def _limits(findings: AuditFindings) -> list[Block]:
-    quick = "not decided" in findings.verdicts["answer"].unique() if len(findings.verdicts) else False
+    quick = findings.verdicts["kind"].isin([ONE_TRAINING, WAS_NOT_RUN]).any()
     blocks: list[Block] = [
         Callout(
             f"This is a result at {findings.scale}. The code path is the one that the paper's scale takes: what crashes here "
@@ -154,9 +153,8 @@ def _limits(findings: AuditFindings) -> list[Block]:
     if quick:
         blocks.append(
             Callout(
-                "In budget `quick` there is one training of each baseline, so the seeds are of sampling: intervals say how "
-                "much outputs vary, not how much trainings do. Issues that need further trainings say so: `audit.budget=full` "
-                "runs them."
+                "In budget `quick` there is one training of each baseline. It decides what does not depend on training: "
+                "crashes, units, what is the same to the last bit. `audit.budget=full` runs further trainings."
             )
         )
     return blocks
@@ -322,14 +320,12 @@ def conclusion(issue: Issue, findings: AuditFindings) -> str:
     main = [line for line in lines if line["design"] == "add_one" and line["arm"] == issue.as_found] or [lines[0]]
     fixed = [line for line in lines if line["design"] == "fix_one"]
     said = f"**{main[0]['arm']}**: {sentence(main[0])}"
-    others = [
-        line for line in lines if line["design"] == "add_one" and line is not main[0] and line["answer"] not in (NOT_DECIDED,)
-    ]
+    others = [line for line in lines if line["design"] == "add_one" and line is not main[0] and line["kind"] != WAS_NOT_RUN]
     if others:
         said += "; " + "; ".join(f"{line['arm']}: {sentence(line)}" for line in others)
     if fixed:
         said += ". Put right in the failing code: " + "; ".join(sentence(line) for line in fixed)
-    if main[0]["answer"] == CRASHES:
+    if main[0]["kind"] == CRASHES:
         said += ". It cannot have run unnoticed"
     return f"{said}. Differs: {issue.differs}. Symptom: {symptom_of(issue, findings.symptoms)}."
 

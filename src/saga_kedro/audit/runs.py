@@ -103,7 +103,7 @@ def tag_verdicts(runs: Runs, rows: pd.DataFrame, verdicts: pd.DataFrame) -> None
         rows: of `saga_kedro.audit.arms.run_arms`, with ``run_id``.
         verdicts: of `saga_kedro.audit.verdicts.verdicts`.
     """
-    answers = {(line["issue"], line["design"], line["arm"]): line["answer"] for line in verdicts.to_dict("records")}
+    answers = {(line["issue"], line["design"], line["arm"]): line["kind"] for line in verdicts.to_dict("records")}
     parents: dict[str, dict[str, str]] = {}
     for line in rows.to_dict("records"):
         if not line["run_id"]:

@@ -1,4 +1,13 @@
-"""Is there an effect? Student's t over seeds, Holm over issues, and three possible answers."""
+"""Is there an effect? Intervals over trainings that hold at every look and for every arm at once.
+
+The unit of replication is a training: an arm and its baseline are trained from the same seed, on the same draws and from the
+same initial weights, and the difference of their scores is one observation. Trainings are added in looks until an arm is
+decided or the limit is reached. The intervals are repeated confidence intervals (Jennison and Turnbull, "Group Sequential
+Methods with Applications to Clinical Trials", 2000, chapter 9): at each look Student's t interval of the differences so far,
+at a level such that all intervals, over all looks and all arms, cover their true differences together with 95 %. The error is
+split evenly over looks and arms (Bonferroni), which needs no assumption about how arms and looks depend on each other. One
+interval serves both questions: it excludes zero, or it lies within what does not matter.
+"""
 
 from __future__ import annotations
 
@@ -9,46 +18,38 @@ from dataclasses import dataclass
 import numpy as np
 
 ALPHA = 0.05
-MOST_SEEDS = 1_000
+LOOKS = (5, 8, 12, 20)
+"""Trainings of each arm after which it is asked whether it is decided."""
 
-EFFECT, NO_EFFECT, UNDECIDED = "effect", "no effect", "undecided"
+MATTERS, NO_EFFECT, UNDECIDED = "matters", "no_effect", "undecided"
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the seeds say of one difference.
+    """What the trainings say of one difference.
 
     Attributes:
         mean: of the differences; NaN without any.
-        low, high: interval at ``confidence``; NaN where there are fewer than two seeds.
-        confidence: 1 - alpha, alpha after Holm's correction.
-        p: two-sided, uncorrected; NaN where there are fewer than two seeds.
-        answer: ``effect``, ``no effect`` (larger than the smallest that matters) or ``undecided``.
-        more_seeds: of an undecided one, how many more would decide if mean and deviation stayed as they are; None where not
-            even a thousand would, or nothing is known.
-        seeds: how many there are.
+        low, high: interval; NaN where there are fewer than two trainings.
+        answer: ``no_effect`` (the interval lies within what does not matter), ``matters`` (it excludes zero), or ``undecided``.
+        seeds: how many trainings there are.
     """
 
     mean: float
     low: float
     high: float
-    confidence: float
-    p: float
     answer: str
-    more_seeds: int | None
     seeds: int
 
 
-def p_value(differences: Sequence[float]) -> float:
-    """Two-sided p of the mean being zero, by Student's t; 0 where all are equal and not zero, 1 where all are zero."""
-    from scipy.stats import ttest_1samp
+def looks(limit: int) -> list[int]:
+    """Numbers of trainings at which arms are judged: those of `LOOKS` below ``limit``, and ``limit``."""
+    return [*(n for n in LOOKS if n < limit), limit]
 
-    values = np.asarray(differences, dtype=np.float64)
-    if len(values) < 2:
-        return math.nan
-    if np.ptp(values) <= 1e-12 * max(1.0, float(np.abs(values).max())):
-        return 1.0 if abs(values.mean()) < 1e-12 else 0.0
-    return float(ttest_1samp(values, 0.0).pvalue)
+
+def level(arms: int, limit: int) -> float:
+    """Two-sided level of one interval: `ALPHA`, split over ``arms`` and over the looks up to ``limit`` trainings."""
+    return ALPHA / (max(1, arms) * len(looks(limit)))
 
 
 def half_width(deviation: float, seeds: int, alpha: float) -> float:
@@ -58,53 +59,23 @@ def half_width(deviation: float, seeds: int, alpha: float) -> float:
     return float(t.ppf(1 - alpha / 2, seeds - 1)) * deviation / math.sqrt(seeds)
 
 
-def holm(p_values: Sequence[float], alpha: float = ALPHA) -> list[float]:
-    """The level at which Holm's step-down procedure tests each p: alpha / (m - rank) while all smaller ones are rejected.
-
-    After the first that is not rejected, the rest are tested at that one's level, which they cannot pass. NaN counts as 1.
-    """
-    clean = [1.0 if math.isnan(p) else p for p in p_values]
-    order = sorted(range(len(clean)), key=clean.__getitem__)
-    levels = [0.0] * len(clean)
-    stopped: float | None = None
-    for rank, index in enumerate(order):
-        level = alpha / (len(clean) - rank)
-        if stopped is None and clean[index] > level:
-            stopped = level
-        levels[index] = level if stopped is None else stopped
-    return levels
-
-
-def judge(differences: Sequence[float], smallest_effect: float, alpha: float = ALPHA) -> Verdict:
+def judge(differences: Sequence[float], smallest_effect: float, alpha: float) -> Verdict:
     """One verdict.
 
-    ``no effect`` if the interval lies within -+ ``smallest_effect``; else ``effect`` if it excludes zero; else ``undecided``.
-
     Args:
-        differences: arm minus baseline, one a seed.
+        differences: arm minus baseline, one a training.
         smallest_effect: that matters, in the same unit.
-        alpha: level of this test, after correction.
+        alpha: of `level`.
     """
     values = np.asarray([value for value in differences if math.isfinite(value)], dtype=np.float64)
     seeds, mean = len(values), float(np.mean(values)) if len(values) else math.nan
     if seeds < 2:
-        return Verdict(mean, math.nan, math.nan, 1 - alpha, math.nan, UNDECIDED, None, seeds)
-    deviation = float(np.std(values, ddof=1))
-    half = half_width(deviation, seeds, alpha)
+        return Verdict(mean, math.nan, math.nan, UNDECIDED, seeds)
+    half = half_width(float(np.std(values, ddof=1)), seeds, alpha)
     low, high = mean - half, mean + half
     answer = UNDECIDED
     if -smallest_effect < low and high < smallest_effect:
         answer = NO_EFFECT
     elif low > 0 or high < 0:
-        answer = EFFECT
-    more = seeds_to_decide(mean, deviation, seeds, smallest_effect, alpha) if answer == UNDECIDED else 0
-    return Verdict(mean, low, high, 1 - alpha, p_value(values.tolist()), answer, more, seeds)
-
-
-def seeds_to_decide(mean: float, deviation: float, seeds: int, smallest_effect: float, alpha: float) -> int | None:
-    """How many more seeds would decide, mean and deviation staying as they are; None where a thousand would not."""
-    reach = max(abs(mean), smallest_effect - abs(mean))
-    for n in range(seeds + 1, MOST_SEEDS + 1):
-        if half_width(deviation, n, alpha) < reach:
-            return n - seeds
-    return None
+        answer = MATTERS
+    return Verdict(mean, low, high, answer, seeds)

@@ -1,0 +1,62 @@
+"""The ladder: one thing is mended at a time, and the same thing broken alone."""
+
+from __future__ import annotations
+
+import pytest
+
+from saga_kedro.audit.configurations import differences
+from saga_kedro.audit.issues import Catalogue
+from saga_kedro.audit.ladder import BREAK, MEND, climb, rungs
+from saga_kedro.audit.plan import ALIGNED, AS_FOUND, baselines
+from tiny_audit import catalogue, tiny_bench, tiny_data, tiny_parameters
+
+
+@pytest.fixture(scope="module")
+def both():
+    return baselines(catalogue(), tiny_parameters())
+
+
+def test_it_leads_from_the_failing_code_to_the_aligned_configuration(both):
+    mended = [parameters for direction, *_, parameters in rungs(catalogue(), both[ALIGNED]) if direction == MEND]
+    assert mended[0] == both[AS_FOUND]
+    assert mended[-1] == both[ALIGNED]
+
+
+def test_every_rung_is_nearer_to_the_aligned_configuration(both):
+    left = [
+        len(differences(both[ALIGNED], parameters))
+        for direction, *_, parameters in rungs(catalogue(), both[ALIGNED])
+        if direction == MEND
+    ]
+    assert left == sorted(left, reverse=True)
+    assert len(set(left)) == len(left)
+
+
+def test_what_is_broken_again_is_broken_alone(both):
+    known = {issue.id: issue for issue in catalogue().issues}
+    for direction, _, issue, _, parameters in rungs(catalogue(), both[ALIGNED]):
+        if direction == BREAK:
+            changed = {name: values[1] for name, values in differences(both[ALIGNED], parameters).items()}
+            assert changed == known[issue].arms[str(known[issue].as_found)].set
+
+
+def test_a_ladder_that_leaves_out_an_issue_is_refused():
+    found = catalogue().model_dump()
+    found["ladder"]["mend"] = found["ladder"]["mend"][1:]
+    with pytest.raises(ValueError, match="ladder.mend must name each issue"):
+        Catalogue.model_validate(found)
+
+
+def test_every_rung_has_its_numbers_and_a_sound(both, tmp_path):
+    parameters = tiny_parameters()
+    few = catalogue().model_copy(deep=True)
+    bench = tiny_bench(tiny_data(tmp_path / "clips"), tmp_path, parameters)
+    few.ladder.mend[:] = ["metric_units", "gradient_logging"]  # nothing to train between as found and the last rung
+    few.ladder.break_again[:] = ["metric_units"]
+    table = climb(few, both[ALIGNED], bench).set_index(["direction", "rung"])
+    assert table["LSD_reported"].notna().all()
+    assert table.loc[(MEND, 0), "LSD_reported"] > 5 * table.loc[(MEND, 1), "LSD_reported"]  # in dB, then in log10
+    assert table.loc[(MEND, 0), "LSD"] == table.loc[(MEND, 1), "LSD"]
+    assert table.loc[(MEND, 1), "grad_norm_logged"] > 1_000 * table.loc[(MEND, 2), "grad_norm_logged"]
+    assert table.loc[(BREAK, 1), "LSD_reported"] > 5 * table.loc[(MEND, 3), "LSD_reported"]
+    assert all(map(len, table["sound"]))
