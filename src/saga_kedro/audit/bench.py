@@ -155,7 +155,7 @@ def log_training(runs: Runs, run_id: str, trained: Trained) -> None:
 
 def run_task(task: Sequence[Wanted], bench: Bench) -> None:
     """Train one configuration, and score it in every way that is wanted."""
-    with _alone():
+    with alone():
         for parameters, seed in task:
             bench.trained(parameters, "")
             bench.scored(parameters, seed, "")
@@ -163,12 +163,12 @@ def run_task(task: Sequence[Wanted], bench: Bench) -> None:
 
 def run_probe(parameters: dict[str, Any], bench: Bench) -> None:
     """Take a configuration's first steps."""
-    with _alone():
+    with alone():
         bench.probed(parameters)
 
 
 @contextlib.contextmanager
-def _alone() -> Iterator[None]:
+def alone() -> Iterator[None]:
     """One thread, so that numbers are the same however many tasks run beside this one; and only the driver shows progress."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)

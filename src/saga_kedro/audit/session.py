@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from saga_kedro.audio.io import read_audio
-from saga_kedro.audit.bench import Bench, score_key
+from saga_kedro.audit.bench import Bench, alone, score_key
 from saga_kedro.audit.checkpoint import TEXT_TO_AUDIO, write_checkpoint
 from saga_kedro.audit.configurations import changed
 from saga_kedro.audit.data import AuditData, choose_clips, choose_pairs, described, read_pairs
@@ -128,7 +128,8 @@ def open_audit(
     trained_on = choose_clips(clips, budget["segments_per_category"])
     data = AuditData(trained_on, captions, states, version, *read_pairs(chosen, seconds))
     if pretrained is not None:
-        write_checkpoint(pretrained, data, models, checkpoint)
+        with alone():
+            write_checkpoint(pretrained, data, models, checkpoint)
     bench = Bench(
         data=data,
         records=Records(folders["records"]),

@@ -23,8 +23,8 @@ def _branches(network: SagaNetwork, z_t: Tensor, t: Tensor, condition: Condition
 def z_l_everywhere(network: SagaNetwork, z_t: Tensor, t: Tensor, condition: Condition, s_a: float, s_t: float) -> Tensor:
     """The failing code: z_l is in all three branches, and the unconditional one has no roll-off and no context at all.
 
-    What s_a then amplifies is the roll-off, not z_l. Its validation joins the roll-off tokens to the text, and the wrapper joins
-    them once more. Arguments and result as ``saga_kedro.model.guidance.eq4``.
+    What s_a then amplifies is the roll-off, not z_l. Its validation joins the roll-off tokens to the text, and the wrapper
+    joins them once more. Arguments and result as ``saga_kedro.model.guidance.eq4``.
     """
     u_none = network.dit(z_t, t, input_concat_cond=condition.z_l, cross_attn_cond=None, global_cond=None)
     acoustic, full = network.inputs(replace(condition, text=condition.text[:, :0])), network.inputs(condition)
