@@ -108,13 +108,15 @@ def metric_rows(root: Path) -> list[Row]:
 def rolloff_row(root: Path) -> Row:
     from saga_kedro.model.parts import part
 
-    measure = taken(root / "spectral_features.py", named("compute_spectral_rolloff"), {"torch": torch})["compute_spectral_rolloff"]
-    scale = taken(root / "conditioner_rolloff.py", named("_normalize_rolloff"), {"torch": torch})["_normalize_rolloff"]
+    theirs = taken(root / "spectral_features.py", named("compute_spectral_rolloff"), {"torch": torch})
+    theirs = taken(root / "conditioner_rolloff.py", named("_normalize_rolloff"), theirs)
+    measure, scale = theirs["compute_spectral_rolloff"], theirs["_normalize_rolloff"]
     noise = draws(4, 40_000)
     audio = torch.stack([noise[0], noise[1].cumsum(0), noise[2].diff(prepend=noise[2][:1]), torch.zeros(40_000)])
     limits = SimpleNamespace(min_freq=0.0, max_freq=22_050.0)
     values = [float(scale(limits, measure(one, 44_100))) for one in audio]
-    return Row("roll-off", "compute_spectral_rolloff, _normalize_rolloff", "power", values, part("rolloff", "power")(audio[:, None]))
+    ours = part("rolloff", "power")(audio[:, None])
+    return Row("roll-off", "compute_spectral_rolloff, _normalize_rolloff", "power", values, ours)
 
 
 def dataset_rows(root: Path) -> list[Row]:
@@ -185,11 +187,29 @@ def guidance_rows(root: Path) -> list[Row]:
 
     twice = torch.cat([text, rolloff["cross_attn"]], dim=1)
     return [
-        Row("guidance, serving", "SAGASRCFGWrapper", "z_l_everywhere", served(network.dit, bundle, 1.4, 1.2)(z_t, t), ours),
-        Row("guidance, validation", "_SAGASRCFGWrapper", "z_l_everywhere", in_training(text), ours),
-        Row("guidance, as validation_step calls it", "_SAGASRCFGWrapper", "z_l_everywhere", in_training(twice), ours,
-            "validation_step has put the roll-off behind the text already, so it is there twice; ours is what serving does"),
+        Row("guidance, validation", "_SAGASRCFGWrapper, as validation_step calls it", "z_l_everywhere", in_training(twice), ours,
+            "validation_step has put the roll-off behind the text already, so it is there twice; ours too"),
+        Row("guidance, serving", "SAGASRCFGWrapper", "z_l_everywhere", served(network.dit, bundle, 1.4, 1.2)(z_t, t), ours,
+            "serving has the roll-off once; the symptoms are of validation"),
     ]  # fmt: skip
+
+
+def conditioner_row(root: Path) -> Row:
+    from saga_kedro.audit.as_found.network import JointRolloff
+
+    width = 16
+    fourier = taken(root / "spectral_features.py", named("FourierEmbedding"), {"torch": torch, "nn": torch.nn, "np": np})
+    names = {"torch": torch, "nn": torch.nn, "FourierEmbedding": fourier["FourierEmbedding"]}
+    theirs = taken(root / "conditioner_rolloff.py", named("RolloffFourierConditioner"), names)["RolloffFourierConditioner"]
+    theirs, ours = theirs(width, 2 * width).eval(), JointRolloff(width)
+    layers = [(ours.token[0], "cross_attn_proj"), (ours.token[1], "cross_attn_norm")]
+    for layer, name in (*layers, (ours.vector[0], "global_proj"), (ours.vector[1], "global_norm")):
+        layer.load_state_dict(getattr(theirs, name).state_dict())
+    f_l, f_h = torch.tensor([0.2, 0.35]), torch.tensor([0.7, 0.93])
+    there, here = theirs(22_050 * f_l, 22_050 * f_h), ours(f_l, f_h)
+    why = "the same weights in both; angles of up to 10,000 turns, whose products are rounded in another order"
+    both = [torch.cat([token.flatten(1), vector], dim=1) for token, vector in ((there["cross_attn"], there["global"]), here)]
+    return Row("roll-off conditioner", "RolloffFourierConditioner", "JointRolloff", *both, why)
 
 
 def training_rows(root: Path) -> list[Row]:
@@ -226,7 +246,8 @@ def training_rows(root: Path) -> list[Row]:
 
 @torch.no_grad()
 def rows(root: Path) -> list[Row]:
-    return [*metric_rows(root), rolloff_row(root), *dataset_rows(root), *guidance_rows(root), *training_rows(root)]
+    parts = (*metric_rows(root), rolloff_row(root), conditioner_row(root), *dataset_rows(root))
+    return [*parts, *guidance_rows(root), *training_rows(root)]
 
 
 def main(arguments: list[str]) -> None:

@@ -10,7 +10,6 @@ import tempfile
 import time
 from pathlib import Path
 
-import pandas as pd
 from omegaconf import OmegaConf
 
 from saga_kedro.audit import as_found  # noqa: F401  registers the failing code's parts
@@ -45,7 +44,7 @@ def main() -> None:
                         train(changed(both[name], {**arm, "encode.latents": shared}), data, models)
                 seconds[shared] = time.perf_counter() - began
             apart, once = seconds[False], seconds[True]
-            print(f"{name}: {len(ARMS)} trainings, each for itself {apart:.0f} s, shared {once:.0f} s: {apart / once:.2f} times")
+            print(f"{name}: {len(ARMS)} trainings, apart {apart:.0f} s, shared {once:.0f} s: {apart / once:.2f} times faster")
 
 
 def demo_data(parameters: dict, folder: Path) -> AuditData:
