@@ -187,7 +187,7 @@ def guidance_rows(root: Path) -> list[Row]:
 
     twice = torch.cat([text, rolloff["cross_attn"]], dim=1)
     return [
-        Row("guidance, validation", "_SAGASRCFGWrapper, as validation_step calls it", "z_l_everywhere", in_training(twice), ours,
+        Row("guidance, validation", "_SAGASRCFGWrapper, as validation calls it", "z_l_everywhere", in_training(twice), ours,
             "validation_step has put the roll-off behind the text already, so it is there twice; ours too"),
         Row("guidance, serving", "SAGASRCFGWrapper", "z_l_everywhere", served(network.dit, bundle, 1.4, 1.2)(z_t, t), ours,
             "serving has the roll-off once; the symptoms are of validation"),
