@@ -16,7 +16,7 @@ from saga_kedro.audit.diagnosis.numbers import Evidence
 Curves = dict[str, pd.DataFrame]
 """``loss`` and ``norm``, as far as they are there -> table with ``step`` and ``value``, in the order of steps."""
 
-SAID = {"loss": r"loss", "norm": r"grad\w*[ _./-]*norm"}
+SAID = {"loss": r"loss", "norm": r"grad.*norm"}
 OTHERS = r"val|test|eval|__min|__max|lr|scale|true|plateau|loss/"
 STEPS = ("step", "global_step", "_step", "iteration")
 
