@@ -33,13 +33,14 @@ def latents(deviation: float, items: int = 64) -> tuple[torch.Tensor, torch.Tens
 def test_the_exact_velocity_makes_data_of_noise_the_right_way_round():
     mean, spread, noise = latents(0.5)
     data = euler(full_size.learnt(mean, spread), noise, torch.linspace(0, 1, 101))
-    assert torch.allclose(data, mean + spread * noise, atol=0.05)
+    assert (data - mean - spread * noise).std() < 0.05
 
 
 def test_backwards_it_goes_away_from_the_data():
     mean, spread, noise = latents(0.5)
     found = full_size.backwards(full_size.learnt(mean, spread), noise)
-    assert torch.allclose(found, (noise - mean) / spread, atol=0.1)
+    right = (noise - mean) / spread
+    assert (found - right).std() < 0.05 * right.std()
 
 
 def test_its_output_is_unrelated_to_the_reference(measured):
