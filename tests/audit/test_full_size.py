@@ -7,7 +7,6 @@ import pandas as pd
 import pytest
 import torch
 
-from saga_kedro.audio.metrics import si_sdr
 from saga_kedro.audit import full_size
 from saga_kedro.audit.records import Records
 from saga_kedro.model.sampler import euler
@@ -48,14 +47,6 @@ def test_its_output_is_unrelated_to_the_reference(measured):
     assert table.loc[(full_size.LEARNT, "sdr_per_item"), "high"] < -20
 
 
-def test_the_network_as_constructed_ignores_its_depth_and_nearly_its_width():
-    z = torch.randn(2, 64, 30, generator=torch.Generator().manual_seed(2))
-    with torch.no_grad():
-        narrow, wide = (full_size.constructed(z, 0, width)(z, torch.ones(2)).std() for width in (128, 512))
-    assert 0.25 < narrow < 0.5
-    assert float(narrow) == pytest.approx(float(wide), rel=0.15)
-
-
 def test_a_batch_is_measured_flattened_and_per_item():
     draw = np.random.default_rng(0)
     references = [draw.standard_normal((1, 10_000)).astype(np.float32) for _ in range(4)]
@@ -63,26 +54,17 @@ def test_a_batch_is_measured_flattened_and_per_item():
     found = full_size.measured(references, estimates)
     assert found["sdr_per_item"] > 60  # the mean is taken out
     assert found["sdr_flattened"] < 0  # three of four items are shifted
-    assert found["sdr_with_dc"] < found["sdr_flattened"]
-    assert si_sdr(references[0], references[0]) > 60
 
 
 def test_every_reading_has_an_interval_and_is_kept(measured):
     lines, again = measured
-    assert lines.groupby("reading")["batch"].nunique().to_dict() == dict.fromkeys(
-        (full_size.LEARNT, full_size.WHITE, full_size.CONSTRUCTED), 6
-    )
+    assert lines.groupby("reading")["batch"].nunique().to_dict() == {full_size.LEARNT: 6, full_size.WHITE: 6}
     assert np.isfinite(lines[list(full_size.METRICS)]).all().all()
     table = full_size.table(lines)
     assert list(table.columns) == full_size.COLUMNS
     assert (table["low"] < table["mean"]).all()
     assert (table["mean"] < table["high"]).all()
     pd.testing.assert_frame_equal(again(), lines)
-
-
-def test_the_summary_judges_by_the_bounds(measured):
-    summary = full_size.summary(full_size.table(measured[0]).assign(mean=-70.0)).set_index("symptom")
-    assert summary["reproduced"].to_dict() == {"SDR": True, "LSD": False}
 
 
 def test_a_short_clip_is_repeated(tmp_path):

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from saga_kedro.audit.configurations import changed
-from saga_kedro.audit.half_precision import ACCUMULATED, InHalf, measure, summary, train
+from saga_kedro.audit.half_precision import ACCUMULATED, InHalf, curves, measure, train
 from saga_kedro.audit.plan import AS_FOUND, baselines
 from saga_kedro.audit.records import Records
 from tiny_audit import catalogue, tiny_data, tiny_parameters
@@ -49,11 +49,11 @@ def test_an_operation_without_float16_stays_in_float32_and_is_named():
     assert not any("inv" in name for name in mode.ran)
 
 
-def test_points_and_summary_have_what_they_promise(failing, data, tmp_path):
+def test_points_and_curves_have_what_they_promise(failing, data, tmp_path):
     found = measure(failing, data, Records(tmp_path), steps=1, settings={"as found": 2_000}, small={})
     assert list(found.columns) == ["setting", "step", "micro_batch", "scale", "logged", "true", "loss", "stayed"]
     assert found["micro_batch"].tolist() == list(range(ACCUMULATED))
-    lines = summary(found)
+    lines = curves(found)
     assert lines["read_at"].tolist() == ["first micro-batch", "last micro-batch"]
     assert not lines["reproduced"].any()
 
@@ -61,4 +61,4 @@ def test_points_and_summary_have_what_they_promise(failing, data, tmp_path):
 def test_a_curve_that_rises_and_falls_is_reproduced():
     logged = np.concatenate([np.full(20, 1_000.0), np.full(20, 4_000.0), np.full(20, 1_000.0)])
     found = pd.DataFrame({"setting": "as found", "step": range(60), "micro_batch": 0, "scale": 65_536.0, "logged": logged})
-    assert summary(found.assign(true=found["logged"] / 65_536))["reproduced"].tolist() == [True]
+    assert curves(found.assign(true=found["logged"] / 65_536))["reproduced"].tolist() == [True]

@@ -126,7 +126,7 @@ def train(
 
 
 def measure(
-    as_found: dict[str, Any], data: AuditData, records: Records, steps: int = 120, settings: dict[str, int] = SETTINGS,
+    as_found: dict[str, Any], data: AuditData, records: Records, steps: int = 40, settings: dict[str, int] = SETTINGS,
     small: dict[str, Any] = SMALL,
 ) -> pd.DataFrame:  # fmt: skip
     """The failing configuration at `SMALL` in each of ``settings``; what is finished is not done again.
@@ -148,20 +148,24 @@ def measure(
     return pd.concat(tables)[["setting", "step", "micro_batch", "scale", "logged", "true", "loss", "stayed"]]
 
 
-def summary(found: pd.DataFrame) -> pd.DataFrame:
-    """A line for each setting and each point at which a step may be read: the first micro-batch and the last.
+def curves(found: pd.DataFrame) -> pd.DataFrame:
+    """Of each setting the curve that a step's first micro-batch draws, which is what a logger keeps that takes one value a step
+    (the failing code's ignores a step that it has), and the one that its last draws.
 
     Returns:
-        symptom, setting, read_at, theirs, first, peak, last (`symptoms.norms` of the logged curve), scale_first, scale_last,
-        true_median, overflows (share of the steps), reproduced (`symptoms.hump`).
+        setting, read_at, ``norm_first``, ``norm_peak``, ``norm_last`` (`symptoms.norms`), scale_first, scale_last, true_median,
+        overflows (share of the steps), reproduced (`symptoms.hump`).
     """
     lines, ends = [], found[found["micro_batch"].isin([0, ACCUMULATED - 1])]
     for (setting, micro), part in ends.groupby(["setting", "micro_batch"], sort=False):
-        curve = norms(part["logged"].to_numpy())
-        read = "first micro-batch" if micro == 0 else "last micro-batch"
-        head = {"symptom": "gradient norm", "setting": setting, "read_at": read, "theirs": "1,000, 4,000, 1,000"}
-        scale = {"scale_first": part["scale"].iloc[0], "scale_last": part["scale"].iloc[-1]}
-        finite = part["true"][np.isfinite(part["true"])]
-        more = {"true_median": finite.median(), "overflows": 1 - len(finite) / len(part), "reproduced": hump(*curve.values())}
-        lines.append(head | {name.removeprefix("norm_"): value for name, value in curve.items()} | scale | more)
+        curve, finite = norms(part["logged"].to_numpy()), part["true"][np.isfinite(part["true"])]
+        about = {
+            "scale_first": part["scale"].iloc[0],
+            "scale_last": part["scale"].iloc[-1],
+            "true_median": finite.median(),
+            "overflows": 1 - len(finite) / len(part),
+            "reproduced": hump(*curve.values()),
+        }
+        read_at = "first micro-batch" if micro == 0 else "last micro-batch"
+        lines.append({"setting": setting, "read_at": read_at} | curve | about)
     return pd.DataFrame(lines)
