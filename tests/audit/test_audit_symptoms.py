@@ -12,7 +12,8 @@ from saga_kedro.audit.arms import run_arms
 from saga_kedro.audit.issues import choose
 from saga_kedro.audit.plan import ALIGNED, AS_FOUND, baselines, plan
 from saga_kedro.audit.report import build_report
-from saga_kedro.audit.session import Audit, collect
+from saga_kedro.audit.findings import collect
+from saga_kedro.audit.session import Audit
 from saga_kedro.audit.symptoms import CAUSES, READINGS, bad_metrics, hump, measure_symptoms, norms, settles, smallest_sets
 from saga_kedro.audit.verdicts import verdicts
 from saga_kedro.reporting.html import render_html
