@@ -111,8 +111,8 @@ def found_audit(**tables: pd.DataFrame) -> AuditFindings:
         for key, last in (("noise", 1.09), ("good", 0.9))
     }
     curves["noise"] = curves["noise"].assign(true_norm=0.3, loss_scaled=0.3 * 65_536 / 2 ** (steps // 25))
-    arms = {issue.id: {ALIGNED: 1} | dict.fromkeys(issue.arms, 2) for issue in issues if issue.acts_in != "measuring"}
-    sounds = {issue: {name: _sound(seed) for name, seed in of_issue.items()} for issue, of_issue in arms.items()}
+    heard = [issue for issue in issues if issue.id in ("vae_weights", "low_band")]
+    sounds = {issue.id: {arm: _sound(1 if arm == ALIGNED else 2) for arm in issue.arms} for issue in heard}
     sounds[LADDER] = {f"{line.direction} {line.rung}": _sound(3) for line in ladder.itertuples()}
     sounds[PAIR] = {"input": _sound(4, 0.03), "reference": _sound(4)}
     facts = {

@@ -10,12 +10,15 @@ import pandas as pd
 import pytest
 
 from found_audit import KINDS, found_audit
-from saga_kedro.audit.findings import FACTS, read, save
+from saga_kedro.audit.findings import FACTS, collect, read, save
+from saga_kedro.audit.ladder import climb
+from saga_kedro.audit.plan import ALIGNED
 from saga_kedro.audit.report import build_report, write_pages
+from saga_kedro.audit.session import Audit
 from saga_kedro.audit.words import HOLE, words
 from saga_kedro.reporting.blocks import Cards, Figure, Lines
 from saga_kedro.reporting.html import render_html
-from tiny_audit import catalogue
+from tiny_audit import catalogue, tiny_bench, tiny_data, tiny_parameters
 
 SUMMARY = pd.DataFrame(
     {
@@ -55,6 +58,19 @@ def test_what_was_found_is_read_again_as_it_was_saved(findings, tmp_path):
         pd.testing.assert_frame_equal(again.table(name), table, check_dtype=False, rtol=1e-4)
     for key, curve in findings.curves.items():
         pd.testing.assert_frame_equal(again.curves[key][list(curve)], curve, check_dtype=False, rtol=1e-4)
+
+
+def test_what_is_on_disk_is_collected_with_a_curve_and_a_sound_for_every_rung(tmp_path):
+    parameters, few = tiny_parameters(), catalogue().model_copy(deep=True)
+    few.ladder.mend[:], few.ladder.break_again[:] = ["metric_units"], ["metric_units"]
+    audit = Audit(parameters, few, few.issues, [], tiny_bench(tiny_data(tmp_path), tmp_path, parameters), tmp_path / "audit")
+    ladder = climb(few, audit.baselines[ALIGNED], audit.bench)
+    found = collect(audit, {"ladder": ladder, "clearances": pd.DataFrame({"clearance": []})}, {})
+    assert set(found.tables) == {"ladder"}
+    assert "sound" not in found.table("ladder")
+    assert set(found.sounds["ladder"]) == {"mend 0", "mend 1", "mend 2", "break 1"}
+    assert set(found.table("ladder")["training"]) <= set(found.curves)
+    assert {"step", "loss", "true_norm", "loss_scaled"} == set(found.curves[found.facts["trainings"]["as_found"]])
 
 
 def test_findings_are_a_few_files_without_paths_of_the_machine(findings, tmp_path):

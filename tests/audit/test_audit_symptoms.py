@@ -1,23 +1,13 @@
-"""The symptom matrix and the report that shows it."""
+"""The symptom matrix."""
 
 from __future__ import annotations
-
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from saga_kedro.audit.arms import run_arms
-from saga_kedro.audit.issues import choose
-from saga_kedro.audit.plan import ALIGNED, AS_FOUND, baselines, plan
-from saga_kedro.audit.report import build_report
-from saga_kedro.audit.findings import collect
-from saga_kedro.audit.session import Audit
+from saga_kedro.audit.plan import ALIGNED, AS_FOUND, baselines
 from saga_kedro.audit.symptoms import CAUSES, READINGS, bad_metrics, hump, measure_symptoms, norms, settles, smallest_sets
-from saga_kedro.audit.verdicts import verdicts
-from saga_kedro.reporting.html import render_html
-from saga_kedro.reporting.markdown import render_markdown
 from tiny_audit import catalogue, tiny_bench, tiny_data, tiny_parameters
 
 
@@ -87,24 +77,3 @@ def test_a_cause_changes_its_own_column_only(matrix):
 def test_an_all_zero_output_reads_as_the_reference_says(matrix):
     zero = matrix[(matrix["names"] == "zero") & (matrix["company"] == "alone")].iloc[0]
     assert 18 < zero["LSD"] < 25
-
-
-def test_the_report_has_the_table_first_and_a_section_per_issue(bench, parameters, matrix):
-    known = catalogue()
-    wanted = parameters | {"audit": parameters["audit"] | {"design": "add_one", "issue": "guidance_branches+flow_objective"}}
-    issues = choose(known, wanted["audit"]["issue"])
-    audit = Audit(wanted, known, issues, plan(known, issues, wanted), bench, Path("report"))
-    rows = run_arms(audit.arms, bench)
-    found = verdicts(rows, audit.arms, audit.trainings, matrix, audit.hours_per_training())
-    report = build_report(collect(audit, rows, found, pd.DataFrame(), matrix, pd.DataFrame(), {}))
-    titles = [section.title for section in report.sections]
-    assert titles[:3] == ["Answers", "The three symptoms", "Clearances"]
-    assert "guidance_branches: Guidance branches" in titles
-    html = render_html(report)
-    assert "http://" not in html.replace("http://www.w3.org", "")
-    assert "https://" not in html
-    assert "v_uncond" in html
-    assert "on this training" in html
-    assert "kedro run --pipeline audit --params audit.issue=guidance_branches" in html
-    text, _ = render_markdown(report, "files")
-    assert text.index("## Answers") < text.index("## The three symptoms")
