@@ -15,15 +15,14 @@ import soundfile
 
 from saga_kedro.audio import SAMPLE_RATE
 from saga_kedro.audio.io import read_audio
-from saga_kedro.audit.arms import Bench, score_key
+from saga_kedro.audit.bench import score_key
 from saga_kedro.audit.data import described
 from saga_kedro.audit.issues import Catalogue, Issue, choose
 from saga_kedro.audit.ladder import rungs
 from saga_kedro.audit.plan import ALIGNED
 from saga_kedro.audit.records import code_version
-from saga_kedro.audit.training import Trained, gradient_curve, training_folder, training_key
+from saga_kedro.audit.training import Trained, gradient_curve
 from saga_kedro.files import atomic_path, keep_only, parameter_hash
-from saga_kedro.training.fit import SUMMARY
 
 if TYPE_CHECKING:
     from saga_kedro.audit.session import Audit
@@ -82,7 +81,7 @@ def collect(audit: Audit, tables: Mapping[str, pd.DataFrame], run: Mapping[str, 
         lines = tables[LADDER].to_dict("records")
         sounds[LADDER] = {f"{line['direction']} {line['rung']}": Path(str(line["sound"])) for line in lines}
         tables[LADDER] = tables[LADDER].drop(columns="sound")
-    trainings = {name: trained for name, p in named.items() if (trained := finished(p, bench)) is not None}
+    trainings = {name: trained for name, p in named.items() if (trained := bench.finished(p)) is not None}
     pair = bench.data.pairs[0] if bench.data.pairs else None
     read = {
         group: {name: read_audio(path)[0] for name, path in paths.items() if path.is_file()} for group, paths in sounds.items()
@@ -163,12 +162,6 @@ def read(folder: str | Path, catalogue: Catalogue) -> AuditFindings:
         },
         facts=facts,
     )
-
-
-def finished(parameters: dict[str, Any], bench: Bench) -> Trained | None:
-    """The training of a configuration if it is there."""
-    folder = training_folder(bench.models, training_key(parameters, bench.data.version))
-    return bench.trained(parameters, "") if (folder / SUMMARY).exists() else None
 
 
 def with_norms(trained: Trained) -> pd.DataFrame:

@@ -122,7 +122,7 @@ class _Page:
         values = {f"{rung}_{name}": _short(value) for rung, line in rungs.items() for name, value in line.items()}
         ours = {line["symptom"]: self.reproduced(line) for line in summary.to_dict("records")}
         lines = []
-        for name, symptom in zip(("cause_loss", "cause_lsd", "cause_sdr", "cause_norm"), SYMPTOMS.values(), strict=False):
+        for name, symptom in zip(("cause_loss", "cause_lsd", "cause_sdr", "cause_norm"), SYMPTOMS.values(), strict=True):
             shown = symptom in rungs["first"]["symptoms"]
             chip = self.say("reproduced" if shown else "not reached here"), CAUSE if shown else ONE_TRAINING
             line = ours.pop(symptom, Line("", *chip))

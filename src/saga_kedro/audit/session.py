@@ -11,18 +11,22 @@ from typing import Any
 
 import pandas as pd
 
-from saga_kedro.audit.arms import Bench
-from saga_kedro.audit.data import AuditData, choose_pairs, read_pairs
-from saga_kedro.audit.findings import finished
+from saga_kedro.audit.bench import Bench, alone
+from saga_kedro.audit.checkpoint import TEXT_TO_AUDIO, write_checkpoint
+from saga_kedro.audit.configurations import changed
+from saga_kedro.audit.data import AuditData, choose_clips, choose_pairs, read_pairs
 from saga_kedro.audit.issues import Catalogue, Issue, choose, read_catalogue
 from saga_kedro.audit.plan import ALIGNED, Planned, baselines, plan
 from saga_kedro.audit.records import Records
 from saga_kedro.audit.runs import Runs
+from saga_kedro.audit.training import training_key
 from saga_kedro.corpora.pairs import find_pairs
 from saga_kedro.evaluation.model_scores import with_prompts
 from saga_kedro.evaluation.pairs import pairs_from_table
+from saga_kedro.files import parameter_hash
 from saga_kedro.training.text_states import encode_captions, read_states
 
+STARTS = "start"  # the issue that needs a checkpoint
 SCORING = 1.3  # what a training costs with its scores and validation, against its steps alone
 
 
@@ -66,7 +70,7 @@ class Audit:
         """Hours that a training of budget ``full`` takes with its scores, at the speed of the aligned baseline here; NaN if
         that was not trained."""
         full = self.parameters["audit"]["budgets"].get("full")
-        trained = finished(self.baselines[ALIGNED], self.bench)
+        trained = self.bench.finished(self.baselines[ALIGNED])
         if full is None or trained is None:
             return float("nan")
         per_step = trained.summary["seconds"] / trained.summary["steps"]
@@ -102,6 +106,12 @@ def open_audit(
     budget = audit["budgets"][audit["budget"]]
     catalogue = read_catalogue(issues_file)
     issues = choose(catalogue, audit["issue"])
+    models, version = Path(folders["models"]), parameter_hash(data_version, budget["segments_per_category"])
+    pretrained = None
+    if budget["train"] and audit["checkpoint"] is None and any(issue.id == STARTS for issue in issues):
+        pretrained = changed(baselines(catalogue, parameters)[ALIGNED], TEXT_TO_AUDIO)
+        checkpoint = models / f"checkpoint-{training_key(pretrained, version)[:12]}"
+        parameters = changed(parameters, {"audit.checkpoint": checkpoint.as_posix()})
     arms = plan(catalogue, issues, parameters)
     index = encode_captions(captions["caption"], parameters["model"]["text"], folders["text_states"])
     per_category, seconds = budget["pairs_per_category"], budget["excerpt_seconds"]
@@ -111,11 +121,16 @@ def open_audit(
         table, _ = find_pairs(audit["pairs"], pattern=ingest["pattern"], cutoff_khz=ingest["cutoff_khz"])
         given, _ = pairs_from_table(table, folders["pairs"])
         chosen = pd.concat([chosen, choose_pairs(given, per_category, seconds)], ignore_index=True)
-    data = AuditData(clips, captions, read_states(index, folders["text_states"]), data_version, *read_pairs(chosen, seconds))
+    states = read_states(index, folders["text_states"])
+    trained_on = choose_clips(clips, budget["segments_per_category"])
+    data = AuditData(trained_on, captions, states, version, *read_pairs(chosen, seconds))
+    if pretrained is not None:
+        with alone():
+            write_checkpoint(pretrained, data, models, checkpoint)
     bench = Bench(
         data=data,
         records=Records(folders["records"]),
-        models=Path(folders["models"]),
+        models=models,
         sounds=Path(folders["records"]) / "sounds",
         seeds=audit["seeds"] or budget["seeds"],
         retrain=budget["train"],

@@ -74,7 +74,7 @@ def _batch(pairs: list[tuple[np.ndarray, np.ndarray]]) -> tuple[list[np.ndarray]
 
 
 def _magnitude(audio: np.ndarray) -> np.ndarray:
-    padded = np.pad(audio.astype(np.float32), metrics.N_FFT // 2)
+    padded = np.pad(audio.astype(np.float32), metrics.N_FFT // 2, mode="reflect")  # torch.stft's default
     frames = np.lib.stride_tricks.sliding_window_view(padded, metrics.N_FFT)[::HOP]
     return np.abs(np.fft.rfft(frames * np.hanning(metrics.N_FFT + 1)[:-1].astype(np.float32)))
 
