@@ -53,10 +53,10 @@ def ladder_chart(ladder: pd.DataFrame, columns: int = 4) -> Picture:
             axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
             axes.xaxis.set_minor_formatter(NullFormatter())
         axes.set_title(title if columns == 4 else title.replace(":  ", "\n"), loc="left", fontsize=8 if columns == 4 else 7)
-        axes.tick_params(labelsize=7 if columns == 4 else 6, axis="x")
+        axes.tick_params(labelsize=7 if columns == 4 else 6)
         axes.grid(True, color=GREY, alpha=0.2, linewidth=0.6)
         axes.spines[["top", "right"]].set_visible(False)
-    panels.flat[0].set_yticks(places, names, fontsize=7)
+    panels.flat[0].set_yticks(places, names)
     panels.flat[0].invert_yaxis()
     return picture
 

@@ -125,7 +125,8 @@ class _Page:
         for name, symptom in zip(("cause_loss", "cause_lsd", "cause_sdr", "cause_norm"), SYMPTOMS.values(), strict=True):
             shown = symptom in rungs["first"]["symptoms"]
             chip = self.say("reproduced" if shown else "not reached here"), CAUSE if shown else ONE_TRAINING
-            line = ours.pop(symptom, Line("", *chip))
+            mine = next((name for name in ours if name in symptom), "")  # a summary may call it SDR
+            line = ours.pop(mine, Line("", *chip))
             lines.append(replace(line, title=self.say(name, **values), text=line.text))
         return [Lines([*lines, *ours.values()])]
 
