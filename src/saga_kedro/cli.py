@@ -154,21 +154,56 @@ def diagnose(
     grad_norm: Annotated[
         list[float] | None, typer.Option(help="Gradient norm as logged; several in their order.", show_default=False)
     ] = None,
-    run: Annotated[str | None, typer.Option(help="Id of an MLflow run to take numbers from.", show_default=False)] = None,
+    run: Annotated[str | None, typer.Option(help="Id of an MLflow run: its numbers and curves.", show_default=False)] = None,
+    tracking: Annotated[
+        str | None,
+        typer.Option(help="Store of --run: an mlruns folder, SQLite file or address. Default: this project's.", show_default=False),
+    ] = None,
+    curves: Annotated[
+        Path | None,
+        typer.Option(help="Loss and gradient norms by step: CSV, or TensorBoard's event file or its folder.", show_default=False),
+    ] = None,
     config: Annotated[
         Path | None, typer.Option(help="Model configuration of stable-audio-tools (JSON).", show_default=False)
     ] = None,
     checkpoint: Annotated[Path | None, typer.Option(help="Checkpoint: .safetensors or PyTorch.", show_default=False)] = None,
+    outputs: Annotated[
+        Path | None, typer.Option(help="Folder of your outputs, to be scored beside --references.", show_default=False)
+    ] = None,
+    references: Annotated[
+        Path | None, typer.Option(help="Folder of what they should be, by the same file names.", show_default=False)
+    ] = None,
+    report: Annotated[
+        Path | None, typer.Option(help="Folder for the same answer as a page, diagnosis.html.", show_default=False)
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Answer as JSON on standard output.")] = False,
 ) -> None:
-    """What fits your numbers and files: yardsticks, then causes, most likely first, each with the command that confirms it."""
+    """What fits your numbers and files: yardsticks, then causes, most likely first, each with the command that confirms it.
+
+    Give whatever you have; nothing is trained. Outputs are matched to references by file name without suffix, and looked at
+    for level, delay, polarity, the band that was kept, silence, NaN, clipping, rate, length and the unit of LSD. Examples:
+
+    saga diagnose --loss 1.2 --lsd 30 --sdr -70 --grad-norm 1000 --grad-norm 4000 --grad-norm 1000
+
+    saga diagnose --curves metrics.csv --outputs results --references originals --lsd 30 --report diagnosis
+
+    saga diagnose --run 4f6c... --tracking mlruns --report diagnosis
+    """
+    from saga_kedro.audit.diagnosis.command import as_json, show
     from saga_kedro.audit.diagnosis.command import diagnose as find
-    from saga_kedro.audit.diagnosis.command import show
     from saga_kedro.audit.diagnosis.numbers import Evidence
 
     evidence = Evidence(loss, latent_std, timesteps, lsd, sdr, samples, tuple(grad_norm or ()))
     try:
-        show(find(evidence, run, config, checkpoint), json)
+        found = find(evidence, run, tracking, curves, config, checkpoint, outputs, references)
+        if json:
+            typer.echo(as_json(found))
+        else:
+            show(found)
+        if report:
+            from saga_kedro.audit.diagnosis.page import write_page
+
+            typer.echo(f"Report: {write_page(found, report)}", err=json)
     except ValueError as error:
         typer.echo(f"Error: {error}", err=True)
         raise typer.Exit(2) from None

@@ -1,4 +1,4 @@
-"""`saga diagnose`: puts a person's numbers and files together and prints what fits."""
+"""`saga diagnose`: puts a person's numbers and files together and says what fits, on the console, as JSON or as a page."""
 
 from __future__ import annotations
 
@@ -8,75 +8,95 @@ from pathlib import Path
 from typing import Any
 
 from saga_kedro.audit.diagnosis.files import of_checkpoint, of_config, read_config
-from saga_kedro.audit.diagnosis.numbers import Cause, Evidence, causes, joined, of_run, yardsticks
+from saga_kedro.audit.diagnosis.numbers import Cause, Evidence, causes, yardsticks
 
 
 def diagnose(
-    evidence: Evidence, run_id: str | None = None, config: Path | None = None, checkpoint: Path | None = None
-) -> dict[str, Any]:
+    evidence: Evidence, run_id: str | None = None, tracking: str | None = None, curves: Path | None = None,
+    config: Path | None = None, checkpoint: Path | None = None, outputs: Path | None = None, references: Path | None = None,
+) -> dict[str, Any]:  # fmt: skip
     """Yardsticks, and causes that fit, most likely first.
 
     Args:
-        evidence: numbers that were given.
-        run_id: MLflow run whose numbers are taken where none was given.
+        evidence: numbers that were given; they go before those of a run or a curve.
+        run_id, tracking: MLflow run whose numbers and curves are taken, and its store.
+        curves: CSV or TensorBoard event file; its curves go before a run's.
         config: model configuration of stable-audio-tools.
         checkpoint: .safetensors or PyTorch file.
+        outputs, references: folders of audio of the same names.
 
     Returns:
         ``yardsticks`` and ``causes``: lists of dictionaries; a cause has ``confirm``, the command that would confirm it.
+        ``curves``: of `saga_kedro.audit.diagnosis.curves`; ``outputs``: of `measure_outputs`, empty without.
 
     Raises:
-        ValueError: nothing was given, a file or run is missing or broken, an unknown distribution of t.
+        ValueError: nothing was given, a file, folder or run is missing or broken, an unknown distribution of t.
     """
+    from saga_kedro.audit.diagnosis.curves import joined, of_curves, of_run, read_curves
+
+    if (outputs is None) != (references is None):
+        raise ValueError("--outputs and --references go together: a folder of outputs, and one of references of the same names.")
+    seen: dict[str, Any] = {}
     if run_id:
-        _look_into_project()
-        evidence = joined(evidence, of_run(run_id))
-    if evidence == Evidence(timesteps=evidence.timesteps) and not (config or checkpoint):
+        of_a_run, seen = of_run(run_id, tracking)
+        evidence = joined(evidence, of_a_run)
+    if curves:
+        seen |= read_curves(curves)
+        evidence = joined(evidence, of_curves(seen))
+    if evidence == Evidence(timesteps=evidence.timesteps) and not (config or checkpoint or outputs):
         raise ValueError(
-            "There is nothing to go by: give a number (--loss, --lsd, --sdr, --grad-norm), --run, --config or --checkpoint."
+            "There is nothing to go by: give a number (--loss, --lsd, --sdr, --grad-norm), --run, --curves, --config, "
+            "--checkpoint or --outputs."
         )
+    measured: dict[str, Any] = {}
     found: list[tuple[str, Cause]] = [("numbers", cause) for cause in causes(evidence)]
     if config:
         found += [(config.name, cause) for cause in of_config(read_config(config))]
     if checkpoint:
         found += [(checkpoint.name, cause) for cause in of_checkpoint(checkpoint)]
+    if outputs and references:
+        from saga_kedro.audit.diagnosis.outputs import measure_outputs, of_outputs
+
+        measured = measure_outputs(outputs, references)
+        found += [(outputs.name, cause) for cause in of_outputs(measured["files"], evidence)]
     found.sort(key=lambda pair: -pair[1].likelihood)
     return {
         "yardsticks": [asdict(yardstick) for yardstick in yardsticks(evidence)],
         "causes": [{"seen_in": where, **asdict(cause), "confirm": cause.confirm} for where, cause in found],
+        "curves": seen,
+        "outputs": measured,
     }
 
 
-def _look_into_project() -> None:
-    """Lets MLflow look into the project around this folder, unless the person has named another place."""
-    import os
-
-    import mlflow
-
-    from saga_kedro.configuration import find_project
-
-    project = find_project(Path.cwd())
-    if project is not None and "MLFLOW_TRACKING_URI" not in os.environ:
-        mlflow.set_tracking_uri(f"sqlite:///{project.as_posix()}/mlruns/mlflow.db")
+def as_json(found: dict[str, Any]) -> str:
+    """A diagnosis as JSON, without the curves' points; what is missing is null."""
+    lines = {name: value for name, value in found.items() if name != "curves"}
+    if found["outputs"]:
+        lines["outputs"] = found["outputs"] | {"files": json.loads(found["outputs"]["files"].to_json(orient="records"))}
+    return json.dumps(lines, indent=2, ensure_ascii=False)
 
 
-def show(found: dict[str, Any], as_json: bool) -> None:
-    """Print a diagnosis, for people or as JSON."""
-    if as_json:
-        print(json.dumps(found, indent=2, ensure_ascii=False))
-        return
+def show(found: dict[str, Any]) -> None:
+    """Print a diagnosis, for people."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
+    from saga_kedro.audit.diagnosis.page import mean_scores
+
     console = Console()
-    if found["yardsticks"]:
-        table = Table(title="Yardsticks", title_justify="left")
-        for column in ("what", "value", "meaning"):
-            table.add_column(column, overflow="fold")
-        for line in found["yardsticks"]:
-            table.add_row(line["what"], f"{line['value']:.3g}", Text(line["meaning"]))
-        console.print(table)
+    tables = {
+        "Yardsticks": [(line["what"], f"{line['value']:.3g}", line["meaning"]) for line in found["yardsticks"]],
+        "Your outputs": mean_scores(found["outputs"]["files"]).to_numpy().tolist() if found["outputs"] else [],
+    }
+    for title, lines in tables.items():
+        if lines:
+            table = Table("what", "value", "meaning", title=title, title_justify="left")
+            for line in lines:
+                table.add_row(*(Text(cell, overflow="fold") for cell in line))
+            console.print(table)
+    for sentence in strays(found):
+        console.print(Text(sentence))
     if not found["causes"]:
         console.print("No known cause fits. That does not mean that all is well: give more numbers, --config or --checkpoint.")
         return
@@ -84,4 +104,12 @@ def show(found: dict[str, Any], as_json: bool) -> None:
     for number, cause in enumerate(found["causes"], start=1):
         console.print(Text(f"{number}. {cause['says']}", style="bold"))
         console.print(Text(f"   seen in {cause['seen_in']}: {cause['because']}"))
+        if cause["advice"]:
+            console.print(Text(f"   {cause['advice']}"))
         console.print(Text(f"   {cause['confirm']}"), soft_wrap=True)
+
+
+def strays(found: dict[str, Any]) -> list[str]:
+    """A sentence for each file that was not measured."""
+    outputs = found["outputs"] or {"without_partner": [], "left_out": []}
+    return [f"{path}: has no partner of the same name." for path in outputs["without_partner"]] + outputs["left_out"]

@@ -1,0 +1,190 @@
+"""`saga diagnose` with a person's own curves: an MLflow run, a CSV, a TensorBoard event file; and the page that shows them."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+
+import numpy as np
+import pytest
+from mlflow import MlflowClient
+from mlflow.entities import Metric
+from typer.testing import CliRunner
+
+from saga_kedro.audit.diagnosis.curves import chosen, of_curves, read_curves
+from saga_kedro.cli import app
+
+STEPS = np.arange(0, 1_000, 10)
+LOSS = 1.107 + np.exp(-STEPS / 50)
+NORM = np.where(STEPS < 300, 1_000.0, np.where(STEPS < 600, 4_000.0, 1_000.0))
+
+
+def run(*arguments: str):
+    return CliRunner().invoke(app, ["diagnose", *arguments])
+
+
+def wide(path: Path) -> Path:
+    """As Lightning's logger writes: a column a metric, blanks where nothing was logged."""
+    lines = ["epoch,step,train_loss,val_loss,grad_2.0_norm_total"]
+    lines += [f"0,{s},{a},,\n0,{s},,9.0,{b}" for s, a, b in zip(STEPS, LOSS, NORM, strict=True)]
+    path.write_text("\n".join(lines))
+    return path
+
+
+def long(path: Path) -> Path:
+    lines = ["metric,step,value"]
+    lines += [f"train/loss,{s},{a}\ntrain/grad_norm,{s},{b}" for s, a, b in zip(STEPS, LOSS, NORM, strict=True)]
+    path.write_text("\n".join(lines))
+    return path
+
+
+@pytest.mark.parametrize("write", [wide, long])
+def test_a_csv_gives_loss_and_gradient_norms_by_step(write, tmp_path):
+    curves = read_curves(write(tmp_path / "metrics.csv"))
+    assert curves["loss"]["step"].tolist() == STEPS.tolist()
+    assert curves["loss"]["value"].to_numpy() == pytest.approx(LOSS)
+    assert curves["norm"]["value"].to_numpy() == pytest.approx(NORM)
+
+
+def test_a_curve_that_tensorboard_exported_is_named_by_its_file(tmp_path):
+    path = tmp_path / "run-1-tag-train_loss.csv"
+    path.write_text("Wall time,Step,Value\n1.0,0,2.0\n2.0,10,1.5")
+    curves = read_curves(path)
+    assert set(curves) == {"loss"}
+    assert curves["loss"]["value"].tolist() == [2.0, 1.5]
+
+
+def test_training_goes_before_validation_and_what_was_logged_before_what_is_true():
+    names = ["val/loss/t0.1", "train/loss", "train/grad_norm", "train/grad_norm_as_logged", "train/loss_plateau", "lr"]
+    assert chosen(names) == {"loss": "train/loss", "norm": "train/grad_norm_as_logged"}
+
+
+def test_curves_say_where_the_loss_settled_and_how_norms_went(tmp_path):
+    evidence = of_curves(read_curves(wide(tmp_path / "metrics.csv")))
+    assert evidence.loss == pytest.approx(1.107, abs=1e-3)
+    assert list(evidence.grad_norms) == [1_000] * 3 + [4_000] * 3 + [1_000] * 4
+
+
+class Accumulator:
+    """What is used of TensorBoard's EventAccumulator, which needs not be installed for this test."""
+
+    def __init__(self, path: str, size_guidance: dict):
+        assert size_guidance == {"scalars": 0}, "all points, not ten thousand of them"
+
+    def Reload(self):
+        return self
+
+    def Tags(self):
+        return {"scalars": ["train/loss", "train/grad_norm", "val/loss"]}
+
+    def Scalars(self, tag: str):
+        values = {"train/loss": LOSS, "train/grad_norm": NORM, "val/loss": LOSS * 9}[tag]
+        return [SimpleNamespace(step=int(s), value=float(v), wall_time=0.0) for s, v in zip(STEPS, values, strict=True)]
+
+
+READER = "tensorboard.backend.event_processing.event_accumulator"
+
+
+def test_an_event_file_gives_the_same_curves(tmp_path, monkeypatch):
+    for name in ("tensorboard", "tensorboard.backend", "tensorboard.backend.event_processing", READER):
+        monkeypatch.setitem(sys.modules, name, ModuleType(name))
+    monkeypatch.setattr(sys.modules[READER], "EventAccumulator", Accumulator, raising=False)
+    path = tmp_path / "events.out.tfevents.1.host"
+    path.write_bytes(b"")
+    curves = read_curves(path)
+    assert curves["loss"]["value"].to_numpy() == pytest.approx(LOSS)
+    assert curves["norm"]["step"].tolist() == STEPS.tolist()
+
+
+def test_an_event_file_is_read_by_tensorboard_itself(tmp_path):
+    pytest.importorskip("tensorboard")
+    from torch.utils.tensorboard import SummaryWriter
+
+    with SummaryWriter(str(tmp_path)) as writer:
+        for step, loss in zip(STEPS, LOSS, strict=True):
+            writer.add_scalar("train/loss", loss, step)
+    assert read_curves(tmp_path)["loss"]["value"].to_numpy() == pytest.approx(LOSS, abs=1e-6)
+
+
+def test_without_tensorboards_reader_one_sentence_says_what_to_do(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "tensorboard", None)
+    path = tmp_path / "events.out.tfevents.1.host"
+    path.write_bytes(b"")
+    result = run("--curves", str(path))
+    assert result.exit_code == 2
+    assert "pip install tensorboard" in result.stderr
+    assert "export the curves as CSV" in result.stderr
+
+
+@pytest.mark.parametrize("store", ["folder", "sqlite"])
+def test_a_run_is_read_from_the_store_that_is_named(store, tmp_path, monkeypatch):
+    monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
+    place = tmp_path / ("mlruns" if store == "folder" else "runs.db")
+    client = MlflowClient(place.as_uri() if store == "folder" else f"sqlite:///{place}")
+    run_id = client.create_run(client.create_experiment("theirs")).info.run_id
+    points = [Metric("train_loss", float(v), 0, int(s)) for s, v in zip(STEPS, LOSS, strict=True)]
+    client.log_batch(run_id, points + [Metric("grad_norm", float(v), 0, int(s)) for s, v in zip(STEPS, NORM, strict=True)])
+    result = run("--run", run_id, "--tracking", str(place), "--json")
+    issues = [cause["issue"] for cause in json.loads(result.stdout)["causes"]]
+    assert issues[:2] == ["gradient_logging", "vae_weights"]
+
+
+def test_the_page_draws_the_curves_and_names_the_yardsticks(tmp_path):
+    result = run("--curves", str(wide(tmp_path / "metrics.csv")), "--report", str(tmp_path / "report"))
+    assert result.exit_code == 0, result.stderr
+    page = (tmp_path / "report" / "diagnosis.html").read_text(encoding="utf-8")
+    assert page.count('<img src="data:image/png') == 2
+    assert "Your training loss over steps, against: loss that predicts nothing 2" in page
+    assert "floor of a VAE without weights 1.11" in page
+    assert "a true gradient norm 1.2" in page
+    assert "the latents are noise" in page.lower()
+    assert "audit.issue=vae_weights" in page
+    assert "http" not in page.replace("http://www.w3.org", "")
+
+
+def test_the_page_without_curves_has_the_answer_alone(tmp_path):
+    run("--lsd", "30", "--report", str(tmp_path))
+    page = (tmp_path / "diagnosis.html").read_text(encoding="utf-8")
+    assert "LSD is in dB" in page
+    assert "<img" not in page
+    assert "Your outputs" not in page
+
+
+def test_json_stays_json_beside_a_page(tmp_path):
+    result = run("--lsd", "30", "--json", "--report", str(tmp_path))
+    assert json.loads(result.stdout)["causes"]
+    assert str(tmp_path / "diagnosis.html") in result.stderr
+
+
+def test_a_loss_that_is_not_a_number_diverged():
+    curves = {"loss": read_frame([2.0, 1.5, math.nan])}
+    assert math.isnan(of_curves(curves).loss or 0)
+
+
+def read_frame(values):
+    import pandas as pd
+
+    return pd.DataFrame({"step": range(len(values)), "value": values})
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("--curves", "nowhere.csv"), "there is no such file"),
+        (("--curves", "other.csv"), "no column or tag is a training loss or a gradient norm; there are: step, accuracy"),
+        (("--curves", "empty.csv"), "cannot be read as a CSV"),
+        (("--run", "abc", "--tracking", "nowhere"), "there is no tracking store"),
+        (("--run", "abc", "--tracking", "sqlite:///empty.db"), "MLflow has no run abc in sqlite:///empty.db"),
+        (("--lsd", "3", "--report", "other.csv"), "the report cannot be written there"),
+    ],
+)
+def test_what_is_wrong_with_a_source_is_one_sentence(arguments, says, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("other.csv").write_text("step,accuracy\n0,1")
+    Path("empty.csv").write_text("")
+    result = run(*arguments)
+    assert result.exit_code == 2
+    assert says in result.stderr
