@@ -199,6 +199,7 @@ class Audit(Section):
     seeds: Positive | None
     pairs: str | None
     checkpoint: str | None
+    findings: str | None
     start: Literal["configured", "random_channels", "not_loaded"]
     serve: Serve
     measure: Measure

@@ -6,6 +6,7 @@ from kedro.pipeline import Pipeline, pipeline
 
 from saga_kedro.pipelines import (
     audit,
+    audit_report,
     caption,
     caption_pairs,
     degrade,
@@ -49,6 +50,7 @@ def register_pipelines() -> dict[str, Pipeline]:
         "ship": ship.create_pipeline(),
         "super_resolve": super_resolve.create_pipeline(),
         "audit": audit_from_nothing,
+        "audit_report": audit_report.create_pipeline(),
         "sweep": sweep.create_pipeline() + model_to_judge(),
     }
     return {**steps, **uses, "train": train, "evaluate_pairs": evaluate_pairs, "__default__": train}

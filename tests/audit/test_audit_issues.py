@@ -52,6 +52,8 @@ def test_another_suspicion_takes_one_entry_and_no_code(tmp_path):
             "not_in_baseline": "nobody did it",
             "differs": "no",
             "difference": "none",
+            "authors": "1.4",
+            "do": "nothing",
         }
     )
     path = tmp_path / "issues.yml"

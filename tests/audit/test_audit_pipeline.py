@@ -32,10 +32,19 @@ def test_the_report_and_its_tables_are_written(audited):
     written = json.loads((audited / REPORTS / "audit.json").read_text())
     html = (audited / written["html"]).read_text()
     assert "low_band: Low-frequency replacement" in html
+    assert "low_band: 低频替换" in (audited / written["chinese"]).read_text()
     assert "修复" not in html  # only what is quoted in the issues that were asked for
     assert "恢复论文所述的后处理流程" in html
     assert ": nan" not in html
     assert (audited / written["markdown"]).exists()
+
+
+def test_the_page_is_drawn_again_from_what_was_saved(audited):
+    written = json.loads((audited / REPORTS / "audit.json").read_text())
+    before = (audited / written["html"]).read_text()
+    (audited / written["html"]).unlink()
+    run_pipeline(audited, "audit_report", audit={"findings": written["findings"]})
+    assert (audited / written["html"]).read_text() == before
 
 
 def test_every_arm_has_a_verdict(audited):

@@ -1,23 +1,12 @@
-"""The symptom matrix and the report that shows it."""
+"""What counts as a symptom, and which arms give one."""
 
 from __future__ import annotations
-
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from saga_kedro.audit.arms import run_arms
-from saga_kedro.audit.issues import choose
-from saga_kedro.audit.plan import plan
-from saga_kedro.audit.report import build_report
-from saga_kedro.audit.session import Audit, collect
 from saga_kedro.audit.symptoms import hump, matrix, norms, settles
-from saga_kedro.audit.verdicts import verdicts
-from saga_kedro.reporting.html import render_html
-from saga_kedro.reporting.markdown import render_markdown
-from tiny_audit import catalogue, tiny_bench, tiny_data, tiny_parameters
 
 
 def test_a_level_is_no_plateau():
@@ -65,34 +54,3 @@ def test_what_the_aligned_configuration_shows_as_well_is_no_cause():
     table = matrix(pd.DataFrame(rows), both).set_index("names")
     assert table.loc["aligned", "loss_symptom"]
     assert not table.loc["low_band: none", "loss_symptom"]
-
-
-@pytest.fixture(scope="module")
-def parameters():
-    return tiny_parameters(seeds=1)
-
-
-@pytest.fixture(scope="module")
-def bench(tmp_path_factory, parameters):
-    return tiny_bench(tiny_data(tmp_path_factory.mktemp("clips")), tmp_path_factory.mktemp("symptoms"), parameters)
-
-
-def test_the_report_has_the_table_first_and_a_section_per_issue(bench, parameters):
-    known = catalogue()
-    wanted = parameters | {"audit": parameters["audit"] | {"design": "add_one", "issue": "guidance_branches+flow_objective"}}
-    issues = choose(known, wanted["audit"]["issue"])
-    audit = Audit(wanted, known, issues, plan(known, issues, wanted), bench, Path("report"))
-    rows = run_arms(audit.arms, bench)
-    found = verdicts(rows, audit.arms, audit.trainings, None, audit.hours_per_training())
-    report = build_report(collect(audit, rows, found, *[pd.DataFrame()] * 3, {}))
-    titles = [section.title for section in report.sections]
-    assert titles[:3] == ["Answers", "The three symptoms", "Clearances"]
-    assert "guidance_branches: Guidance branches" in titles
-    html = render_html(report)
-    assert "http://" not in html.replace("http://www.w3.org", "")
-    assert "https://" not in html
-    assert "v_uncond" in html
-    assert "on this training" in html
-    assert "kedro run --pipeline audit --params audit.issue=guidance_branches" in html
-    text, _ = render_markdown(report, "files")
-    assert text.index("## Answers") < text.index("## The three symptoms")

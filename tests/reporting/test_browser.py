@@ -13,6 +13,8 @@ import mlflow
 import pandas as pd
 import pytest
 
+from found_audit import found_audit
+from saga_kedro.audit.report import write_pages
 from saga_kedro.evaluation.summary import summarise
 from saga_kedro.reporting.html import write_html
 from saga_kedro.reporting.mlflow_views import set_up_experiment, view_address
@@ -99,6 +101,30 @@ def test_the_report_opens_from_disk_and_asks_nothing_of_the_network(browser, tmp
     assert page.locator("img").first.evaluate("picture => picture.naturalWidth") > 0
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert all(url.startswith(("file:", "data:")) for url in asked)
+    page.close()
+
+
+@pytest.fixture(scope="module")
+def audit_pages(tmp_path_factory):
+    return write_pages(found_audit(), tmp_path_factory.mktemp("audit") / "audit")
+
+
+@pytest.mark.parametrize("width", [1280, 400])
+@pytest.mark.parametrize("language", ["html", "chinese"])
+def test_the_audits_page_fits_the_screen_and_its_links_lead_somewhere(browser, audit_pages, language, width):
+    page = browser.new_page(viewport={"width": width, "height": 900})
+    page.goto(Path(audit_pages[language]).as_uri())
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    beyond = "x => !x.closest('.scroll') && x.getBoundingClientRect().right > innerWidth + 1"
+    assert page.evaluate(f"[...document.querySelectorAll('main *')].filter({beyond}).length") == 0
+    first = page.locator("section img").first.evaluate("picture => [picture.naturalWidth, picture.naturalHeight]")
+    assert (first[0] > first[1]) == (width == 1280)  # a phone has the ladder's panels one under the other
+    lines = page.locator(".forest").first.locator(".line")
+    assert lines.count() == 20
+    lines.first.locator("a").click()
+    assert page.evaluate("document.querySelector(decodeURIComponent(location.hash)).getBoundingClientRect().top") < 900
+    page.get_by_text("English" if language == "chinese" else "中文").click()
+    assert page.evaluate("document.documentElement.lang") == ("en" if language == "chinese" else "zh-CN")
     page.close()
 
 

@@ -1,77 +1,105 @@
-"""The audit report's charts: curves of both arms, differences with their intervals."""
+"""The audit page's charts: the ladder, a rung of it, and gradient norms."""
 
 from __future__ import annotations
-
-from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure as Picture
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
+from saga_kedro.audio import SAMPLE_RATE
+from saga_kedro.audit.ladder import BREAK
 from saga_kedro.reporting.charts import smoothed
-from saga_kedro.reporting.figures import chart
-from saga_kedro.reporting.palette import BLACK, DASHES, GREY, LINES
+from saga_kedro.reporting.figures import chart, new_picture
+from saga_kedro.reporting.palette import BLACK, BLUE, GREY, VERMILION
+from saga_kedro.reporting.spectrograms import spectrogram_db
+
+PANELS = (
+    ("loss:  ● plateau   | floor", "loss_plateau", "loss_floor", "linear", (1.2,)),
+    ("LSD:  ● reported   ○ log10", "reported_LSD", "LSD", "log", (30,)),
+    ("SDR, dB:  ● reported   ○ per item", "reported_SDR", "SI_SDR", "linear", (-70,)),
+    ("gradient norm:  ● logged   ○ true", "grad_norm_logged", "grad_norm", "log", (1_000, 4_000)),
+)
+"""Title, what the failing code's way of measuring says, what is right, scale of the axis, the user's numbers."""
 
 
-def curves_chart(
-    curves: Mapping[str, pd.DataFrame], column: str, label: str, title: str, levels: Mapping[str, float] | None = None,
-    logarithmic: bool = False,
-) -> Picture | None:  # fmt: skip
-    """One line a training, running means; dashed levels across; None if there is nothing to draw.
+def ladder_chart(ladder: pd.DataFrame, columns: int = 4) -> Picture:
+    """Every rung a line, four measurements beside each other; dotted: the user's numbers.
 
     Args:
-        curves: name -> table with ``step`` and ``column``.
-        column: what is drawn.
-        label: of the vertical axis.
-        title: of the chart.
-        levels: name -> height of a dashed line.
-        logarithmic: the vertical axis.
+        ladder: `saga_kedro.audit.ladder.COLUMNS`, as found first.
+        columns: of panels: 4, or 2 for a phone.
     """
-    drawn = {name: curve.dropna(subset=[column]) for name, curve in curves.items() if column in curve}
-    drawn = {name: curve[np.isfinite(curve[column])] for name, curve in drawn.items()}
-    if not any(len(curve) for curve in drawn.values()):
-        return None
-    picture, axes = chart("step", label, title)
-    for index, (name, curve) in enumerate(drawn.items()):
-        colour, dash = LINES[index % len(LINES)], DASHES[(index // len(LINES)) % len(DASHES)]
-        values = curve[column].to_numpy(float)
-        axes.plot(curve["step"], values, color=colour, alpha=0.2, linewidth=0.6)
-        axes.plot(curve["step"], smoothed(values, max(1, len(values) // 20)), color=colour, linestyle=dash, label=name)
-    for index, (name, level) in enumerate((levels or {}).items()):
-        if np.isfinite(level):
-            axes.axhline(
-                level, color=BLACK, linestyle=DASHES[(index + 1) % len(DASHES)], linewidth=1, label=f"{name}: {level:.3g}"
-            )
-    if logarithmic:
-        axes.set_yscale("log")
-    axes.legend(fontsize=8, frameon=False)
+    back = ladder["direction"] == BREAK
+    places = np.arange(len(ladder)) + np.where(back, 1, 0)  # a gap before the reverse checks
+    names = [
+        f"break {issue}" if broken else f"{rung}  {issue or ('as found' if rung == 0 else 'aligned')}"
+        for rung, issue, broken in zip(ladder["rung"], ladder["issue"], back, strict=True)
+    ]
+    height = 0.7 + 0.185 * (len(ladder) + 1)
+    picture = new_picture((11.5, height) if columns == 4 else (4.3, 2 * height))
+    panels = picture.subplots(4 // columns, columns, sharey=True)
+    for axes, (title, reported, right, scale, users) in zip(panels.flat, PANELS, strict=True):
+        told, true = ladder[reported].to_numpy(float), ladder[right].to_numpy(float)
+        for value in users:
+            axes.axvline(value, color=VERMILION, linestyle=":", linewidth=1)
+        axes.hlines(places, told, true, color=GREY, alpha=0.6, linewidth=0.8)
+        axes.plot(told, places, "o", color=VERMILION, markersize=4)
+        axes.plot(true, places, "|" if right == "loss_floor" else "o", color=BLUE, markersize=8 if right == "loss_floor" else 4,
+                  markerfacecolor="white", markeredgewidth=1.5 if right == "loss_floor" else 1)  # fmt: skip
+        axes.set_xscale(scale)
+        if scale == "log":
+            axes.xaxis.set_major_locator(LogLocator(subs=(1, 3) if right == "LSD" else (1,)))
+            axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
+            axes.xaxis.set_minor_formatter(NullFormatter())
+        axes.set_title(title if columns == 4 else title.replace(":  ", "\n"), loc="left", fontsize=8 if columns == 4 else 7)
+        axes.tick_params(labelsize=7 if columns == 4 else 6)
+        axes.grid(True, color=GREY, alpha=0.2, linewidth=0.6)
+        axes.spines[["top", "right"]].set_visible(False)
+    panels.flat[0].set_yticks(places, names)
+    panels.flat[0].invert_yaxis()
     return picture
 
 
-def difference_chart(verdicts: pd.DataFrame, unit: str, smallest_effect: float) -> Picture | None:
-    """Difference of each arm from its baseline with its interval, and the range in which an effect would not matter.
+def rung_chart(curve: pd.DataFrame | None, floor: float, audio: np.ndarray | None, top: float, cutoff_hz: float) -> Picture:
+    """Loss of a training with the floor of its latents, over the spectrogram of what it makes of the example.
 
     Args:
-        verdicts: lines of one issue (`saga_kedro.audit.verdicts.COLUMNS`).
-        unit: of the metric, for the axis.
-        smallest_effect: half the width of that range.
+        curve: with step and loss; None leaves it out.
+        floor: height of the dashed line; NaN draws none.
+        audio: float [channels, samples]; None leaves it out.
+        top: level in dB of the brightest colour; 90 dB lower is the darkest.
+        cutoff_hz: where the input ends.
     """
-    lines = verdicts[np.isfinite(verdicts["mean"].astype(float))]
-    if lines.empty:
-        return None
-    picture, axes = chart(
-        f"difference of {unit}", "", "Difference from the baseline, interval after correction", (6.0, 1.2 + 0.34 * len(lines))
-    )
-    axes.axvspan(-smallest_effect, smallest_effect, color=GREY, alpha=0.15, linewidth=0)
-    axes.axvline(0, color=GREY, linewidth=0.9)
-    names = []
-    for row, (_, line) in enumerate(lines.iterrows()):
-        colour = LINES[0] if line["design"] == "add_one" else LINES[1]
-        width = [[line["mean"] - line["low"]], [line["high"] - line["mean"]]] if np.isfinite(line["low"]) else None
-        axes.errorbar(
-            line["mean"], row, xerr=width, color=colour, marker="o" if line["design"] == "add_one" else "s", capsize=3
-        )
-        names.append(f"{line['arm']} ({'add' if line['design'] == 'add_one' else 'fix'} one)")
-    axes.set_yticks(range(len(names)), names, fontsize=8)
-    axes.invert_yaxis()
+    shown = [name for name, given in (("loss", curve), ("sound", audio)) if given is not None]
+    picture = new_picture((3.2, 0.25 + 1.05 * max(1, len(shown))))
+    panels = dict(zip(shown, np.atleast_1d(picture.subplots(max(1, len(shown)), 1)), strict=False))
+    if curve is not None:
+        loss = curve["loss"].to_numpy(float)
+        axes = panels["loss"]
+        axes.plot(curve["step"], loss, color=BLUE, alpha=0.25, linewidth=0.5)
+        axes.plot(curve["step"], smoothed(loss, max(1, len(loss) // 20)), color=BLUE)
+        if np.isfinite(floor):
+            axes.axhline(floor, color=BLACK, linestyle="--", linewidth=0.9)
+        axes.set_ylim(0, max(2.0, floor * 1.2 if np.isfinite(floor) else 0))
+        axes.set_ylabel("loss", fontsize=7)
+    if audio is not None:
+        axes = panels["sound"]
+        extent = (0, audio.shape[1] / SAMPLE_RATE, 0, SAMPLE_RATE / 2000)
+        axes.imshow(spectrogram_db(audio), origin="lower", aspect="auto", cmap="magma", vmin=top - 90, vmax=top, extent=extent)
+        axes.axhline(cutoff_hz / 1000, color="white", linestyle="--", linewidth=0.8)
+        axes.set_ylabel("kHz", fontsize=7)
+    for axes in panels.values():
+        axes.tick_params(labelsize=7)
+    return picture
+
+
+def norms_chart(curve: pd.DataFrame) -> Picture:
+    """The gradient norm over steps, ``loss_scaled`` as the failing code logs it and ``true_norm``."""
+    picture, axes = chart("step", "gradient norm")
+    for column, label, colour in (("loss_scaled", "as logged", VERMILION), ("true_norm", "true", BLUE)):
+        values = curve[column].to_numpy(float)
+        axes.plot(curve["step"], values, color=colour, linewidth=0.9, label=label)
+    axes.set_yscale("log")
+    axes.legend(fontsize=8, frameon=False)
     return picture

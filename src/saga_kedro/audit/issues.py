@@ -21,10 +21,11 @@ class _Data(BaseModel):
 
 
 class Source(_Data):
-    """Where a suspicion comes from: ``document`` S1, S2 or F (the failing code), and the place in it."""
+    """Where a suspicion comes from: ``document`` S1, S2 or F (the failing code), and the place in it, in English as ``en``."""
 
     document: Literal["S1", "S2", "F", "P", "C"]
     section: str
+    en: str = ""
 
 
 class Claim(_Data):
@@ -38,14 +39,26 @@ class Arm(_Data):
     """One way of doing it.
 
     Attributes:
-        says: what the arm is, in a few words.
+        says: what the arm is, in a few words; ``zh``: the same in Chinese (none: English is shown).
         set: parameters that differ from the aligned configuration.
         against: the arm of the same issue that it is compared with; None is the aligned configuration.
     """
 
     says: str
+    zh: str = ""
     set: Changes = Field(default_factory=dict)
     against: str | None = None
+
+
+class Chinese(_Data):
+    """An issue's fields of the same names in Chinese; ``claim`` where the document has no words of its own or needs more."""
+
+    title: str
+    difference: str
+    authors: str
+    do: str
+    note: str = ""
+    claim: str = ""
 
 
 class Issue(_Data):
@@ -64,8 +77,11 @@ class Issue(_Data):
         as_found: the failing code's arm, None where it is no part of the as-found baseline; ``not_in_baseline`` says why.
         fix: what mends ``as_found`` without a new training, name -> parameters; beside the fix by the aligned parameters.
         differs: does the failing code differ from paper and authors' code here?
-        difference: in which way.
+        difference: what the failing code does.
+        authors: what the paper and its authors do.
+        do: what to do about it.
         note: what else the reader must know, for instance where the document's own fix is not what the paper does.
+        zh: title, difference, authors, do and note in Chinese.
     """
 
     id: str
@@ -82,6 +98,9 @@ class Issue(_Data):
     fix: dict[str, Changes] = Field(default_factory=dict)
     differs: Differs
     difference: str
+    authors: str
+    do: str
+    zh: Chinese | None = None
     note: str = ""
 
     @model_validator(mode="after")

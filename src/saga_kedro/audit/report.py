@@ -1,379 +1,334 @@
-"""The audit's report: the answers first, then symptoms, clearances, and a section per issue."""
+"""The audit's page: what broke it, the ladder, a line per suspicion; then rung by rung, and a section per suspicion.
+
+One builder for two languages: `saga_kedro.audit.words` and the issues' file have the words.
+"""
 
 from __future__ import annotations
 
+import io
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
+import soundfile
 
-from saga_kedro.audio import SAMPLE_RATE
-from saga_kedro.audit.charts import curves_chart, difference_chart
+from saga_kedro.audit import words
+from saga_kedro.audit.charts import ladder_chart, norms_chart, rung_chart
+from saga_kedro.audit.findings import LADDER, PAIR, AuditFindings
 from saga_kedro.audit.issues import Issue
-from saga_kedro.audit.plan import Planned
-from saga_kedro.audit.statistics import UNDECIDED
-from saga_kedro.audit.symptoms import LSD, SDR, SYMPTOMS, smallest_sets
-from saga_kedro.audit.verdicts import CRASHES, ONE_TRAINING, WAS_NOT_RUN, sentence
-from saga_kedro.reporting.blocks import Block, Callout, Details, Figure, Report, Section, Table, Text
-from saga_kedro.reporting.figures import Picture, png
-from saga_kedro.reporting.spectrograms import spectrogram_figure
-from saga_kedro.reporting.tables import MISSING, number
+from saga_kedro.audit.ladder import BREAK, MEND
+from saga_kedro.audit.plan import ALIGNED, AS_FOUND
+from saga_kedro.audit.statistics import MATTERS, NO_EFFECT, UNDECIDED
+from saga_kedro.audit.symptoms import SYMPTOMS
+from saga_kedro.audit.verdicts import CAUSE, CRASHES, ONE_TRAINING, SAME, WAS_NOT_RUN
+from saga_kedro.reporting.blocks import (
+    Block,
+    Callout,
+    Card,
+    Cards,
+    Details,
+    Figure,
+    Line,
+    Lines,
+    Mark,
+    Player,
+    Report,
+    Section,
+    Table,
+    Text,
+)
+from saga_kedro.reporting.figures import png
+from saga_kedro.reporting.html import anchor, write_html
+from saga_kedro.reporting.markdown import write_markdown
+from saga_kedro.reporting.spectrograms import spectrogram_db
+from saga_kedro.reporting.tables import number
 
-DESIGNS = {"add_one": "one defect added to the aligned configuration", "fix_one": "one defect put right in the failing code"}
-DOCUMENTS = {
-    "S1": "first document",
-    "S2": "second document",
-    "F": "the failing code",
-    "P": "the paper",
-    "C": "the authors' code",
-}
+KINDS = (CAUSE, CRASHES, MATTERS, UNDECIDED, NO_EFFECT, SAME, ONE_TRAINING, WAS_NOT_RUN)  # most telling first
+TICKS = (1, 3, 10, 30, 100, 300)
+Verdict = Mapping[str, Any]
+
+
+def write_pages(findings: AuditFindings, path: str | Path) -> dict[str, str]:
+    """Write ``<path>.html``, ``<path>.zh.html`` and ``<path>.md``: where they are."""
+    page = _Page(findings, "en", {})
+    path, report, chinese = Path(path), page.report(), replace(page, language="zh").report()
+    return {
+        "html": write_html(report, path.with_suffix(".html")).as_posix(),
+        "chinese": write_html(chinese, path.with_suffix(".zh.html")).as_posix(),
+        "markdown": write_markdown(report, path.with_suffix(".md")).as_posix(),
+    }
+
+
+def build_report(findings: AuditFindings, language: str = "en") -> Report:
+    """All sections in ``en`` or ``zh``, for `saga_kedro.reporting.html.write_html` and `markdown.write_markdown` alike."""
+    return _Page(findings, language, {}).report()
 
 
 @dataclass(frozen=True)
-class AuditFindings:
-    """Everything that the report shows.
+class _Page:
+    """The page in one language; ``drawn`` keeps pictures, which have no words that differ."""
 
-    Attributes:
-        issues: that were asked for.
-        arms: as planned.
-        verdicts: of `saga_kedro.audit.verdicts.verdicts`.
-        rows: of `saga_kedro.audit.arms.run_arms`.
-        symptoms: of `saga_kedro.audit.symptoms.measure_symptoms`; None if not measured.
-        clearances: of `saga_kedro.audit.clearances.check_clearances`; None if not checked.
-        curves: training -> its curve, with true_norm and loss_scaled.
-        floors: training -> the loss that its yardsticks predict.
-        sounds: issue -> name -> audio float32 [C, N], for spectrograms.
-        ladder: of `saga_kedro.audit.ladder.climb`; None if not climbed.
-        minutes: issue -> minutes that were spent on its arms.
-        facts: name -> value: versions, data, budget.
-        scale: what this result is of: embedded or the paper's.
-        code: version of the code that decides.
-    """
+    findings: AuditFindings
+    language: str
+    drawn: dict[str, bytes]
 
-    issues: Sequence[Issue]
-    arms: Sequence[Planned]
-    verdicts: pd.DataFrame
-    rows: pd.DataFrame
-    symptoms: pd.DataFrame | None
-    clearances: pd.DataFrame | None
-    ladder: pd.DataFrame | None
-    curves: Mapping[str, pd.DataFrame]
-    floors: Mapping[str, float]
-    sounds: Mapping[str, Mapping[str, np.ndarray]] = field(default_factory=dict)
-    minutes: Mapping[str, float] = field(default_factory=dict)
-    facts: Mapping[str, object] = field(default_factory=dict)
-    scale: str = ""
-    code: str = ""
+    def say(self, text: str, **values: object) -> str:
+        return words.say(self.language, text, **values)
 
+    def of(self, issue: Issue, name: str) -> str:
+        return getattr(issue.zh if self.language == "zh" and issue.zh else issue, name)
 
-def build_report(findings: AuditFindings) -> Report:
-    """All sections, for `saga_kedro.reporting.html.write_html` and `markdown.write_markdown` alike."""
-    decided = sum(1 for issue in findings.issues if not _open(findings, issue))
-    sections = [
-        Section("Answers", [Table(answers(findings), _answers_caption()), *_limits(findings)]),
-        Section("The three symptoms", _symptoms(findings)),
-        Section("Clearances", _clearances(findings.clearances)),
-        *(Section(f"{issue.id}: {issue.title}", _issue(issue, findings)) for issue in findings.issues),
-        Section("How it was run", [Table(pd.DataFrame(findings.facts.items(), columns=["name", "value"]).astype(str))]),
-    ]
-    subtitle = f"{decided} of {len(findings.issues)} issues decided. Code {findings.code}."
-    return Report("Audit of a SAGA-SR reproduction", subtitle, sections)
+    def arm(self, issue: Issue, name: str) -> str:
+        arm = issue.arms.get(name)
+        return self.say(name.replace("_", " ")) if arm is None else arm.zh if self.language == "zh" and arm.zh else arm.says
 
+    def report(self) -> Report:
+        say, issues, run = self.say, self.findings.issues, self.findings.facts["run"]
+        verdicts = self.findings.table("verdicts")
+        open_ones = set(verdicts[verdicts["kind"].isin([UNDECIDED, ONE_TRAINING, WAS_NOT_RUN])]["issue"])
+        decided = sum(issue.id not in open_ones for issue in issues)
+        code = str(run.get("git revision", ""))[:12] or run["code that decides (hash)"]
+        other = {"en": "[中文](%s.zh.html)", "zh": "[English](%s.html)"}[self.language] % self.findings.facts["name"]
+        facts = pd.DataFrame([(say(name), str(value)) for name, value in run.items()], columns=[say("name"), say("value")])
+        sections = [
+            Section(say("The three symptoms, and what makes them"), self.causes()),
+            Section(say("The ladder: one thing mended at a time"), self.ladder()),
+            Section(say("The suspicions"), [self.overview(), *self.limits()]),
+            Section(say("Rung by rung, to see and to hear"), self.rungs()),
+            Section(say("What was cleared"), self.clearances()),
+            Section(say("The symptoms, measured"), self.symptoms()),
+            *(Section(self.title(issue), self.issue(issue), listed=False) for issue in issues),
+            Section(say("How it was run"), [Table(facts)]),
+        ]
+        subtitle = f"{say('decided', decided=decided, issues=len(issues), code=code)} {other}"
+        language = {"en": "en", "zh": "zh-CN"}[self.language]
+        return Report(say("Audit of a SAGA-SR reproduction"), subtitle, [s for s in sections if s.blocks], language=language)
 
-def answers(findings: AuditFindings) -> pd.DataFrame:
-    """The table: a line per issue, three answers each."""
-    lines = []
-    for issue in findings.issues:
-        lines.append(
-            {
-                "issue": issue.id,
-                "source": ", ".join(dict.fromkeys(source.document for source in issue.source)),
-                "does the failing code differ?": issue.differs,
-                "effect, added to the aligned": _effect(findings, issue, "add_one"),
-                "effect, put right in the failing code": _effect(findings, issue, "fix_one"),
-                "symptom": symptom_of(issue, findings.symptoms),
-                "metric": f"{issue.metric} (matters from {issue.smallest_effect:g})",
-            }
-        )
-    return pd.DataFrame(lines)
+    def title(self, issue: Issue) -> str:
+        return f"{issue.id}: {self.of(issue, 'title')}"
 
+    def causes(self) -> list[Block]:
+        """One sentence for each symptom, with its cause and the numbers measured, and the user's number against ours."""
+        ladder, summary = self.findings.table(LADDER), self.findings.table("symptoms_summary")
+        if ladder.empty:
+            return []
+        mend = ladder[ladder["direction"] == MEND]
+        loaded = mend[mend["issue"] == "vae_weights"]
+        rungs = {"first": mend.iloc[0], "loaded": loaded.iloc[0] if len(loaded) else mend.iloc[-1], "last": mend.iloc[-1]}
+        values = {f"{rung}_{name}": _short(value) for rung, line in rungs.items() for name, value in line.items()}
+        ours = {line["symptom"]: self.reproduced(line) for line in summary.to_dict("records")}
+        lines = []
+        for name, symptom in zip(("cause_loss", "cause_lsd", "cause_sdr", "cause_norm"), SYMPTOMS.values(), strict=True):
+            shown = symptom in rungs["first"]["symptoms"]
+            chip = self.say("reproduced" if shown else "not reached here"), CAUSE if shown else ONE_TRAINING
+            mine = next((name for name in ours if name in symptom), "")  # a summary may call it SDR
+            line = ours.pop(mine, Line("", *chip))
+            lines.append(replace(line, title=self.say(name, **values), text=line.text))
+        return [Lines([*lines, *ours.values()])]
 
-def symptom_of(issue: Issue, symptoms: pd.DataFrame | None) -> str:
-    """Which symptoms the issue's causes give alone, and how many more in company."""
-    if symptoms is None:
-        return "not measured"
-    own = symptoms[symptoms["issue"] == issue.id]
-    if own.empty:
-        return MISSING
-    alone = [says for name, says in SYMPTOMS.items() if own[name].any()]
-    if alone:
-        return "; ".join(alone)
-    names = own["names"].tolist()
-    _, smallest = smallest_sets(symptoms)
-    shared = any(name in best.split("+") for name in names for best in smallest)
-    return "none alone; in company one of the smallest set" if shared else "none alone"
+    def reproduced(self, line: Mapping[str, Any]) -> Line:
+        """The user's number against ours."""
+        good, interval = str(line["reproduced"]) == "True", f" [{_short(line['low'])}, {_short(line['high'])}]"
+        ours = _short(line["ours"]) + (interval if not pd.isna(line["low"]) else "")
+        text = self.say("number", users=_short(line["users_number"]), ours=ours, how=self.say(line["how"]))
+        chip = self.say("reproduced" if good else "not reproduced"), CAUSE if good else UNDECIDED
+        return Line(f"**{self.say(line['symptom'])}**", *chip, text)
 
+    def ladder(self) -> list[Block]:
+        ladder = self.findings.table(LADDER)
+        if ladder.empty:
+            return []
+        wide, small = (png(ladder_chart(ladder, columns)) for columns in (4, 2))
+        return [Figure(wide, LADDER, self.say("ladder_caption"), self.say("The ladder"), small=small)]
 
-def _answers_caption() -> str:
-    return (
-        "Intervals are over trainings, and hold for all arms and all looks together with 95 %. "
-        "'No effect larger than d' means that the interval lies within d."
-    )
+    def overview(self) -> Lines:
+        """A line per suspicion, the most telling first: what the failing code does, alone and put right."""
+        ranked = []
+        for issue in self.findings.issues:
+            main = issue.as_found or next(name for name in issue.arms if name != ALIGNED)
+            wanted = {("add_one", main), ("fix_one", ALIGNED)}
+            verdicts = [line for line in self.verdicts(issue) if (line["design"], line["arm"]) in wanted]
+            if verdicts:
+                best = min(verdicts, key=lambda line: (KINDS.index(line["kind"]), line["design"]))
+                size = 0.0 if math.isnan(best["mean"]) else abs(best["mean"]) / issue.smallest_effect
+                ranked.append(((KINDS.index(best["kind"]), -size), issue, best, verdicts))
+        lines = []
+        for _, issue, best, verdicts in sorted(ranked, key=lambda found: found[0]):
+            text = "; ".join(f"{self.say('short ' + line['design'])} {self.numbers(line, True)}" for line in verdicts)
+            sources = [s.document + (f" {s.section if self.language == 'zh' else s.en}" if s.en else "") for s in issue.source]
+            line = Line(self.of(issue, "title"), self.say(best["kind"]), best["kind"], text, ", ".join(dict.fromkeys(sources)))
+            lines.append((replace(line, link=f"#{anchor(self.title(issue))}"), verdicts))
+        return self.forest(lines, self.say("overview_caption"))
 
+    def forest(self, lines: Sequence[tuple[Line, Sequence[Verdict]]], caption: str = "") -> Lines:
+        """Verdicts on one axis: multiples of the least difference that matters, compressed by log(1 + x); right is worse."""
+        higher = {issue.id for issue in self.findings.issues if issue.direction == "higher"}
 
-def _effect(findings: AuditFindings, issue: Issue, design: str) -> str:
-    lines = findings.verdicts[(findings.verdicts["issue"] == issue.id) & (findings.verdicts["design"] == design)]
-    if lines.empty:
-        return "not in the baseline" if design == "fix_one" and issue.as_found is None else MISSING
-    arms: dict[str, list[str]] = {}  # arms of which the same is said are named together
-    for line in lines.to_dict("records"):
-        said = sentence(line)
-        arms.setdefault(said, []).append(str(line["arm"]))
-    return "; ".join(f"{', '.join(names)}: {said}" for said, names in arms.items())
+        def ends(line: Verdict) -> list[float]:
+            unit = line["margin"] * (-1 if line["issue"] in higher else 1)
+            return [line[name] / unit for name in ("mean", "low", "high") if not math.isnan(line[name])]
 
+        reach = max([3.0, *(1.1 * abs(end) for _, verdicts in lines for line in verdicts for end in ends(line))])
 
-def _open(findings: AuditFindings, issue: Issue) -> bool:
-    lines = findings.verdicts[findings.verdicts["issue"] == issue.id]
-    return lines.empty or bool((lines["kind"].isin([WAS_NOT_RUN, ONE_TRAINING, UNDECIDED])).any())
+        def place(value: float) -> float:
+            return 0.5 + 0.5 * math.copysign(math.log1p(abs(value)) / math.log1p(reach), value)
 
+        drawn = []
+        for line, verdicts in lines:
+            marks = []
+            for verdict in verdicts:
+                if places := [place(end) for end in ends(verdict)]:
+                    marks.append(Mark(places[0], min(places), max(places), verdict["design"].removesuffix("_one")))
+            drawn.append(replace(line, marks=marks))
+        ticks = [(place(sign * tick), f"{sign * tick:+d}") for tick in TICKS if tick < reach for sign in (-1, 1)]
+        return Lines(drawn, caption, (place(-1), place(1)), sorted([(0.5, "0"), *ticks]))
 
-def _limits(findings: AuditFindings) -> list[Block]:
-    quick = findings.verdicts["kind"].isin([ONE_TRAINING, WAS_NOT_RUN]).any()
-    blocks: list[Block] = [
-        Callout(
-            f"This is a result at {findings.scale}. The code path is the one that the paper's scale takes: what crashes here "
-            "crashes there, and what runs backwards here runs backwards there. The size of an effect is this codec's, this "
-            "budget's and these pairs': it can say that a defect matters or not here, not how much it would cost at 26,000 "
-            "steps."
-        )
-    ]
-    if quick:
-        blocks.append(
-            Callout(
-                "In budget `quick` there is one training of each baseline. It decides what does not depend on training: "
-                "crashes, units, what is the same to the last bit. `audit.budget=full` runs further trainings."
+    def numbers(self, line: Verdict, short: bool = False) -> str:
+        """A verdict's numbers: ``+0.31 [+0.22, +0.40], worse, 5 trainings``."""
+        if line["kind"] == CRASHES:
+            return f"`{line['reason'].split(':')[0] if short else line['reason'].rstrip('.')}`"
+        interval = "" if math.isnan(line["low"]) else f" [{line['low']:+.3g}, {line['high']:+.3g}]"
+        parts = [] if math.isnan(line["mean"]) or line["kind"] == SAME else [f"{line['mean']:+.3g}{interval}"]
+        if line["kind"] == NO_EFFECT:
+            parts.append(f"none larger than {line['margin']:g}")
+        if line["kind"] == UNDECIDED:
+            parts.append(f"at most {max(abs(line['low']), abs(line['high'])):.3g}")
+        parts += [line["better"], *line["symptom"].split("; "), line["reason"]]
+        parts.append(f"{line['seeds']:.0f} trainings" if line["seeds"] > 1 else "")
+        if not math.isnan(line["trainings_needed"]):
+            parts.append(f"{line['trainings_needed']:.0f} trainings or more decide")
+            parts.append("" if math.isnan(line["hours_needed"]) else f"from {line['hours_needed']:.1f} h")
+        return ", ".join(self.say(part) for part in parts if part)
+
+    def limits(self) -> list[Block]:
+        embedded = self.findings.facts["run"]["codec"] != "autoencoder"
+        one = self.findings.table("verdicts")["kind"].isin([ONE_TRAINING, WAS_NOT_RUN]).any()
+        said = (["embedded_scale"] if embedded else []) + (["one_training_only"] if one else [])
+        return [Callout(self.say(name)) for name in said]
+
+    def rungs(self) -> list[Block]:
+        ladder, known = self.findings.table(LADDER), {issue.id: issue for issue in self.findings.issues}
+        cards: dict[str, list[Card]] = {MEND: [], BREAK: []}
+        for line in ladder.to_dict("records"):
+            back, issue = line["direction"] == BREAK, known.get(line["issue"])
+            name = issue.id if issue else self.say("as found" if line["rung"] == 0 else "aligned")
+            says = f"{self.arm(issue, str(issue.as_found) if back else ALIGNED)}. " if issue else ""
+            left = "; ".join(self.say(symptom) for symptom in line["symptoms"].split("; ")) or self.say("none")
+            text = self.say(
+                "rung", says=says, left=left, **{key: _short(value) for key, value in line.items() if key != "says"}
             )
+            title = f"✘ {name}" if back else f"{line['rung']} · {name}"
+            cards[line["direction"]].append(
+                self.card(LADDER, f"{line['direction']} {line['rung']}", title, text, line["training"])
+            )
+        pair = [self.card(PAIR, name, self.say(name), "", "") for name in self.findings.sounds.get(PAIR, {}) if len(ladder)]
+        return [Cards(some, self.say(f"{name}_cards")) for name, some in {PAIR: pair, **cards}.items() if some]
+
+    def card(self, group: str, name: str, title: str, text: str, training: str) -> Card:
+        """What one configuration learns and makes of the example."""
+        sounds, facts = self.findings.sounds, self.findings.facts
+        sound, reference = sounds.get(group, {}).get(name), sounds.get(PAIR, {}).get("reference")
+        top = float(spectrogram_db(_samples(reference)).max()) if reference else 0.0
+        floor, cutoff = facts["floors"].get(training, math.nan), facts["run"]["cutoff of the example, Hz"]
+        stem, curve = "_".join((group, *name.split())), self.findings.curves.get(training)
+        key = f"{training} {hash(sound)}"
+        if key not in self.drawn:
+            audio = _samples(sound) if sound else None
+            self.drawn[key] = png(rung_chart(curve, floor, audio, max(top, -120.0), float(cutoff or math.nan)), 110)
+        figure = Figure(self.drawn[key], f"{stem}_seen", "", f"{title}: {self.say('loss and spectrogram')}")
+        return Card(title, text, figure, Player(sound, stem, title) if sound else None)
+
+    def clearances(self) -> list[Block]:
+        lines = []
+        for line in self.findings.table("clearances").to_dict("records"):
+            good = line["as_found"] == "passes"
+            text = self.say("clearance", found=self.say(line["as_found_why"]), aligned=self.say(line["aligned_why"]))
+            chip = self.say("holds" if good else "does not hold")
+            note = f"S1: «{line['cleared'].replace('*', '')}»"
+            lines.append(Line(self.say(line["question"]), chip, "good" if good else "bad", text, note))
+        wrong = sum(line.kind == "bad" for line in lines)
+        return [Text(self.say("cleared", wrong=wrong, of=len(lines))), Lines(lines)] if lines else []
+
+    def symptoms(self) -> list[Block]:
+        tables = set(self.findings.tables) - {"rows", "verdicts", "clearances", LADDER, "symptoms_summary"}
+        blocks: list[Block] = [
+            Details(self.say(name), [Table(self.plain(self.findings.table(name)))]) for name in sorted(tables)
+        ]
+        curve = self.findings.curves.get(self.findings.facts["trainings"].get(AS_FOUND, ""))
+        if tables and curve is not None:
+            blocks.append(Figure(png(norms_chart(curve)), "norms", self.say("norms_caption")))
+        return blocks
+
+    def plain(self, table: pd.DataFrame) -> pd.DataFrame:
+        """A table as it is, numbers shortened, words in the page's language."""
+        shown = table.drop(columns="issue", errors="ignore").map(lambda cell: self.say(cell) if isinstance(cell, str) else cell)
+        shown = shown.map(lambda cell: "✔" * int(cell) if isinstance(cell, bool | np.bool_) else cell)
+        return shown.map(lambda cell: _short(cell)).rename(columns=lambda name: self.say(str(name).replace("_", " ")))
+
+    def issue(self, issue: Issue) -> list[Block]:
+        say, of = self.say, self.of
+        sources = "; ".join(
+            f"{say(source.document)}, " + (f"`{source.section}`" if source.document == "F" else source.section)
+            for source in issue.source
         )
-    return blocks
+        claim = issue.zh.claim if self.language == "zh" and issue.zh else issue.claim.en
+        quote = f"\n\n> {issue.claim.zh}" if issue.claim.zh else ""
+        blocks: list[Block] = [
+            Text(f"**{say('What the document says')}** ({sources}). {claim}{quote}"),
+            Text(f"**{say('What the failing code does')}** ({say('differs ' + issue.differs)}). {of(issue, 'difference')}"),
+            Text(f"**{say('What paper and authors do')}.** {of(issue, 'authors')}"),
+            *([Callout(of(issue, "note"))] if of(issue, "note") else []),
+            Text(say("measured", metric=issue.metric, direction=say(issue.direction), least=f"{issue.smallest_effect:g}")),
+        ]
+        lines = []
+        for line in self.verdicts(issue):
+            arm = issue.arms.get(line["arm"])
+            sets = (
+                ", ".join(f"{name}: {value}" for name, value in arm.set.items()) if arm and line["design"] == "add_one" else ""
+            )
+            note = say(line["design"]) + (f": `{sets}`" if sets else "")
+            values = "" if math.isnan(line["value"]) else f"{line['baseline_value']:.3g} → {line['value']:.3g}: "
+            title = f"`{line['arm']}` {self.arm(issue, line['arm'])}"
+            lines.append((Line(title, say(line["kind"]), line["kind"], values + self.numbers(line), note), [line]))
+        blocks += [self.forest(lines)] if lines else []
+        keys, sounds = self.findings.facts["trainings"], self.findings.sounds.get(issue.id, {})
+        cards = [
+            self.card(
+                issue.id,
+                name,
+                f"`{name}`",
+                self.arm(issue, name),
+                keys.get(name if name == ALIGNED else f"{issue.id}/{name}", ""),
+            )
+            for name in sounds
+        ]
+        rows = self.findings.table("rows")
+        minutes = rows[rows["issue"] == issue.id]["seconds"].sum() / 60 if len(rows) else 0.0
+        again = say("again", issue=issue.id, minutes=f"{minutes:.1f}")
+        return [
+            *blocks,
+            *([Cards(cards)] if cards else []),
+            Callout(f"**{say('What to do')}.** {of(issue, 'do')}", "good"),
+            Text(again),
+        ]
+
+    def verdicts(self, issue: Issue) -> list[dict[str, Any]]:
+        table = self.findings.table("verdicts")
+        return table[table["issue"] == issue.id].to_dict("records")  # type: ignore[return-value]
 
 
-def _symptoms(findings: AuditFindings) -> list[Block]:
-    symptoms = findings.symptoms
-    if symptoms is None or symptoms.empty:
-        return [Text("The symptom matrix was not measured in this run.")]
-    most, smallest = smallest_sets(symptoms)
-    found = symptoms[symptoms["names"] == "as_found"].iloc[0]
-    shown = ", ".join(says for name, says in SYMPTOMS.items() if found[name]) or "none of the three in full"
-    blocks: list[Block] = [
-        Text(
-            f"The failing code as found shows {shown}: its loss settles at **{number(found['loss'], 3)}** where the yardsticks "
-            f"of its own latents predict a floor of **{number(found['loss_floor'], 3)}**; it reports LSD "
-            f"**{number(found['LSD'], 1)}** and SDR **{number(found['SDR'], 1)}**, and gradient norms from "
-            f"{number(found['norm_first'], 0)} over {number(found['norm_peak'], 0)} to {number(found['norm_last'], 0)}."
-        )
-    ]
-    if smallest:
-        kind = "good" if most == 3 else "note"
-        sets = " or ".join(f"`{names}`" for names in smallest[:6])
-        blocks.append(Callout(f"The smallest sets of causes with {most} of the three symptoms: {sets}.", kind))
-    else:
-        blocks.append(
-            Callout("No set of the failing code's causes gives one of the symptoms within the bounds below, at this scale.")
-        )
-    alone = symptoms[(symptoms["company"] != "in company")]
-    blocks.append(
-        Table(
-            _matrix(alone),
-            "Every cause alone, and as found. ✔: the symptom is there. LSD and SDR in the unit that the cause says.",
-        )
-    )
-    blocks.append(
-        Details("All subsets of the failing code's causes", [Table(_matrix(symptoms[symptoms["company"] == "in company"]))])
-    )
-    blocks.append(
-        Text(
-            "A loss counts as settled near 1.2 from 1.05 to 1.35 if its last fifth lies less than 2 % under the fifth before; "
-            f"LSD counts from {LSD[0]:g} to {LSD[1]:g} with SDR from {SDR[0]:g} to {SDR[1]:g}; a gradient norm if it ends "
-            "between 300 and 3,000 after a peak of at least twice its start and its end. The rows on the random VAE run on a "
-            "narrow Oobleck VAE of stable-audio-tools whose weights are its constructor's; those on `mdct` on our lossless "
-            "transform, so that SDR means something. The gradient rows multiply by an explicit loss scale; a real 16-bit run "
-            "needs a GPU."
-        )
-    )
-    picture = curves_chart(
-        findings.curves,
-        "loss",
-        "flow loss",
-        "Training loss, and the floor that the as-found latents allow",
-        {"floor of as_found": findings.floors.get("as_found", math.nan)},
-    )
-    blocks += _figure(
-        picture, "losses", "Losses under different distributions of t do not compare; each with its own yardstick does."
-    )
-    scaled = {name: curve for name, curve in findings.curves.items() if "loss_scaled" in curve}
-    picture = curves_chart(scaled, "loss_scaled", "norm x loss scale", "Gradient norm as the failing code logs it", None, True)
-    blocks += _figure(
-        picture, "norms_as_logged", "The true norm times the loss scale, which starts at 65,536 and halves on overflow."
-    )
-    picture = curves_chart(scaled, "true_norm", "gradient norm", "True gradient norm", None, True)
-    blocks += _figure(picture, "norms", "The true norm of the same trainings.")
-    return blocks
+def _short(value: object) -> str:
+    """A number as a person reads it: three digits, thousands in groups; words as they are."""
+    if not isinstance(value, int | float | np.number):
+        return str(value)
+    if not math.isfinite(value):
+        return number(float(value))
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.1f}" if abs(value) >= 10 else f"{value:.3g}"
 
 
-def _matrix(lines: pd.DataFrame) -> pd.DataFrame:
-    def mark(value: bool, text: str) -> str:
-        return f"✔ {text}" if value else text
-
-    table = []
-    for line in lines.to_dict("records"):
-        loss = number(line["loss"], 2)
-        if loss != MISSING and not math.isnan(line["loss_still_falls"]):
-            loss = f"{loss} (floor {number(line['loss_floor'], 2)}, falls {line['loss_still_falls']:.1%})"
-        steps = [number(line[name], 0 if line["norm_peak"] > 100 else 2) for name in ("norm_first", "norm_peak", "norm_last")]
-        table.append(
-            {
-                "cause": line["cause"] if line["company"] != "in company" else line["names"].replace("+", " + "),
-                "with": line["company"],
-                "codec": line["codec"],
-                "loss": mark(line["loss_symptom"], loss),
-                "LSD / SDR": mark(line["metrics_symptom"], f"{number(line['LSD'], 1)} / {number(line['SDR'], 1)}"),
-                "gradient norm": mark(line["gradient_symptom"], " → ".join(steps)),
-            }
-        )
-    return pd.DataFrame(table)
-
-
-def _clearances(table: pd.DataFrame | None) -> list[Block]:
-    if table is None:
-        return [Text("The clearances were not checked in this run.")]
-    lines = []
-    for line in table.to_dict("records"):
-        lines.append(
-            {
-                "what": line["clearance"],
-                "asked": line["question"],
-                "aligned": f"{'✔' if line['aligned'] == 'passes' else '✘'} {line['aligned_why']}",
-                "the failing code": f"{'✔' if line['as_found'] == 'passes' else '✘'} {line['as_found_why']}",
-                "cleared by S1 as": line["cleared"],
-            }
-        )
-    wrong = int((table["as_found"] == "fails").sum())
-    return [
-        Text(
-            "What the first document calls correct (正确实现的模块), checked on both configurations. "
-            "A wrong clearance hides a cause."
-        ),
-        Callout(f"{wrong} of {len(table)} clearances do not hold for the failing code.", "bad" if wrong else "good"),
-        Table(pd.DataFrame(lines)),
-    ]
-
-
-def _issue(issue: Issue, findings: AuditFindings) -> list[Block]:
-    sources = "; ".join(f"{DOCUMENTS[source.document]}, {source.section}" for source in issue.source)
-    claim = f"**Claim** ({sources}): {issue.claim.en}"
-    blocks: list[Block] = [Text(claim + (f"\n\n> {issue.claim.zh}" if issue.claim.zh else ""))]
-    blocks.append(Text(f"**Does the failing code differ?** {issue.differs}: {issue.difference}"))
-    if issue.note:
-        blocks.append(Callout(issue.note))
-    blocks.append(Table(_configurations(issue, findings), "What differs: the parameters of each arm, side by side."))
-    lines = findings.verdicts[findings.verdicts["issue"] == issue.id]
-    blocks.append(
-        Table(
-            _numbers(lines),
-            f"{issue.metric}, arm against baseline. {issue.direction.capitalize()} is better."
-            if issue.direction != "neither"
-            else f"{issue.metric}, arm against baseline.",
-        )
-    )
-    picture = difference_chart(lines, issue.metric, issue.smallest_effect)
-    blocks += _figure(picture, f"{issue.id}_differences", "The grey band is what would not matter.")
-    curves = {
-        name: curve
-        for name, curve in findings.curves.items()
-        if name.startswith(f"{issue.id}:") or name in ("aligned", "as_found")
-    }
-    if issue.acts_in == "training" and len(curves) > 1:
-        picture = curves_chart(curves, "loss", "flow loss", "Training loss of the arms")
-        blocks += _figure(
-            picture,
-            f"{issue.id}_loss",
-            "Running means; see the validation losses at fixed t where the distributions of t differ.",
-        )
-    sounds = findings.sounds.get(issue.id, {})
-    if len(sounds) > 1:
-        cutoff = findings.facts.get("cutoff of the example, Hz")
-        figure = spectrogram_figure(sounds, SAMPLE_RATE, float(str(cutoff)) if cutoff else None, issue.title)
-        blocks.append(Figure(png(figure), f"{issue.id}_spectrograms", "One pair, all panels on the reference's scale."))
-    blocks.append(Callout(conclusion(issue, findings), "note"))
-    blocks.append(Text(f"Run it again: `kedro run --pipeline audit --params audit.issue={issue.id}`{_time(issue, findings)}"))
-    return blocks
-
-
-def conclusion(issue: Issue, findings: AuditFindings) -> str:
-    """The answer in a sentence."""
-    lines = findings.verdicts[findings.verdicts["issue"] == issue.id].to_dict("records")
-    if not lines:
-        return "Nothing was run."
-    main = [line for line in lines if line["design"] == "add_one" and line["arm"] == issue.as_found] or [lines[0]]
-    fixed = [line for line in lines if line["design"] == "fix_one"]
-    said = f"**{main[0]['arm']}**: {sentence(main[0])}"
-    others = [line for line in lines if line["design"] == "add_one" and line is not main[0] and line["kind"] != WAS_NOT_RUN]
-    if others:
-        said += "; " + "; ".join(f"{line['arm']}: {sentence(line)}" for line in others)
-    if fixed:
-        said += ". Put right in the failing code: " + "; ".join(sentence(line) for line in fixed)
-    if main[0]["kind"] == CRASHES:
-        said += ". It cannot have run unnoticed"
-    return f"{said}. Differs: {issue.differs}. Symptom: {symptom_of(issue, findings.symptoms)}."
-
-
-def _time(issue: Issue, findings: AuditFindings) -> str:
-    minutes = findings.minutes.get(issue.id)
-    return f" ({minutes:.1f} minutes for its arms here)." if minutes is not None else "."
-
-
-def _configurations(issue: Issue, findings: AuditFindings) -> pd.DataFrame:
-    names = list(dict.fromkeys(name for arm in issue.arms.values() for name in arm.set))
-    aligned = next((arm.baseline for arm in findings.arms if arm.issue.id == issue.id and arm.design == "add_one"), None)
-    lines = []
-    for arm_name, arm in issue.arms.items():
-        line = {"arm": arm_name + (" (the failing code)" if arm_name == issue.as_found else ""), "what it is": arm.says}
-        for name in names:
-            line[name] = str(arm.set[name]) if name in arm.set else _value(aligned, name)
-        lines.append(line)
-    return pd.DataFrame(lines)
-
-
-def _value(parameters: Mapping | None, name: str) -> str:
-    place: object = parameters
-    for section in name.split("."):
-        if not isinstance(place, Mapping) or section not in place:
-            return MISSING
-        place = place[section]
-    return str(place)
-
-
-def _numbers(lines: pd.DataFrame) -> pd.DataFrame:
-    table = []
-    for line in lines.to_dict("records"):
-        interval = MISSING if math.isnan(line["low"]) else f"{line['low']:+.3g} to {line['high']:+.3g}"
-        table.append(
-            {
-                "arm": f"{line['arm']} ({line['says']})",
-                "design": DESIGNS[line["design"]],
-                "baseline": number(line["baseline_value"], 3),
-                "arm's value": number(line["value"], 3),
-                "difference": MISSING if math.isnan(line["mean"]) else f"{line['mean']:+.3g}",
-                "interval": interval,
-                "seeds": str(line["seeds"]),
-                "answer": sentence(line),
-            }
-        )
-    return pd.DataFrame(table)
-
-
-def _figure(picture: Picture | None, name: str, caption: str) -> list[Block]:
-    return [] if picture is None else [Figure(png(picture), Path(name).name, caption, caption)]
+def _samples(sound: bytes) -> np.ndarray:
+    return soundfile.read(io.BytesIO(sound), dtype="float32", always_2d=True)[0].T

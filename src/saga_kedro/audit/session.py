@@ -1,28 +1,25 @@
-"""An audit from parameters and tables: what is to be done, with which data, and what its report shows."""
+"""An audit from parameters and tables: what is to be done, and with which data."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
-from saga_kedro.audio.io import read_audio
-from saga_kedro.audit.bench import Bench, alone, score_key
+from saga_kedro.audit.bench import Bench, alone
 from saga_kedro.audit.checkpoint import TEXT_TO_AUDIO, write_checkpoint
 from saga_kedro.audit.configurations import changed
-from saga_kedro.audit.data import AuditData, choose_clips, choose_pairs, described, read_pairs
+from saga_kedro.audit.data import AuditData, choose_clips, choose_pairs, read_pairs
 from saga_kedro.audit.issues import Catalogue, Issue, choose, read_catalogue
 from saga_kedro.audit.plan import ALIGNED, Planned, baselines, plan
-from saga_kedro.audit.records import Records, code_version
-from saga_kedro.audit.report import AuditFindings
+from saga_kedro.audit.records import Records
 from saga_kedro.audit.runs import Runs
-from saga_kedro.audit.training import Trained, gradient_curve, training_key
+from saga_kedro.audit.training import training_key
 from saga_kedro.corpora.pairs import find_pairs
 from saga_kedro.evaluation.model_scores import with_prompts
 from saga_kedro.evaluation.pairs import pairs_from_table
@@ -140,94 +137,6 @@ def open_audit(
         runs=Runs(experiment) if experiment else None,
     )
     return Audit(parameters, catalogue, issues, arms, bench, Path(folders["report"]) / report_name(audit["issue"]))
-
-
-def collect(
-    audit: Audit,
-    rows: pd.DataFrame,
-    verdicts: pd.DataFrame,
-    clearances: pd.DataFrame,
-    symptoms: pd.DataFrame,
-    ladder: pd.DataFrame,
-    facts: Mapping[str, object],
-) -> AuditFindings:
-    """Everything for the report, from what is on disk: nothing is trained here that was not.
-
-    Args:
-        audit: of `open_audit`.
-        rows, verdicts, clearances, symptoms, ladder: what was found; the last three are empty where only some issues are asked
-            for.
-        facts: name -> value, beside those of the audit.
-    """
-    bench, aligned = audit.bench, audit.baselines[ALIGNED]
-    named = {
-        **audit.baselines,
-        **{
-            f"{arm.issue.id}: {arm.arm}": bench.at_seed(arm.parameters, 0)
-            for arm in audit.arms
-            if arm.acts_in == "training" and arm.design == "add_one"
-        },
-    }
-    trainings = {name: found for name, p in named.items() if (found := bench.finished(p)) is not None}
-    known = {
-        "dataset version": bench.data.version,
-        "pairs": described(bench.data.pairs),
-        "budget": audit.parameters["audit"]["budget"],
-        "trainings of an arm, at most": audit.trainings,
-        "training steps": aligned["fit"]["steps"],
-        "codec": aligned["model"]["codec"]["name"],
-        "backbone": "{embed_dim} wide, {depth} deep".format(**aligned["model"]["backbone"]),
-        "code that decides (hash)": code_version(),
-        "cutoff of the example, Hz": 1000 * bench.data.pairs[0].cutoff_khz if bench.data.pairs else "",
-    }
-    minutes = rows.dropna(subset=["seconds"]).groupby("issue")["seconds"].sum() / 60
-    return AuditFindings(
-        issues=audit.issues,
-        arms=audit.arms,
-        verdicts=with_texts(verdicts, ("says", "kind", "better", "symptom", "reason")),
-        rows=rows,
-        symptoms=with_texts(symptoms, ("names", "issue", "cause", "company")) if len(symptoms) else None,
-        clearances=clearances if len(clearances) else None,
-        ladder=with_texts(ladder, ("says", "symptoms", "sound")) if len(ladder) else None,
-        curves={name: with_norms(trained) for name, trained in trainings.items()},
-        floors={name: float(trained.summary["yardsticks"]["yardstick/z_l"]) for name, trained in trainings.items()},
-        sounds={issue.id: _sounds(issue, audit.arms, aligned, bench) for issue in audit.issues},
-        minutes={str(name): float(value) for name, value in minutes.items()},
-        facts={**known, **facts},
-        scale="the paper's scale" if aligned["model"]["codec"]["name"] == "autoencoder" else "embedded scale",
-        code=str(facts.get("git revision", ""))[:12] or code_version(),
-    )
-
-
-def with_norms(trained: Trained) -> pd.DataFrame:
-    """A training's curve: step, loss, true_norm, loss_scaled."""
-    columns = [column for column in ("step", "loss") if column in trained.curve]
-    return trained.curve[columns].merge(gradient_curve(trained.curve), on="step", how="left")
-
-
-def _sounds(issue: Issue, arms: Sequence[Planned], aligned: dict[str, Any], bench: Bench) -> dict[str, np.ndarray]:
-    """The first pair's input, reference, aligned output and this issue's outputs (four panels at most)."""
-    if not bench.data.pairs:
-        return {}
-    found: dict[str, np.ndarray] = {}
-    wanted = {ALIGNED: aligned} | {
-        arm.arm: bench.at_seed(arm.parameters, 0)
-        for arm in arms
-        if arm.issue.id == issue.id and arm.design == "add_one" and not arm.impossible
-    }
-    for name, parameters in wanted.items():
-        path = bench.sound(score_key(parameters, bench.data, 0))
-        if path.exists():
-            found[name] = read_audio(path)[0]
-    if len(found) < 2:
-        return {}
-    pair = bench.data.pairs[0]
-    return {"input": pair.low, **dict(list(found.items())[:4]), "reference": pair.reference}
-
-
-def with_texts(table: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
-    """The table with empty texts where a CSV file could not tell them from missing numbers."""
-    return table.assign(**{name: table[name].astype(object).where(table[name].notna(), "") for name in names})
 
 
 def report_name(wanted: str) -> str:

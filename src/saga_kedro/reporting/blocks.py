@@ -36,6 +36,7 @@ class Figure:
     caption: str = ""
     alternative: str = ""
     narrow: bool = False
+    small: bytes = b""
 
     @property
     def suffix(self) -> str:
@@ -64,6 +65,60 @@ class Players:
 
 
 @dataclass(frozen=True)
+class Card:
+    """A picture and a sound of one thing, under its title and a line about it."""
+
+    title: str
+    text: str
+    figure: Figure
+    player: Player | None = None
+
+
+@dataclass(frozen=True)
+class Cards:
+    """Cards side by side, as many as the screen is wide."""
+
+    cards: Sequence[Card]
+    caption: str = ""
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A dot and its interval on the axis of `Lines`: shares of its width; ``kind``: ``add`` (a disc) or ``fix`` (a square)."""
+
+    at: float
+    low: float
+    high: float
+    kind: str = "add"
+
+
+@dataclass(frozen=True)
+class Line:
+    """One answer: a coloured ``chip`` of a ``kind``, markdown of what it is about and, smaller, a ``note`` and the ``text``.
+
+    ``link``: where ``title`` leads. Kinds: cause, crashes, matters, undecided, no_effect, same, one_training, not_run.
+    """
+
+    title: str
+    chip: str
+    kind: str
+    text: str = ""
+    note: str = ""
+    link: str = ""
+    marks: Sequence[Mark] = ()
+
+
+@dataclass(frozen=True)
+class Lines:
+    """Answers, one under the other; where they have marks, on a common axis with a ``band`` (shares of its width) and ticks."""
+
+    lines: Sequence[Line]
+    caption: str = ""
+    band: tuple[float, float] | None = None
+    ticks: Sequence[tuple[float, str]] = ()
+
+
+@dataclass(frozen=True)
 class Callout:
     """A sentence that must not be overlooked: a ``note``, ``good`` or ``bad``, shown by word and sign, not by colour alone."""
 
@@ -81,10 +136,11 @@ class Details:
 
 @dataclass(frozen=True)
 class Section:
-    """A titled part of a report."""
+    """A titled part of a report; the contents leave out what is not ``listed``."""
 
     title: str
     blocks: Sequence[Block]
+    listed: bool = True
 
 
 @dataclass(frozen=True)
@@ -95,6 +151,7 @@ class Report:
     subtitle: str
     sections: Sequence[Section]
     footer: str = field(default="")
+    language: str = "en"
 
 
-Block = Text | Table | Figure | Players | Callout | Details
+Block = Text | Table | Figure | Players | Cards | Lines | Callout | Details

@@ -30,6 +30,11 @@ def markdown_html(text: str) -> Markup:
     return Markup(_markdown().render(text))
 
 
+def inline_html(text: str) -> Markup:
+    """Markdown within a line."""
+    return Markup(_markdown().renderInline(text))
+
+
 def data_address(content: bytes, suffix: str) -> str:
     """``data:image/png;base64,...`` for a file's bytes."""
     return f"data:{MEDIA_TYPES[suffix]};base64,{base64.b64encode(content).decode('ascii')}"
@@ -45,8 +50,8 @@ def render_html(report: Report) -> str:
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters.update(markdown=markdown_html, anchor=anchor, numeric_columns=numeric_columns)
-    environment.globals.update(data_address=data_address)
+    environment.filters.update(markdown=markdown_html, inline=inline_html, anchor=anchor, numeric_columns=numeric_columns)
+    environment.globals.update(data_address=data_address, percent=lambda share: f"{100 * share:.2f}%")
     environment.tests["block"] = lambda block, name: type(block).__name__ == name
     return environment.get_template("report.html.j2").render(report=report)
 

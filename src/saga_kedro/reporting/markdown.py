@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from saga_kedro.files import atomic_path, keep_only
-from saga_kedro.reporting.blocks import Block, Callout, Details, Figure, Players, Report, Table, Text
+from saga_kedro.reporting.blocks import Block, Callout, Cards, Details, Figure, Lines, Players, Report, Table, Text
 from saga_kedro.reporting.tables import markdown_table
 
 SIGNS = {"note": "Note", "good": "✔", "bad": "✘"}
@@ -43,6 +43,14 @@ def _lines(blocks: Sequence[Block], folder: str, files: dict[str, bytes]) -> lis
             case Players(players, caption):
                 links = [f"[{player.label}]({add(f'{player.name}.{player.suffix}', player.audio)})" for player in players]
                 parts.append(f"{caption}: {' · '.join(links)}" if caption else " · ".join(links))
+            case Cards(cards, caption):
+                parts += [caption] * bool(caption)
+                for card in cards:
+                    parts += [f"**{card.title}** {card.text}", *_lines([card.figure], folder, files)]
+                    parts += _lines([Players([card.player])], folder, files) if card.player else []
+            case Lines(lines, caption):
+                parts.append("\n".join(f"- **{x.chip}** {x.title} {x.note}: {x.text}" for x in lines))
+                parts += [f"*{caption}*"] * bool(caption)
             case Details(summary, inner):
                 parts += [f"**{summary}**", *_lines(inner, folder, files)]
     return parts

@@ -110,24 +110,20 @@ def write_report(
     symptoms: pd.DataFrame,
     ladder: pd.DataFrame,
 ) -> dict[str, str]:
-    """Write the report as HTML and markdown.
+    """Save what was found, and draw the page from it.
 
     Args:
         audit: of `prepare`.
         rows, verdicts, clearances, symptoms, ladder: what was found.
 
     Returns:
-        html, markdown: where they are.
+        findings: the folder; html, chinese, markdown: where the pages are.
     """
     from saga_kedro import tracking
-    from saga_kedro.audit.report import build_report
-    from saga_kedro.audit.session import collect
-    from saga_kedro.reporting.html import write_html
-    from saga_kedro.reporting.markdown import write_markdown
+    from saga_kedro.audit.findings import collect, save
+    from saga_kedro.pipelines.audit_report.nodes import draw
 
-    facts = {"git revision": tracking.git_revision(".")}
-    report = build_report(collect(audit, rows, verdicts, clearances, symptoms, ladder, facts))
-    html = write_html(report, audit.report.with_suffix(".html"))
-    markdown = write_markdown(report, audit.report.with_suffix(".md"))
-    print(f"Report: {html}")
-    return {"html": html.as_posix(), "markdown": markdown.as_posix()}
+    tables = {"rows": rows, "verdicts": verdicts, "clearances": clearances, "symptoms": symptoms, "ladder": ladder}
+    findings = collect(audit, tables, {"git revision": tracking.git_revision(".")})
+    folder = save(findings, audit.report.with_name(f"{audit.report.name}_findings"))
+    return draw(folder, audit.catalogue, audit.report.parent)

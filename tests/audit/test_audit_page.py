@@ -1,0 +1,186 @@
+"""The audit's page: drawn from saved findings, in two languages, with words that claim no more than was measured."""
+
+from __future__ import annotations
+
+import re
+from html import unescape
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from found_audit import KINDS, found_audit
+from saga_kedro.audit.findings import FACTS, collect, read, save
+from saga_kedro.audit.ladder import climb
+from saga_kedro.audit.plan import ALIGNED
+from saga_kedro.audit.report import build_report, write_pages
+from saga_kedro.audit.session import Audit
+from saga_kedro.audit.words import HOLE, words
+from saga_kedro.reporting.blocks import Cards, Figure, Lines
+from saga_kedro.reporting.html import render_html
+from tiny_audit import catalogue, tiny_bench, tiny_data, tiny_parameters
+
+SUMMARY = pd.DataFrame(
+    {
+        "symptom": ["SDR near -70"], "users_number": [-70.0], "ours": [-68.2], "low": [-71.3], "high": [-65.1],
+        "reproduced": [True], "how": ["a float16 training"],
+    }
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def findings():
+    return found_audit()
+
+
+@pytest.fixture(scope="module")
+def page(findings):
+    return build_report(findings)
+
+
+@pytest.fixture(scope="module")
+def chinese(findings):
+    return build_report(findings, "zh")
+
+
+def lines_of(report, section):
+    (found,) = (block for block in report.sections[section].blocks if isinstance(block, Lines))
+    return found
+
+
+def test_what_was_found_is_read_again_as_it_was_saved(findings, tmp_path):
+    again = read(save(findings, tmp_path), catalogue())
+    assert again.issues == findings.issues
+    assert again.sounds == findings.sounds
+    assert again.facts["run"] == findings.facts["run"]
+    assert set(again.tables) == set(findings.tables)
+    for name, table in findings.tables.items():
+        pd.testing.assert_frame_equal(again.table(name), table, check_dtype=False, rtol=1e-4)
+    for key, curve in findings.curves.items():
+        pd.testing.assert_frame_equal(again.curves[key][list(curve)], curve, check_dtype=False, rtol=1e-4)
+
+
+def test_what_is_on_disk_is_collected_with_a_curve_and_a_sound_for_every_rung(tmp_path):
+    parameters, few = tiny_parameters(), catalogue().model_copy(deep=True)
+    few.ladder.mend[:], few.ladder.break_again[:] = ["metric_units"], ["metric_units"]
+    audit = Audit(parameters, few, few.issues, [], tiny_bench(tiny_data(tmp_path), tmp_path, parameters), tmp_path / "audit")
+    ladder = climb(few, audit.baselines[ALIGNED], audit.bench)
+    found = collect(audit, {"ladder": ladder, "clearances": pd.DataFrame({"clearance": []})}, {})
+    assert set(found.tables) == {"ladder"}
+    assert "sound" not in found.table("ladder")
+    assert set(found.sounds["ladder"]) == {"mend 0", "mend 1", "mend 2", "break 1"}
+    assert set(found.table("ladder")["training"]) <= set(found.curves)
+    assert {"step", "loss", "true_norm", "loss_scaled"} == set(found.curves[found.facts["trainings"]["as_found"]])
+
+
+def test_findings_are_a_few_files_without_paths_of_the_machine(findings, tmp_path):
+    save(findings, tmp_path)
+    assert sum(path.stat().st_size for path in tmp_path.rglob("*")) < 5e6
+    assert len(list((tmp_path / "sounds").iterdir())) == len({s for of in findings.sounds.values() for s in of.values()})
+    assert str(tmp_path) not in (tmp_path / FACTS).read_text()
+
+
+def test_where_nothing_was_saved_one_sentence_says_what_to_do(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"No findings of an audit in .*: run `kedro run --pipeline audit`"):
+        read(tmp_path, catalogue())
+
+
+def test_the_page_begins_with_the_causes_then_the_ladder_then_the_suspicions(page):
+    causes = lines_of(page, 0).lines
+    assert "the frozen VAE is never loaded" in causes[0].title
+    assert "**1.09**" in causes[0].title
+    ladder = page.sections[1].blocks[0]
+    assert isinstance(ladder, Figure)
+    assert ladder.small
+    assert len(lines_of(page, 2).lines) == 20
+
+
+def test_the_most_telling_suspicions_come_first(page):
+    kinds = list(dict.fromkeys(line.kind for line in lines_of(page, 2).lines))
+    order = ["cause", "crashes", "matters", "undecided", "no_effect", "same", "one_training", "not_run"]
+    assert set(order) == set(KINDS)
+    assert kinds == [kind for kind in order if kind in kinds]
+
+
+def test_every_suspicion_links_to_its_section(page):
+    document = render_html(page)
+    places = set(re.findall(r'id="([^"]+)"', document))
+    links = {unescape(line.link) for line in lines_of(page, 2).lines}
+    assert len(links) == 20
+    assert {link.removeprefix("#") for link in links} <= places
+
+
+def test_the_band_is_what_does_not_matter(page, findings):
+    forest = lines_of(page, 2)
+    low, high = forest.band
+    of = {f"{v['issue']} {v['design']} {v['arm']}": v for v in findings.table("verdicts").to_dict("records")}
+    inside = {line.title: [low < mark.low and mark.high < high for mark in line.marks] for line in forest.lines}
+    for issue in findings.issues:
+        v = of.get(f"{issue.id} fix_one aligned")
+        if v is not None and v["kind"] == "no_effect":
+            assert inside[issue.title][-1]
+        if v is not None and v["kind"] == "matters":
+            assert not inside[issue.title][-1]
+
+
+def test_one_training_is_grey_and_called_neither_an_effect_nor_none(page):
+    for section in page.sections:
+        for line in (line for block in section.blocks if isinstance(block, Lines) for line in block.lines):
+            if line.kind == "one_training" and line.chip != "not reached here":
+                assert line.chip == "on this training"
+                assert not re.search(r"\beffect", line.text)
+
+
+def test_every_rung_has_a_curve_a_spectrogram_and_a_sound(page, findings):
+    _, mended, broken = (block for block in page.sections[3].blocks if isinstance(block, Cards))
+    assert len(mended.cards) + len(broken.cards) == len(findings.table("ladder"))
+    assert all(card.player and card.figure.image for card in [*mended.cards, *broken.cards])
+
+
+def test_a_section_says_what_to_do(page, findings):
+    document = render_html(page)
+    for issue in findings.issues:
+        assert unescape(issue.do.split("`")[0]) in unescape(document)
+
+
+def test_the_users_numbers_stand_beside_ours_where_they_were_measured():
+    document = render_html(build_report(found_audit(symptoms_summary=SUMMARY)))
+    assert "You report <strong>-70.0</strong>; measured <strong>-68.2 [-71.3, -65.1]</strong>: a float16 training." in document
+
+
+def test_the_chinese_page_is_the_same_page_in_chinese(page, chinese):
+    assert [len(section.blocks) for section in chinese.sections] == [len(section.blocks) for section in page.sections]
+    assert lines_of(chinese, 2).lines[0].marks == lines_of(page, 2).lines[0].marks
+    document = render_html(chinese)
+    assert '<html lang="zh-CN">' in document
+    text = unescape(re.sub(r"<style.*?</style>|<code>.*?</code>|<[^>]+>", " ", document, flags=re.S))
+    assert not re.findall(r"\b(?:the|is|and|with|loss settles|trainings?|worse|better)\b", text)
+
+
+def test_every_issue_has_its_chinese():
+    for issue in catalogue().issues:
+        assert issue.zh is not None
+        assert bool(issue.zh.note) == bool(issue.note)
+        assert issue.claim.zh or issue.zh.claim
+        assert all(arm.zh for arm in issue.arms.values()), issue.id
+
+
+def test_every_phrase_has_as_many_holes_as_its_chinese():
+    for english, translated in words()["phrases"].items():
+        holes = english.count("{}")
+        assert HOLE.sub("{}", english) == english, english
+        assert translated.format(*map(str, range(holes))).count("{") == 0
+        assert len(re.findall(r"\{\d?\}", translated)) == holes, english
+
+
+def test_every_sentence_asks_for_the_same_numbers_in_both_languages():
+    for name, both in words()["sentences"].items():
+        assert set(re.findall(r"\{(\w+)\}", both["en"])) == set(re.findall(r"\{(\w+)\}", both["zh"])), name
+
+
+def test_the_pages_name_each_other_and_nothing_else(findings, tmp_path):
+    written = write_pages(findings, tmp_path / "audit")
+    for name, other in (("html", "audit.zh.html"), ("chinese", "audit.html")):
+        document = Path(written[name]).read_text(encoding="utf-8")
+        assert f'href="{other}"' in document
+        assert not re.findall(r'(?:src|href)="(?!data:|#|audit)', document)
