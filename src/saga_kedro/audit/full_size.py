@@ -94,8 +94,8 @@ def measured(references: list[np.ndarray], estimates: list[np.ndarray]) -> dict[
 
 
 def measure(
-    clips: pd.DataFrame, records: Records, batches: int = 32, outputs: int = 8, channels: int = CHANNELS, samples: int = SAMPLES,
-    seed: int = 0,
+    clips: pd.DataFrame, records: Records, batches: int = 32, outputs: int = 8, channels: int = CHANNELS,
+    samples: int = SAMPLES, seed: int = 0,
 ) -> pd.DataFrame:  # fmt: skip
     """SI-SDR and LSD of batches of four: references of a batch's own, and four outputs of each reading.
 

@@ -55,6 +55,11 @@ class Audit:
         """Are all issues asked for? Then symptoms, clearances and the ladder are measured too."""
         return self.parameters["audit"]["issue"] == "all"
 
+    @property
+    def thorough(self) -> bool:
+        """Are all issues asked for, and arms trained? Then the user's numbers are measured where they come from too."""
+        return self.whole and self.bench.retrain
+
     @cached_property
     def baselines(self) -> dict[str, dict[str, Any]]:
         """The aligned configuration and the failing code's, at the first seed."""

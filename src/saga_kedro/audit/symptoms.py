@@ -124,7 +124,3 @@ def matrix(rows: pd.DataFrame, ladder: pd.DataFrame) -> pd.DataFrame:
         head = {"names": name, "issue": issue, "cause": cause, "company": company, "trainings": len(group)}
         lines.append(head | numbers | {symptom: symptom in given for symptom in SYMPTOMS})
     return pd.DataFrame(lines, columns=COLUMNS)
-
-
-def smallest_sets(matrix: pd.DataFrame) -> tuple[int, list[str]]:  # until the page is merged
-    return 0, []

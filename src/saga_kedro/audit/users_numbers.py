@@ -43,7 +43,10 @@ def summary(rows: pd.DataFrame, sizes: pd.DataFrame, precision: pd.DataFrame) ->
         (lsd, 30, *(found := _interval(as_found["baseline_value"])), LSD[0] <= found[0] <= LSD[1], "as_found_trainings"),
         *(
             (name, users, *table.loc[metric, ["mean", "low", "high"]], low <= table.loc[metric, "mean"] <= high, "full_size")
-            for name, users, metric, (low, high) in ((lsd, 30, "lsd_decibel", LSD), (sdr, -70, "sdr_flattened", SDR))
+            for name, users, metric, (low, high) in (
+                (f"{lsd}, at full size", 30, "lsd_decibel", LSD),
+                (sdr, -70, "sdr_flattened", SDR),
+            )
         ),
         (gradient, "1,000 → 4,000 → 1,000", said, math.nan, math.nan, bool(curve["reproduced"]), "half_precision"),
     ]

@@ -73,6 +73,31 @@ def measure_symptoms(audit: Any, rows: pd.DataFrame, ladder: pd.DataFrame) -> pd
     return matrix(rows, ladder) if audit.whole else pd.DataFrame({"names": []})
 
 
+def measure_full_size(audit: Any) -> pd.DataFrame:
+    """SDR and LSD at the failing code's own size: a row per reading and batch; none unless all issues are trained."""
+    from saga_kedro.audit.full_size import measure
+
+    clips = audit.bench.data.clips
+    speech = clips[clips["category"] == "speech"]
+    return measure(speech if len(speech) else clips, audit.bench.records) if audit.thorough else pd.DataFrame({"reading": []})
+
+
+def train_half_precision(audit: Any) -> pd.DataFrame:
+    """The failing configuration in 16 bits: a row per micro-batch; none unless all issues are trained."""
+    from saga_kedro.audit.half_precision import measure
+    from saga_kedro.audit.plan import AS_FOUND
+
+    bench = audit.bench
+    return measure(audit.baselines[AS_FOUND], bench.data, bench.records) if audit.thorough else pd.DataFrame({"setting": []})
+
+
+def compare_numbers(audit: Any, rows: pd.DataFrame, full_size: pd.DataFrame, half_precision: pd.DataFrame) -> pd.DataFrame:
+    """The user's numbers beside ours: a row per symptom; none unless all issues are trained."""
+    from saga_kedro.audit.users_numbers import summary
+
+    return summary(rows, full_size, half_precision) if audit.thorough else pd.DataFrame({"symptom": []})
+
+
 def judge(audit: Any, rows: pd.DataFrame, symptoms: pd.DataFrame) -> pd.DataFrame:
     """Decide each arm, print the answers, and tag the runs with them.
 
@@ -102,19 +127,12 @@ def judge(audit: Any, rows: pd.DataFrame, symptoms: pd.DataFrame) -> pd.DataFram
     return found
 
 
-def write_report(
-    audit: Any,
-    rows: pd.DataFrame,
-    verdicts: pd.DataFrame,
-    clearances: pd.DataFrame,
-    symptoms: pd.DataFrame,
-    ladder: pd.DataFrame,
-) -> dict[str, str]:
+def write_report(audit: Any, **tables: pd.DataFrame) -> dict[str, str]:
     """Save what was found, and draw the page from it.
 
     Args:
         audit: of `prepare`.
-        rows, verdicts, clearances, symptoms, ladder: what was found.
+        tables: what was found, by the names that `saga_kedro.audit.findings.AuditFindings` has.
 
     Returns:
         findings: the folder; html, chinese, markdown: where the pages are.
@@ -123,7 +141,6 @@ def write_report(
     from saga_kedro.audit.findings import collect, save
     from saga_kedro.pipelines.audit_report.nodes import draw
 
-    tables = {"rows": rows, "verdicts": verdicts, "clearances": clearances, "symptoms": symptoms, "ladder": ladder}
     findings = collect(audit, tables, {"git revision": tracking.git_revision(".")})
     folder = save(findings, audit.report.with_name(f"{audit.report.name}_findings"))
     return draw(folder, audit.catalogue, audit.report.parent)

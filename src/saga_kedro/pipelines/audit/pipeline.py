@@ -5,14 +5,29 @@ from kedro.pipeline import Pipeline, node, pipeline
 from saga_kedro.pipelines.audit.nodes import (
     check_clearances,
     climb_ladder,
+    compare_numbers,
     judge,
+    measure_full_size,
     measure_symptoms,
     prepare,
     run_arms,
+    train_half_precision,
     write_report,
 )
 
-TABLES = ["audit_rows", "audit_verdicts", "audit_clearances", "audit_symptoms", "audit_ladder"]
+TABLES = ["rows", "verdicts", "clearances", "symptoms", "ladder", "full_size", "half_precision", "symptoms_summary"]
+MEASURED = {
+    run_arms: "rows",
+    check_clearances: "clearances",
+    climb_ladder: "ladder",
+    measure_full_size: "full_size",
+    train_half_precision: "half_precision",
+}
+DERIVED = [
+    (measure_symptoms, "symptoms", ["audit_rows", "audit_ladder"]),
+    (judge, "verdicts", ["audit_rows", "audit_symptoms"]),
+    (compare_numbers, "symptoms_summary", ["audit_rows", "audit_full_size", "audit_half_precision"]),
+]
 
 
 def create_pipeline(**_) -> Pipeline:
@@ -22,16 +37,19 @@ def create_pipeline(**_) -> Pipeline:
     return pipeline(
         [
             node(prepare, inputs=[*tables, *settings], outputs="audit_data", name="prepare_audit"),
-            node(run_arms, inputs="audit_data", outputs="audit_rows", name="run_arms"),
-            node(check_clearances, inputs="audit_data", outputs="audit_clearances", name="check_clearances"),
-            node(climb_ladder, inputs="audit_data", outputs="audit_ladder", name="climb_ladder"),
-            node(
-                measure_symptoms,
-                inputs=["audit_data", "audit_rows", "audit_ladder"],
-                outputs="audit_symptoms",
-                name="measure_symptoms",
+            *(
+                node(function, inputs="audit_data", outputs=f"audit_{table}", name=function.__name__)
+                for function, table in MEASURED.items()
             ),
-            node(judge, inputs=["audit_data", "audit_rows", "audit_symptoms"], outputs="audit_verdicts", name="judge"),
-            node(write_report, inputs=["audit_data", *TABLES], outputs="audit_report", name="write_audit_report"),
+            *(
+                node(function, inputs=["audit_data", *inputs], outputs=f"audit_{table}", name=function.__name__)
+                for function, table, inputs in DERIVED
+            ),
+            node(
+                write_report,
+                inputs={"audit": "audit_data"} | {table: f"audit_{table}" for table in TABLES},
+                outputs="audit_report",
+                name="write_audit_report",
+            ),
         ]
     )
