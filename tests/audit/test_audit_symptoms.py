@@ -33,7 +33,8 @@ def arm(name: str, seed: int, **numbers: float) -> dict[str, object]:
 
 
 def ladder(**as_found: float) -> pd.DataFrame:
-    return pd.DataFrame([{"direction": "mend", "rung": 0, **RIGHT, **as_found}, {"direction": "mend", "rung": 1, **RIGHT}])
+    ends = [{"direction": "mend", "rung": rung, "issue": "", "says": "", **RIGHT} for rung in (0, 1)]
+    return pd.DataFrame([ends[0] | as_found, ends[1]])
 
 
 def test_a_cause_is_what_gives_a_symptom_alone_in_every_training():
@@ -46,6 +47,14 @@ def test_a_cause_is_what_gives_a_symptom_alone_in_every_training():
     assert not table.loc["metric_units: decibel", "lsd_symptom"]  # one of three trainings lies outside the bounds
     assert table.loc["metric_units: decibel", "LSD"] == pytest.approx(83 / 3)
     assert table.loc["as_found", "sdr_symptom"]
+
+
+def test_the_ladders_reverse_check_gives_a_symptom_too():
+    back = {"direction": "break", "rung": 1, "issue": "vae_weights", "says": "random", **RIGHT, "loss_floor": 1.19}
+    both = pd.concat([ladder(), pd.DataFrame([back])], ignore_index=True)
+    table = matrix(pd.DataFrame([arm("vae_weights: random", 0, loss_plateau=1.4)]), both).set_index("names")
+    assert table.loc["break vae_weights", "loss_symptom"]
+    assert not table.loc["vae_weights: random", "loss_symptom"]
 
 
 def test_what_the_aligned_configuration_shows_as_well_is_no_cause():

@@ -77,7 +77,7 @@ def collect(audit: Audit, tables: Mapping[str, pd.DataFrame], run: Mapping[str, 
             outputs = sounds.setdefault(arm.issue.id, {ALIGNED: bench.sound(score_key(aligned, bench.data, 0))})
             outputs[arm.arm] = bench.sound(score_key(bench.at_seed(arm.parameters, 0), bench.data, 0))
     if LADDER in tables:
-        named |= {f"{direction} {rung}": p for direction, rung, *_, p in rungs(audit.catalogue, aligned)}
+        named |= {f"{direction} {rung}": p for direction, rung, *_, p in rungs(audit.catalogue, audit.ladder_aligned)}
         lines = tables[LADDER].to_dict("records")
         sounds[LADDER] = {f"{line['direction']} {line['rung']}": Path(str(line["sound"])) for line in lines}
         tables[LADDER] = tables[LADDER].drop(columns="sound")

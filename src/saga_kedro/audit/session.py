@@ -67,6 +67,13 @@ class Audit:
         return {name: self.bench.at_seed(parameters, 0) for name, parameters in both.items()}
 
     @property
+    def ladder_aligned(self) -> dict[str, Any]:
+        """The aligned configuration as the ladder trains it, longer than the arms."""
+        audit = self.parameters["audit"]
+        steps = audit["budgets"][audit["budget"]]["ladder_steps"]
+        return changed(self.baselines[ALIGNED], {"fit.steps": steps, "fit.steps_per_epoch": steps})
+
+    @property
     def trainings(self) -> int:
         """The most trainings that an arm may get: 1 where the seeds are of sampling."""
         return self.bench.seeds if self.bench.retrain else 1

@@ -103,7 +103,8 @@ def matrix(rows: pd.DataFrame, ladder: pd.DataFrame) -> pd.DataFrame:
 
     Args:
         rows: of `saga_kedro.audit.arms.run_arms`.
-        ladder: of `saga_kedro.audit.ladder.climb`; its first and last rung are the baselines.
+        ladder: of `saga_kedro.audit.ladder.climb`; its first and last rung are the baselines, and its reverse checks are longer
+            trainings of the main causes: rows named ``break <issue>``.
 
     Returns:
         ``COLUMNS``: means over trainings; a symptom is there if every training shows it and the aligned configuration does not.
@@ -116,6 +117,8 @@ def matrix(rows: pd.DataFrame, ladder: pd.DataFrame) -> pd.DataFrame:
         (f"{issue}: {arm}", issue, f"{issue}: {arm}", "alone", group)
         for (issue, arm), group in done.groupby(["issue", "arm"], sort=False)
     ]
+    broken = ladder[ladder["direction"] == "break"].groupby("issue", sort=False)
+    groups += [(f"break {issue}", issue, f"{issue}: {group['says'].iloc[0]}", "alone", group) for issue, group in broken]
     right = given_alone(up.tail(1))
     lines = []
     for name, issue, cause, company, group in groups:

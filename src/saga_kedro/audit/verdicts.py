@@ -74,7 +74,7 @@ def _symptom(arm: Planned, symptoms: pd.DataFrame | None) -> str:
     """The symptoms that what the failing code does here gives alone."""
     if symptoms is None or symptoms.empty or arm.design != "add_one" or arm.arm != arm.issue.as_found:
         return ""
-    own = symptoms[symptoms["names"] == f"{arm.issue.id}: {arm.arm}"]
+    own = symptoms[symptoms["names"].isin([f"{arm.issue.id}: {arm.arm}", f"break {arm.issue.id}"])]
     return "; ".join(says for name, says in SYMPTOMS.items() if own[name].astype(bool).any())
 
 

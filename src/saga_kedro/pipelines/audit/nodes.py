@@ -60,10 +60,8 @@ def check_clearances(audit: Any) -> pd.DataFrame:
 def climb_ladder(audit: Any) -> pd.DataFrame:
     """Mend the failing code one thing at a time: a row per rung; none where only some issues are asked for."""
     from saga_kedro.audit.ladder import climb
-    from saga_kedro.audit.plan import ALIGNED
 
-    both = audit.baselines
-    return climb(audit.catalogue, both[ALIGNED], audit.bench) if audit.whole else pd.DataFrame({"rung": []})
+    return climb(audit.catalogue, audit.ladder_aligned, audit.bench) if audit.whole else pd.DataFrame({"rung": []})
 
 
 def measure_symptoms(audit: Any, rows: pd.DataFrame, ladder: pd.DataFrame) -> pd.DataFrame:
