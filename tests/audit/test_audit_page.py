@@ -143,6 +143,14 @@ def test_a_section_says_what_to_do(page, findings):
         assert unescape(issue.do.split("`")[0]) in unescape(document)
 
 
+def test_half_precision_is_drawn_and_not_listed(findings):
+    lines = [("paper", step, micro, 65_536.0, 9e3, 0.1) for step in range(4) for micro in (0, 15)]
+    table = pd.DataFrame(lines, columns=["setting", "step", "micro_batch", "scale", "logged", "true"])
+    section = build_report(found_audit(half_precision=table)).sections[5]
+    assert [block.name for block in section.blocks if isinstance(block, Figure)] == ["norms_as_found", "norms_paper"]
+    assert len(section.blocks) == 3
+
+
 def test_the_users_numbers_stand_beside_ours_where_they_were_measured():
     document = render_html(build_report(found_audit(symptoms_summary=SUMMARY)))
     assert "You report <strong>-70.0</strong>; measured <strong>-68.2 [-71.3, -65.1]</strong>: a float16 training." in document

@@ -17,7 +17,7 @@ import pandas as pd
 import soundfile
 
 from saga_kedro.audit import words
-from saga_kedro.audit.charts import ladder_chart, norms_chart, rung_chart
+from saga_kedro.audit.charts import curves_chart, ladder_chart, rung_chart
 from saga_kedro.audit.findings import LADDER, PAIR, AuditFindings
 from saga_kedro.audit.issues import Issue
 from saga_kedro.audit.ladder import BREAK, MEND
@@ -48,6 +48,7 @@ from saga_kedro.reporting.spectrograms import spectrogram_db
 from saga_kedro.reporting.tables import number
 
 KINDS = (CAUSE, CRASHES, MATTERS, UNDECIDED, NO_EFFECT, SAME, ONE_TRAINING, WAS_NOT_RUN)  # most telling first
+HALF_PRECISION = "half_precision"  # the table of `saga_kedro.audit.half_precision.measure`
 TICKS = (1, 3, 10, 30, 100, 300)
 Verdict = Mapping[str, Any]
 
@@ -254,20 +255,35 @@ class _Page:
         return [Text(self.say("cleared", wrong=wrong, of=len(lines))), Lines(lines)] if lines else []
 
     def symptoms(self) -> list[Block]:
-        tables = set(self.findings.tables) - {"rows", "verdicts", "clearances", LADDER, "symptoms_summary"}
-        blocks: list[Block] = [
-            Details(self.say(name), [Table(self.plain(self.findings.table(name)))]) for name in sorted(tables)
-        ]
-        curve = self.findings.curves.get(self.findings.facts["trainings"].get(AS_FOUND, ""))
-        if tables and curve is not None:
-            blocks.append(Figure(png(norms_chart(curve)), "norms", self.say("norms_caption")))
+        hidden = {"rows", "verdicts", "clearances", LADDER, "symptoms_summary", HALF_PRECISION}
+        tables = sorted(set(self.findings.tables) - hidden)
+        blocks: list[Block] = [Details(self.say(name), [Table(self.plain(self.findings.table(name)))]) for name in tables]
+        key, half = self.findings.facts["trainings"].get(AS_FOUND, ""), self.findings.table(HALF_PRECISION)
+        norms = {}
+        if key in self.findings.curves and tables:
+            norms["as_found"] = self.findings.curves[key].rename(columns={"loss_scaled": "logged", "true_norm": "true"})
+        if len(half):
+            norms |= {
+                str(name): part for name, part in half[half["micro_batch"] == half["micro_batch"].max()].groupby("setting")
+            }
+        for name, curve in norms.items():
+            drawn = [column for column in ("logged", "true", "scale") if column in curve]
+            values = {column: curve[["step", column]].rename(columns={column: "value"}) for column in drawn}
+            picture = curves_chart(values, "value", "gradient norm", name, None, logarithmic=True)
+            if picture is not None:
+                caption = self.say("norms_caption", name=self.say(name.replace("_", " ")))
+                blocks.append(Figure(png(picture), f"norms_{anchor(name)}", caption, narrow=True))
         return blocks
 
     def plain(self, table: pd.DataFrame) -> pd.DataFrame:
         """A table as it is, numbers shortened, words in the page's language."""
-        shown = table.drop(columns="issue", errors="ignore").map(lambda cell: self.say(cell) if isinstance(cell, str) else cell)
-        shown = shown.map(lambda cell: "✔" * int(cell) if isinstance(cell, bool | np.bool_) else cell)
-        return shown.map(lambda cell: _short(cell)).rename(columns=lambda name: self.say(str(name).replace("_", " ")))
+
+        def cell(value: object) -> str:
+            return self.say(value) if isinstance(value, str) else "✔" * int(value) if isinstance(value, bool) else _short(value)
+
+        return (
+            table.drop(columns="issue", errors="ignore").map(cell).rename(columns=lambda name: self.say(name.replace("_", " ")))
+        )
 
     def issue(self, issue: Issue) -> list[Block]:
         say, of = self.say, self.of
