@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from saga_kedro.audit.full_size import LEARNT, METRICS
+from saga_kedro.audit.full_size import LEARNT, METRICS, table
 from saga_kedro.audit.half_precision import ACCUMULATED
 from saga_kedro.audit.users_numbers import COLUMNS, summary
 
@@ -20,7 +20,7 @@ ROWS = pd.DataFrame(
 
 def sizes(**values: float) -> pd.DataFrame:
     given = {"sdr_flattened": -69.0, "sdr_per_item": -60.0, "lsd_decibel": 41.0, "lsd_log10": 3.6} | values
-    return pd.DataFrame([{"reading": LEARNT, "batch": n, **{m: given[m] + n - 1.5 for m in METRICS}} for n in range(4)])
+    return table(pd.DataFrame([{"reading": LEARNT, "batch": n, **{m: given[m] + n - 1.5 for m in METRICS}} for n in range(4)]))
 
 
 def precision(logged: list[float]) -> pd.DataFrame:
@@ -31,15 +31,15 @@ def precision(logged: list[float]) -> pd.DataFrame:
 
 def test_each_symptom_has_its_number_an_interval_and_a_verdict_by_the_bounds():
     hump = [*np.full(20, 1_000.0), *np.full(20, 4_000.0), *np.full(20, 1_000.0)]
-    table = summary(ROWS, sizes(), precision(hump))
-    assert list(table.columns) == COLUMNS
-    assert table["reproduced"].tolist() == [True, True, False, True, True]
-    loss, lsd, _, sdr, gradient = table.to_dict("records")
+    found = summary(ROWS, sizes(), precision(hump))
+    assert list(found.columns) == COLUMNS
+    assert found["reproduced"].tolist() == [True, True, False, True, True]
+    loss, lsd, _, sdr, gradient = found.to_dict("records")
     assert (loss["ours"], lsd["ours"], sdr["ours"]) == pytest.approx((1.22, 32.0, -69.0))
     assert loss["low"] < 1.22 < loss["high"]
     assert gradient["ours"] == "1,000 → 4,000 → 1,000"
 
 
 def test_a_flat_curve_and_a_number_out_of_bounds_are_not_reproduced():
-    table = summary(ROWS, sizes(sdr_flattened=-40.0), precision([1_000.0] * 60))
-    assert table["reproduced"].tolist() == [True, True, False, False, False]
+    found = summary(ROWS, sizes(sdr_flattened=-40.0), precision([1_000.0] * 60))
+    assert found["reproduced"].tolist() == [True, True, False, False, False]

@@ -30,20 +30,29 @@ from saga_kedro.training.flow_training import FlowTraining
 from saga_kedro.training.segments import collate
 
 ACCUMULATED, BATCH = 16, 4  # micro-batches a step, segments in each
-THEIR_STEPS = 26_000
 SMALL = {"model.segment_samples": 32_768, "model.backbone.embed_dim": 128, "model.backbone.depth": 2, "fit.batch_size": BATCH}
-"""Float16 is several times slower than float32 on a processor without instructions for it."""
-SETTINGS = {"as found": GROWTH_INTERVAL, "doubling as early in the training": 0}
-"""Good steps until the scale doubles; 0: the same share of the steps as `GROWTH_INTERVAL` of `THEIR_STEPS`."""
+WIDE = (
+    "aten.mm.default",
+    "aten.addmm.default",
+    "aten.bmm.default",
+    "aten.convolution.default",
+    "aten.convolution_backward.default",
+)
+"""Products of float16 that are summed in float32 and rounded again, as a GPU's tensor cores do: four times faster here."""
+SETTINGS = {"as found": GROWTH_INTERVAL, "scale doubles after 100 steps": 100}
+"""Good steps until the scale doubles: the library's, and one that a short training reaches."""
 
 
 class InHalf(TorchDispatchMode):
-    """Runs in float32 what has no float16 kernel here, and notes its name in ``stayed``; ``ran`` is what did run on float16."""
+    """Runs `WIDE` and what has no float16 kernel here in float32, between float16 inputs and results.
+
+    ``stayed`` has the names of these operations, ``ran`` those of what did run on float16.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.ran: set[str] = set()
-        self.stayed: set[str] = set()
+        self.stayed: set[str] = set(WIDE)
 
     def __torch_dispatch__(self, func: Any, types: Any, args: tuple = (), kwargs: dict[str, Any] | None = None) -> Any:
         kwargs, half = kwargs or {}, []
@@ -126,7 +135,7 @@ def train(
 
 
 def measure(
-    as_found: dict[str, Any], data: AuditData, records: Records, steps: int = 40, settings: dict[str, int] = SETTINGS,
+    as_found: dict[str, Any], data: AuditData, records: Records, steps: int = 300, settings: dict[str, int] = SETTINGS,
     small: dict[str, Any] = SMALL,
 ) -> pd.DataFrame:  # fmt: skip
     """The failing configuration at `SMALL` in each of ``settings``; what is finished is not done again.
@@ -138,11 +147,10 @@ def measure(
     parameters = changed(as_found, small)
     tables = []
     for name, interval in tqdm(settings.items(), desc="half precision", unit="setting"):
-        growth = interval or max(1, round(GROWTH_INTERVAL * steps / THEIR_STEPS))
-        key = parameter_hash("half precision", trains_as(parameters), data.version, steps, growth, code_version())
+        key = parameter_hash("half precision", trains_as(parameters), data.version, steps, interval, code_version())
         record = records.get("half_precision", key)
         if record is None:
-            record = records.put("half_precision", key, train(parameters, data, steps, growth))
+            record = records.put("half_precision", key, train(parameters, data, steps, interval))
         lines = pd.DataFrame(record["lines"]).fillna({"logged": math.inf, "true": math.inf})
         tables.append(lines.assign(setting=name, stayed=", ".join(record["stayed"]) or "none"))
     return pd.concat(tables)[["setting", "step", "micro_batch", "scale", "logged", "true", "loss", "stayed"]]

@@ -19,7 +19,7 @@ def summary(rows: pd.DataFrame, sizes: pd.DataFrame, precision: pd.DataFrame) ->
     Args:
         rows: of `saga_kedro.audit.arms.run_arms`: the loss of every training whose VAE alone is random, and LSD as the failing
             code as found reports it.
-        sizes: of `saga_kedro.audit.full_size.measure`: SDR, and LSD again.
+        sizes: of `saga_kedro.audit.full_size.table`: SDR, and LSD again.
         precision: of `saga_kedro.audit.half_precision.measure`: the gradient norm; the curve that a logger keeps.
 
     Returns:
@@ -29,7 +29,7 @@ def summary(rows: pd.DataFrame, sizes: pd.DataFrame, precision: pd.DataFrame) ->
     done = rows[rows["status"] == "done"]
     random = done[(done["issue"] == "vae_weights") & (done["design"] == "add_one")]
     as_found = done[(done["issue"] == "metric_units") & (done["design"] == "fix_one")]
-    table = full_size.table(sizes).set_index(["reading", "metric"]).loc[full_size.LEARNT]
+    table = sizes.set_index(["reading", "metric"]).loc[full_size.LEARNT]
     curve = half_precision.curves(precision).iloc[0]
     said = " → ".join(f"{curve[name]:,.0f}" for name in ("norm_first", "norm_peak", "norm_last"))
     lines = [

@@ -72,12 +72,14 @@ def measure_symptoms(audit: Any, rows: pd.DataFrame, ladder: pd.DataFrame) -> pd
 
 
 def measure_full_size(audit: Any) -> pd.DataFrame:
-    """SDR and LSD at the failing code's own size: a row per reading and batch; none unless all issues are trained."""
-    from saga_kedro.audit.full_size import measure
+    """SDR and LSD at the failing code's own size: a row per reading and metric; none unless all issues are trained."""
+    from saga_kedro.audit.full_size import measure, table
 
+    if not audit.thorough:
+        return pd.DataFrame({"reading": []})
     clips = audit.bench.data.clips
     speech = clips[clips["category"] == "speech"]
-    return measure(speech if len(speech) else clips, audit.bench.records) if audit.thorough else pd.DataFrame({"reading": []})
+    return table(measure(speech if len(speech) else clips, audit.bench.records))
 
 
 def train_half_precision(audit: Any) -> pd.DataFrame:
