@@ -40,7 +40,7 @@ def tiny_parameters(**audit: Any) -> dict[str, Any]:
     parameters["fit"] |= {"batch_size": 2, "validation_segments": 2, "workers": 0, "rolloff_draws": 8}
     parameters["sample"] |= {"steps": 2}
     steps = {"fit.steps": STEPS, "fit.steps_per_epoch": 2, "fit.log_every": 1}
-    budget = {"seeds": 2, "pairs_per_category": 1, "excerpt_seconds": 0.5, "segments_per_category": None}
+    budget: dict[str, Any] = {"seeds": 2, "pairs_per_category": 1, "excerpt_seconds": 0.5, "segments_per_category": None}
     budget |= {"ladder_steps": STEPS, "set": steps}
     parameters["audit"]["budgets"] = {"quick": budget | {"train": False}, "full": budget | {"train": True}}
     parameters["audit"] |= audit

@@ -15,6 +15,8 @@ SCRIPT = Path(__file__).parents[2] / "benchmarks/as_found_against_source.py"
 @pytest.fixture(scope="module")
 def script():
     spec = importlib.util.spec_from_file_location("as_found_against_source", SCRIPT)
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
     spec.loader.exec_module(module)

@@ -334,16 +334,17 @@ class _Page:
 
     def verdicts(self, issue: Issue) -> list[dict[str, Any]]:
         table = self.findings.table("verdicts")
-        return table[table["issue"] == issue.id].to_dict("records")  # type: ignore[return-value]
+        return table[table["issue"] == issue.id].to_dict("records")
 
 
 def _short(value: object) -> str:
     """A number as a person reads it: three digits, thousands in groups; words as they are."""
     if not isinstance(value, int | float | np.number):
         return str(value)
-    if not math.isfinite(value):
+    size = abs(float(value))
+    if not math.isfinite(size):
         return number(float(value))
-    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.1f}" if abs(value) >= 10 else f"{value:.3g}"
+    return f"{value:,.0f}" if size >= 100 else f"{value:.1f}" if size >= 10 else f"{value:.3g}"
 
 
 def _samples(sound: bytes) -> np.ndarray:

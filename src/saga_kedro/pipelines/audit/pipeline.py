@@ -1,5 +1,8 @@
 """Pipeline `audit`."""
 
+from collections.abc import Callable
+from typing import Any
+
 from kedro.pipeline import Pipeline, node, pipeline
 
 from saga_kedro.pipelines.audit.nodes import (
@@ -16,14 +19,14 @@ from saga_kedro.pipelines.audit.nodes import (
 )
 
 TABLES = ["rows", "verdicts", "clearances", "symptoms", "ladder", "full_size", "half_precision", "symptoms_summary"]
-MEASURED = {
+MEASURED: dict[Callable[..., Any], str] = {
     run_arms: "rows",
     check_clearances: "clearances",
     climb_ladder: "ladder",
     measure_full_size: "full_size",
     train_half_precision: "half_precision",
 }
-DERIVED = [
+DERIVED: list[tuple[Callable[..., Any], str, list[str]]] = [
     (measure_symptoms, "symptoms", ["audit_rows", "audit_ladder"]),
     (judge, "verdicts", ["audit_rows", "audit_symptoms"]),
     (compare_numbers, "symptoms_summary", ["audit_rows", "audit_full_size", "audit_half_precision"]),
