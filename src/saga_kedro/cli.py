@@ -157,11 +157,15 @@ def diagnose(
     run: Annotated[str | None, typer.Option(help="Id of an MLflow run: its numbers and curves.", show_default=False)] = None,
     tracking: Annotated[
         str | None,
-        typer.Option(help="Store of --run: an mlruns folder, SQLite file or address. Default: this project's.", show_default=False),
+        typer.Option(
+            help="Store of --run: an mlruns folder, SQLite file or address. Default: this project's.", show_default=False
+        ),
     ] = None,
     curves: Annotated[
         Path | None,
-        typer.Option(help="Loss and gradient norms by step: CSV, or TensorBoard's event file or its folder.", show_default=False),
+        typer.Option(
+            help="Loss and gradient norms by step: CSV, or TensorBoard's event file or its folder.", show_default=False
+        ),
     ] = None,
     config: Annotated[
         Path | None, typer.Option(help="Model configuration of stable-audio-tools (JSON).", show_default=False)

@@ -35,7 +35,9 @@ def diagnose(
     from saga_kedro.audit.diagnosis.curves import joined, of_curves, of_run, read_curves
 
     if (outputs is None) != (references is None):
-        raise ValueError("--outputs and --references go together: a folder of outputs, and one of references of the same names.")
+        raise ValueError(
+            "--outputs and --references go together: a folder of outputs, and one of references of the same names."
+        )
     seen: dict[str, Any] = {}
     if run_id:
         of_a_run, seen = of_run(run_id, tracking)

@@ -91,7 +91,12 @@ def yardsticks(evidence: Evidence) -> list[Yardstick]:
         unloaded = f"latents of deviation {UNLOADED_STD:g}, which are noise; under {t} t"
         found += [
             Yardstick("loss that predicts nothing", 1 + s**2, nothing, "loss"),
-            Yardstick("loss that knows the variance only", gaussian_floor(s, t), f"the floor on latents that are noise, under {t} t", "loss"),
+            Yardstick(
+                "loss that knows the variance only",
+                gaussian_floor(s, t),
+                f"the floor on latents that are noise, under {t} t",
+                "loss",
+            ),
             Yardstick("floor of a VAE without weights", gaussian_floor(UNLOADED_STD, t), unloaded, "loss"),
         ]
     if evidence.loss is not None:
@@ -211,7 +216,10 @@ def _of_sdr(evidence: Evidence) -> list[Cause]:
         if evidence.loss is not None and 0.66 <= deviation_of(evidence.loss, evidence.timesteps) <= 0.80:
             found.append(Cause("a random codec decodes noise", because, 0.85, "vae_weights"))
     if evidence.sdr < -5:
-        says, likelihood = "SI-SDR of the flattened batch, items shifted against each other", 0.65 if evidence.sdr < -30 else 0.75
+        says, likelihood = (
+            "SI-SDR of the flattened batch, items shifted against each other",
+            0.65 if evidence.sdr < -30 else 0.75,
+        )
         found.append(Cause(says, "even a perfect model scores badly so", likelihood, "metric_units"))
     return found
 

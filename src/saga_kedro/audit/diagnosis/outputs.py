@@ -50,7 +50,9 @@ def measure_outputs(outputs: Path, references: Path) -> dict[str, Any]:
     pairs = [(path, theirs[stem]) for stem, path in ours.items() if stem in theirs]
     if not pairs:
         shown = ", ".join(path.name for files in named for path in list(files.values())[:2]) or "no audio file"
-        raise ValueError(f"{outputs}: no output has the name of a reference in {references} ({shown}): give them the same names.")
+        raise ValueError(
+            f"{outputs}: no output has the name of a reference in {references} ({shown}): give them the same names."
+        )
     batches = [pairs[start : start + BATCH] for start in range(0, len(pairs), BATCH)]
     rows = parallel_map(_measure_batch, batches, "scoring outputs, in fours", 1 if len(pairs) <= FEW else None)
     found = [row for batch in rows for row in batch]
@@ -70,7 +72,12 @@ def _measure_batch(pairs: Sequence[tuple[Path, Path]]) -> list[dict[str, Any] | 
         except UnreadableAudio as error:
             found.append(str(error))
             continue
-        facts = {"rate": rate, "reference_rate": reference_rate, "channels": len(estimate), "reference_channels": len(reference)}
+        facts = {
+            "rate": rate,
+            "reference_rate": reference_rate,
+            "channels": len(estimate),
+            "reference_channels": len(reference),
+        }
         if len(estimate) != len(reference):
             estimate, reference = (audio.mean(axis=0, keepdims=True) for audio in (estimate, reference))
         estimate, reference = resample(estimate, rate, SAMPLE_RATE), resample(reference, reference_rate, SAMPLE_RATE)
@@ -172,55 +179,150 @@ def of_outputs(files: pd.DataFrame, evidence: Evidence) -> list[Cause]:
     """
     found: list[Cause] = []
 
-    def say(which: pd.Series, says: str, likelihood: float, issue: str, advice: str, column: str = "", scale: float = 1) -> None:
+    def say(
+        which: pd.Series, says: str, likelihood: float, issue: str, advice: str, column: str = "", scale: float = 1
+    ) -> None:
         lines = files[which]
         if len(lines):
             names = ", ".join(lines["name"][:3]) + (", ..." if len(lines) > 3 else "")
             values = "" if not column else _spread(lines[column] * scale)
-            found.append(Cause(says.format(values), f"{len(lines)} of {len(files)} outputs: {names}", likelihood, issue, advice))
+            found.append(
+                Cause(says.format(values), f"{len(lines)} of {len(files)} outputs: {names}", likelihood, issue, advice)
+            )
 
     delay, level = files["delay"].fillna(0), files["level_db"].fillna(0)
     found_shift = (delay != 0) & (delay % SHIFT == 0)
     unrelated, kept = ~files["related"].astype(bool), files["kept_hz"] < 400
-    say(files["broken"] > 0, "{} % of the output's samples are NaN or infinite", 0.99, "low_pass",
-        "Look for the first step that gives NaN: float16, an unstable filter, weights that are not finite.", "broken", 100)
-    say(files["silent"].astype(bool), "the output is digital silence (peak 0)", 0.98, "checkpoint_loading",
-        "Look for NaN that was made 0 on writing, and whether inference loads the trained weights.")
-    say(level.abs() > 80, "the output's level differs by {} dB: it is in int16 scale, or the reference is", 0.97, "metric_units",
-        "Divide by 32,768 before writing and before scoring.", "level_db")
-    say((level.abs() > 3) & (level.abs() <= 80), "the output's level differs by {} dB from the reference's", 0.85, "vae_weights",
+    say(
+        files["broken"] > 0,
+        "{} % of the output's samples are NaN or infinite",
+        0.99,
+        "low_pass",
+        "Look for the first step that gives NaN: float16, an unstable filter, weights that are not finite.",
+        "broken",
+        100,
+    )
+    say(
+        files["silent"].astype(bool),
+        "the output is digital silence (peak 0)",
+        0.98,
+        "checkpoint_loading",
+        "Look for NaN that was made 0 on writing, and whether inference loads the trained weights.",
+    )
+    say(
+        level.abs() > 80,
+        "the output's level differs by {} dB: it is in int16 scale, or the reference is",
+        0.97,
+        "metric_units",
+        "Divide by 32,768 before writing and before scoring.",
+        "level_db",
+    )
+    say(
+        (level.abs() > 3) & (level.abs() <= 80),
+        "the output's level differs by {} dB from the reference's",
+        0.85,
+        "vae_weights",
         "Look for another normalisation of input and reference, a latent scale, or a sampler that runs backwards; "
-        "LSD and SNR count level, SI-SDR does not.", "level_db")
-    say(found_shift, "the output lies {} samples late (negative: early), multiples of 1,858", 0.96, "metric_units",
+        "LSD and SNR count level, SI-SDR does not.",
+        "level_db",
+    )
+    say(
+        found_shift,
+        "the output lies {} samples late (negative: early), multiples of 1,858",
+        0.96,
+        "metric_units",
         "int(44,100 x 5.94) = 261,954 samples go in, 127 latents of 2,048 come out: cut references alike, score each item by itself.",
-        "delay")
-    say((delay != 0) & ~found_shift, "the output lies {} samples late (negative: early)", 0.9, "metric_units",
-        "Cut or pad so that both begin together: LSD hardly minds, SI-SDR and SNR forgive no sample.", "delay")
-    say(files["inverted"].astype(bool), "polarity is inverted (factor -1)", 0.9, "flow_objective",
-        "Look for a sign: v = noise - data against data - noise, or a codec's or filter's own; SI-SDR does not see it, SNR does.")
-    say(unrelated & (files["LSD"] >= 1.5), "the output has nothing to do with its reference at any delay (SI-SDR {} dB)", 0.9,
-        "flow_objective", "Look at the direction of the sampler, the weights that inference loads, and the codec's.", "SI-SDR")
-    say(unrelated & (files["LSD"] < 1.5), "the spectrum fits (LSD {}), the waveform does not: phase was made anew, low band too", 0.8,
-        "low_band", "Put the input's low band back by its cutoff; until then SI-SDR and SNR say nothing.", "LSD")
-    say(~unrelated & kept, "the low band was not kept: output and reference agree up to {} Hz only", 0.8, "low_band",
-        "Put the input's band back up to its cutoff, not up to 200 Hz.", "kept_hz")
-    say(files["cutoff_hz"] < 0.85 * files["reference_hz"], "nothing was made above {} Hz, where the input's low-pass may have cut",
-        0.85, "checkpoint_loading", "See whether the file is the input, and whether low-band replacement takes all bands.", "cutoff_hz")
-    say(files["clipped"] > 1e-3, "{} % of the output's samples lie at or beyond full scale", 0.7, "metric_units",
-        "Lower the level before writing, or write floats.", "clipped", 100)
-    say(files["rate"] != files["reference_rate"], "the output's sample rate is {} Hz, not its reference's", 0.6, "metric_units",
-        "Resample before scoring, as was done here; n_fft and hop mean other things at another rate.", "rate")
-    say(files["channels"] != files["reference_channels"], "the output has {} channels, its reference another number", 0.5, "stereo",
-        "Both were mixed to mono here; the paper's model is stereo.", "channels")
-    say(files["missing"].abs() > 2, "the output is {} samples of 44.1 kHz shorter than its reference (negative: longer)", 0.6,
-        "metric_units", "Cut both to the same length; 1,858 is what the failing code's segments lose to whole latents.", "missing")
+        "delay",
+    )
+    say(
+        (delay != 0) & ~found_shift,
+        "the output lies {} samples late (negative: early)",
+        0.9,
+        "metric_units",
+        "Cut or pad so that both begin together: LSD hardly minds, SI-SDR and SNR forgive no sample.",
+        "delay",
+    )
+    say(
+        files["inverted"].astype(bool),
+        "polarity is inverted (factor -1)",
+        0.9,
+        "flow_objective",
+        "Look for a sign: v = noise - data against data - noise, or a codec's or filter's own; SI-SDR does not see it, SNR does.",
+    )
+    say(
+        unrelated & (files["LSD"] >= 1.5),
+        "the output has nothing to do with its reference at any delay (SI-SDR {} dB)",
+        0.9,
+        "flow_objective",
+        "Look at the direction of the sampler, the weights that inference loads, and the codec's.",
+        "SI-SDR",
+    )
+    say(
+        unrelated & (files["LSD"] < 1.5),
+        "the spectrum fits (LSD {}), the waveform does not: phase was made anew, low band too",
+        0.8,
+        "low_band",
+        "Put the input's low band back by its cutoff; until then SI-SDR and SNR say nothing.",
+        "LSD",
+    )
+    say(
+        ~unrelated & kept,
+        "the low band was not kept: output and reference agree up to {} Hz only",
+        0.8,
+        "low_band",
+        "Put the input's band back up to its cutoff, not up to 200 Hz.",
+        "kept_hz",
+    )
+    say(
+        files["cutoff_hz"] < 0.85 * files["reference_hz"],
+        "nothing was made above {} Hz, where the input's low-pass may have cut",
+        0.85,
+        "checkpoint_loading",
+        "See whether the file is the input, and whether low-band replacement takes all bands.",
+        "cutoff_hz",
+    )
+    say(
+        files["clipped"] > 1e-3,
+        "{} % of the output's samples lie at or beyond full scale",
+        0.7,
+        "metric_units",
+        "Lower the level before writing, or write floats.",
+        "clipped",
+        100,
+    )
+    say(
+        files["rate"] != files["reference_rate"],
+        "the output's sample rate is {} Hz, not its reference's",
+        0.6,
+        "metric_units",
+        "Resample before scoring, as was done here; n_fft and hop mean other things at another rate.",
+        "rate",
+    )
+    say(
+        files["channels"] != files["reference_channels"],
+        "the output has {} channels, its reference another number",
+        0.5,
+        "stereo",
+        "Both were mixed to mono here; the paper's model is stereo.",
+        "channels",
+    )
+    say(
+        files["missing"].abs() > 2,
+        "the output is {} samples of 44.1 kHz shorter than its reference (negative: longer)",
+        0.6,
+        "metric_units",
+        "Cut both to the same length; 1,858 is what the failing code's segments lose to whole latents.",
+        "missing",
+    )
     lsd, decibel, item, batch = (files[name].mean() for name in ("LSD", "LSD in dB", "SI-SDR", "SI-SDR, flattened batch"))
     if evidence.lsd is not None and abs(evidence.lsd - decibel) < abs(evidence.lsd - lsd):
         because = f"these outputs have {lsd:.2f} in log10 of power, the paper's unit, and {decibel:.1f} in dB"
         advice = f"Report {lsd:.2f}: the mean over frames of the root over bins, of log10 of power."
         found.append(Cause(f"your LSD of {evidence.lsd:g} is in dB", because, 0.97, "metric_units", advice))
     if evidence.sdr is not None and abs(evidence.sdr - batch) < abs(evidence.sdr - item):
-        because = f"these outputs have {item:.1f} dB item by item, {batch:.1f} dB flattened and shifted by 1,858 samples an item"
+        because = (
+            f"these outputs have {item:.1f} dB item by item, {batch:.1f} dB flattened and shifted by 1,858 samples an item"
+        )
         says, advice = f"your SDR of {evidence.sdr:g} is that of a flattened batch", f"Report {item:.1f}: the mean over items."
         found.append(Cause(says, because, 0.9, "metric_units", advice))
     return found
