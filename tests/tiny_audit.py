@@ -13,7 +13,7 @@ import yaml
 from saga_kedro.audio import SAMPLE_RATE
 from saga_kedro.audio.io import write_audio
 from saga_kedro.audio.lowpass import LowPass, low_pass
-from saga_kedro.audit.arms import Bench
+from saga_kedro.audit.bench import Bench
 from saga_kedro.audit.data import AuditData, Pair
 from saga_kedro.audit.issues import Catalogue, read_catalogue
 from saga_kedro.audit.plan import Planned, plan
@@ -40,7 +40,7 @@ def tiny_parameters(**audit: Any) -> dict[str, Any]:
     parameters["fit"] |= {"batch_size": 2, "validation_segments": 2, "workers": 0, "rolloff_draws": 8}
     parameters["sample"] |= {"steps": 2}
     steps = {"fit.steps": STEPS, "fit.steps_per_epoch": 2, "fit.log_every": 1}
-    budget = {"seeds": 2, "pairs_per_category": 1, "excerpt_seconds": 0.5, "set": steps}
+    budget = {"seeds": 2, "pairs_per_category": 1, "excerpt_seconds": 0.5, "segments_per_category": None, "set": steps}
     parameters["audit"]["budgets"] = {"quick": budget | {"train": False}, "full": budget | {"train": True}}
     parameters["audit"] |= audit
     return parameters

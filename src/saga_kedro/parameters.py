@@ -188,6 +188,7 @@ class Budget(Section):
     seeds: Positive
     pairs_per_category: Positive
     excerpt_seconds: float = Field(gt=0)
+    segments_per_category: Positive | None
     set: dict[str, Any]
 
 

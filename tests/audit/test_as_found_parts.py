@@ -5,16 +5,19 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import librosa
 import numpy as np
 import pytest
 import torch
+from scipy import signal
 from stable_audio_tools.inference.sampling import sample as sample_v
+from torchmetrics.functional.audio import scale_invariant_signal_distortion_ratio
 
 from saga_kedro.audio.lowpass import LowPass
 from saga_kedro.audit import as_found  # noqa: F401  registers them
 from saga_kedro.audit.as_found.gradients import as_logged, loss_scales
 from saga_kedro.audit.as_found.loading import load_under_other_prefix
-from saga_kedro.audit.as_found.metrics import flattened, lsd_in_decibels, reported
+from saga_kedro.audit.as_found.metrics import flattened, lsd_in_decibels, reported, si_sdr_centred
 from saga_kedro.audit.as_found.network import PathsNetwork
 from saga_kedro.model.initialise import initialise_by_name
 from saga_kedro.model.network import Condition, SagaNetwork
@@ -278,3 +281,40 @@ def test_the_loss_scale_halves_on_overflow_and_doubles_after_good_steps():
     assert loss_scales([0.1, 2.0, 0.1]).tolist() == [65_536, 65_536, 32_768]
     assert loss_scales([0.1] * 5, interval=2).tolist() == [65_536, 65_536, 131_072, 131_072, 262_144]
     assert as_logged([1.0, 1.0], [0.1, 0.1]).tolist() == [65_536, 65_536]
+
+
+def test_lsd_in_decibels_reflects_its_ends_as_torch_does():
+    reference, estimate = draws(2, 20_000).numpy() / 10
+    window = torch.hann_window(2_048)
+    spectra = torch.stft(torch.tensor(np.stack([reference, estimate])), 2_048, 512, window=window, return_complex=True)
+    levels = torch.log10(spectra.abs() + 1e-8)
+    expected = 20 * (levels[0] - levels[1]).square().mean().sqrt()
+    assert lsd_in_decibels(reference, estimate) == pytest.approx(float(expected), rel=1e-5)
+
+
+def test_the_reported_si_sdr_forgives_an_offset_and_stays_finite():
+    s, s_hat = draws(2, 20_000, seed=3).numpy()
+    expected = scale_invariant_signal_distortion_ratio(torch.tensor(s_hat + s), torch.tensor(s), zero_mean=True)
+    assert si_sdr_centred(s + 5, s_hat + s - 3) == pytest.approx(float(expected), abs=1e-3)
+    assert si_sdr_centred(s, s) == pytest.approx(10 * math.log10(1e8 * float(np.square(s - s.mean()).sum())), abs=1e-3)
+    assert si_sdr_centred(np.zeros(100), s[:100]) == -math.inf
+
+
+def test_the_roll_off_of_the_power_is_the_first_bin_that_reaches_the_share_over_half_the_rate():
+    audio = draws(2, 2, 30_000, seed=4).numpy()
+    for item, value in zip(audio, part("rolloff", "power")(audio).tolist(), strict=True):
+        spectrum = librosa.stft(item.mean(axis=0), n_fft=2_048, hop_length=512, pad_mode="reflect")
+        accumulated = np.cumsum((np.abs(spectrum) ** 2).sum(axis=1))
+        assert value * 1_024 == pytest.approx(int(np.argmax(accumulated >= 0.985 * accumulated[-1])), abs=1e-3)
+
+
+def test_the_roll_off_of_the_power_stops_short_of_half_the_rate():
+    audio = torch.tensor([1.0, -1.0]).repeat(4_096)[None, None]
+    assert part("rolloff", "power")(audio).item() == pytest.approx(0.999)
+
+
+def test_a_low_pass_that_cannot_be_applied_becomes_a_butterworth_of_order_4():
+    short = draws(1, 20).numpy()
+    filtered = part("low_pass", "transfer_functions")(short, 44_100, LowPass("bessel", 10, 8_000))
+    expected = signal.filtfilt(*signal.butter(4, 8_000, fs=44_100), short)
+    np.testing.assert_allclose(filtered, expected, atol=1e-6)

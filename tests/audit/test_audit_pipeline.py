@@ -12,7 +12,8 @@ import pytest
 
 from scratch_project import make_project, run_pipeline
 
-BUDGET = {"seeds": 2, "pairs_per_category": 1, "excerpt_seconds": 0.5, "set": {"fit.steps": 4, "fit.steps_per_epoch": 2}}
+STEPS = {"fit.steps": 4, "fit.steps_per_epoch": 2}
+BUDGET = {"seeds": 2, "pairs_per_category": 1, "excerpt_seconds": 0.5, "segments_per_category": None, "set": STEPS}
 SOME = {"issue": "low_band+rolloff_prepend_dim", "design": "add_one", "budgets": {"quick": BUDGET}}
 REPORTS = Path("data/08_reporting/demo")
 

@@ -111,6 +111,25 @@ def test_in_full_every_seed_trains_anew(data, tmp_path):
     assert len(list((tmp_path / "models").iterdir())) == 4
 
 
+def test_arms_of_one_seed_share_the_draws_that_they_do_not_change(data, tmp_path, monkeypatch):
+    full = tiny_parameters(budget="full", seeds=1)
+    full["audit"]["budgets"]["full"]["set"] |= {"encode.latents": True, "degrade.draws": 1}
+    encoded = []
+    from saga_kedro.audit import training
+
+    def encode(clips, captions, version, checked, folder, really=training.encode_splits):
+        encoded.append(checked.degrade.low_pass)
+        return really(clips, captions, version, checked, folder)
+
+    monkeypatch.setattr(training, "encode_splits", encode)
+    bench = tiny_bench(data, tmp_path, full)
+    arms = [("lr_schedule", "without_warmup"), ("latent_dropout", "never"), ("low_pass", "transfer_functions")]
+    rows = run_arms([planned(full, *arm) for arm in arms], bench)
+    assert rows["status"].tolist() == [DONE] * 3
+    assert sorted(encoded) == ["authors", "transfer_functions"]  # four trainings
+    assert not (tmp_path / "models" / training.LATENTS).exists()
+
+
 def test_in_full_trainings_are_added_until_an_arm_is_decided(data, tmp_path, monkeypatch):
     monkeypatch.setattr("saga_kedro.audit.statistics.LOOKS", (2, 3))
     full = tiny_parameters(budget="full", seeds=3)

@@ -54,9 +54,9 @@ def test_every_rung_has_its_numbers_and_a_sound(both, tmp_path):
     few.ladder.mend[:] = ["metric_units", "gradient_logging"]  # nothing to train between as found and the last rung
     few.ladder.break_again[:] = ["metric_units"]
     table = climb(few, both[ALIGNED], bench).set_index(["direction", "rung"])
-    assert table["LSD_reported"].notna().all()
-    assert table.loc[(MEND, 0), "LSD_reported"] > 5 * table.loc[(MEND, 1), "LSD_reported"]  # in dB, then in log10
+    assert table["reported_LSD"].notna().all()
+    assert table.loc[(MEND, 0), "reported_LSD"] > 5 * table.loc[(MEND, 1), "reported_LSD"]  # in dB, then in log10
     assert table.loc[(MEND, 0), "LSD"] == table.loc[(MEND, 1), "LSD"]
     assert table.loc[(MEND, 1), "grad_norm_logged"] > 1_000 * table.loc[(MEND, 2), "grad_norm_logged"]
-    assert table.loc[(BREAK, 1), "LSD_reported"] > 5 * table.loc[(MEND, 3), "LSD_reported"]
+    assert table.loc[(BREAK, 1), "reported_LSD"] > 5 * table.loc[(MEND, 3), "reported_LSD"]
     assert all(map(len, table["sound"]))

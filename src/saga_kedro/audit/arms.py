@@ -1,137 +1,30 @@
-"""Run the arms: every arm, in every design, at every seed, each once; what is finished is not done again."""
+"""Run the arms: every arm, in every design, at every seed; what is finished is not done again."""
 
 from __future__ import annotations
 
-import logging
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from tqdm import tqdm
 
-from saga_kedro.audit.configurations import changed, differences, serves_as
-from saga_kedro.audit.data import AuditData
+from saga_kedro.audit.bench import Bench, Wanted, log_training, score_key
+from saga_kedro.audit.configurations import differences, serves_as
 from saga_kedro.audit.issues import Issue
 from saga_kedro.audit.plan import Planned
-from saga_kedro.audit.records import Records, code_version
-from saga_kedro.audit.runs import Runs
-from saga_kedro.audit.scoring import score
+from saga_kedro.audit.records import code_version
 from saga_kedro.audit.statistics import UNDECIDED, judge, level, looks
-from saga_kedro.audit.training import (
-    Trained,
-    curve_metrics,
-    gradient_curve,
-    probe,
-    train,
-    training_folder,
-    training_key,
-)
+from saga_kedro.audit.symptoms import symptoms_of
+from saga_kedro.audit.training import Trained, curve_metrics, gradient_curve
 from saga_kedro.files import parameter_hash
-
-logger = logging.getLogger(__name__)
 
 DONE, ERROR, IDENTICAL, NOT_RUN = "done", "error", "identical", "not run"
 COLUMNS = [
     "issue", "design", "arm", "seed", "acts_in", "status", "metric", "value", "baseline_value", "difference",
-    "LSD", "LSD_sounding", "SI-SDR", "reported_LSD", "reported_SDR", "loss_plateau", "reason", "seconds", "key", "run_id",
-    "source_run_id",
+    "LSD", "LSD_sounding", "SI-SDR", "reported_LSD", "reported_SDR", "loss_plateau", "loss_still_falls", "loss_floor",
+    "norm_first", "norm_peak", "norm_last", "reason", "seconds", "key", "run_id", "source_run_id",
 ]  # fmt: skip
-CURVE_NAMES = {
-    "loss": "train/loss",
-    "grad_norm": "train/grad_norm",
-    "val/loss": "val/loss",
-    "true_norm": "train/grad_norm",
-    "loss_scaled": "train/grad_norm_as_logged",
-}
-
-
-@dataclass
-class Bench:
-    """What every arm is run with.
-
-    Attributes:
-        data: shared by all arms.
-        records: of this audit.
-        models: folder of the trainings.
-        sounds: folder of example outputs.
-        seeds: of sampling, or the most trainings that an arm gets.
-        retrain: each seed has a training of its own (budget ``full``).
-        runs: MLflow; None logs nowhere.
-        parents: issue id -> parent run.
-    """
-
-    data: AuditData
-    records: Records
-    models: Path
-    sounds: Path
-    seeds: int
-    retrain: bool
-    runs: Runs | None = None
-    parents: dict[str, str] = field(default_factory=dict)
-    _trained: dict[str, Trained] = field(default_factory=dict)
-
-    def at_seed(self, parameters: Mapping[str, Any], seed: int) -> dict[str, Any]:
-        """The configuration of one seed: another training seed where arms are trained anew."""
-        return changed(parameters, {"seed": parameters["seed"] + seed} if self.retrain else {})
-
-    def trained(self, parameters: dict[str, Any], name: str) -> Trained:
-        """The training of a configuration, run now if need be.
-
-        Args:
-            parameters: of the arm.
-            name: that progress and MLflow show.
-        """
-        key = training_key(parameters, self.data.version)
-        if key not in self._trained:
-            run_id = None
-            if self.runs is not None:
-                tags = {"audit.issue": "trainings", "audit.arm": name, "audit.training": key[:12], "audit.code": code_version()}
-                run_id, _ = self.runs.open(f"train {key}", f"training: {name}", tags, {"seed": parameters["seed"]})
-            if not (training_folder(self.models, key) / "fit.json").exists():
-                logger.info("Training %s (%d steps).", name, parameters["fit"]["steps"])
-            self._trained[key] = train(parameters, self.data, self.models, run_id)
-            if self.runs is not None and run_id:
-                self._log_as_logged(run_id, self._trained[key])
-                self.runs.finish(run_id)
-        return self._trained[key]
-
-    def _log_as_logged(self, run_id: str, trained: Trained) -> None:
-        """The gradient norm as the failing code logs it, beside the true one that the training logged; once."""
-        assert self.runs is not None
-        name = CURVE_NAMES["loss_scaled"]
-        if name not in self.runs.client.get_run(run_id).data.metrics:
-            self.runs.log_curve(run_id, gradient_curve(trained.curve), {"loss_scaled": name})
-
-    def run_id_of(self, trained: Trained) -> str:
-        return self.runs.known.get(f"train {trained.key}", "") if self.runs else ""
-
-    def scored(self, parameters: dict[str, Any], seed: int, name: str) -> dict[str, Any]:
-        """The record of a configuration's outputs at one seed of sampling."""
-        key = score_key(parameters, self.data, seed)
-        record = self.records.get("score", key)
-        if record is None:
-            example = self.sound(key) if seed == 0 else None
-            record = score(lambda: self.trained(parameters, name), parameters, self.data, seed, example)
-            record = self.records.put("score", key, record)
-        return record
-
-    def sound(self, key: str) -> Path:
-        """Where the example output of a `score_key` is, if it was written."""
-        return self.sounds / f"{key[:20]}.flac"
-
-    def probed(self, parameters: dict[str, Any]) -> dict[str, Any]:
-        """The record of a configuration's first steps."""
-        key = training_key(parameters, self.data.version)
-        return self.records.get("probe", key) or self.records.put("probe", key, probe(parameters, self.data))
-
-
-def score_key(parameters: Mapping[str, Any], data: AuditData, seed: int) -> str:
-    """Hash of all that decides a configuration's outputs and their numbers."""
-    return parameter_hash("score", serves_as(parameters), data.version, data.pairs_version, seed, code_version())
 
 
 def value_of(
@@ -186,23 +79,30 @@ def run_arms(arms: Sequence[Planned], bench: Bench) -> pd.DataFrame:
     Returns:
         ``COLUMNS``, a row per arm and seed; one without a seed (-1) where an arm was not run, is identical or crashes.
     """
+    bench.probe(p for arm in arms if arm.acts_in == "training" and not arm.impossible for p in (arm.parameters, arm.baseline))
     rows: dict[int, list[dict[str, Any]]] = {}
-    for place, arm in enumerate(tqdm(arms, desc="first steps of every arm", unit="arm", disable=not arms)):
+    for place, arm in enumerate(arms):
         settled = _settled(arm, bench)
         rows[place] = [settled] if settled else []
     waiting = [place for place in rows if not rows[place]]
     alpha = level(len(waiting), bench.seeds)
     first = 0
     for look in looks(bench.seeds) if bench.retrain else [bench.seeds]:
-        work = [(place, seed) for seed in range(first, look) for place in waiting]  # arms of one seed share its draws
-        bar = tqdm(work, unit="arm x seed", disable=not work)
-        for place, seed in bar:
-            arm = arms[place]
-            bar.set_description(f"{arm.issue.id} · {arm.arm} ({arm.design}) · seed {seed}")
-            rows[place].append(_run(arm, seed, bench))
+        for seed in range(first, look):
+            bench.prepare(
+                (wanted for place in waiting for wanted in _wanted(arms[place], seed, bench)),
+                f"seed {seed}: trainings and their scores",
+            )
+            for place in waiting:
+                rows[place].append(_run(arms[place], seed, bench))
         waiting = [place for place in waiting if _open(rows[place], arms[place].issue, alpha)]
         first = look
     return pd.DataFrame([row for place in rows for row in rows[place]], columns=COLUMNS)
+
+
+def _wanted(arm: Planned, seed: int, bench: Bench) -> Iterator[Wanted]:
+    for parameters in (arm.baseline, arm.parameters):
+        yield bench.at_seed(parameters, seed), seed
 
 
 def _open(rows: Sequence[Mapping[str, Any]], issue: Issue, alpha: float) -> bool:
@@ -267,7 +167,7 @@ def _run(arm: Planned, seed: int, bench: Bench) -> dict[str, Any]:
         **{name: _number(record["metrics"].get(name)) for name in ("LSD", "LSD_sounding", "SI-SDR")},
         reported_LSD=_number(record["reported"]["LSD"][ways["lsd"]]),
         reported_SDR=_number(record["reported"]["SDR"][ways["sdr"]]),
-        loss_plateau=curve_metrics(trained.curve).get("train/loss_plateau", math.nan),
+        **symptoms_of(trained, ways["gradients"]),
         seconds=record["seconds"] + (trained.summary.get("seconds", 0.0) if arm.acts_in == "training" else 0.0),
         key=key,
         source_run_id=source,
@@ -309,8 +209,7 @@ def _logged(
         if trained is not None:
             metrics |= curve_metrics(trained.curve)
             if arm.acts_in == "training":
-                bench.runs.log_curve(run_id, trained.curve, CURVE_NAMES)
-                bench.runs.log_curve(run_id, gradient_curve(trained.curve), {"loss_scaled": CURVE_NAMES["loss_scaled"]})
+                log_training(bench.runs, run_id, trained)
         metrics["audit/difference"] = row["difference"]
         bench.runs.log(run_id, metrics, step=int(arm.parameters["fit"]["steps"]))
         bench.runs.finish(run_id)

@@ -59,7 +59,8 @@ def look_up(parameters: Mapping[str, Any], name: str) -> Any:
 
 def trains_as(parameters: Mapping[str, Any]) -> dict[str, Any]:
     """What the weights of a configuration depend on: two configurations that are equal in it share a training."""
-    return {**{name: parameters[name] for name in TRAINS}, **{name: parameters["audit"][name] for name in STARTS}}
+    own = {name: parameters["audit"][name] for name in STARTS} | {"latents": parameters["encode"]["latents"]}
+    return {**{name: parameters[name] for name in TRAINS}, **own}
 
 
 def serves_as(parameters: Mapping[str, Any]) -> dict[str, Any]:

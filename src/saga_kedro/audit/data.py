@@ -13,6 +13,7 @@ from saga_kedro.audio import SAMPLE_RATE
 from saga_kedro.audio.io import read_audio
 from saga_kedro.evaluation.match import fit_to
 from saga_kedro.files import parameter_hash
+from saga_kedro.training.segments import slots_of
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,26 @@ class AuditData:
     version: str
     pairs: list[Pair]
     pairs_version: str
+
+
+VALIDATION_SHARE = 1 / 6  # of the segments that are trained on
+
+
+def choose_clips(clips: pd.DataFrame, segments: int | None) -> pd.DataFrame:
+    """Clips of each category and split, in an order of their hashes, until so many segments are together.
+
+    Args:
+        clips: with ``split``, ``category``, ``clip_id``, ``samples``.
+        segments: stretches of up to 5 s (`saga_kedro.training.segments.slots_of`) of each category to train on, and a sixth of
+            it to validate; None takes all clips.
+    """
+    if segments is None:
+        return clips
+    order = clips.assign(_order=[parameter_hash("audit", clip) for clip in clips["clip_id"]]).sort_values("_order")
+    order["_slots"] = slots_of(order["samples"])
+    before = order.groupby(["split", "category"])["_slots"].transform(lambda slots: slots.cumsum() - slots)
+    share = order["split"].map({"train": 1.0, "validation": VALIDATION_SHARE}).fillna(0.0)
+    return order[before < segments * share].drop(columns=["_order", "_slots"]).sort_index()
 
 
 def choose_pairs(pairs: pd.DataFrame, per_category: int, seconds: float) -> pd.DataFrame:

@@ -12,19 +12,19 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from tqdm import tqdm
 
-from saga_kedro.audit.arms import Bench, score_key
+from saga_kedro.audit.bench import Bench, score_key
 from saga_kedro.audit.configurations import changed
 from saga_kedro.audit.issues import Catalogue, as_found_changes
 from saga_kedro.audit.plan import ALIGNED, AS_FOUND
-from saga_kedro.audit.symptoms import SYMPTOMS, bad_metrics, hump, norms, settles
-from saga_kedro.audit.training import curve_metrics, gradient_curve
+from saga_kedro.audit.symptoms import SYMPTOMS, shown, symptoms_of
+from saga_kedro.audit.training import gradient_curve
 
 MEND, BREAK = "mend", "break"
 COLUMNS = [
-    "direction", "rung", "issue", "says", "loss_plateau", "loss_still_falls", "floor", "LSD_reported", "LSD", "SDR_reported",
-    "SI_SDR", "grad_norm_logged", "grad_norm", "symptoms", "sound", "training", "seeds",
+    "direction", "rung", "issue", "says", "loss_plateau", "loss_still_falls", "loss_floor", "reported_LSD", "LSD",
+    "reported_SDR", "SI_SDR", "norm_first", "norm_peak", "norm_last", "grad_norm_logged", "grad_norm", "symptoms", "sound",
+    "training", "seeds",
 ]  # fmt: skip
 
 
@@ -65,53 +65,37 @@ def climb(catalogue: Catalogue, aligned: dict[str, Any], bench: Bench) -> pd.Dat
         bench: what trainings and outputs are made with.
 
     Returns:
-        ``COLUMNS``: losses and their floor (what the yardsticks of the rung's own latents predict), LSD as reported and in
-        log10 of power, SDR as reported and SI-SDR per item, median gradient norm as logged and true, the ``symptoms`` that are
-        left (joined with ``; ``), the ``sound`` of the first pair, and the key of the ``training``.
+        ``COLUMNS``: of `symptoms_of`, LSD as reported and in log10 of power, SDR as reported and SI-SDR per item, median
+        gradient norm as logged and true, the ``symptoms`` that are left (joined with ``; ``), the ``sound`` of the first pair,
+        and the key of the ``training``.
     """
+    climbed = rungs(catalogue, aligned)
+    bench.prepare(((parameters, 0) for *_, parameters in climbed), "ladder: trainings and their scores")
     lines = []
-    bar = tqdm(rungs(catalogue, aligned), desc="ladder", unit="rung")
-    for direction, number, issue, says, parameters in bar:
-        bar.set_postfix_str(says)
+    for direction, number, issue, says, parameters in climbed:
         name = f"ladder: {'aligned, but ' if direction == BREAK else ''}{issue or (AS_FOUND if number == 0 else ALIGNED)}"
-        lines.append(
-            {
-                "direction": direction,
-                "rung": number,
-                "issue": issue,
-                "says": says,
-                "seeds": 1,
-                **_measured(parameters, name, bench),
-            }
-        )
+        head = {"direction": direction, "rung": number, "issue": issue, "says": says, "seeds": 1}
+        lines.append(head | _measured(parameters, name, bench))
     return pd.DataFrame(lines, columns=COLUMNS)
 
 
 def _measured(parameters: dict[str, Any], name: str, bench: Bench) -> dict[str, Any]:
     trained, record = bench.trained(parameters, name), bench.scored(parameters, 0, name)
-    numbers, curve, ways = curve_metrics(trained.curve), gradient_curve(trained.curve), parameters["audit"]["measure"]
+    curve, ways = gradient_curve(trained.curve), parameters["audit"]["measure"]
     reported, metrics = record.get("reported", {"LSD": {}, "SDR": {}}), record.get("metrics", {})
-    logged, true = curve[ways["gradients"]].to_numpy(float), curve["true_norm"].to_numpy(float)
     found = {
-        "loss_plateau": numbers.get("train/loss_plateau"),
-        "loss_still_falls": numbers.get("train/loss_still_falls"),
-        "floor": trained.summary["yardsticks"].get("yardstick/z_l"),
-        "LSD_reported": reported["LSD"].get(ways["lsd"]),
+        "reported_LSD": reported["LSD"].get(ways["lsd"]),
         "LSD": metrics.get("LSD"),
-        "SDR_reported": reported["SDR"].get(ways["sdr"]),
+        "reported_SDR": reported["SDR"].get(ways["sdr"]),
         "SI_SDR": metrics.get("SI-SDR"),
-        "grad_norm_logged": _median(logged),
-        "grad_norm": _median(true),
+        "grad_norm_logged": _median(curve[ways["gradients"]].to_numpy(float)),
+        "grad_norm": _median(curve["true_norm"].to_numpy(float)),
     }
     line: dict[str, Any] = {name: math.nan if value is None else float(value) for name, value in found.items()}
-    shown = {
-        "loss_symptom": settles(line["loss_plateau"], line["loss_still_falls"]),
-        "metrics_symptom": bad_metrics(line["LSD_reported"], line["SDR_reported"]),
-        "gradient_symptom": hump(*norms(logged).values()),
-    }
-    sound = bench.sound(score_key(parameters, bench.data, 0))
+    line |= symptoms_of(trained, ways["gradients"])
+    flags, sound = shown(line), bench.sound(score_key(parameters, bench.data, 0))
     return line | {
-        "symptoms": "; ".join(says for name, says in SYMPTOMS.items() if shown[name]),
+        "symptoms": "; ".join(says for name, says in SYMPTOMS.items() if flags[name]),
         "sound": sound.as_posix() if sound.exists() else "",
         "training": trained.key[:12],
     }

@@ -13,21 +13,23 @@ import numpy as np
 import pandas as pd
 
 from saga_kedro.audio.io import read_audio
-from saga_kedro.audit.arms import Bench, score_key
-from saga_kedro.audit.data import AuditData, choose_pairs, described, read_pairs
+from saga_kedro.audit.bench import Bench, alone, score_key
+from saga_kedro.audit.checkpoint import TEXT_TO_AUDIO, write_checkpoint
+from saga_kedro.audit.configurations import changed
+from saga_kedro.audit.data import AuditData, choose_clips, choose_pairs, described, read_pairs
 from saga_kedro.audit.issues import Catalogue, Issue, choose, read_catalogue
 from saga_kedro.audit.plan import ALIGNED, Planned, baselines, plan
 from saga_kedro.audit.records import Records, code_version
 from saga_kedro.audit.report import AuditFindings
 from saga_kedro.audit.runs import Runs
-from saga_kedro.audit.symptoms import mdct_parameters, of_arms, random_parameters
-from saga_kedro.audit.training import Trained, gradient_curve, training_folder, training_key
+from saga_kedro.audit.training import Trained, gradient_curve, training_key
 from saga_kedro.corpora.pairs import find_pairs
 from saga_kedro.evaluation.model_scores import with_prompts
 from saga_kedro.evaluation.pairs import pairs_from_table
-from saga_kedro.training.fit import SUMMARY
+from saga_kedro.files import parameter_hash
 from saga_kedro.training.text_states import encode_captions, read_states
 
+STARTS = "start"  # the issue that needs a checkpoint
 SCORING = 1.3  # what a training costs with its scores and validation, against its steps alone
 
 
@@ -71,7 +73,7 @@ class Audit:
         """Hours that a training of budget ``full`` takes with its scores, at the speed of the aligned baseline here; NaN if
         that was not trained."""
         full = self.parameters["audit"]["budgets"].get("full")
-        trained = finished(self.baselines[ALIGNED], self.bench)
+        trained = self.bench.finished(self.baselines[ALIGNED])
         if full is None or trained is None:
             return float("nan")
         per_step = trained.summary["seconds"] / trained.summary["steps"]
@@ -107,6 +109,12 @@ def open_audit(
     budget = audit["budgets"][audit["budget"]]
     catalogue = read_catalogue(issues_file)
     issues = choose(catalogue, audit["issue"])
+    models, version = Path(folders["models"]), parameter_hash(data_version, budget["segments_per_category"])
+    pretrained = None
+    if budget["train"] and audit["checkpoint"] is None and any(issue.id == STARTS for issue in issues):
+        pretrained = changed(baselines(catalogue, parameters)[ALIGNED], TEXT_TO_AUDIO)
+        checkpoint = models / f"checkpoint-{training_key(pretrained, version)[:12]}"
+        parameters = changed(parameters, {"audit.checkpoint": checkpoint.as_posix()})
     arms = plan(catalogue, issues, parameters)
     index = encode_captions(captions["caption"], parameters["model"]["text"], folders["text_states"])
     per_category, seconds = budget["pairs_per_category"], budget["excerpt_seconds"]
@@ -116,11 +124,16 @@ def open_audit(
         table, _ = find_pairs(audit["pairs"], pattern=ingest["pattern"], cutoff_khz=ingest["cutoff_khz"])
         given, _ = pairs_from_table(table, folders["pairs"])
         chosen = pd.concat([chosen, choose_pairs(given, per_category, seconds)], ignore_index=True)
-    data = AuditData(clips, captions, read_states(index, folders["text_states"]), data_version, *read_pairs(chosen, seconds))
+    states = read_states(index, folders["text_states"])
+    trained_on = choose_clips(clips, budget["segments_per_category"])
+    data = AuditData(trained_on, captions, states, version, *read_pairs(chosen, seconds))
+    if pretrained is not None:
+        with alone():
+            write_checkpoint(pretrained, data, models, checkpoint)
     bench = Bench(
         data=data,
         records=Records(folders["records"]),
-        models=Path(folders["models"]),
+        models=models,
         sounds=Path(folders["records"]) / "sounds",
         seeds=audit["seeds"] or budget["seeds"],
         retrain=budget["train"],
@@ -147,21 +160,15 @@ def collect(
         facts: name -> value, beside those of the audit.
     """
     bench, aligned = audit.bench, audit.baselines[ALIGNED]
-    if len(symptoms):
-        symptoms = pd.concat(
-            [with_texts(symptoms, ("names", "cause", "company", "codec", "issue")), of_arms(rows)], ignore_index=True
-        )
     named = {
         **audit.baselines,
-        "aligned on mdct": mdct_parameters(aligned),
-        "aligned on a random VAE": random_parameters(aligned),
         **{
             f"{arm.issue.id}: {arm.arm}": bench.at_seed(arm.parameters, 0)
             for arm in audit.arms
             if arm.acts_in == "training" and arm.design == "add_one"
         },
     }
-    trainings = {name: found for name, p in named.items() if (found := finished(p, bench)) is not None}
+    trainings = {name: found for name, p in named.items() if (found := bench.finished(p)) is not None}
     known = {
         "dataset version": bench.data.version,
         "pairs": described(bench.data.pairs),
@@ -179,7 +186,7 @@ def collect(
         arms=audit.arms,
         verdicts=with_texts(verdicts, ("says", "kind", "better", "symptom", "reason")),
         rows=rows,
-        symptoms=symptoms if len(symptoms) else None,
+        symptoms=with_texts(symptoms, ("names", "issue", "cause", "company")) if len(symptoms) else None,
         clearances=clearances if len(clearances) else None,
         ladder=with_texts(ladder, ("says", "symptoms", "sound")) if len(ladder) else None,
         curves={name: with_norms(trained) for name, trained in trainings.items()},
@@ -190,12 +197,6 @@ def collect(
         scale="the paper's scale" if aligned["model"]["codec"]["name"] == "autoencoder" else "embedded scale",
         code=str(facts.get("git revision", ""))[:12] or code_version(),
     )
-
-
-def finished(parameters: dict[str, Any], bench: Bench) -> Trained | None:
-    """The training of a configuration if it is there."""
-    folder = training_folder(bench.models, training_key(parameters, bench.data.version))
-    return bench.trained(parameters, "") if (folder / SUMMARY).exists() else None
 
 
 def with_norms(trained: Trained) -> pd.DataFrame:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import logging
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
+from filelock import FileLock
 
 from saga_kedro.audit.as_found.gradients import as_logged
 from saga_kedro.audit.as_found.network import PathsNetwork
@@ -27,14 +27,16 @@ from saga_kedro.model.saga_sr import SagaSR
 from saga_kedro.model.starting_weights import SCRATCH
 from saga_kedro.model.text import TextEncoder
 from saga_kedro.parameters import Parameters, validate
+from saga_kedro.training.cache import encode_splits, latents_key
 from saga_kedro.training.fit import SUMMARY, finished, fit, make_segments
 from saga_kedro.training.flow_training import FlowTraining
+from saga_kedro.training.latents import INDEX
 from saga_kedro.training.segments import Segments, as_text, collate
-
-logger = logging.getLogger(__name__)
 
 SHARES = (0.25, 0.5, 1.0)
 """Of the steps, after which weights are kept."""
+LATENTS = "latents"
+"""Folder, beside the trainings, of the draws that trainings share."""
 PROBE_STEPS = 3
 PROBE_SEARCH = 500  # draws among which one is found whose text, and one whose z_l, is dropped: 10 % are
 
@@ -65,14 +67,13 @@ def training_folder(folder: str | Path, key: str) -> Path:
     return Path(folder) / key[:12]
 
 
-def train(parameters: dict[str, Any], data: AuditData, folder: str | Path, run_id: str | None = None) -> Trained:
+def train(parameters: dict[str, Any], data: AuditData, folder: str | Path) -> Trained:
     """Train a configuration, go on with a training that was killed, or find that it is finished.
 
     Args:
         parameters: of the arm.
         data: shared by all arms.
-        folder: of all trainings.
-        run_id: MLflow run for the curves.
+        folder: of all trainings, and of the draws that they share.
     """
     key = training_key(parameters, data.version)
     place = training_folder(folder, key)
@@ -87,11 +88,23 @@ def train(parameters: dict[str, Any], data: AuditData, folder: str | Path, run_i
         ]
         if checked.audit.start == "random_channels":
             callbacks.append(RandomChannels(checked.seed))
-        summary = fit(data.clips, data.captions, data.text_states, checked, place, data.version, run_id, callbacks=callbacks)
+        latents = shared_draws(checked, data, Path(folder) / LATENTS) if checked.encode.latents else None
+        tables = (data.clips, data.captions, data.text_states)
+        summary = fit(*tables, checked, place, data.version, latents=latents, callbacks=callbacks)
         summary |= {"seconds": time.perf_counter() - began, "code": code_version()}
         with atomic_path(place / SUMMARY) as temporary:
             temporary.write_text(json.dumps(summary, indent=2))
     return Trained(key, place, summary, read_curve(place))
+
+
+def shared_draws(checked: Parameters, data: AuditData, folder: Path) -> Path:
+    """The draws of a configuration, encoded: made by the first training that asks; others that want the same ones wait."""
+    key = latents_key(checked, data.version, data.captions["caption"])
+    folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder / f"{key}.lock"):
+        if not all((folder / key / split / INDEX).exists() for split in ("train", "validation")):
+            encode_splits(data.clips, data.captions, data.version, checked, folder)
+    return folder / key
 
 
 def _started(parameters: dict[str, Any]) -> Parameters:

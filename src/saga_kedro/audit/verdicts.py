@@ -38,7 +38,7 @@ def verdicts(
         rows: of `saga_kedro.audit.arms.run_arms`.
         arms: that were planned.
         trainings: the most that an arm could get; 1 where seeds are of sampling only.
-        symptoms: of `saga_kedro.audit.symptoms.measure_symptoms`: which causes give a symptom alone; None if not measured.
+        symptoms: of `saga_kedro.audit.symptoms.matrix`: which causes give a symptom alone; None if not measured.
         hours_per_training: of this machine, for what is not decided.
 
     Returns:
@@ -74,7 +74,7 @@ def _symptom(arm: Planned, symptoms: pd.DataFrame | None) -> str:
     """The symptoms that what the failing code does here gives alone."""
     if symptoms is None or symptoms.empty or arm.design != "add_one" or arm.arm != arm.issue.as_found:
         return ""
-    own = symptoms[(symptoms["issue"] == arm.issue.id) & (symptoms["company"] == "alone")]
+    own = symptoms[symptoms["names"] == f"{arm.issue.id}: {arm.arm}"]
     return "; ".join(says for name, says in SYMPTOMS.items() if own[name].astype(bool).any())
 
 

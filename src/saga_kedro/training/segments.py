@@ -26,6 +26,11 @@ from saga_kedro.training.variation import varied
 SLOT_SECONDS = 5.0  # a clip counts once per 5 s: the authors' code cuts its segments so (C)
 
 
+def slots_of(samples: pd.Series) -> np.ndarray:
+    """How often clips of so many samples count in a round: once per 5 s, at least once."""
+    return np.maximum(1, np.ceil(samples.to_numpy() / (SLOT_SECONDS * SAMPLE_RATE)).astype(int))
+
+
 class Order:
     """The order of the draws: categories take turns, and within a category every slot comes once per round.
 
@@ -36,8 +41,7 @@ class Order:
 
     def __init__(self, clips: pd.DataFrame, seed: int) -> None:
         self.seed = seed
-        slots = np.maximum(1, np.ceil(clips["samples"].to_numpy() / (SLOT_SECONDS * SAMPLE_RATE)).astype(int))
-        rows = np.repeat(np.arange(len(clips)), slots)
+        rows = np.repeat(np.arange(len(clips)), slots_of(clips["samples"]))
         categories = clips["category"].to_numpy()[rows]
         self.slots = [rows[categories == category] for category in sorted(set(categories))]
         self.first = np.cumsum([0, *map(len, self.slots)])

@@ -23,11 +23,13 @@ def _branches(network: SagaNetwork, z_t: Tensor, t: Tensor, condition: Condition
 def z_l_everywhere(network: SagaNetwork, z_t: Tensor, t: Tensor, condition: Condition, s_a: float, s_t: float) -> Tensor:
     """The failing code: z_l is in all three branches, and the unconditional one has no roll-off and no context at all.
 
-    What s_a then amplifies is the roll-off, not z_l. Arguments and result as ``saga_kedro.model.guidance.eq4``.
+    What s_a then amplifies is the roll-off, not z_l. Its validation joins the roll-off tokens to the text, and the wrapper
+    joins them once more. Arguments and result as ``saga_kedro.model.guidance.eq4``.
     """
     u_none = network.dit(z_t, t, input_concat_cond=condition.z_l, cross_attn_cond=None, global_cond=None)
-    u_acoustic = network(z_t, t, replace(condition, text=condition.text[:, :0]))
-    u_full = network(z_t, t, condition)
+    acoustic, full = network.inputs(replace(condition, text=condition.text[:, :0])), network.inputs(condition)
+    full["cross_attn_cond"] = torch.cat([full["cross_attn_cond"], acoustic["cross_attn_cond"]], dim=1)
+    u_acoustic, u_full = network.dit(z_t, t, **acoustic), network.dit(z_t, t, **full)
     return u_none + s_a * (u_acoustic - u_none) + s_t * (u_full - u_acoustic)
 
 

@@ -9,6 +9,7 @@ from saga_kedro.audio.lowpass import LowPass
 from saga_kedro.model.parts import register
 
 RIPPLE_DB, REJECTION_DB = 0.5, 40.0
+FALLBACK_ORDER = 4
 
 
 @register("low_pass", "transfer_functions")
@@ -16,7 +17,11 @@ def transfer_functions(audio: np.ndarray, rate: int, low: LowPass) -> np.ndarray
     """Filter forward and backward by numerator and denominator: [C, N] -> float32 [C, N].
 
     Polynomials of order 10 with roots close to the unit circle do not keep their roots in double precision: at low cutoffs the
-    result overflows. What is not finite is handed on, as the failing code does.
+    result overflows. What is not finite is handed on, as the failing code does. Where filtering fails, a Butterworth of
+    order 4 takes its place.
+
+    Raises:
+        ValueError: fewer than 16 samples, from scipy.
     """
     relative = low.cutoff_hz / (rate / 2)
     match low.kind:
@@ -28,7 +33,9 @@ def transfer_functions(audio: np.ndarray, rate: int, low: LowPass) -> np.ndarray
             b, a = signal.bessel(low.order, relative)
         case "elliptic":
             b, a = signal.ellip(low.order, RIPPLE_DB, REJECTION_DB, relative)
-    padding = min(3 * max(len(a), len(b)), audio.shape[-1] - 1)
     with np.errstate(over="ignore", invalid="ignore"):
-        filtered = signal.filtfilt(b, a, audio, padlen=padding) if padding > 0 else audio
+        try:
+            filtered = signal.filtfilt(b, a, audio)
+        except ValueError:  # numpy's LinAlgError is one: no steady state, or fewer samples than padding
+            filtered = signal.filtfilt(*signal.butter(FALLBACK_ORDER, relative), audio)
         return np.ascontiguousarray(filtered, dtype=np.float32)

@@ -17,6 +17,7 @@ Tokens = Literal["two", "joint"]
 EMPTY_CAPTION_TOKENS = 4  # BERT's empty caption has two tokens, T5's has one
 SECONDS_MAXIMUM = 512.0  # the range of Stable Audio Open's seconds_start and seconds_total
 SEGMENT_SECONDS = 5.94
+HIGHEST = 10_000.0  # of the joint embedding's frequencies, in cycles over the whole range of the roll-off
 
 
 class JointRolloff(nn.Module):
@@ -29,7 +30,8 @@ class JointRolloff(nn.Module):
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.register_buffer("frequencies", torch.arange(1, width // 2 + 1).float(), persistent=False)
+        frequencies = torch.linspace(0, math.log(HIGHEST), width // 2).exp()
+        self.register_buffer("frequencies", frequencies, persistent=False)
         self.token = nn.Sequential(nn.Linear(2 * width, width), nn.LayerNorm(width))
         self.vector = nn.Sequential(nn.Linear(2 * width, 2 * width), nn.LayerNorm(2 * width))
 

@@ -57,15 +57,6 @@ def check_clearances(audit: Any) -> pd.DataFrame:
     )
 
 
-def measure_symptoms(audit: Any) -> pd.DataFrame:
-    """Measure which causes give the three symptoms: a row per cause; none where only some issues are asked for."""
-    from saga_kedro.audit.plan import ALIGNED, AS_FOUND
-    from saga_kedro.audit.symptoms import measure_symptoms as measure
-
-    both = audit.baselines
-    return measure(both[ALIGNED], both[AS_FOUND], audit.bench) if audit.whole else pd.DataFrame({"names": []})
-
-
 def climb_ladder(audit: Any) -> pd.DataFrame:
     """Mend the failing code one thing at a time: a row per rung; none where only some issues are asked for."""
     from saga_kedro.audit.ladder import climb
@@ -73,6 +64,13 @@ def climb_ladder(audit: Any) -> pd.DataFrame:
 
     both = audit.baselines
     return climb(audit.catalogue, both[ALIGNED], audit.bench) if audit.whole else pd.DataFrame({"rung": []})
+
+
+def measure_symptoms(audit: Any, rows: pd.DataFrame, ladder: pd.DataFrame) -> pd.DataFrame:
+    """Say which symptoms each arm gives alone: a row per arm and baseline; none where only some issues are asked for."""
+    from saga_kedro.audit.symptoms import matrix
+
+    return matrix(rows, ladder) if audit.whole else pd.DataFrame({"names": []})
 
 
 def judge(audit: Any, rows: pd.DataFrame, symptoms: pd.DataFrame) -> pd.DataFrame:

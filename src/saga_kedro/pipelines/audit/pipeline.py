@@ -24,8 +24,13 @@ def create_pipeline(**_) -> Pipeline:
             node(prepare, inputs=[*tables, *settings], outputs="audit_data", name="prepare_audit"),
             node(run_arms, inputs="audit_data", outputs="audit_rows", name="run_arms"),
             node(check_clearances, inputs="audit_data", outputs="audit_clearances", name="check_clearances"),
-            node(measure_symptoms, inputs="audit_data", outputs="audit_symptoms", name="measure_symptoms"),
             node(climb_ladder, inputs="audit_data", outputs="audit_ladder", name="climb_ladder"),
+            node(
+                measure_symptoms,
+                inputs=["audit_data", "audit_rows", "audit_ladder"],
+                outputs="audit_symptoms",
+                name="measure_symptoms",
+            ),
             node(judge, inputs=["audit_data", "audit_rows", "audit_symptoms"], outputs="audit_verdicts", name="judge"),
             node(write_report, inputs=["audit_data", *TABLES], outputs="audit_report", name="write_audit_report"),
         ]

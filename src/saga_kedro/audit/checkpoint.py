@@ -1,0 +1,53 @@
+"""What the issue `start` starts from where nobody gives a checkpoint: a small text-to-audio DiT, trained here."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+
+from saga_kedro.audit.data import AuditData
+from saga_kedro.audit.training import train
+from saga_kedro.files import atomic_path
+from saga_kedro.model.saga_sr import SagaSR
+
+TEXT_TO_AUDIO = {"fit.drop_z_l": 1.0, "model.conditioning.null_latent": 0.0}
+CONFIG = {"model": {"diffusion": {"diffusion_objective": "rectified_flow"}}}
+
+
+def write_checkpoint(parameters: dict[str, Any], data: AuditData, models: Path, folder: Path) -> None:
+    """Train a configuration without z_l, and write its DiT as stable-audio-tools exports one; once.
+
+    Args:
+        parameters: the aligned ones with `TEXT_TO_AUDIO`.
+        data: of the audit.
+        models: folder of the trainings.
+        folder: of the checkpoint: ``model.safetensors`` and ``model_config.json``.
+    """
+    file = folder / "model.safetensors"
+    if file.exists():
+        return
+    trained = train(parameters, data, models)
+    network = SagaSR.from_pretrained(trained.folder).network
+    state = without_z_l({name: value.detach().clone() for name, value in network.dit.model.state_dict().items()})
+    with atomic_path(folder / "model_config.json") as temporary:
+        temporary.write_text(json.dumps(CONFIG))
+    with atomic_path(file) as temporary:
+        save_file({f"model.model.{name}": value for name, value in state.items()}, temporary)
+
+
+def without_z_l(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The DiT that gives the same where z_l is zero and has no input for it: [2 C, ...] inputs -> [C, ...].
+
+    The library adds ``preprocess_conv`` (1 x 1) to its input before ``project_in``: the two are one matrix, of which the
+    columns of z_t are kept, behind a convolution of zeros.
+    """
+    convolution, project = state["preprocess_conv.weight"], state["transformer.project_in.weight"]
+    channels = convolution.shape[1] // 2
+    both = project @ (torch.eye(2 * channels) + convolution[..., 0])
+    narrow = {"preprocess_conv.weight": torch.zeros(channels, channels, 1), "transformer.project_in.weight": both[:, :channels]}
+    return {name: value.contiguous() for name, value in {**state, **narrow}.items()}
