@@ -57,7 +57,8 @@ def diagnose(
     if checkpoint:
         found += [(checkpoint.name, cause) for cause in of_checkpoint(checkpoint)]
     if outputs and references:
-        from saga_kedro.audit.diagnosis.outputs import measure_outputs, of_outputs
+        from saga_kedro.audit.diagnosis.faults import of_outputs
+        from saga_kedro.audit.diagnosis.outputs import measure_outputs
 
         measured = measure_outputs(outputs, references)
         found += [(outputs.name, cause) for cause in of_outputs(measured["files"], evidence)]
