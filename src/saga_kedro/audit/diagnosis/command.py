@@ -7,8 +7,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from saga_kedro.audit.diagnosis.files import of_checkpoint, of_config, read_config
-from saga_kedro.audit.diagnosis.numbers import Cause, Evidence, causes, yardsticks
+from saga_kedro.audit.diagnosis.files import of_config, of_tensors, read_checkpoint, read_config
+from saga_kedro.audit.diagnosis.numbers import Evidence, causes, yardsticks
 
 
 def diagnose(
@@ -35,9 +35,7 @@ def diagnose(
     from saga_kedro.audit.diagnosis.curves import joined, of_curves, of_run, read_curves
 
     if (outputs is None) != (references is None):
-        raise ValueError(
-            "--outputs and --references go together: a folder of outputs, and one of references of the same names."
-        )
+        raise ValueError("--outputs and --references go together: folders of outputs and of references of the same names.")
     seen: dict[str, Any] = {}
     if run_id:
         of_a_run, seen = of_run(run_id, tracking)
@@ -46,26 +44,24 @@ def diagnose(
         seen |= read_curves(curves)
         evidence = joined(evidence, of_curves(seen))
     if evidence == Evidence(timesteps=evidence.timesteps) and not (config or checkpoint or outputs):
-        raise ValueError(
-            "There is nothing to go by: give a number (--loss, --lsd, --sdr, --grad-norm), --run, --curves, --config, "
-            "--checkpoint or --outputs."
-        )
+        numbers = "a number (--loss, --lsd, --sdr, --grad-norm)"
+        raise ValueError(f"There is nothing to go by: give {numbers}, --run, --curves, --config, --checkpoint or --outputs.")
     measured: dict[str, Any] = {}
-    found: list[tuple[str, Cause]] = [("numbers", cause) for cause in causes(evidence)]
+    found = [("numbers", causes(evidence))]
     if config:
-        found += [(config.name, cause) for cause in of_config(read_config(config))]
+        found.append((config.name, of_config(read_config(config))))
     if checkpoint:
-        found += [(checkpoint.name, cause) for cause in of_checkpoint(checkpoint)]
+        found.append((checkpoint.name, of_tensors(read_checkpoint(checkpoint))))
     if outputs and references:
         from saga_kedro.audit.diagnosis.faults import of_outputs
         from saga_kedro.audit.diagnosis.outputs import measure_outputs
 
         measured = measure_outputs(outputs, references)
-        found += [(outputs.name, cause) for cause in of_outputs(measured["files"], evidence)]
-    found.sort(key=lambda pair: -pair[1].likelihood)
+        found.append((outputs.name, of_outputs(measured["files"], evidence)))
+    lines = [{"seen_in": where, **asdict(cause), "confirm": cause.confirm} for where, part in found for cause in part]
     return {
         "yardsticks": [asdict(yardstick) for yardstick in yardsticks(evidence)],
-        "causes": [{"seen_in": where, **asdict(cause), "confirm": cause.confirm} for where, cause in found],
+        "causes": sorted(lines, key=lambda line: -line["likelihood"]),
         "curves": seen,
         "outputs": measured,
     }
@@ -85,7 +81,7 @@ def show(found: dict[str, Any]) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from saga_kedro.audit.diagnosis.page import mean_scores
+    from saga_kedro.audit.diagnosis.page import NOTHING_FITS, mean_scores
 
     console = Console()
     tables = {
@@ -101,7 +97,7 @@ def show(found: dict[str, Any]) -> None:
     for sentence in strays(found):
         console.print(Text(sentence))
     if not found["causes"]:
-        console.print("No known cause fits. That does not mean that all is well: give more numbers, --config or --checkpoint.")
+        console.print(NOTHING_FITS)
         return
     console.print("Causes that fit, most likely first:")
     for number, cause in enumerate(found["causes"], start=1):

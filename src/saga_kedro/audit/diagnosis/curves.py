@@ -22,7 +22,7 @@ STEPS = ("step", "global_step", "_step", "iteration")
 
 
 def chosen(names: Iterable[str]) -> dict[str, str]:
-    """Which of a logger's names is the training loss and which the gradient norm: as logged before others, then the shortest."""
+    """Which of a logger's names is the training loss and which the gradient norm: as logged before others, then short ones."""
     found, names = {}, list(names)
     for curve, said in SAID.items():
         fitting = [name for name in names if re.search(said, name, re.IGNORECASE) and not re.search(OTHERS, name.lower())]

@@ -17,11 +17,11 @@ FAULTS: tuple[tuple[str, str, float, str, str, str], ...] = (
      "the output's level differs by {} dB: it is in int16 scale, or the reference is",
      "Divide by 32,768 before writing and before scoring."),
     ("3 < level <= 80", "level_db", 0.85, "vae_weights", "the output's level differs by {} dB from the reference's",
-     "Look for another normalisation of input and reference, a latent scale, or a sampler that runs backwards; LSD and SNR count "
-     "level, SI-SDR does not."),
+     "Look for another normalisation of input and reference, a latent scale, or a sampler that runs backwards; LSD and SNR "
+     "count level, SI-SDR does not."),
     ("delayed and delay % @SHIFT == 0", "delay", 0.96, "metric_units",
      "the output lies {} samples late (negative: early), multiples of 1,858",
-     "int(44,100 x 5.94) = 261,954 samples go in, 127 latents of 2,048 come out: cut references alike, score each item by itself."),
+     "int(44,100 x 5.94) = 261,954 samples go in, 127 latents of 2,048 come out: cut references alike, score each by itself."),
     ("delayed and delay % @SHIFT != 0", "delay", 0.9, "metric_units", "the output lies {} samples late (negative: early)",
      "Cut or pad so that both begin together: LSD hardly minds, SI-SDR and SNR forgive no sample."),
     ("inverted", "", 0.9, "flow_objective", "polarity is inverted (factor -1)",

@@ -107,9 +107,9 @@ def measure_pair(reference: np.ndarray, estimate: np.ndarray) -> dict[str, Any]:
         reference, estimate: float [C, N] at 44.1 kHz; the reference sounds.
 
     Returns:
-        `SCORES` but the batch's; ``broken`` and ``clipped``: shares of samples that are not finite, or at full scale where the
-        reference is not; ``silent``; ``level_db``: of the estimate over the reference, in the band that both carry; ``delay`` in
-        samples, positive where the estimate is late; ``inverted``; ``related``: whether any delay makes them agree;
+        `SCORES` but the batch's; ``broken`` and ``clipped``: shares of samples that are not finite, or at full scale beyond
+        the reference's; ``silent``; ``level_db``: of the estimate over the reference, in the band that both carry; ``delay`` in
+        samples, positive if the estimate is late; ``inverted``; ``related``: whether any delay makes them agree;
         ``kept_hz``: up to where the estimate is the reference, ``cutoff_hz`` and ``reference_hz``: up to where each carries
         signal. What a silent or broken estimate has none of is NaN.
     """
@@ -148,10 +148,10 @@ def measure_pair(reference: np.ndarray, estimate: np.ndarray) -> dict[str, Any]:
 
 
 def _delay(reference: np.ndarray, estimate: np.ndarray, size: int) -> tuple[int, bool, bool]:
-    """Delay in samples, whether there is one, whether polarity is inverted: the peak of the cross-correlation with phase transform.
+    """Delay in samples, whether there is one, and whether polarity is inverted: the correlation's peak, with phase transform.
 
-    Every bin weighs the same (Knapp and Carter 1976), so that neither tones nor loud low bands give broad peaks. Of `BANDS` that
-    with the highest peak counts: a band made anew is noise here, which moves a peak by a sample or hides a narrow kept band.
+    Every bin weighs the same (Knapp and Carter 1976), so that neither tones nor loud low bands give broad peaks. Of `BANDS` the
+    one with the highest peak counts: a band made anew is noise here, which moves a peak by a sample or hides a narrow kept band.
     Where no delay fits within 2 % as well as the peak, that is taken: a narrow band cannot tell them apart (at 5.5 kHz one
     sample is 10 %).
     """
@@ -169,7 +169,7 @@ def _delay(reference: np.ndarray, estimate: np.ndarray, size: int) -> tuple[int,
 
 
 def _kept(reference: np.ndarray, estimate: np.ndarray) -> float:
-    """Hz up to which every band that the reference carries is the reference's own, at any level: coherent for 90 % of its power."""
+    """Hz up to which every band that the reference carries is the reference's own, at any level: `KEPT` of it is coherent."""
     options = {"fs": SAMPLE_RATE, "nperseg": min(metrics.N_FFT, len(reference))}
     frequencies, cross = signal.csd(reference, estimate, **options)
     own, other = (signal.welch(audio, **options)[1] for audio in (reference, estimate))

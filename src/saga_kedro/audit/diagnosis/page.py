@@ -18,10 +18,8 @@ MEANINGS = {
     "SI-SDR, flattened batch": "dB, batches of four, as the failing code shifts them",
     "SNR": "dB, mean over items",
 }
-DRAWN = {
-    "loss": ("flow loss", "Your training loss"),
-    "norm": ("gradient norm", "Your gradient norm, as logged"),
-}
+DRAWN = {"loss": ("flow loss", "Your training loss"), "norm": ("gradient norm", "Your gradient norm, as logged")}
+NOTHING_FITS = "No known cause fits. That does not mean that all is well: give more numbers or files."
 
 
 def write_page(found: dict[str, Any], folder: Path) -> Path:
@@ -59,7 +57,7 @@ def build_page(found: dict[str, Any]) -> Report:
 
 def _causes(causes: list[dict[str, Any]]) -> list[Block]:
     if not causes:
-        return [Callout("No known cause fits. That does not mean that all is well: give more numbers or files.")]
+        return [Callout(NOTHING_FITS)]
     blocks: list[Block] = []
     for place, cause in enumerate(causes, start=1):
         says = cause["says"][0].upper() + cause["says"][1:]
@@ -103,4 +101,4 @@ def _outputs(found: dict[str, Any]) -> list[Block]:
         measured.append((row["name"], f"{scores}; {place}; {bands} (reference {number(row['reference_hz'], 0)} Hz)"))
     each = Table(pd.DataFrame(measured, columns=["output", "measured"]))
     blocks: list[Block] = [Table(mean_scores(files), f"Means over {len(files)} outputs."), Details("Every output", [each])]
-    return blocks + [Callout("\n".join(f"- {sentence}" for sentence in left))] if left else blocks
+    return [*blocks, Callout("\n".join(f"- {sentence}" for sentence in left))] if left else blocks
