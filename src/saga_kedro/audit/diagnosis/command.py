@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -76,39 +76,14 @@ def as_json(found: dict[str, Any]) -> str:
 
 
 def show(found: dict[str, Any]) -> None:
-    """Print a diagnosis, for people."""
+    """Print a diagnosis, for people: the page without its pictures and without every single output."""
     from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
+    from rich.markdown import Markdown
 
-    from saga_kedro.audit.diagnosis.page import NOTHING_FITS, mean_scores
+    from saga_kedro.audit.diagnosis.page import build_page
+    from saga_kedro.reporting.blocks import Details
+    from saga_kedro.reporting.markdown import render_markdown
 
-    console = Console()
-    tables = {
-        "Yardsticks": [(line["what"], f"{line['value']:.3g}", line["meaning"]) for line in found["yardsticks"]],
-        "Your outputs": mean_scores(found["outputs"]["files"]).to_numpy().tolist() if found["outputs"] else [],
-    }
-    for title, lines in tables.items():
-        if lines:
-            table = Table("what", "value", "meaning", title=title, title_justify="left")
-            for line in lines:
-                table.add_row(*(Text(cell, overflow="fold") for cell in line))
-            console.print(table)
-    for sentence in strays(found):
-        console.print(Text(sentence))
-    if not found["causes"]:
-        console.print(NOTHING_FITS)
-        return
-    console.print("Causes that fit, most likely first:")
-    for number, cause in enumerate(found["causes"], start=1):
-        console.print(Text(f"{number}. {cause['says']}", style="bold"))
-        console.print(Text(f"   seen in {cause['seen_in']}: {cause['because']}"))
-        if cause["advice"]:
-            console.print(Text(f"   {cause['advice']}"))
-        console.print(Text(f"   {cause['confirm']}"), soft_wrap=True)
-
-
-def strays(found: dict[str, Any]) -> list[str]:
-    """A sentence for each file that was not measured."""
-    outputs = found["outputs"] or {"without_partner": [], "left_out": []}
-    return [f"{path}: has no partner of the same name." for path in outputs["without_partner"]] + outputs["left_out"]
+    page = build_page(found | {"curves": {}})
+    shown = [replace(part, blocks=[one for one in part.blocks if not isinstance(one, Details)]) for part in page.sections]
+    Console().print(Markdown(render_markdown(replace(page, sections=shown), "")[0]))

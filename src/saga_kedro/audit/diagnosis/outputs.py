@@ -18,7 +18,6 @@ from saga_kedro.audit.as_found.metrics import BATCH, lsd_in_decibels, reported
 from saga_kedro.corpora.folder import audio_files
 from saga_kedro.parallel import parallel_map
 
-SCORES = ("LSD", "LSD in dB", "SI-SDR", "SI-SDR, delay removed", "SI-SDR, flattened batch", "SNR")
 SHORTEST, FEW = 4_096, 32
 """Samples that an item must have; items up to which no further processes are started."""
 BANDS = tuple(5_512.5 / 2**octave for octave in range(6))
@@ -27,8 +26,8 @@ RELATED = 27.0
 """Height of the correlation's peak over its root mean square, in the best of `BANDS`, from which two sounds are related.
 
 Measured on 12 clips of 2 to 5 s: 48 inputs and outputs of three models against their references have 158 to 268, all with a
-delay of 0; 72 against another clip's reference at most 23.0 (one in twenty above 17.5). Above 5.5 kHz, where clips are empty
-or cut off alike, unrelated ones have up to 55.
+delay of 0; 72 against another clip's reference have at most 23.0. Above 5.5 kHz those have up to 55: clips are empty or cut off
+alike there.
 """
 KEPT, BAND = 0.9, 4
 """Share of a band's power that is the reference's; bins of 21.5 Hz in a band."""
@@ -38,27 +37,25 @@ def measure_outputs(outputs: Path, references: Path) -> dict[str, Any]:
     """Every output beside the reference of the same name (without suffix).
 
     Returns:
-        ``files``: table, a line a pair: ``name``, `SCORES` and what `measure_pair` gives; ``without_partner``: paths;
-        ``left_out``: a sentence for each file that cannot be measured.
+        ``files``: table, a line a pair: ``name``, SI-SDR of its flattened batch of four, and what `measure_pair` gives;
+        ``without_partner``: paths; ``left_out``: a sentence for each file that cannot be measured.
 
     Raises:
         ValueError: no such folder, no pair, or none that can be measured.
     """
-    named, left_out = [], []
-    for folder in (outputs, references):
+    ours: dict[str, Path] = {}
+    theirs: dict[str, Path] = {}
+    left_out = []
+    for folder, named in ((outputs, ours), (references, theirs)):
         if not folder.is_dir():
             raise ValueError(f"{folder}: there is no such folder.")
-        named.append({})
         for path in audio_files(folder):
-            if named[-1].setdefault(path.stem, path) != path:
-                left_out.append(f"{path}: {named[-1][path.stem]} has the same name; this one is left out.")
-    ours, theirs = named
+            if named.setdefault(path.stem, path) != path:
+                left_out.append(f"{path}: {named[path.stem]} has the same name; this one is left out.")
     alone = [str(path) for one, other in ((ours, theirs), (theirs, ours)) for stem, path in one.items() if stem not in other]
     pairs = [(path, theirs[stem]) for stem, path in ours.items() if stem in theirs]
     if not pairs:
-        shown = ", ".join(path.name for files in named for path in list(files.values())[:2]) or "no audio file"
-        advice = "give them the same names"
-        raise ValueError(f"{outputs}: no output has the name of a reference in {references} ({shown}): {advice}.")
+        raise ValueError(f"{outputs}: no output has the name of a reference in {references}: give them the same names.")
     batches = [pairs[start : start + BATCH] for start in range(0, len(pairs), BATCH)]
     rows = parallel_map(_measure_batch, batches, "scoring outputs, in fours", 1 if len(pairs) <= FEW else None)
     found = [row for batch in rows for row in batch]
@@ -71,7 +68,7 @@ def measure_outputs(outputs: Path, references: Path) -> dict[str, Any]:
 
 def _measure_batch(pairs: Sequence[tuple[Path, Path]]) -> list[dict[str, Any] | str]:
     found: list[dict[str, Any] | str] = []
-    batch = []
+    references, estimates = [], []
     for paths in pairs:
         try:
             (estimate, rate), (reference, reference_rate) = (read_audio(path) for path in paths)
@@ -89,15 +86,11 @@ def _measure_batch(pairs: Sequence[tuple[Path, Path]]) -> list[dict[str, Any] | 
             found.append(f"{paths[0]}: {why}: nothing can be measured.")
             continue
         facts["missing"] = reference.shape[1] - estimate.shape[1]
-        batch.append((reference[:, :length], estimate[:, :length]))
-        found.append({"name": paths[0].stem, **facts, **measure_pair(*batch[-1])})
-    if batch:
-        references, estimates = zip(*batch, strict=True)
-        flattened = reported(references, estimates, "decibel", "flattened")["SDR"]
-        for row in found:
-            if isinstance(row, dict):
-                row["SI-SDR, flattened batch"] = flattened
-    return found
+        references.append(reference[:, :length])
+        estimates.append(estimate[:, :length])
+        found.append({"name": paths[0].stem, **facts, **measure_pair(references[-1], estimates[-1])})
+    flattened = {"SI-SDR, flattened batch": reported(references, estimates, "decibel", "flattened")["SDR"]}
+    return [row | flattened if isinstance(row, dict) else row for row in found]
 
 
 def measure_pair(reference: np.ndarray, estimate: np.ndarray) -> dict[str, Any]:
@@ -107,7 +100,7 @@ def measure_pair(reference: np.ndarray, estimate: np.ndarray) -> dict[str, Any]:
         reference, estimate: float [C, N] at 44.1 kHz; the reference sounds.
 
     Returns:
-        `SCORES` but the batch's; ``broken`` and ``clipped``: shares of samples that are not finite, or at full scale beyond
+        Scores by name; ``broken`` and ``clipped``: shares of samples that are not finite, or at full scale beyond
         the reference's; ``silent``; ``level_db``: of the estimate over the reference, in the band that both carry; ``delay`` in
         samples, positive if the estimate is late; ``inverted``; ``related``: whether any delay makes them agree;
         ``kept_hz``: up to where the estimate is the reference, ``cutoff_hz`` and ``reference_hz``: up to where each carries
@@ -150,10 +143,9 @@ def measure_pair(reference: np.ndarray, estimate: np.ndarray) -> dict[str, Any]:
 def _delay(reference: np.ndarray, estimate: np.ndarray, size: int) -> tuple[int, bool, bool]:
     """Delay in samples, whether there is one, and whether polarity is inverted: the correlation's peak, with phase transform.
 
-    Every bin weighs the same (Knapp and Carter 1976), so that neither tones nor loud low bands give broad peaks. Of `BANDS` the
-    one with the highest peak counts: a band made anew is noise here, which moves a peak by a sample or hides a narrow kept band.
-    Where no delay fits within 2 % as well as the peak, that is taken: a narrow band cannot tell them apart (at 5.5 kHz one
-    sample is 10 %).
+    Every bin weighs the same (Knapp and Carter 1976), so tones and loud low bands give no broad peaks. Of `BANDS` the one with
+    the highest peak counts: a band made anew is noise, which moves a peak by a sample or hides a narrow kept band. A delay of 0
+    is taken where it fits within 2 % as well: a narrow band cannot tell them apart (at 5.5 kHz one sample is 10 %).
     """
     cross = estimate * reference.conj()
     cross /= np.abs(cross) + 1e-12 * np.abs(cross).max()
