@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from saga_kedro.audit.diagnosis.files import of_checkpoint, of_config, read_config
-from saga_kedro.audit.diagnosis.numbers import Cause, Evidence, causes, yardsticks
+from saga_kedro.audit.diagnosis.files import of_config, of_tensors, read_checkpoint, read_config
+from saga_kedro.audit.diagnosis.numbers import Evidence, causes, yardsticks
 
 
 def diagnose(
@@ -35,9 +35,7 @@ def diagnose(
     from saga_kedro.audit.diagnosis.curves import joined, of_curves, of_run, read_curves
 
     if (outputs is None) != (references is None):
-        raise ValueError(
-            "--outputs and --references go together: a folder of outputs, and one of references of the same names."
-        )
+        raise ValueError("--outputs and --references go together: folders of outputs and of references of the same names.")
     seen: dict[str, Any] = {}
     if run_id:
         of_a_run, seen = of_run(run_id, tracking)
@@ -46,25 +44,24 @@ def diagnose(
         seen |= read_curves(curves)
         evidence = joined(evidence, of_curves(seen))
     if evidence == Evidence(timesteps=evidence.timesteps) and not (config or checkpoint or outputs):
-        raise ValueError(
-            "There is nothing to go by: give a number (--loss, --lsd, --sdr, --grad-norm), --run, --curves, --config, "
-            "--checkpoint or --outputs."
-        )
+        numbers = "a number (--loss, --lsd, --sdr, --grad-norm)"
+        raise ValueError(f"There is nothing to go by: give {numbers}, --run, --curves, --config, --checkpoint or --outputs.")
     measured: dict[str, Any] = {}
-    found: list[tuple[str, Cause]] = [("numbers", cause) for cause in causes(evidence)]
+    found = [("numbers", causes(evidence))]
     if config:
-        found += [(config.name, cause) for cause in of_config(read_config(config))]
+        found.append((config.name, of_config(read_config(config))))
     if checkpoint:
-        found += [(checkpoint.name, cause) for cause in of_checkpoint(checkpoint)]
+        found.append((checkpoint.name, of_tensors(read_checkpoint(checkpoint))))
     if outputs and references:
-        from saga_kedro.audit.diagnosis.outputs import measure_outputs, of_outputs
+        from saga_kedro.audit.diagnosis.faults import of_outputs
+        from saga_kedro.audit.diagnosis.outputs import measure_outputs
 
         measured = measure_outputs(outputs, references)
-        found += [(outputs.name, cause) for cause in of_outputs(measured["files"], evidence)]
-    found.sort(key=lambda pair: -pair[1].likelihood)
+        found.append((outputs.name, of_outputs(measured["files"], evidence)))
+    lines = [{"seen_in": where, **asdict(cause), "confirm": cause.confirm} for where, part in found for cause in part]
     return {
         "yardsticks": [asdict(yardstick) for yardstick in yardsticks(evidence)],
-        "causes": [{"seen_in": where, **asdict(cause), "confirm": cause.confirm} for where, cause in found],
+        "causes": sorted(lines, key=lambda line: -line["likelihood"]),
         "curves": seen,
         "outputs": measured,
     }
@@ -79,39 +76,14 @@ def as_json(found: dict[str, Any]) -> str:
 
 
 def show(found: dict[str, Any]) -> None:
-    """Print a diagnosis, for people."""
+    """Print a diagnosis, for people: the page without its pictures and without every single output."""
     from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
+    from rich.markdown import Markdown
 
-    from saga_kedro.audit.diagnosis.page import mean_scores
+    from saga_kedro.audit.diagnosis.page import build_page
+    from saga_kedro.reporting.blocks import Details
+    from saga_kedro.reporting.markdown import render_markdown
 
-    console = Console()
-    tables = {
-        "Yardsticks": [(line["what"], f"{line['value']:.3g}", line["meaning"]) for line in found["yardsticks"]],
-        "Your outputs": mean_scores(found["outputs"]["files"]).to_numpy().tolist() if found["outputs"] else [],
-    }
-    for title, lines in tables.items():
-        if lines:
-            table = Table("what", "value", "meaning", title=title, title_justify="left")
-            for line in lines:
-                table.add_row(*(Text(cell, overflow="fold") for cell in line))
-            console.print(table)
-    for sentence in strays(found):
-        console.print(Text(sentence))
-    if not found["causes"]:
-        console.print("No known cause fits. That does not mean that all is well: give more numbers, --config or --checkpoint.")
-        return
-    console.print("Causes that fit, most likely first:")
-    for number, cause in enumerate(found["causes"], start=1):
-        console.print(Text(f"{number}. {cause['says']}", style="bold"))
-        console.print(Text(f"   seen in {cause['seen_in']}: {cause['because']}"))
-        if cause["advice"]:
-            console.print(Text(f"   {cause['advice']}"))
-        console.print(Text(f"   {cause['confirm']}"), soft_wrap=True)
-
-
-def strays(found: dict[str, Any]) -> list[str]:
-    """A sentence for each file that was not measured."""
-    outputs = found["outputs"] or {"without_partner": [], "left_out": []}
-    return [f"{path}: has no partner of the same name." for path in outputs["without_partner"]] + outputs["left_out"]
+    page = build_page(found | {"curves": {}})
+    shown = [replace(part, blocks=[one for one in part.blocks if not isinstance(one, Details)]) for part in page.sections]
+    Console().print(Markdown(render_markdown(replace(page, sections=shown), "")[0]))

@@ -22,7 +22,7 @@ STEPS = ("step", "global_step", "_step", "iteration")
 
 
 def chosen(names: Iterable[str]) -> dict[str, str]:
-    """Which of a logger's names is the training loss and which the gradient norm: as logged before others, then the shortest."""
+    """Which of a logger's names is the training loss and which the gradient norm: as logged before others, then short ones."""
     found, names = {}, list(names)
     for curve, said in SAID.items():
         fitting = [name for name in names if re.search(said, name, re.IGNORECASE) and not re.search(OTHERS, name.lower())]
@@ -75,7 +75,7 @@ def _event_columns(path: Path) -> Curves:
     try:
         from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
     except ImportError:
-        advice = "`pip install tensorboard`, or export the curves as CSV there"
+        advice = "`pip install tensorboard`, or export the curves as CSV"
         raise ValueError(f"{path}: TensorBoard's reader is not installed: {advice}.") from None
     try:
         events = EventAccumulator(str(path), {"scalars": 0}).Reload()
@@ -116,9 +116,8 @@ def of_run(run_id: str, tracking: str | None = None) -> tuple[Evidence, Curves]:
         run = client.get_run(run_id)
         histories = {curve: client.get_metric_history(run_id, name) for curve, name in chosen(run.data.metrics).items()}
     except MlflowException as error:
-        where = f" in {tracking}" if tracking else ""
-        advice = "its ids are in the UI (`make ui`) and in fit.json" + ("" if tracking else "; --tracking names another store")
-        raise ValueError(f"MLflow has no run {run_id}{where}: {advice}.") from error
+        where = f" in {tracking}" if tracking else ", and --tracking names no store"
+        raise ValueError(f"MLflow has no run {run_id}{where}: its ids are in the UI (`make ui`) and in fit.json.") from error
     curves = {curve: _curve((p.step for p in points), (p.value for p in points)) for curve, points in histories.items()}
     metrics, seen = run.data.metrics, of_curves(curves)
     return replace(
@@ -150,8 +149,7 @@ def _address(tracking: str | None) -> str | None:
 
 
 def _mean(metrics: Mapping[str, float], prefix: str) -> float | None:
-    values = [value for name, value in metrics.items() if name.startswith(prefix)]
-    return float(np.mean(values)) if values else None
+    return float(np.mean(values)) if (values := [metrics[name] for name in metrics if name.startswith(prefix)]) else None
 
 
 def joined(given: Evidence, of_a_source: Evidence) -> Evidence:

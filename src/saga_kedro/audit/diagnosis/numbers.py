@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 from saga_kedro.audit.as_found.gradients import FIRST_SCALE
 
@@ -15,7 +16,7 @@ ZERO_LSD, INT16_LSD = (19.0, 22.5), (28.0, 33.0)
 """LSD (log10 of power) of an all-zero output, and of one against a reference in int16 scale (docs/audit.md: 21.8 and 30.8)."""
 PAPER_SAMPLES = 262_144
 UNLOADED_STD, TRUE_NORM = 0.705, 1.2
-"""Deviation of the latents of a VAE without weights; the largest true gradient norm of the audit's trainings (docs/audit.md)."""
+"""Deviation of the latents of a VAE without weights; the largest true gradient norm of the audit's trainings."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,10 @@ class Cause:
         return command if self.issue else "look at the file that is named"
 
 
+Rule = tuple[Any, str, str, float, str]
+"""Whether it holds; then what a `Cause` says, because of what, likelihood and issue."""
+
+
 @dataclass(frozen=True)
 class Yardstick:
     """A number to hold the evidence against; ``curve`` is the curve that it is drawn across: ``loss``, ``norm`` or none."""
@@ -83,41 +88,37 @@ def yardsticks(evidence: Evidence) -> list[Yardstick]:
     """
     from saga_kedro.training.yardsticks import gaussian_floor
 
-    found: list[Yardstick] = []
+    t, found = evidence.timesteps, []
+    # fmt: off
     if evidence.loss is not None or evidence.latent_std is not None:
-        t, s = evidence.timesteps, 1.0 if evidence.latent_std is None else evidence.latent_std
-        given = "" if evidence.latent_std is not None else " (taken for 1: give --latent-std)"
-        nothing = f"1 + s^2 for latents of deviation s = {s:g}{given}"
-        unloaded = f"latents of deviation {UNLOADED_STD:g}, which are noise; under {t} t"
+        s, given = (1.0, " (taken for 1: give --latent-std)") if evidence.latent_std is None else (evidence.latent_std, "")
         found += [
-            Yardstick("loss that predicts nothing", 1 + s**2, nothing, "loss"),
-            Yardstick(
-                "loss that knows the variance only",
-                gaussian_floor(s, t),
-                f"the floor on latents that are noise, under {t} t",
-                "loss",
-            ),
-            Yardstick("floor of a VAE without weights", gaussian_floor(UNLOADED_STD, t), unloaded, "loss"),
+            ("loss that predicts nothing", 1 + s**2, f"1 + s^2 for latents of deviation s = {s:g}{given}", "loss"),
+            ("loss that knows the variance only", gaussian_floor(s, t), f"the floor on noise, under {t} t", "loss"),
+            ("floor of a VAE without weights", gaussian_floor(UNLOADED_STD, t),
+             f"latents of deviation {UNLOADED_STD:g}, which are noise; under {t} t", "loss"),
         ]
     if evidence.loss is not None:
-        meaning = "an unloaded VAE's latents have 0.69 to 0.77; Stable Audio Open's have about 1"
-        found.append(Yardstick("deviation whose floor is your loss", deviation_of(evidence.loss, evidence.timesteps), meaning))
+        found.append(("deviation whose floor is your loss", deviation_of(evidence.loss, t),
+                      "an unloaded VAE's latents have 0.69 to 0.77; Stable Audio Open's have about 1", ""))
     if evidence.lsd is not None:
-        meaning = "an untouched 4 kHz input has 2.9 to 3.7"
-        found.append(Yardstick("your LSD, read as dB, in the paper's unit", evidence.lsd / 10, meaning))
+        found.append(("your LSD, read as dB, in the paper's unit", evidence.lsd / 10,
+                      "an untouched 4 kHz input has 2.9 to 3.7", ""))
     if evidence.sdr is not None:
         mean, low, high = unrelated_si_sdr(evidence.samples or PAPER_SAMPLES)
-        meaning = f"90 % lie between {low:.0f} and {high:.0f} dB; of two pieces of music about -40"
-        found.append(Yardstick("SI-SDR of an unrelated white estimate", mean, meaning))
+        spread = f"90 % lie between {low:.0f} and {high:.0f} dB; of two pieces of music about -40"
+        found.append(("SI-SDR of an unrelated white estimate", mean, spread, ""))
     if evidence.grad_norms:
-        first, scaled = evidence.grad_norms[0] / FIRST_SCALE, TRUE_NORM * FIRST_SCALE
-        meaning = "the largest of the audit's trainings: logged after unscaling, yours should be about as small"
         found += [
-            Yardstick("your gradient norm under a loss scale of 65,536", first, "what the true norm would then be"),
-            Yardstick("a true gradient norm", TRUE_NORM, meaning, "norm"),
-            Yardstick("the same under a loss scale of 65,536", scaled, "float16's first scale; it halves on overflow", "norm"),
+            ("your gradient norm under a loss scale of 65,536", evidence.grad_norms[0] / FIRST_SCALE,
+             "what the true norm would then be", ""),
+            ("a true gradient norm", TRUE_NORM,
+             "the largest of the audit's trainings: logged after unscaling, yours should be about as small", "norm"),
+            ("the same under a loss scale of 65,536", TRUE_NORM * FIRST_SCALE,
+             "float16's first scale; it halves on overflow", "norm"),
         ]
-    return found
+    # fmt: on
+    return [Yardstick(*line) for line in found]
 
 
 def deviation_of(loss: float, timesteps: str) -> float:
@@ -145,94 +146,62 @@ def unrelated_si_sdr(samples: int) -> tuple[float, float, float]:
     return mean, float(low), float(high)
 
 
+def fitting(rules: Iterable[Rule]) -> list[Cause]:
+    """The causes of the rules that hold, most likely first."""
+    return sorted((Cause(*cause) for holds, *cause in rules if holds), key=lambda cause: -cause.likelihood)
+
+
 def causes(evidence: Evidence) -> list[Cause]:
     """Causes that fit the numbers, most likely first."""
-    found = [*_of_loss(evidence), *_of_lsd(evidence), *_of_sdr(evidence), *_of_gradients(evidence)]
-    return sorted(found, key=lambda cause: -cause.likelihood)
-
-
-NOISE = "the latents are noise: the codec's weights are random or not loaded"
-UNTOUCHED = "the output is no better than the untouched input"
-
-
-def _of_loss(evidence: Evidence) -> list[Cause]:
-    if evidence.loss is None:
-        return []
     from saga_kedro.training.yardsticks import gaussian_floor
 
-    loss, s = evidence.loss, evidence.latent_std
-    if not math.isfinite(loss):
-        return [Cause("the training diverged", "the loss is not a finite number", 0.9, "low_pass")]
-    implied = deviation_of(loss, evidence.timesteps)
-    if s is not None:
-        floor = gaussian_floor(s, evidence.timesteps)
-        if abs(loss / floor - 1) < 0.08:
-            because = f"the loss {loss:g} is the floor {floor:.3f} of latents of which only the deviation can be known"
-            return [Cause(NOISE, because, 0.95, "vae_weights")]
-        if loss > 1 + 0.9 * s**2:
-            return [Cause("nothing is learnt", f"predicting nothing has {1 + s**2:.2f}", 0.8, "lr_schedule")]
-    elif 0.66 <= implied <= 0.80:
-        because = f"a loss of {loss:g} is the floor of latents of deviation {implied:.2f}; an unloaded VAE's have 0.69 to 0.77"
-        return [Cause(NOISE, because, 0.85, "vae_weights")]
-    if 1.05 < loss < 2.0:
-        says = "the network is too small or too briefly trained"
-        return [Cause(says, "the loss lies above what z_l allows", 0.3, "lr_schedule")]
-    return []
-
-
-def _of_lsd(evidence: Evidence) -> list[Cause]:
-    if evidence.lsd is None:
-        return []
-    lsd, found = evidence.lsd, []
-    tenth = lsd / 10
-    if lsd > 8:
-        because = f"in the paper's unit no sounding frame comes near {lsd:g}; read as dB it is {tenth:.2f}"
-        found.append(Cause("LSD is in dB", because, 0.9, "metric_units"))
-        if UNTOUCHED_LSD[0] <= tenth <= UNTOUCHED_LSD[1]:
-            found.append(Cause(UNTOUCHED, f"{tenth:.2f} is what an untouched input has", 0.7, "flow_objective"))
-    if ZERO_LSD[0] <= lsd <= ZERO_LSD[1]:
-        because = f"an all-zero output has 20 to 21, yours {lsd:g}"
-        found.append(Cause("the output is all zero (NaN made 0)", because, 0.5, "checkpoint_loading"))
-    if INT16_LSD[0] <= lsd <= INT16_LSD[1]:
-        because = f"with an all-zero output that gives 30, yours is {lsd:g}"
-        found.append(Cause("reference in int16 scale, output in floats", because, 0.4, "metric_units"))
-    if UNTOUCHED_LSD[0] <= lsd <= UNTOUCHED_LSD[1]:
-        found.append(Cause(UNTOUCHED, f"{lsd:g} is what an untouched input has", 0.7, "checkpoint_loading"))
-    return found
-
-
-def _of_sdr(evidence: Evidence) -> list[Cause]:
-    if evidence.sdr is None:
-        return []
-    found, samples = [], evidence.samples or PAPER_SAMPLES
-    _, low, high = unrelated_si_sdr(samples)
-    if evidence.sdr < -30:
-        fits = "within" if low - 3 <= evidence.sdr <= high + 3 else "near"
-        spread = f"{low:.0f} to {high:.0f}"
-        because = f"{evidence.sdr:g} dB is {fits} what an unrelated estimate of {samples:,} samples has ({spread})"
-        backwards = "the sampler runs backwards: trained in one convention, sampled in the other"
-        random = "inference runs on random weights (strict=False under another prefix)"
-        found += [Cause(backwards, because, 0.8, "flow_objective"), Cause(random, because, 0.6, "checkpoint_loading")]
-        if evidence.loss is not None and 0.66 <= deviation_of(evidence.loss, evidence.timesteps) <= 0.80:
-            found.append(Cause("a random codec decodes noise", because, 0.85, "vae_weights"))
-    if evidence.sdr < -5:
-        says, likelihood = (
-            "SI-SDR of the flattened batch, items shifted against each other",
-            0.65 if evidence.sdr < -30 else 0.75,
-        )
-        found.append(Cause(says, "even a perfect model scores badly so", likelihood, "metric_units"))
-    return found
-
-
-def _of_gradients(evidence: Evidence) -> list[Cause]:
-    norms = [norm for norm in evidence.grad_norms if math.isfinite(norm)]
-    if not norms or max(norms) <= 50:
-        return []
-    steps = _powers_of_two(norms)
-    low, high = min(norms) / FIRST_SCALE, max(norms) / FIRST_SCALE
-    because = f"norms up to {max(norms):g}: divided by 65,536 they are {low:.2g} to {high:.2g}"
-    because += "; they change by powers of two, as a loss scale does" if steps else ""
-    return [Cause("the gradient norm is logged under the loss scale", because, 0.9 if steps else 0.8, "gradient_logging")]
+    # what is not known is NaN, with which no comparison holds
+    given = (evidence.loss, evidence.latent_std, evidence.lsd, evidence.sdr)
+    loss, s, lsd, sdr = (math.nan if value is None or not math.isfinite(value) else value for value in given)
+    implied = math.nan if math.isnan(loss) else deviation_of(loss, evidence.timesteps)
+    floor = gaussian_floor(s, evidence.timesteps)
+    at_floor, as_unloaded = abs(loss / floor - 1) < 0.08, 0.66 <= implied <= 0.80
+    nothing = not at_floor and loss > 1 + 0.9 * s**2
+    noise = at_floor or (math.isnan(s) and as_unloaded)
+    untouched = "the output is no better than the untouched input"
+    samples, (low, high) = evidence.samples or PAPER_SAMPLES, UNTOUCHED_LSD
+    _, least, most = unrelated_si_sdr(samples)
+    fits = "within" if least - 3 <= sdr <= most + 3 else "near"
+    unrelated = f"{sdr:g} dB is {fits} what an unrelated estimate of {samples:,} samples has ({least:.0f} to {most:.0f})"
+    norms = [norm for norm in evidence.grad_norms if math.isfinite(norm)] or [0.0]
+    scaled, steps = [norm / FIRST_SCALE for norm in (min(norms), max(norms))], _powers_of_two(norms)
+    # fmt: off
+    return fitting([
+        (evidence.loss is not None and math.isnan(loss), "the training diverged", "the loss is not a finite number",
+         0.9, "low_pass"),
+        (noise, "the latents are noise: the codec's weights are random or not loaded",
+         f"the loss {loss:g} is the floor {floor:.3f} of latents of which only the deviation can be known" if at_floor else
+         f"a loss of {loss:g} is the floor of latents of deviation {implied:.2f}; an unloaded VAE's have 0.69 to 0.77",
+         0.95 if at_floor else 0.85, "vae_weights"),
+        (nothing, "nothing is learnt", f"predicting nothing has {1 + s**2:.2f}", 0.8, "lr_schedule"),
+        (1.05 < loss < 2 and not noise and not nothing, "the network is too small or too briefly trained",
+         "the loss lies above what z_l allows", 0.3, "lr_schedule"),
+        (lsd > 8, "LSD is in dB", f"in the paper's unit no sounding frame comes near {lsd:g}; read as dB it is {lsd / 10:.2f}",
+         0.9, "metric_units"),
+        (low <= lsd / 10 <= high, untouched, f"{lsd / 10:.2f} is what an untouched input has", 0.7, "flow_objective"),
+        (ZERO_LSD[0] <= lsd <= ZERO_LSD[1], "the output is all zero (NaN made 0)",
+         f"an all-zero output has 20 to 21, yours {lsd:g}", 0.5, "checkpoint_loading"),
+        (INT16_LSD[0] <= lsd <= INT16_LSD[1], "reference in int16 scale, output in floats",
+         f"with an all-zero output that gives 30, yours is {lsd:g}", 0.4, "metric_units"),
+        (low <= lsd <= high, untouched, f"{lsd:g} is what an untouched input has", 0.7, "checkpoint_loading"),
+        (sdr < -30, "the sampler runs backwards: trained in one convention, sampled in the other", unrelated,
+         0.8, "flow_objective"),
+        (sdr < -30, "inference runs on random weights (strict=False under another prefix)", unrelated,
+         0.6, "checkpoint_loading"),
+        (sdr < -30 and as_unloaded, "a random codec decodes noise", unrelated, 0.85, "vae_weights"),
+        (sdr < -5, "SI-SDR of the flattened batch, items shifted against each other", "even a perfect model scores badly so",
+         0.65 if sdr < -30 else 0.75, "metric_units"),
+        (max(norms) > 50, "the gradient norm is logged under the loss scale",
+         f"norms up to {max(norms):g}: divided by 65,536 they are {scaled[0]:.2g} to {scaled[1]:.2g}"
+         + ("; they change by powers of two, as a loss scale does" if steps else ""),
+         0.9 if steps else 0.8, "gradient_logging"),
+    ])
+    # fmt: on
 
 
 def _powers_of_two(norms: Sequence[float]) -> bool:

@@ -18,10 +18,8 @@ MEANINGS = {
     "SI-SDR, flattened batch": "dB, batches of four, as the failing code shifts them",
     "SNR": "dB, mean over items",
 }
-DRAWN = {
-    "loss": ("flow loss", "Your training loss"),
-    "norm": ("gradient norm", "Your gradient norm, as logged"),
-}
+DRAWN = {"loss": ("flow loss", "Your training loss"), "norm": ("gradient norm", "Your gradient norm, as logged")}
+NOTHING_FITS = "No known cause fits. That does not mean that all is well: give more numbers or files."
 
 
 def write_page(found: dict[str, Any], folder: Path) -> Path:
@@ -59,7 +57,7 @@ def build_page(found: dict[str, Any]) -> Report:
 
 def _causes(causes: list[dict[str, Any]]) -> list[Block]:
     if not causes:
-        return [Callout("No known cause fits. That does not mean that all is well: give more numbers or files.")]
+        return [Callout(NOTHING_FITS)]
     blocks: list[Block] = []
     for place, cause in enumerate(causes, start=1):
         says = cause["says"][0].upper() + cause["says"][1:]
@@ -85,22 +83,17 @@ def _figures(found: dict[str, Any]) -> list[Block]:
     return blocks
 
 
-def mean_scores(files: pd.DataFrame) -> pd.DataFrame:
-    """Means over the outputs that have a value: columns ``what``, ``value``, ``meaning``."""
-    lines = [(name, number(files[name].mean()), meaning) for name, meaning in MEANINGS.items()]
-    return pd.DataFrame(lines, columns=["what", "value", "meaning"])
-
-
 def _outputs(found: dict[str, Any]) -> list[Block]:
-    from saga_kedro.audit.diagnosis.command import strays
-
-    files, left = found["outputs"]["files"], strays(found)
+    files, alone, left_out = (found["outputs"][name] for name in ("files", "without_partner", "left_out"))
+    left = [f"{path}: has no partner of the same name." for path in alone] + left_out
     measured = []
     for row in files.to_dict("records"):
-        scores = ", ".join(f"{name} {number(row[name])}" for name in MEANINGS)
+        marks = ", ".join(f"{name} {number(row[name])}" for name in MEANINGS)
         place = f"level {number(row['level_db'], 1)} dB, delay {number(row['delay'], 0)} samples"
         bands = f"kept up to {number(row['kept_hz'], 0)} Hz, carries up to {number(row['cutoff_hz'], 0)} Hz"
-        measured.append((row["name"], f"{scores}; {place}; {bands} (reference {number(row['reference_hz'], 0)} Hz)"))
+        measured.append((row["name"], f"{marks}; {place}; {bands} (reference {number(row['reference_hz'], 0)} Hz)"))
+    means = [(name, number(files[name].mean()), meaning) for name, meaning in MEANINGS.items()]
+    scores = Table(pd.DataFrame(means, columns=["what", "value", "meaning"]), f"Means over {len(files)} outputs.")
     each = Table(pd.DataFrame(measured, columns=["output", "measured"]))
-    blocks: list[Block] = [Table(mean_scores(files), f"Means over {len(files)} outputs."), Details("Every output", [each])]
-    return blocks + [Callout("\n".join(f"- {sentence}" for sentence in left))] if left else blocks
+    blocks: list[Block] = [scores, Details("Every output", [each])]
+    return [*blocks, Callout("\n".join(f"- {sentence}" for sentence in left))] if left else blocks
