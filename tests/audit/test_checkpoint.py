@@ -6,6 +6,7 @@ import torch
 
 from saga_kedro.audit.checkpoint import TEXT_TO_AUDIO, without_z_l, write_checkpoint
 from saga_kedro.audit.configurations import changed
+from saga_kedro.audit.training import probe
 from saga_kedro.model.saga_sr import SagaSR
 from saga_kedro.model.starting_weights import load_starting_weights
 from tiny_audit import STEPS, tiny_data, tiny_parameters
@@ -34,3 +35,14 @@ def test_a_convolution_before_the_projection_is_folded_into_it():
     wide = torch.cat([z_t, torch.zeros(3)])
     expected = project @ (wide + convolution[..., 0] @ wide)
     torch.testing.assert_close(narrow["transformer.project_in.weight"] @ z_t, expected)
+
+
+def test_a_start_that_differs_is_not_taken_for_identical(tmp_path):
+    scratch = tiny_parameters()
+    data = tiny_data(tmp_path)
+    write_checkpoint(changed(scratch, TEXT_TO_AUDIO), data, tmp_path / "models", tmp_path / "checkpoint")
+    adapted = changed(scratch, {"fit.start": str(tmp_path / "checkpoint"), "audit.checkpoint": str(tmp_path / "checkpoint")})
+    starts = (scratch, adapted, changed(adapted, {"audit.start": "random_channels"}))
+    found = [probe(parameters, data)["weights"] for parameters in starts]
+    assert len(set(found)) == 3
+    assert probe(changed(adapted, {"audit.start": "not_loaded"}), data)["weights"] == found[0]

@@ -141,11 +141,15 @@ class RandomChannels(Callback):
     def on_fit_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         if trainer.global_step:
             return
-        for name, value in _networks(module)["online"].named_parameters():
-            if not name.endswith(WIDENED):
-                continue
-            bound = 1 / math.sqrt(value[0].numel())
-            drawn = torch.empty(value.shape).uniform_(-bound, bound, generator=generator(self.seed, "init", name)).to(value)
-            with torch.no_grad():
-                value.copy_(torch.where(value == 0, drawn, value))
+        randomise_new_channels(_networks(module)["online"], self.seed)
         module.ema.copy_params_from_model_to_ema()  # type: ignore[operator, union-attr]
+
+
+@torch.no_grad()
+def randomise_new_channels(network: SagaNetwork, seed: int) -> None:
+    """Give the zeros of a widened layer a new layer's initial values, drawn by ``seed`` and name."""
+    for name, value in network.named_parameters():
+        if name.endswith(WIDENED):
+            bound = 1 / math.sqrt(value[0].numel())
+            drawn = torch.empty(value.shape).uniform_(-bound, bound, generator=generator(seed, "init", name)).to(value)
+            value.copy_(torch.where(value == 0, drawn, value))

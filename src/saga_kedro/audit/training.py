@@ -18,13 +18,21 @@ from saga_kedro.audit.as_found.gradients import as_logged
 from saga_kedro.audit.as_found.network import PathsNetwork
 from saga_kedro.audit.configurations import trains_as
 from saga_kedro.audit.data import AuditData
-from saga_kedro.audit.observe import CURVE, Curve, EmptyCaption, RandomChannels, Snapshots, read_curve
+from saga_kedro.audit.observe import (
+    CURVE,
+    Curve,
+    EmptyCaption,
+    RandomChannels,
+    Snapshots,
+    randomise_new_channels,
+    read_curve,
+)
 from saga_kedro.audit.records import code_version
 from saga_kedro.draws import generator, seed_of
 from saga_kedro.files import atomic_path, parameter_hash
 from saga_kedro.model.initialise import initialise_by_name
 from saga_kedro.model.saga_sr import SagaSR
-from saga_kedro.model.starting_weights import SCRATCH
+from saga_kedro.model.starting_weights import SCRATCH, load_starting_weights
 from saga_kedro.model.text import TextEncoder
 from saga_kedro.parameters import Parameters, validate
 from saga_kedro.training.cache import encode_splits, latents_key
@@ -183,6 +191,10 @@ def probe(parameters: dict[str, Any], data: AuditData) -> dict[str, Any]:
         checked = _started(parameters)
         model = SagaSR(checked.model.model_dump() | {"sample": checked.sample.model_dump()})
         initialise_by_name(model.network, checked.seed)
+        if checked.fit.start != SCRATCH:
+            load_starting_weights(model.network, checked.fit.start)
+        if checked.audit.start == "random_channels":
+            randomise_new_channels(model.network, checked.seed)
         give_empty_caption(model)
         training = FlowTraining(model.network, model.codec, checked.fit)
         training.log = lambda *_, **__: None  # type: ignore[method-assign]  # there is no trainer
