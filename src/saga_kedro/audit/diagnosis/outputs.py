@@ -118,7 +118,7 @@ def measure_pair(reference: np.ndarray, estimate: np.ndarray) -> dict[str, Any]:
         "silent": not estimate.any(),
     }
     if row["broken"] or row["silent"]:
-        nothing = ("SI-SDR, delay removed", "level_db", "delay", "kept_hz", "cutoff_hz", "reference_hz")
+        nothing = ("SI-SDR", "SI-SDR, delay removed", "level_db", "delay", "kept_hz", "cutoff_hz", "reference_hz")
         return row | dict.fromkeys(nothing, np.nan) | {"inverted": False, "related": True}
     size = fft.next_fast_len(len(r) + len(e), real=True)
     spectra = [fft.rfft(audio.astype(np.float64), size) for audio in (r, e)]
