@@ -45,7 +45,7 @@ def measure_outputs(outputs: Path, references: Path) -> dict[str, Any]:
     """
     ours: dict[str, Path] = {}
     theirs: dict[str, Path] = {}
-    left_out = []
+    left_out: list[str] = []
     for folder, named in ((outputs, ours), (references, theirs)):
         if not folder.is_dir():
             raise ValueError(f"{folder}: there is no such folder.")
@@ -68,7 +68,8 @@ def measure_outputs(outputs: Path, references: Path) -> dict[str, Any]:
 
 def _measure_batch(pairs: Sequence[tuple[Path, Path]]) -> list[dict[str, Any] | str]:
     found: list[dict[str, Any] | str] = []
-    references, estimates = [], []
+    references: list[np.ndarray] = []
+    estimates: list[np.ndarray] = []
     for paths in pairs:
         try:
             (estimate, rate), (reference, reference_rate) = (read_audio(path) for path in paths)
