@@ -123,7 +123,7 @@ def measure_pair(reference: np.ndarray, estimate: np.ndarray) -> dict[str, Any]:
         return row | dict.fromkeys(nothing, np.nan) | {"inverted": False, "related": True}
     size = fft.next_fast_len(len(r) + len(e), real=True)
     spectra = [fft.rfft(audio.astype(np.float64), size) for audio in (r, e)]
-    delay, related, inverted = _delay(*spectra, size)
+    delay, related, inverted = _delay(spectra[0], spectra[1], size)
     cutoffs = [measure_cutoff(audio, SAMPLE_RATE) for audio in (reference, estimate)]
     shared = max(1, int(min(cutoffs) / SAMPLE_RATE * size))
     powers = [float((np.abs(spectrum[:shared]) ** 2).sum()) for spectrum in spectra]
