@@ -132,6 +132,7 @@ def test_lsd_in_db_is_told_from_the_papers_unit():
 
 def test_sdr_of_a_flattened_batch_is_told_from_that_of_an_item():
     assert any("that of a flattened batch" in said for said in findings(new_upper_band(REFERENCE, 4_000), Evidence(sdr=-48.0)))
+    assert findings(new_upper_band(REFERENCE, 4_000), Evidence(sdr=-70.0)) == [], "neither the batch's nor the item's"
 
 
 @pytest.fixture(scope="module")

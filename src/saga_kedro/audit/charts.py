@@ -127,5 +127,5 @@ def curves_chart(
             )
     if logarithmic:
         axes.set_yscale("log")
-    axes.legend(fontsize=8, frameon=False)
+    axes.legend(fontsize=8, framealpha=0.85, edgecolor="none")
     return picture

@@ -70,11 +70,11 @@ def of_outputs(files: pd.DataFrame, evidence: Evidence) -> list[Cause]:
             because = f"{len(lines)} of {len(files)} outputs: {names}"
             found.append(Cause(says.format(_spread(lines[column]) if column else ""), because, likelihood, issue, advice))
     lsd, decibel, item, batch = (files[name].mean() for name in ("LSD", "LSD in dB", "SI-SDR", "SI-SDR, flattened batch"))
-    if evidence.lsd is not None and abs(evidence.lsd - decibel) < abs(evidence.lsd - lsd):
+    if evidence.lsd is not None and abs(evidence.lsd - decibel) < min(0.25 * decibel, abs(evidence.lsd - lsd)):
         because = f"these outputs have {lsd:.2f} in log10 of power, the paper's unit, and {decibel:.1f} in dB"
         advice = f"Report {lsd:.2f}: the mean over frames of the root over bins, of log10 of power."
         found.append(Cause(f"your LSD of {evidence.lsd:g} is in dB", because, 0.97, "metric_units", advice))
-    if evidence.sdr is not None and abs(evidence.sdr - batch) < abs(evidence.sdr - item):
+    if evidence.sdr is not None and abs(evidence.sdr - batch) < min(10, abs(evidence.sdr - item)):
         because = (
             f"these outputs have {item:.1f} dB item by item, {batch:.1f} dB flattened and shifted by 1,858 samples an item"
         )

@@ -88,7 +88,8 @@ def yardsticks(evidence: Evidence) -> list[Yardstick]:
     """
     from saga_kedro.training.yardsticks import gaussian_floor
 
-    t, found = evidence.timesteps, []
+    found: list[tuple[str, float, str, str]] = []
+    t = evidence.timesteps
     # fmt: off
     if evidence.loss is not None or evidence.latent_std is not None:
         s, given = (1.0, " (taken for 1: give --latent-std)") if evidence.latent_std is None else (evidence.latent_std, "")
@@ -98,7 +99,7 @@ def yardsticks(evidence: Evidence) -> list[Yardstick]:
             ("floor of a VAE without weights", gaussian_floor(UNLOADED_STD, t),
              f"latents of deviation {UNLOADED_STD:g}, which are noise; under {t} t", "loss"),
         ]
-    if evidence.loss is not None:
+    if evidence.loss is not None and math.isfinite(evidence.loss):
         found.append(("deviation whose floor is your loss", deviation_of(evidence.loss, t),
                       "an unloaded VAE's latents have 0.69 to 0.77; Stable Audio Open's have about 1", ""))
     if evidence.lsd is not None:
@@ -148,7 +149,7 @@ def unrelated_si_sdr(samples: int) -> tuple[float, float, float]:
 
 def fitting(rules: Iterable[Rule]) -> list[Cause]:
     """The causes of the rules that hold, most likely first."""
-    return sorted((Cause(*cause) for holds, *cause in rules if holds), key=lambda cause: -cause.likelihood)
+    return sorted((Cause(*rule[1:]) for rule in rules if rule[0]), key=lambda cause: -cause.likelihood)
 
 
 def causes(evidence: Evidence) -> list[Cause]:

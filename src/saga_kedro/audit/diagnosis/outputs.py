@@ -45,7 +45,7 @@ def measure_outputs(outputs: Path, references: Path) -> dict[str, Any]:
     """
     ours: dict[str, Path] = {}
     theirs: dict[str, Path] = {}
-    left_out = []
+    left_out: list[str] = []
     for folder, named in ((outputs, ours), (references, theirs)):
         if not folder.is_dir():
             raise ValueError(f"{folder}: there is no such folder.")
@@ -68,7 +68,8 @@ def measure_outputs(outputs: Path, references: Path) -> dict[str, Any]:
 
 def _measure_batch(pairs: Sequence[tuple[Path, Path]]) -> list[dict[str, Any] | str]:
     found: list[dict[str, Any] | str] = []
-    references, estimates = [], []
+    references: list[np.ndarray] = []
+    estimates: list[np.ndarray] = []
     for paths in pairs:
         try:
             (estimate, rate), (reference, reference_rate) = (read_audio(path) for path in paths)
@@ -118,11 +119,11 @@ def measure_pair(reference: np.ndarray, estimate: np.ndarray) -> dict[str, Any]:
         "silent": not estimate.any(),
     }
     if row["broken"] or row["silent"]:
-        nothing = ("SI-SDR, delay removed", "level_db", "delay", "kept_hz", "cutoff_hz", "reference_hz")
+        nothing = ("SI-SDR", "SI-SDR, delay removed", "level_db", "delay", "kept_hz", "cutoff_hz", "reference_hz")
         return row | dict.fromkeys(nothing, np.nan) | {"inverted": False, "related": True}
     size = fft.next_fast_len(len(r) + len(e), real=True)
     spectra = [fft.rfft(audio.astype(np.float64), size) for audio in (r, e)]
-    delay, related, inverted = _delay(*spectra, size)
+    delay, related, inverted = _delay(spectra[0], spectra[1], size)
     cutoffs = [measure_cutoff(audio, SAMPLE_RATE) for audio in (reference, estimate)]
     shared = max(1, int(min(cutoffs) / SAMPLE_RATE * size))
     powers = [float((np.abs(spectrum[:shared]) ** 2).sum()) for spectrum in spectra]
