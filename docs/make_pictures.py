@@ -191,14 +191,15 @@ def report_pictures(browser: Browser, project: Path, dataset: str, out: Path) ->
 
 
 def audit_pictures(browser: Browser, project: Path, dataset: str, out: Path) -> None:
-    """The audit's report, its table first."""
+    """The audit's page as far as its first screens go, and its ladder."""
     found = sorted((project / "data" / "08_reporting").rglob("audit.html"), key=lambda path: path.stat().st_mtime)
     if not found:
-        raise RuntimeError(f"{project} has no audit.html: run `kedro run --pipeline audit` first")
-    page = new_page(browser, 1200, 1160)
+        raise RuntimeError(f"{project} has no audit.html: run `kedro run --pipeline audit` or `audit_report` first")
+    page = new_page(browser, 1280, 1750)
     page.goto(found[-1].resolve().as_uri())
     take(page, out / "audit.png")
     page.close()
+    shutil.copy(found[-1].parent / "audit_files" / "ladder.png", out / "ladder.png")
 
 
 def viz_pictures(browser: Browser, project: Path, dataset: str, out: Path) -> None:

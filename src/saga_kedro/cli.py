@@ -193,9 +193,9 @@ def diagnose(
 
     saga diagnose --run 4f6c... --tracking mlruns --report diagnosis
     """
-    from saga_kedro.audit.diagnosis.command import as_json, show
-    from saga_kedro.audit.diagnosis.command import diagnose as find
-    from saga_kedro.audit.diagnosis.numbers import Evidence
+    from saga_kedro.diagnosis.command import as_json, show
+    from saga_kedro.diagnosis.command import diagnose as find
+    from saga_kedro.diagnosis.numbers import Evidence
 
     evidence = Evidence(loss, latent_std, timesteps, lsd, sdr, samples, tuple(grad_norm or ()))
     try:
@@ -205,7 +205,7 @@ def diagnose(
         else:
             show(found)
         if report:
-            from saga_kedro.audit.diagnosis.page import write_page
+            from saga_kedro.diagnosis.page import write_page
 
             typer.echo(f"Report: {write_page(found, report)}", err=json)
     except ValueError as error:

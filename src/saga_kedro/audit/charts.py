@@ -1,8 +1,6 @@
-"""The audit page's charts: the ladder, a rung of it, and curves."""
+"""The audit page's charts: the ladder, and a rung of it."""
 
 from __future__ import annotations
-
-from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
@@ -12,8 +10,8 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from saga_kedro.audio import SAMPLE_RATE
 from saga_kedro.audit.ladder import BREAK
 from saga_kedro.reporting.charts import smoothed
-from saga_kedro.reporting.figures import chart, new_picture
-from saga_kedro.reporting.palette import BLACK, BLUE, DASHES, GREY, LINES, VERMILION
+from saga_kedro.reporting.figures import new_picture
+from saga_kedro.reporting.palette import BLACK, BLUE, GREY, VERMILION
 from saga_kedro.reporting.spectrograms import spectrogram_db
 
 PANELS = (
@@ -93,39 +91,4 @@ def rung_chart(curve: pd.DataFrame | None, floor: float, audio: np.ndarray | Non
         axes.set_ylabel("kHz", fontsize=7)
     for axes in panels.values():
         axes.tick_params(labelsize=7)
-    return picture
-
-
-def curves_chart(
-    curves: Mapping[str, pd.DataFrame], column: str, label: str, title: str, levels: Mapping[str, float] | None = None,
-    logarithmic: bool = False,
-) -> Picture | None:  # fmt: skip
-    """One line a training, running means; dashed levels across; None if there is nothing to draw.
-
-    Args:
-        curves: name -> table with ``step`` and ``column``.
-        column: what is drawn.
-        label: of the vertical axis.
-        title: of the chart.
-        levels: name -> height of a dashed line.
-        logarithmic: the vertical axis.
-    """
-    drawn = {name: curve.dropna(subset=[column]) for name, curve in curves.items() if column in curve}
-    drawn = {name: curve[np.isfinite(curve[column])] for name, curve in drawn.items()}
-    if not any(len(curve) for curve in drawn.values()):
-        return None
-    picture, axes = chart("step", label, title)
-    for index, (name, curve) in enumerate(drawn.items()):
-        colour, dash = LINES[index % len(LINES)], DASHES[(index // len(LINES)) % len(DASHES)]
-        values = curve[column].to_numpy(float)
-        axes.plot(curve["step"], values, color=colour, alpha=0.2, linewidth=0.6)
-        axes.plot(curve["step"], smoothed(values, max(1, len(values) // 20)), color=colour, linestyle=dash, label=name)
-    for index, (name, level) in enumerate((levels or {}).items()):
-        if np.isfinite(level):
-            axes.axhline(
-                level, color=BLACK, linestyle=DASHES[(index + 1) % len(DASHES)], linewidth=1, label=f"{name}: {level:.3g}"
-            )
-    if logarithmic:
-        axes.set_yscale("log")
-    axes.legend(fontsize=8, framealpha=0.85, edgecolor="none")
     return picture

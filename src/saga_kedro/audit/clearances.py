@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -350,8 +350,3 @@ def _condition(setting: Setting) -> Condition:
         f_l=torch.tensor([0.2]),
         f_h=torch.tensor([0.8]),
     )
-
-
-def failed(table: pd.DataFrame, setting: str) -> Iterator[str]:
-    """Names of the checks that a configuration fails."""
-    yield from table[table[setting] == "fails"]["clearance"].tolist()

@@ -17,7 +17,7 @@ import pandas as pd
 import soundfile
 
 from saga_kedro.audit import words
-from saga_kedro.audit.charts import curves_chart, ladder_chart, rung_chart
+from saga_kedro.audit.charts import ladder_chart, rung_chart
 from saga_kedro.audit.findings import LADDER, PAIR, AuditFindings
 from saga_kedro.audit.issues import Issue
 from saga_kedro.audit.ladder import BREAK, MEND
@@ -41,6 +41,7 @@ from saga_kedro.reporting.blocks import (
     Table,
     Text,
 )
+from saga_kedro.reporting.charts import curves_chart
 from saga_kedro.reporting.figures import png
 from saga_kedro.reporting.html import anchor, write_html
 from saga_kedro.reporting.markdown import write_markdown

@@ -1,8 +1,8 @@
-"""The report's charts: training curves, LSD against frequency, the roll-off dial."""
+"""The report's charts: training curves, LSD against frequency, the roll-off dial; and curves with levels across."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -199,4 +199,39 @@ def dial_chart(dial: pd.DataFrame, categories: Sequence[str]) -> Picture | None:
         )
     axes.set(xlim=(0, 1), ylim=(0, 1))
     axes.legend(fontsize=8, frameon=False)
+    return picture
+
+
+def curves_chart(
+    curves: Mapping[str, pd.DataFrame], column: str, label: str, title: str, levels: Mapping[str, float] | None = None,
+    logarithmic: bool = False,
+) -> Picture | None:  # fmt: skip
+    """One line a training, running means; dashed levels across; None if there is nothing to draw.
+
+    Args:
+        curves: name -> table with ``step`` and ``column``.
+        column: what is drawn.
+        label: of the vertical axis.
+        title: of the chart.
+        levels: name -> height of a dashed line.
+        logarithmic: the vertical axis.
+    """
+    drawn = {name: curve.dropna(subset=[column]) for name, curve in curves.items() if column in curve}
+    drawn = {name: curve[np.isfinite(curve[column])] for name, curve in drawn.items()}
+    if not any(len(curve) for curve in drawn.values()):
+        return None
+    picture, axes = chart("step", label, title)
+    for index, (name, curve) in enumerate(drawn.items()):
+        colour, dash = LINES[index % len(LINES)], DASHES[(index // len(LINES)) % len(DASHES)]
+        values = curve[column].to_numpy(float)
+        axes.plot(curve["step"], values, color=colour, alpha=0.2, linewidth=0.6)
+        axes.plot(curve["step"], smoothed(values, max(1, len(values) // 20)), color=colour, linestyle=dash, label=name)
+    for index, (name, level) in enumerate((levels or {}).items()):
+        if np.isfinite(level):
+            axes.axhline(
+                level, color=BLACK, linestyle=DASHES[(index + 1) % len(DASHES)], linewidth=1, label=f"{name}: {level:.3g}"
+            )
+    if logarithmic:
+        axes.set_yscale("log")
+    axes.legend(fontsize=8, framealpha=0.85, edgecolor="none")
     return picture

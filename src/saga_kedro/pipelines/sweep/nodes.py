@@ -30,8 +30,8 @@ def sweep(
     """
     from rich.console import Console
 
-    from saga_kedro.audit.sweep import sweep as run
     from saga_kedro.reporting.tables import console_table
+    from saga_kedro.sweep import sweep as run
 
     table = run(pairs, pair_captions, model_summary, parameters, folders["records"], mlflow_experiment)
     console = Console(width=None if sys.stdout.isatty() else 120)

@@ -7,8 +7,8 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from saga_kedro.audit.diagnosis.files import of_config, of_tensors, read_checkpoint, read_config
-from saga_kedro.audit.diagnosis.numbers import Evidence, causes, yardsticks
+from saga_kedro.diagnosis.files import of_config, of_tensors, read_checkpoint, read_config
+from saga_kedro.diagnosis.numbers import Evidence, causes, yardsticks
 
 
 def diagnose(
@@ -27,12 +27,12 @@ def diagnose(
 
     Returns:
         ``yardsticks`` and ``causes``: lists of dictionaries; a cause has ``confirm``, the command that would confirm it.
-        ``curves``: of `saga_kedro.audit.diagnosis.curves`; ``outputs``: of `measure_outputs`, empty without.
+        ``curves``: of `saga_kedro.diagnosis.curves`; ``outputs``: of `measure_outputs`, empty without.
 
     Raises:
         ValueError: nothing was given, a file, folder or run is missing or broken, an unknown distribution of t.
     """
-    from saga_kedro.audit.diagnosis.curves import joined, of_curves, of_run, read_curves
+    from saga_kedro.diagnosis.curves import joined, of_curves, of_run, read_curves
 
     if (outputs is None) != (references is None):
         raise ValueError("--outputs and --references go together: folders of outputs and of references of the same names.")
@@ -53,8 +53,8 @@ def diagnose(
     if checkpoint:
         found.append((checkpoint.name, of_tensors(read_checkpoint(checkpoint))))
     if outputs and references:
-        from saga_kedro.audit.diagnosis.faults import of_outputs
-        from saga_kedro.audit.diagnosis.outputs import measure_outputs
+        from saga_kedro.diagnosis.faults import of_outputs
+        from saga_kedro.diagnosis.outputs import measure_outputs
 
         measured = measure_outputs(outputs, references)
         found.append((outputs.name, of_outputs(measured["files"], evidence)))
@@ -80,7 +80,7 @@ def show(found: dict[str, Any]) -> None:
     from rich.console import Console
     from rich.markdown import Markdown
 
-    from saga_kedro.audit.diagnosis.page import build_page
+    from saga_kedro.diagnosis.page import build_page
     from saga_kedro.reporting.blocks import Details
     from saga_kedro.reporting.markdown import render_markdown
 

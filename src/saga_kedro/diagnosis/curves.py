@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from saga_kedro.audit.diagnosis.numbers import Evidence
+from saga_kedro.diagnosis.numbers import Evidence
 
 Curves = dict[str, pd.DataFrame]
 """``loss`` and ``norm``, as far as they are there -> table with ``step`` and ``value``, in the order of steps."""

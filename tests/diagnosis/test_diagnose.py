@@ -14,9 +14,9 @@ import torch
 from safetensors.torch import save_file
 from typer.testing import CliRunner
 
-from saga_kedro.audit.diagnosis.files import of_config, of_tensors
-from saga_kedro.audit.diagnosis.numbers import Evidence, causes, deviation_of, unrelated_si_sdr, yardsticks
 from saga_kedro.cli import app
+from saga_kedro.diagnosis.files import of_config, of_tensors
+from saga_kedro.diagnosis.numbers import Evidence, causes, deviation_of, unrelated_si_sdr, yardsticks
 
 RIGHT = {
     "model_type": "diffusion_cond",

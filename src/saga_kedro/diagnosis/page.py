@@ -26,7 +26,7 @@ def write_page(found: dict[str, Any], folder: Path) -> Path:
     """Write ``diagnosis.html`` into a folder.
 
     Args:
-        found: of `saga_kedro.audit.diagnosis.command.diagnose`.
+        found: of `saga_kedro.diagnosis.command.diagnose`.
         folder: is made where it is missing.
 
     Raises:
@@ -68,7 +68,7 @@ def _causes(causes: list[dict[str, Any]]) -> list[Block]:
 
 
 def _figures(found: dict[str, Any]) -> list[Block]:
-    from saga_kedro.audit.charts import curves_chart
+    from saga_kedro.reporting.charts import curves_chart
     from saga_kedro.reporting.figures import png
 
     blocks: list[Block] = []

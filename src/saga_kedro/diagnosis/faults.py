@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from saga_kedro.audit.as_found.metrics import SHIFT
-from saga_kedro.audit.diagnosis.numbers import Cause, Evidence
+from saga_kedro.diagnosis.numbers import Cause, Evidence
 
 # fmt: off
 FAULTS: tuple[tuple[str, str, float, str, str, str], ...] = (
@@ -56,7 +56,7 @@ def of_outputs(files: pd.DataFrame, evidence: Evidence) -> list[Cause]:
     """What is wrong with the outputs, certain things first: the number, the files, what to do.
 
     Args:
-        files: of `saga_kedro.audit.diagnosis.outputs.measure_outputs`.
+        files: of `saga_kedro.diagnosis.outputs.measure_outputs`.
         evidence: what was reported of them.
     """
     delay = files["delay"].fillna(0)

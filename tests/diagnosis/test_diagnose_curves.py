@@ -14,8 +14,8 @@ from mlflow import MlflowClient
 from mlflow.entities import Metric
 from typer.testing import CliRunner
 
-from saga_kedro.audit.diagnosis.curves import chosen, of_curves, read_curves
 from saga_kedro.cli import app
+from saga_kedro.diagnosis.curves import chosen, of_curves, read_curves
 
 STEPS = np.arange(0, 1_000, 10)
 LOSS = 1.107 + np.exp(-STEPS / 50)

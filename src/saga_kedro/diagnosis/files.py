@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from saga_kedro.audit.diagnosis.numbers import Cause, fitting
+from saga_kedro.diagnosis.numbers import Cause, fitting
 
 DIT_PLACE = "model.model.transformer."
 """Where stable-audio-tools' own model keeps its DiT."""
