@@ -11,10 +11,12 @@ from saga_kedro.audit.half_precision import ACCUMULATED
 from saga_kedro.audit.users_numbers import COLUMNS, summary
 
 ROWS = pd.DataFrame(
-    [("vae_weights", "add_one", "done", 1.20 + 0.01 * seed, 1.15, 2.0) for seed in range(5)]
-    + [("metric_units", "fix_one", "done", 1.10, 1.10, 30.0 + seed) for seed in range(5)]
-    + [("vae_weights", "fix_one", "done", 0.9, 0.5, 38.0)],
-    columns=["issue", "design", "status", "loss_plateau", "loss_floor", "baseline_value"],
+    [("metric_units", "fix_one", "done", 30.0 + seed) for seed in range(5)] + [("vae_weights", "fix_one", "done", 38.0)],
+    columns=["issue", "design", "status", "baseline_value"],
+)
+LADDER = pd.DataFrame(
+    [("mend", "vae_weights", 0.8, 0.5), ("break", "vae_weights", 1.22, 1.19)],
+    columns=["direction", "issue", "loss_plateau", "loss_floor"],
 )
 
 
@@ -31,15 +33,15 @@ def precision(logged: list[float]) -> pd.DataFrame:
 
 def test_each_symptom_has_its_number_an_interval_and_a_verdict_by_the_bounds():
     hump = [*np.full(20, 1_000.0), *np.full(20, 4_000.0), *np.full(20, 1_000.0)]
-    found = summary(ROWS, sizes(), precision(hump))
+    found = summary(ROWS, LADDER, sizes(), precision(hump))
     assert list(found.columns) == COLUMNS
     assert found["reproduced"].tolist() == [True, True, False, True, True]
     loss, lsd, _, sdr, gradient = found.to_dict("records")
     assert (loss["ours"], lsd["ours"], sdr["ours"]) == pytest.approx((1.22, 32.0, -69.0))
-    assert loss["low"] < 1.22 < loss["high"]
+    assert lsd["low"] < 32.0 < lsd["high"]
     assert gradient["ours"] == "1,000 → 4,000 → 1,000"
 
 
 def test_a_flat_curve_and_a_number_out_of_bounds_are_not_reproduced():
-    found = summary(ROWS, sizes(sdr_flattened=-40.0), precision([1_000.0] * 60))
+    found = summary(ROWS, LADDER, sizes(sdr_flattened=-40.0), precision([1_000.0] * 60))
     assert found["reproduced"].tolist() == [True, True, False, False, False]

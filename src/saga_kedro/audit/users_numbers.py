@@ -7,18 +7,19 @@ import math
 import pandas as pd
 
 from saga_kedro.audit import full_size, half_precision
+from saga_kedro.audit.ladder import BREAK
 from saga_kedro.audit.statistics import ALPHA, half_width
 from saga_kedro.audit.symptoms import LSD, SDR, SYMPTOMS, settles
 
 COLUMNS = ["symptom", "users_number", "ours", "low", "high", "reproduced", "how"]
 
 
-def summary(rows: pd.DataFrame, sizes: pd.DataFrame, precision: pd.DataFrame) -> pd.DataFrame:
+def summary(rows: pd.DataFrame, ladder: pd.DataFrame, sizes: pd.DataFrame, precision: pd.DataFrame) -> pd.DataFrame:
     """A line per symptom.
 
     Args:
-        rows: of `saga_kedro.audit.arms.run_arms`: the loss of every training whose VAE alone is random, and LSD as the failing
-            code as found reports it.
+        rows: of `saga_kedro.audit.arms.run_arms`: LSD as the failing code as found reports it, of every training.
+        ladder: of `saga_kedro.audit.ladder.climb`: the loss where the VAE alone is random, of one training.
         sizes: of `saga_kedro.audit.full_size.table`: SDR, and LSD again.
         precision: of `saga_kedro.audit.half_precision.measure`: the gradient norm; the curve that a logger keeps.
 
@@ -27,19 +28,14 @@ def summary(rows: pd.DataFrame, sizes: pd.DataFrame, precision: pd.DataFrame) ->
     """
     loss, lsd, sdr, gradient = SYMPTOMS.values()
     done = rows[rows["status"] == "done"]
-    random = done[(done["issue"] == "vae_weights") & (done["design"] == "add_one")]
+    random = ladder[(ladder["issue"] == "vae_weights") & (ladder["direction"] == BREAK)].iloc[0]
+    plateau, floor = float(random["loss_plateau"]), float(random["loss_floor"])
     as_found = done[(done["issue"] == "metric_units") & (done["design"] == "fix_one")]
     table = sizes.set_index(["reading", "metric"]).loc[full_size.LEARNT]
     curve = half_precision.curves(precision).iloc[0]
     said = " → ".join(f"{curve[name]:,.0f}" for name in ("norm_first", "norm_peak", "norm_last"))
     lines = [
-        (
-            loss,
-            1.2,
-            *_interval(random["loss_plateau"]),
-            settles(*random[["loss_plateau", "loss_floor"]].mean()),
-            "random_alone",
-        ),
+        (loss, 1.2, plateau, math.nan, math.nan, settles(plateau, floor), "random_alone"),
         (lsd, 30, *(found := _interval(as_found["baseline_value"])), LSD[0] <= found[0] <= LSD[1], "as_found_trainings"),
         *(
             (name, users, *table.loc[metric, ["mean", "low", "high"]], low <= table.loc[metric, "mean"] <= high, "full_size")

@@ -91,11 +91,16 @@ def train_half_precision(audit: Any) -> pd.DataFrame:
     return measure(audit.baselines[AS_FOUND], bench.data, bench.records) if audit.thorough else pd.DataFrame({"setting": []})
 
 
-def compare_numbers(audit: Any, rows: pd.DataFrame, full_size: pd.DataFrame, half_precision: pd.DataFrame) -> pd.DataFrame:
-    """The user's numbers beside ours: a row per symptom; none unless all issues are trained."""
+def compare_numbers(audit: Any, *measured: pd.DataFrame) -> pd.DataFrame:
+    """The user's numbers beside ours: a row per symptom; none unless all issues are trained.
+
+    Args:
+        audit: of `prepare`.
+        measured: of `run_arms`, `climb_ladder`, `measure_full_size`, `train_half_precision`.
+    """
     from saga_kedro.audit.users_numbers import summary
 
-    return summary(rows, full_size, half_precision) if audit.thorough else pd.DataFrame({"symptom": []})
+    return summary(*measured) if audit.thorough else pd.DataFrame({"symptom": []})
 
 
 def judge(audit: Any, rows: pd.DataFrame, symptoms: pd.DataFrame) -> pd.DataFrame:

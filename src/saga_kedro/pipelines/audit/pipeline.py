@@ -29,7 +29,7 @@ MEASURED: dict[Callable[..., Any], str] = {
 DERIVED: list[tuple[Callable[..., Any], str, list[str]]] = [
     (measure_symptoms, "symptoms", ["audit_rows", "audit_ladder"]),
     (judge, "verdicts", ["audit_rows", "audit_symptoms"]),
-    (compare_numbers, "symptoms_summary", ["audit_rows", "audit_full_size", "audit_half_precision"]),
+    (compare_numbers, "symptoms_summary", ["audit_rows", "audit_ladder", "audit_full_size", "audit_half_precision"]),
 ]
 
 
