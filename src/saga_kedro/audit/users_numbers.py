@@ -24,7 +24,7 @@ def summary(rows: pd.DataFrame, ladder: pd.DataFrame, sizes: pd.DataFrame, preci
         precision: of `saga_kedro.audit.half_precision.measure`: the gradient norm; the curve that a logger keeps.
 
     Returns:
-        ``COLUMNS``; intervals are Student's, 95 %, over trainings or batches.
+        ``COLUMNS``; ``ours`` is text, of three digits; intervals are Student's, 95 %, over trainings or batches.
     """
     loss, lsd, sdr, gradient = SYMPTOMS.values()
     done = rows[rows["status"] == "done"]
@@ -46,7 +46,8 @@ def summary(rows: pd.DataFrame, ladder: pd.DataFrame, sizes: pd.DataFrame, preci
         ),
         (gradient, "1,000 → 4,000 → 1,000", said, math.nan, math.nan, bool(curve["reproduced"]), "half_precision"),
     ]
-    return pd.DataFrame(lines, columns=COLUMNS)
+    shown = [(name, users, ours if isinstance(ours, str) else f"{ours:.3g}", *rest) for name, users, ours, *rest in lines]
+    return pd.DataFrame(shown, columns=COLUMNS)
 
 
 def _interval(values: pd.Series) -> tuple[float, float, float]:
