@@ -22,6 +22,7 @@ from saga_kedro.audit.training import train
 from saga_kedro.captioning.sources import captions_of
 from saga_kedro.corpora.ingest import ingest_source
 from saga_kedro.corpora.resampled import resample_clips
+from saga_kedro.parameters import validate
 from saga_kedro.training.text_states import encode_captions, read_states
 
 ROOT = Path(__file__).parents[1]
@@ -51,7 +52,7 @@ def demo_data(parameters: dict, folder: Path) -> AuditData:
     """The demo corpus as an audit sees it, without evaluation pairs."""
     manifest, _, _ = ingest_source(parameters["ingest"], parameters["seed"], folder / "raw", folder / "findings")
     clips, _ = resample_clips(manifest, folder / "clips")
-    captions = captions_of(clips, parameters["caption"], folder / "captions")
+    captions = captions_of(clips, validate(parameters).caption, folder / "captions")
     index = encode_captions(captions["caption"], parameters["model"]["text"], folder / "states.safetensors")
     states = read_states(index, folder / "states.safetensors")
     segments = parameters["audit"]["budgets"]["quick"]["segments_per_category"]
