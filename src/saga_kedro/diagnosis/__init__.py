@@ -1,1 +1,1 @@
-"""What a person can be told from their own numbers and files, without running anything."""
+"""What a person can be told from their own numbers and files, without a training."""
