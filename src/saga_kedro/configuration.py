@@ -29,9 +29,21 @@ def dataset_name(parameters: dict[str, Any]) -> str:
     return re.sub(r"[^A-Za-z0-9_-]+", "-", str(name)).strip("-") or "dataset"
 
 
+def corpus_parameters(ingest: dict[str, Any], repositories: list[dict[str, Any]]) -> dict[str, Any]:
+    """What a corpus depends on: the list of repositories where it is made of them, and not where their clones lie.
+
+    Args:
+        ingest: the section of parameters.
+        repositories: the section of parameters.
+    """
+    section = {name: value for name, value in ingest.items() if name != "clones"}
+    return {"ingest": section} | ({"repositories": repositories} if "git" in ingest["source"].split("+") else {})
+
+
 def run_key(parameters: dict[str, Any]) -> str:
     """Ten digits that name a training: the hash of every parameter that the trained weights depend on."""
-    return parameter_hash({name: parameters[name] for name in TRAINS if name in parameters})[:10]
+    corpus = corpus_parameters(parameters["ingest"], parameters.get("repositories", []))
+    return parameter_hash({name: parameters[name] for name in TRAINS if name in parameters} | corpus)[:10]
 
 
 def run_name(parameters: dict[str, Any], env: str) -> str:

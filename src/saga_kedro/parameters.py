@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import difflib
-from typing import Annotated, Any, Literal
+import re
+from pathlib import PurePosixPath
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 from click import ClickException
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 Probability = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[int, Field(gt=0)]
@@ -18,9 +20,70 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+def _inside(path: str) -> str:
+    parts = PurePosixPath(path).parts
+    if not parts or path != "/".join(parts) or ".." in parts or path.startswith("/"):
+        raise ValueError("it is a path inside the repository, such as data/sounds")
+    return path
+
+
+def _pattern(pattern: str) -> str:
+    try:
+        re.compile(pattern)
+    except re.error as error:
+        raise ValueError(f"it is no regular expression: {error}") from None
+    return pattern
+
+
+def _grouping(pattern: str) -> str:
+    if not re.compile(_pattern(pattern)).groups:
+        raise ValueError("it needs a part in parentheses, which says what belongs together")
+    return pattern
+
+
+Inside = Annotated[str, AfterValidator(_inside)]
+
+
+class RepositoryAudio(Section):
+    folder: Inside
+    category: Literal["speech", "music", "effects"]
+    group: Annotated[str, AfterValidator(_grouping)] | None = None
+
+
+class Repository(Section):
+    """One entry of ``repositories``; conf/base/parameters_repositories.yml says what its fields are."""
+
+    address: str = Field(pattern=r"^https://[A-Za-z0-9.-]+(:[0-9]+)?/[A-Za-z0-9_][A-Za-z0-9._-]*/[A-Za-z0-9_][A-Za-z0-9._-]*$")
+    commit: str = Field(pattern=r"^[0-9a-f]{40}$")
+    licence: str = Field(min_length=1)
+    licence_file: Inside
+    licence_sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    attribution: str = Field(pattern=r"^[^\n]+$")
+    audio: list[RepositoryAudio] = Field(min_length=1)
+    exclude: Annotated[str, AfterValidator(_pattern)] | None = None
+
+    @property
+    def name(self) -> str:
+        """``<owner>/<name>``."""
+        return "/".join(self.address.removesuffix(".git").split("/")[-2:])
+
+
+UNFREE = re.compile(r"(?i)(?<![a-z])(nc|nd)(?![a-z])|non-?_? ?commercial|no-?_? ?deriv")
+"""Licences that forbid to use the audio for money, or to change it, which a trained model may do."""
+
+
+class HeldOut(Section):
+    validation: list[str]
+    test: list[str]
+
+
+WITHOUT_PATH = ("demo", "debian", "git", "debian+git")
+"""Sources that make or fetch their audio: where nothing else is said they put it into the raw folder."""
+
+
 class Ingest(Section):
     source: Literal[
-        "demo", "folder", "pairs", "debian", "collection",
+        "demo", "folder", "pairs", "debian", "git", "debian+git", "collection",
         "freesound", "medleydb", "musdb18_hq", "moisesdb", "openslr", "vctk", "fma_small", "esc50",
     ]  # fmt: skip
     path: str | None
@@ -29,8 +92,10 @@ class Ingest(Section):
     cutoff_khz: float = Field(gt=0)
     demo_minutes: float = Field(gt=0)
     packages: list[Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9+.-]+$")]] = Field(min_length=1)
+    clones: str | None
     validation: Probability
     test: Probability
+    held_out: HeldOut
 
 
 class Caption(Section):
@@ -239,6 +304,7 @@ class Parameters(Section):
     seed: int
     dataset: str
     ingest: Ingest
+    repositories: list[Repository] = []  # in a file of its own: parameters.yml alone is complete
     caption: Caption
     vary: Vary
     degrade: Degrade
@@ -264,8 +330,12 @@ def _named(place: tuple[Any, ...]) -> tuple[tuple[str, ...], type[BaseModel]]:
     """
     section: type[BaseModel] = Parameters
     for depth, name in enumerate(place):
+        if isinstance(name, int):  # a position in a list of sections
+            continue
         field = section.model_fields.get(name)
         annotation: Any = field.annotation if field else None
+        if get_origin(annotation) is list:
+            annotation = get_args(annotation)[0]
         if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
             return place[: depth + 1], section
         section = annotation
@@ -281,7 +351,8 @@ def _sentence(name: str, section: type[BaseModel], errors: list[Any]) -> str:
         hint = f"did you mean {'.'.join([*above, *near])}?" if near else f"known here: {', '.join(section.model_fields)}."
         return f"unknown parameter {name}: {hint}"
     if first["type"] == "missing":
-        return f"parameter {name} is missing: set it in conf/base/parameters.yml."
+        file = "parameters_repositories.yml" if name.startswith("repositories.") else "parameters.yml"
+        return f"parameter {name} is missing: set it in conf/base/{file}."
     wrong = ", or ".join(dict.fromkeys(error["msg"].lower() for error in errors))
     return f"parameter {name} = {first['input']!r}: {wrong}."
 
@@ -311,6 +382,21 @@ def validate(parameters: dict[str, Any]) -> Parameters:
         raise ParameterError("encode.latents needs degrade.draws: how many low-passes of each segment to keep.")
     if checked.audit.budget not in checked.audit.budgets:
         raise ParameterError(f"audit.budget is one of {', '.join(checked.audit.budgets)}, not {checked.audit.budget!r}.")
-    if checked.ingest.source not in ("demo", "debian") and not checked.ingest.path:
+    _check_repositories(checked)
+    if checked.ingest.source not in WITHOUT_PATH and not checked.ingest.path:
         raise ParameterError(f"ingest.source={checked.ingest.source} needs ingest.path: the folder that holds the audio.")
     return checked
+
+
+def _check_repositories(checked: Parameters) -> None:
+    names = [one.name for one in checked.repositories]
+    for one in checked.repositories:
+        if UNFREE.search(one.licence):
+            raise ParameterError(f"repositories: {one.name} is under {one.licence}, which forbids some uses; take it out.")
+        if names.count(one.name) > 1:
+            raise ParameterError(f"repositories: {one.name} is listed twice; put all of its folders into one entry.")
+    if "git" in checked.ingest.source.split("+") and not names:
+        raise ParameterError(f"ingest.source={checked.ingest.source} needs repositories: list some.")
+    both = sorted(set(checked.ingest.held_out.validation) & set(checked.ingest.held_out.test))
+    if both:
+        raise ParameterError(f"ingest.held_out: {both[0]} is held out for validation and for test; choose one.")

@@ -20,8 +20,8 @@ BASE: Any = OmegaConf.to_container(OmegaConf.load(ROOT / "conf/base/parameters.y
 SOURCES = get_args(Ingest.model_fields["source"].annotation)
 
 
-def run(tmp_path, **changes):
-    return ingest_source(BASE["ingest"] | changes, 0, tmp_path / "raw", tmp_path / "findings")
+def run(tmp_path, repositories=(), **changes):
+    return ingest_source(BASE["ingest"] | changes, 0, tmp_path / "raw", tmp_path / "findings", repositories)
 
 
 @pytest.fixture(autouse=True)
@@ -109,7 +109,7 @@ def test_what_is_missing_is_said(corpus, tmp_path):
         run(tmp_path, source="folder", path="empty")
 
 
-@pytest.mark.parametrize("source", sorted(set(SOURCES) - {"demo", "debian"}))
+@pytest.mark.parametrize("source", sorted(set(SOURCES) - set(module.WITHOUT_PATH)))
 def test_a_source_that_needs_a_path_says_so(source):
     with pytest.raises(ParameterError, match=f"ingest.source={source} needs ingest.path"):
         validate(merged(BASE, {"ingest": {"source": source}}))

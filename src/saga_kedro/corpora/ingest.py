@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +15,17 @@ from saga_kedro.corpora.folder import find_folder
 from saga_kedro.corpora.layouts.collection import LAYOUTS, find_collection
 from saga_kedro.corpora.manifest import Rejected, Source, manifest_frame, rejected_frame
 from saga_kedro.corpora.pairs import COLUMNS, find_pairs
+from saga_kedro.corpora.repositories import find_repositories
 from saga_kedro.corpora.splits import assign_splits
-
-WITHOUT_PATH = ("demo", "debian")
-"""Sources that make or fetch their audio: where nothing else is said they put it into the raw folder."""
+from saga_kedro.parameters import WITHOUT_PATH, Repository
 
 
 def ingest_source(
-    ingest: dict[str, Any], seed: int, raw_folder: str | Path, findings_folder: str | Path
+    ingest: dict[str, Any],
+    seed: int,
+    raw_folder: str | Path,
+    findings_folder: str | Path,
+    repositories: Sequence[dict[str, Any]] = (),
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """List what a source offers.
 
@@ -30,13 +34,15 @@ def ingest_source(
         seed: of the demo's audio and of the splits.
         raw_folder: where a source that makes or fetches its audio puts it.
         findings_folder: what was found in files, by their content: none is listened to twice.
+        repositories: that section, for the source git.
 
     Returns:
         The manifest; the rejected files, ``path`` and ``reason``; the files of pairs (empty for other sources).
 
     Raises:
         FileNotFoundError: the source's folder is not there.
-        ValueError: the folder is laid out otherwise than the source says, or nothing usable was found.
+        ValueError: the folder is laid out otherwise than the source says, or nothing usable was found, or nothing of an
+            origin that is to be held out.
     """
     folder = Path(ingest["path"] or raw_folder)
     if ingest["source"] not in WITHOUT_PATH and not folder.is_dir():
@@ -46,23 +52,30 @@ def ingest_source(
         if pairs.empty:
             raise ValueError(f"{folder} holds no pair that fits ingest.index or ingest.pattern={ingest['pattern']!r}.")
         return manifest_frame([]), refused, pairs
-    sources, rejected = _sources(ingest, seed, folder)
+    sources, rejected = _sources(ingest, seed, folder, repositories)
     clips, unusable = examine_all(sources, cache=Path(findings_folder))
     rejected += unusable
     if not clips:
         first = f" The first of {len(rejected)} rejected, {rejected[0].path}: {rejected[0].reason}." if rejected else ""
         raise ValueError(f"{folder} holds no usable audio.{first}")
-    manifest = assign_splits(manifest_frame(clips), seed, ingest["validation"], ingest["test"])
+    manifest = assign_splits(manifest_frame(clips), seed, ingest["validation"], ingest["test"], ingest["held_out"])
     return manifest, rejected_frame(rejected), pd.DataFrame(columns=COLUMNS)
 
 
-def _sources(ingest: dict[str, Any], seed: int, folder: Path) -> tuple[list[Source], list[Rejected]]:
+def _sources(
+    ingest: dict[str, Any], seed: int, folder: Path, repositories: Sequence[dict[str, Any]]
+) -> tuple[list[Source], list[Rejected]]:
     match ingest["source"]:
         case "demo":
             write_demo(folder, seed, ingest["demo_minutes"])
             return find_folder(folder, INDEX), []
         case "debian":
             return find_debian(folder, ingest["packages"])
+        case "git":
+            return find_repositories(folder, [Repository.model_validate(one) for one in repositories], ingest["clones"])
+        case "debian+git":
+            both = [_sources(ingest | {"source": source}, seed, folder, repositories) for source in ("debian", "git")]
+            return [source for found, _ in both for source in found], [item for _, refused in both for item in refused]
         case "folder":
             return find_folder(folder, ingest["index"]), []
         case "collection":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import pandas as pd
 
@@ -10,7 +10,13 @@ from saga_kedro.corpora.examine import MINIMUM_S
 from saga_kedro.draws import seed_of
 
 
-def assign_splits(manifest: pd.DataFrame, seed: int, validation: float = 0.1, test: float = 0.1) -> pd.DataFrame:
+def assign_splits(
+    manifest: pd.DataFrame,
+    seed: int,
+    validation: float = 0.1,
+    test: float = 0.1,
+    held_out: Mapping[str, Iterable[str]] | None = None,
+) -> pd.DataFrame:
     """Fill in ``split``, ``start_s`` and ``end_s``.
 
     Category by category, whole groups go to one split, in the order of a hash of (seed, category, group), until a split has its
@@ -19,37 +25,54 @@ def assign_splits(manifest: pd.DataFrame, seed: int, validation: float = 0.1, te
     three rows with disjoint ranges, ``clip_id`` then ends in ``-0`` (train), ``-1`` (validation) or ``-2`` (test). Clips too
     short for that go whole to one split, as if each were a group.
 
-    Where a category has an official test split, its groups are the test split and nothing else is.
+    Where a category has an official test split, its groups are the test split and nothing else is. So it is with origins that
+    are held out: in the categories that they have groups of, these are the validation or the test split and nothing else is,
+    and the rest is divided between training and the other split. Where a category has both, both are the test split.
 
     Args:
         manifest: rows of :class:`saga_kedro.corpora.manifest.Clip`, one for each clip.
         seed: of the hash.
         validation: share of each category's duration, [0, 1).
         test: the same; the two add up to less than 1.
+        held_out: ``validation`` and ``test``, each with names of packages or repositories: a group is of such an origin if it
+            is that name, or begins with it and a slash.
 
     Returns:
         The manifest with its splits, in the order of the clips.
 
     Raises:
-        ValueError: if the shares leave nothing to train on.
+        ValueError: if the shares leave nothing to train on, or no group is of an origin that is to be held out.
     """
     if validation < 0 or test < 0 or validation + test >= 1:
         raise ValueError(
             f"The splits validation={validation} and test={test} must each be at least 0 and add up to less than 1, so that "
             "something is left to train on."
         )
+    kept_for = _held_out(set(manifest["group"]), held_out or {})
     rows: list[dict] = []
     for category, clips in manifest.groupby("category", sort=True):
         official = set(clips.loc[clips["official_split"] == "test", "group"])
-        if official:
-            held_out = clips["group"].isin(official)
-            rows += [_whole(clip, "test") for clip in clips[held_out].to_dict(orient="records")]
-            clips = clips[~held_out]
-        shares = {"test": 0.0 if official else test, "validation": validation}
-        rows += _divide(clips, {name: share for name, share in shares.items() if share > 0}, seed, str(category))
+        split_of = clips["group"].map(dict.fromkeys(official, "test") | kept_for)
+        decided = clips.assign(split=split_of)[split_of.notna()]
+        rows += [_whole(clip, clip["split"]) for clip in decided.to_dict(orient="records")]
+        shares = {"test": test, "validation": validation}
+        left = {name: share for name, share in shares.items() if share > 0 and name not in set(split_of)}
+        rows += _divide(clips[split_of.isna()], left, seed, str(category))
     order = {path: position for position, path in enumerate(manifest["path"])}
     rows.sort(key=lambda row: (order[row["path"]], row["start_s"]))
     return pd.DataFrame(rows, columns=list(manifest.columns)).astype({"start_s": float, "end_s": float})
+
+
+def _held_out(groups: set[str], held_out: Mapping[str, Iterable[str]]) -> dict[str, str]:
+    """Groups of held-out origins to their splits."""
+    split_of: dict[str, str] = {}
+    for split, names in held_out.items():
+        for name in names:
+            found = {group for group in groups if group == name or group.startswith(f"{name}/")}
+            if not found:
+                raise ValueError(f"Nothing of {name} is in the corpus, so it cannot be held out (ingest.held_out.{split}).")
+            split_of |= dict.fromkeys(found, split)
+    return split_of
 
 
 def _divide(clips: pd.DataFrame, shares: Mapping[str, float], seed: int, category: str) -> list[dict]:

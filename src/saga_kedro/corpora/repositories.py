@@ -1,0 +1,232 @@
+"""Audio that git repositories carry: voices, instruments, sound packs. Each at one commit, whose licence somebody has read."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from tqdm import tqdm
+
+from saga_kedro.corpora.folder import SUFFIXES, audio_files
+from saga_kedro.corpora.manifest import Rejected, Source, project_path
+from saga_kedro.parameters import Repository
+
+FETCHED = ".fetched.json"  # what a repository's folder holds; hidden, so that it is no audio
+
+# Nobody is asked for a password, no hook or filter runs (Git LFS is one), and what stalls for a minute is given up.
+SETTINGS = {
+    "credential.helper": "",
+    "core.hooksPath": os.devnull,
+    "core.attributesFile": os.devnull,
+    "core.autocrlf": "false",
+}
+ENVIRONMENT = {
+    "GIT_TERMINAL_PROMPT": "0",
+    "GIT_ASKPASS": "",
+    "GIT_HTTP_LOW_SPEED_LIMIT": "1000",
+    "GIT_HTTP_LOW_SPEED_TIME": "60",
+    "LC_ALL": "C",
+}
+
+
+class NotFetched(Exception):
+    """Why a repository could not be had, in a sentence."""
+
+
+def find_repositories(
+    folder: str | Path, repositories: Sequence[Repository], clones: str | Path | None = None
+) -> tuple[list[Source], list[Rejected]]:
+    """Fetch repositories, unless they are there, and list their audio.
+
+    Args:
+        folder: the audio that is needed of each repository goes to a sub-folder <owner>+<name>. A repository is there whole or
+            not at all: whoever was interrupted calls again.
+        repositories: which, at which commit, and what of their audio is what. Of two parts that hold a file the first counts.
+        clones: a folder of clones, bare or not, as <owner>+<name>, <owner>/<name> or <name>, or in a ``repo`` below it. They
+            are read instead of the network, which is then not touched, and are not changed. A clone may lack files.
+
+    Returns:
+        The files, in groups ``<owner>/<name>/<group>`` or ``<owner>/<name>``; and the repositories that could not be had, with
+        the folders and files that they lack. Files that are mere pointers of Git LFS are listed, to be rejected on reading.
+
+    Raises:
+        ValueError: if git is not on this machine, or there is no folder of clones, and something has to be fetched.
+    """
+    folder = Path(folder)
+    missing = [one for one in repositories if not _is_there(one, folder)]
+    if missing and shutil.which("git") is None:
+        raise ValueError(
+            "The source git needs git, which this machine lacks: install it, or ingest a folder with ingest.source=folder."
+        )
+    if missing and clones is not None and not Path(clones).is_dir():
+        raise ValueError(f"ingest.clones={clones} is not a folder: give one that holds clones, or null to fetch repositories.")
+    sources, rejected = [], []
+    for one in tqdm(missing, desc="fetch", unit="repository", disable=not missing):
+        try:
+            _fetch(one, folder, clones)
+        except NotFetched as reason:
+            rejected.append(Rejected(project_path(_place(one, folder)), f"not fetched: {reason}"))
+    for one in repositories:
+        if _is_there(one, folder):
+            found, refused = _listed(one, _place(one, folder))
+            sources += found
+            rejected += refused
+    return sources, rejected
+
+
+def _place(one: Repository, folder: Path) -> Path:
+    return folder / one.name.replace("/", "+")
+
+
+def _wanted(one: Repository) -> dict[str, Any]:
+    """What is fetched: of another commit, with another licence file or another choice of audio it is fetched anew."""
+    chosen = {"folders": [part.folder for part in one.audio], "exclude": one.exclude}
+    return {"commit": one.commit, "licence": [one.licence_file, one.licence_sha256], **chosen}
+
+
+def _fetched(one: Repository, folder: Path) -> dict[str, Any]:
+    try:
+        return json.loads((_place(one, folder) / FETCHED).read_text())
+    except FileNotFoundError:
+        return {}
+
+
+def _is_there(one: Repository, folder: Path) -> bool:
+    return _fetched(one, folder).get("wanted") == _wanted(one)
+
+
+def _fetch(one: Repository, folder: Path, clones: str | Path | None) -> None:
+    place = _place(one, folder)
+    working = folder / f".{place.name}.unfinished"
+    store, tree = working / "git", working / "tree"
+    shutil.rmtree(working, ignore_errors=True)  # of a run that was killed
+    tree.mkdir(parents=True)
+    try:
+        _git(store, "init", "--quiet", "--bare", "--template=")
+        if clones is None:
+            _download(one, store)
+        else:
+            _borrow(one, store, Path(clones))
+        _check_licence(one, store, tree)
+        files = _files(one, store)
+        lacking = _lacking(store, files) if clones is not None else []
+        _check_out(store, tree, {path: blob for path, blob in files.items() if path not in lacking})
+        (tree / FETCHED).write_text(json.dumps({"wanted": _wanted(one), "lacking": lacking}))
+        shutil.rmtree(place, ignore_errors=True)  # of another commit
+        tree.rename(place)
+    finally:
+        shutil.rmtree(working)
+
+
+def _download(one: Repository, store: Path) -> None:
+    """The commit without its history and, where the server can, without its files: those that are needed follow."""
+    _git(store, "remote", "add", "origin", one.address)
+    try:
+        _git(store, "fetch", "--quiet", "--depth=1", "--no-tags", "--filter=blob:none", "origin", one.commit)
+    except NotFetched as reason:
+        if "not our ref" in str(reason) or "couldn't find remote ref" in str(reason):
+            raise NotFetched(f"{one.address} has no commit {one.commit}") from None
+        raise
+
+
+def _borrow(one: Repository, store: Path, clones: Path) -> None:
+    """Read a clone's objects where they lie: nothing is copied, and nobody's server is asked for what it lacks."""
+    names = (one.name.replace("/", "+"), one.name, one.name.split("/")[1])
+    below = (clones / name / repo / git for name in names for repo in ("", "repo") for git in ("", ".git"))
+    clone = next((path for path in below if (path / "objects").is_dir() and (path / "HEAD").is_file()), None)
+    if clone is None:
+        raise NotFetched(f"{clones} holds no clone of {one.name} (ingest.clones)")
+    (store / "objects/info").mkdir(exist_ok=True)
+    (store / "objects/info/alternates").write_text(f"{(clone / 'objects').absolute()}\n")
+    try:
+        _git(store, "cat-file", "-e", f"{one.commit}^{{commit}}")
+    except NotFetched:
+        raise NotFetched(f"the clone of {one.name} in {clones} has no commit {one.commit}") from None
+
+
+def _check_licence(one: Repository, store: Path, tree: Path) -> None:
+    """Keep the licence beside the audio, if it is the one that was read when the repository was listed."""
+    try:
+        licence = _git(store, "cat-file", "blob", f"{one.commit}:{one.licence_file}")
+    except NotFetched:
+        raise NotFetched(f"it has no licence file {one.licence_file} at commit {one.commit[:10]}") from None
+    if hashlib.sha256(licence).hexdigest() != one.licence_sha256:
+        raise NotFetched(
+            f"its licence file {one.licence_file} is not the one that was read: read it, and set licence and licence_sha256"
+        )
+    (tree / one.licence_file).parent.mkdir(parents=True, exist_ok=True)
+    (tree / one.licence_file).write_bytes(licence)
+
+
+def _files(one: Repository, store: Path) -> dict[str, str]:
+    """The audio files that are needed, each with the name of its content; links are left out, as of any folder."""
+    files = {}
+    for line in _git(store, "ls-tree", "-r", "-z", one.commit).decode(errors="surrogateescape").split("\0")[:-1]:
+        (mode, _, blob), path = line.split("\t")[0].split(), line.split("\t", 1)[1]
+        audio = mode.startswith("100") and PurePosixPath(path).suffix.lower() in SUFFIXES
+        if audio and any(path.startswith(f"{part.folder}/") for part in one.audio) and not _excluded(one, path):
+            files[path] = blob
+    if not files:
+        raise NotFetched(f"it has no audio in {one.audio[0].folder} at commit {one.commit[:10]}")
+    return files
+
+
+def _lacking(store: Path, files: dict[str, str]) -> list[str]:
+    """The files that a clone names but does not hold: copies leave out large ones."""
+    said = _git(store, "cat-file", "--batch-check", given="".join(f"{blob}\n" for blob in files.values()))
+    return [path for path, line in zip(files, said.decode().splitlines(), strict=True) if line.endswith(" missing")]
+
+
+def _check_out(store: Path, tree: Path, files: dict[str, str]) -> None:
+    """Write files by way of a tree that holds nothing else, so that git asks a server for all of their contents at once."""
+    entries = "".join(f"100644 {blob}\t{path}\0" for path, blob in files.items())
+    _git(store, "update-index", "-z", "--index-info", given=entries)
+    chosen = _git(store, "write-tree", "--missing-ok").decode().strip()
+    (store / "index").unlink()
+    _git(store, "config", "core.bare", "false")
+    _git(store, "config", "core.worktree", str(tree.absolute()))
+    _git(store, "read-tree", "--reset", "-u", chosen)
+
+
+def _excluded(one: Repository, path: str) -> bool:
+    return bool(one.exclude and re.search(one.exclude, path))
+
+
+def _git(store: Path, *arguments: str, given: str = "") -> bytes:
+    """What a command of git prints, run on a git directory of our own."""
+    settings = [word for name, value in SETTINGS.items() for word in ("-c", f"{name}={value}")]
+    done = subprocess.run(
+        ["git", f"--git-dir={store.absolute()}", *settings, *arguments],
+        env=os.environ | ENVIRONMENT,
+        capture_output=True,
+        check=False,
+        input=given.encode(errors="surrogateescape"),
+    )
+    if done.returncode == 0:
+        return done.stdout
+    lines = [line.strip() for line in done.stderr.decode(errors="replace").splitlines() if line.strip()]
+    errors = [line for line in lines if line.startswith("fatal: ")] + lines
+    raise NotFetched((errors or [f"git {arguments[0]} ended with {done.returncode}"])[0].removeprefix("fatal: "))
+
+
+def _listed(one: Repository, place: Path) -> tuple[list[Source], list[Rejected]]:
+    sources: dict[Path, Source] = {}
+    reason = f"{one.name} has no audio there at commit {one.commit[:10]}"
+    rejected = [Rejected(project_path(place / part.folder), reason) for part in one.audio if not (place / part.folder).is_dir()]
+    for path in _fetched(one, place.parent)["lacking"]:
+        reason = f"the clone lacks it: remove {place.name} to fetch {one.name} from elsewhere"
+        rejected.append(Rejected(project_path(place / path), reason))
+    for part in one.audio:
+        for file in audio_files(place / part.folder) if (place / part.folder).is_dir() else ():
+            path = file.relative_to(place).as_posix()
+            found = re.search(part.group, path) if part.group else None
+            group = f"{one.name}/{found[1]}" if found and found[1] else one.name
+            sources.setdefault(file, Source(file, part.category, group, one.licence))
+    return list(sources.values()), rejected
