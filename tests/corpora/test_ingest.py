@@ -9,11 +9,13 @@ import pytest
 from omegaconf import OmegaConf
 
 from corpus_files import write_noise, write_tree
+from git_repositories import entry, make_repository, serve_from
 from saga_kedro.corpora import ingest as module
 from saga_kedro.corpora.ingest import ingest_source
 from saga_kedro.corpora.layouts.collection import LAYOUTS
 from saga_kedro.corpora.manifest import Clip, Source, data_version, project_path
 from saga_kedro.parameters import Ingest, ParameterError, validate
+from saga_kedro.pipelines.ingest.nodes import find_clips
 from scratch_project import ROOT, merged
 
 BASE: Any = OmegaConf.to_container(OmegaConf.load(ROOT / "conf/base/parameters.yml"))
@@ -84,6 +86,51 @@ def test_debian_packages_that_failed_are_among_the_rejected(tmp_path, monkeypatc
     monkeypatch.setattr(module, "find_debian", lambda folder, packages: ([], [failed]))
     with pytest.raises(ValueError, match="no usable audio. The first of 1 rejected, raw/gone: not downloaded: no network"):
         run(tmp_path, source="debian")
+
+
+@pytest.fixture
+def voices(tmp_path, monkeypatch):
+    """The section `repositories`, with one that can be had: six speakers; and debian, which has six others."""
+    names = [f"words/{name}/{take}.wav" for name in "abcdef" for take in (1, 2)]
+    audio = {"folder": "words", "category": "speech", "group": "^words/([^/]+)/"}
+    revision = make_repository(tmp_path / "server/ann/voices", *names)
+    serve_from(monkeypatch, tmp_path / "gitconfig", f"file://{tmp_path / 'server'}/")
+    speakers = [Source(write_noise(tmp_path / f"deb/{n}.wav", 99 + n), "speech", f"pack/{n}") for n in range(6)]
+    monkeypatch.setattr(module, "find_debian", lambda folder, packages: (speakers, [module.Rejected("deb/gone", "no network")]))
+    return [entry("ann/voices", revision, audio).model_dump(), entry("bob/none", revision, audio).model_dump()]
+
+
+def test_git_repositories_that_failed_are_among_the_rejected(voices, tmp_path):
+    manifest, rejected, _ = run(tmp_path, voices, source="git")
+    assert set(manifest["group"]) == {f"ann/voices/{name}" for name in "abcdef"}
+    assert set(manifest["licence"]) == {"CC-BY-4.0"}
+    assert [path.split("/")[-1] for path in rejected["path"]] == ["bob+none"]
+
+
+def test_packages_and_repositories_are_one_corpus_packages_first(voices, tmp_path):
+    manifest, rejected, _ = run(tmp_path, voices, source="debian+git")
+    assert [group.split("/")[0] for group in manifest["group"]] == ["pack"] * 6 + ["ann"] * 12
+    assert [path.split("/")[-1] for path in rejected["path"]] == ["gone", "bob+none"]
+    assert set(manifest["split"]) == {"train", "validation", "test"}
+
+
+def test_a_repository_can_be_held_out(voices, tmp_path):
+    held_out = {"validation": [], "test": ["ann/voices"]}
+    manifest, _, _ = run(tmp_path, voices, source="debian+git", held_out=held_out)
+    assert set(manifest.loc[manifest["split"] == "test", "group"]) == {f"ann/voices/{name}" for name in "abcdef"}
+    with pytest.raises(ValueError, match="Nothing of ann/none is in the corpus"):
+        run(tmp_path, voices, source="debian+git", held_out={"validation": ["ann/none"], "test": []})
+
+
+def test_the_data_version_is_of_what_is_held_out_and_of_the_list_of_repositories(voices, tmp_path):
+    def version(repositories=voices, **changes):
+        given = BASE["ingest"] | {"source": "git"} | changes
+        return find_clips(given, repositories, 0, str(tmp_path / "raw"), str(tmp_path / "findings"))[3]
+
+    assert version() == version()
+    assert version(held_out={"validation": [], "test": ["ann/voices"]}) != version()
+    assert version(voices[:1]) != version()
+    assert version(clones=str(tmp_path)) == version()
 
 
 @pytest.mark.parametrize("source", ["vctk", "collection"])

@@ -91,6 +91,61 @@ def test_a_category_that_is_all_official_test_has_nothing_else():
     assert set(splits["split"]) == {"test"}
 
 
+def origins():
+    """Speech of four origins, effects of two of them, music of others."""
+    names = ["pack/a", "pack/b", "ann/voices", "bob/voices/x", "bob/voices/y", "bob/voices-2", "eve/voices"]
+    speech = [clip(n, group=name) for n, name in enumerate(names)]
+    effects = [clip(50 + n, group=f"{name}/{n}", category="effects") for n, name in enumerate(["pack"] * 9 + ["bob/voices"])]
+    return [*speech, *effects, *many("music", first=1000)]
+
+
+def in_split(splits, category, split):
+    return set(splits.loc[(splits["category"] == category) & (splits["split"] == split), "group"])
+
+
+def test_origins_that_are_held_out_are_the_split_and_nothing_else_is():
+    held_out = {"validation": ["pack"], "test": ["bob/voices"]}
+    splits = assign_splits(manifest_of(*origins()), 0, held_out=held_out)
+    assert in_split(splits, "speech", "validation") == {"pack/a", "pack/b"}
+    assert in_split(splits, "speech", "test") == {"bob/voices/x", "bob/voices/y"}
+    assert in_split(splits, "speech", "train") == {"ann/voices", "bob/voices-2", "eve/voices"}
+
+
+def test_the_other_split_is_divided_from_the_rest_as_before():
+    for split, other in (("test", "validation"), ("validation", "test")):
+        splits = assign_splits(manifest_of(*origins()), 0, held_out={split: ["bob/voices"]})
+        assert in_split(splits, "effects", split) == {"bob/voices/9"}
+        assert in_split(splits, "effects", other)
+        assert in_split(splits, "effects", "train")
+        assert splits.groupby(["category", "group"])["split"].nunique().max() == 1
+
+
+def test_categories_without_a_held_out_origin_are_divided_as_before():
+    manifest = manifest_of(*origins())
+    before = assign_splits(manifest, 0)
+    after = assign_splits(manifest, 0, held_out={"validation": ["pack"], "test": ["bob/voices"]})
+    for split in ("train", "validation", "test"):
+        assert in_split(after, "music", split) == in_split(before, "music", split)
+
+
+def test_an_origin_is_held_out_where_no_share_is_asked_for():
+    splits = assign_splits(manifest_of(*origins()), 0, validation=0, test=0, held_out={"test": ["ann/voices"]})
+    assert in_split(splits, "speech", "test") == {"ann/voices"}
+    assert set(splits["split"]) == {"train", "test"}
+
+
+def test_an_official_test_split_and_a_held_out_origin_are_both_the_test_split():
+    official = clip(500, group="official", official_split="test")
+    splits = assign_splits(manifest_of(official, *origins()), 0, held_out={"test": ["ann/voices"]})
+    assert in_split(splits, "speech", "test") == {"official", "ann/voices"}
+
+
+@pytest.mark.parametrize("name", ["bo", "pac", "pack/", "nobody/nothing"])
+def test_an_origin_that_no_group_is_of_is_refused(name):
+    with pytest.raises(ValueError, match=rf"Nothing of {name} is in the corpus.*ingest.held_out.test"):
+        assign_splits(manifest_of(*origins()), 0, held_out={"validation": ["pack"], "test": [name]})
+
+
 def test_a_share_of_nothing_makes_no_split():
     assert set(assign_splits(manifest_of(*many()), 0, validation=0.0, test=0.0)["split"]) == {"train"}
     divided = assign_splits(manifest_of(clip(0)), 0, validation=0.1, test=0.0)

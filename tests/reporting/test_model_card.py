@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 
+from git_repositories import entry
 from saga_kedro.reporting.model_card import model_card
-from scratch_project import base_parameters
+from scratch_project import base_parameters, merged
 
 SUMMARY = {"yardsticks": {"rolloff/rmse": 0.18, "rolloff/rmse_of_median": 0.21}, "weights": "abc"}
 
 
-def card(*licences: str) -> str:
-    manifest = pd.DataFrame({"split": "train", "category": "music", "duration_s": 1800.0, "licence": licences})
+def card(*licences: str, groups: tuple[str, ...] = (), **changes: Any) -> str:
+    columns = {"split": "train", "category": "music", "duration_s": 1800.0, "licence": licences, "group": groups or licences}
     pairs = headline = pd.DataFrame({"row": ["ours"], "music 4kHz": ["1.00"]})
-    return model_card(SUMMARY, base_parameters(), manifest, pairs, headline, 8_800_000)
+    return model_card(SUMMARY, merged(base_parameters(), changes), pd.DataFrame(columns), pairs, headline, 8_800_000)
 
 
 def test_licences_are_named_by_family_once():
@@ -29,3 +32,22 @@ def test_hours_and_errors_are_those_that_were_measured():
     text = card("GPL-2", "GPL-2")
     assert "| hours of training | music 1.00 |" in text
     assert "root mean square error 0.180 of the Nyquist frequency (the training median: 0.210)" in text
+
+
+def test_repositories_are_listed_with_commit_licence_and_whom_to_name():
+    audio = {"folder": "a", "category": "music"}
+    listed = [entry(name, "0123456789" * 4, audio, attribution=f"{name[:3]} & co").model_dump() for name in ("ann/a", "bob/b")]
+    groups = ("ann/a/x", "pack/y")
+    for source, packages in (("git", 0), ("debian+git", 1)):
+        text = card("CC-BY-4.0", "Unlicense", groups=groups, ingest={"source": source}, repositories=listed)
+        recordings = text.split("## Recordings")[1].split("## Limits")[0]
+        assert "[ann/a](https://example.org/ann/a)" in recordings
+        assert all(part in recordings for part in ("0123456789" * 4, "CC-BY-4.0", "ann & co"))
+        assert "bob/b" not in recordings  # it could not be had
+        assert text.count("of the git repositories under Recordings |") == 1
+        assert text.count("Debian packages klettres-data") == packages
+        assert "the corpus: CC-BY, Unlicense |" in text
+
+
+def test_other_corpora_have_no_such_list():
+    assert "Recordings" not in card("GPL-2", ingest={"source": "debian"})

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from saga_kedro.audit.issues import Changes
-from saga_kedro.configuration import TRAINS
+from saga_kedro.configuration import TRAINS, corpus_parameters
 
 Design = Literal["add_one", "fix_one"]
 
@@ -60,7 +60,8 @@ def look_up(parameters: Mapping[str, Any], name: str) -> Any:
 def trains_as(parameters: Mapping[str, Any]) -> dict[str, Any]:
     """What the weights of a configuration depend on: two configurations that are equal in it share a training."""
     own = {name: parameters["audit"][name] for name in STARTS} | {"latents": parameters["encode"]["latents"]}
-    return {**{name: parameters[name] for name in TRAINS}, **own}
+    corpus = corpus_parameters(parameters["ingest"], parameters.get("repositories", []))
+    return {**{name: parameters[name] for name in TRAINS}, **corpus, **own}
 
 
 def serves_as(parameters: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from saga_kedro.audio import SAMPLE_RATE
+from saga_kedro.parameters import Repository
 from saga_kedro.reporting.tables import markdown_table
 
 CARD = """\
@@ -32,7 +33,7 @@ On clips of the corpus that were kept out of training, {pairs} in all. LSD in lo
 interval; lower is better. The paper's rows were measured on other clips.
 
 {table}
-
+{recordings}
 ## Limits
 
 - The codec keeps levels of bands, not waveforms: what is added is noise in the right place, at the right level. A missing
@@ -42,7 +43,28 @@ interval; lower is better. The paper's rows were measured on other clips.
 - How bright a result is, is a guess: turn `--rolloff` where it is wrong.
 """
 
-FAMILIES = ("GPL", "LGPL", "GFDL", "CC-BY-SA", "CC-BY", "CC0", "BSD", "MIT", "Expat", "public-domain")
+RECORDINGS = """
+## Recordings
+
+Of git repositories, at these commits:
+
+{table}
+"""
+
+FAMILIES = (
+    "GPL",
+    "LGPL",
+    "GFDL",
+    "CC-BY-SA",
+    "CC-BY",
+    "CC0",
+    "BSD",
+    "MIT",
+    "Expat",
+    "Unlicense",
+    "public-domain",
+    "Public-Domain",
+)
 """Of free licences; what begins with two of them belongs to the first."""
 
 
@@ -80,6 +102,7 @@ def model_card(
         licences=_licences(manifest["licence"]),
         pairs=len(pairs),
         table=markdown_table(headline),
+        recordings=_recordings(parameters, manifest),
     )
 
 
@@ -92,6 +115,25 @@ def _licences(column: pd.Series) -> str:
 
 
 def _corpus(ingest: dict[str, Any]) -> str:
-    if ingest["source"] == "debian":
-        return "the audio of the Debian packages " + ", ".join(ingest["packages"])
+    packages = "the audio of the Debian packages " + ", ".join(ingest["packages"])
+    fetched = {
+        "debian": packages,
+        "git": "the audio of the git repositories under Recordings",
+        "debian+git": f"{packages}; and of the git repositories under Recordings",
+    }
+    if ingest["source"] in fetched:
+        return fetched[ingest["source"]]
     return PurePath(ingest["path"]).name if ingest["path"] else ingest["source"]
+
+
+def _recordings(parameters: dict[str, Any], manifest: pd.DataFrame) -> str:
+    """The repositories that the corpus has audio of: whom to name for it."""
+    if "git" not in parameters["ingest"]["source"].split("+"):
+        return ""
+    used = {"/".join(group.split("/")[:2]) for group in manifest["group"]}
+    rows = [
+        {"repository": f"[{one.name}]({one.address})", "commit": one.commit, "licence": one.licence, "by": one.attribution}
+        for one in map(Repository.model_validate, parameters["repositories"])
+        if one.name in used
+    ]
+    return RECORDINGS.format(table=markdown_table(pd.DataFrame(rows)))
