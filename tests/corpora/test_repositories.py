@@ -87,6 +87,17 @@ def test_what_is_there_is_not_fetched_again(voices, server, tmp_path, monkeypatc
     assert not rejected
 
 
+def test_of_a_server_that_can_only_the_needed_files_are_asked_for_and_all_at_once(voices, server, tmp_path, monkeypatch):
+    git(server / "ann/voices", "config", "uploadpack.allowFilter", "true")
+    monkeypatch.setenv("GIT_TRACE", str(tmp_path / "trace"))
+    sources, rejected = find_repositories(tmp_path / "raw", [entry("ann/voices", voices, WORDS)])
+    assert len(sources) == 2
+    assert not rejected
+    trace = (tmp_path / "trace").read_text().splitlines()
+    asked = [line for line in trace if "run_command:" in line and "upload-pack" in line]
+    assert len(asked) == 3  # for the commit, the licence, the audio
+
+
 def test_a_run_that_was_killed_goes_on(voices, tmp_path):
     half = tmp_path / "raw/.ann+voices.unfinished/tree/piano"
     half.mkdir(parents=True)

@@ -34,8 +34,8 @@ def assign_splits(
         seed: of the hash.
         validation: share of each category's duration, [0, 1).
         test: the same; the two add up to less than 1.
-        held_out: ``validation`` and ``test``, each with names of packages or repositories: a group is of such an origin if it
-            is that name, or begins with it and a slash.
+        held_out: ``validation`` and ``test``, each with names of packages, repositories or their owners: a group is of such
+            an origin if it is that name, or begins with it and a slash.
 
     Returns:
         The manifest with its splits, in the order of the clips.
