@@ -123,7 +123,12 @@ class Degrade(Section):
 
 class Vary(Section):
     gain_db: float = Field(ge=0)
-    tilt_db: float = Field(ge=0)
+    tilt_db: tuple[float, float]
+    speech_tilt_db: tuple[float, float]
+    ensemble: Probability
+    room: Probability
+    ending: Probability
+    denoise: bool
     hiss: Probability
     hiss_minimum_db: float
     hiss_maximum_db: float
@@ -145,7 +150,7 @@ class Backbone(Section):
 
 
 class Text(Section):
-    encoder: Literal["minilm", "t5"]
+    encoder: Literal["minilm", "t5", "none"]
     path: str | None
     max_tokens: Positive
 
@@ -195,7 +200,7 @@ class Fit(Section):
     objective: str
     timesteps: str
     mean_share: Probability
-    predicted_share: Probability
+    untold_share: Probability
     learning_rate: float = Field(gt=0)
     betas: tuple[float, float]
     weight_decay: float = Field(ge=0)
@@ -207,6 +212,7 @@ class Fit(Section):
     validation_segments: Positive
     log_every: Positive
     minimum_bandwidth_hz: float = Field(ge=0)
+    segments_per_origin: Positive | None
     rolloff_draws: Positive
     workers: int = Field(ge=0)
     precision: Literal["32-true", "16-mixed", "bf16-mixed", "bf16-true"]
@@ -224,7 +230,7 @@ class Sample(Section):
     guidance: str
     s_a: float
     s_t: float
-    rolloff: Literal["predicted", "reference"] | Annotated[float, Field(ge=0, lt=1)]
+    rolloff: Literal["predicted", "untold", "reference"] | Annotated[float, Field(ge=0, lt=1)]
     low_band: str
 
 

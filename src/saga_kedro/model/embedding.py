@@ -15,6 +15,10 @@ with quiet():
     from stable_audio_tools.models.adp import NumberEmbedder
 
 
+UNTOLD = -1.0
+"""The roll-off of which nothing is said: the network answers with what is likely."""
+
+
 class RolloffEmbedding(nn.Module):
     """stable-audio-tools' NumberConditioner on [0, 1], for tensors: no list of Python floats, so no copy back from the device.
 
@@ -33,10 +37,11 @@ class RolloffEmbedding(nn.Module):
         """Embed roll-offs.
 
         Args:
-            rolloff: [B], as a fraction of the Nyquist frequency; clamped to [0, 1] as NumberConditioner does.
+            rolloff: [B], as a fraction of the Nyquist frequency; clamped to [0, 1] as NumberConditioner does. `UNTOLD`, or
+                anything negative, has the embedding zero.
 
         Returns:
             [B, width].
         """
         dtype = next(self.embedder.parameters()).dtype
-        return self.embedder(rolloff.clamp(0, 1).to(dtype))
+        return self.embedder(rolloff.clamp(0, 1).to(dtype)).masked_fill(rolloff[:, None] < 0, 0)

@@ -28,11 +28,12 @@ from saga_kedro.draws import seed_of
 from saga_kedro.files import atomic_path
 from saga_kedro.model.blocks import blocks, joined, noise_at, pieces
 from saga_kedro.model.codec import Codec, build_codec
+from saga_kedro.model.embedding import UNTOLD
 from saga_kedro.model.network import Condition, build_network
 from saga_kedro.model.parts import part
 from saga_kedro.model.rolloff_predictor import RolloffPredictor
 from saga_kedro.model.silence import digital_silence
-from saga_kedro.model.text import TextEncoder, pad_states
+from saga_kedro.model.text import NoText, TextEncoder, pad_states
 from saga_kedro.model.treatment import Treatment, treatment
 from saga_kedro.model.windows import cross_fade, cut, window_starts
 
@@ -442,16 +443,22 @@ class SagaSR(nn.Module):
         return math.lcm(self.codec.hop, LOW_BAND_HOP) // self.codec.hop
 
     def _wanted_rolloff(self, rolloff: float | str | None) -> float | None:
-        """The number asked for; None where it is to be predicted."""
+        """The number asked for; None where it is to be predicted, `UNTOLD` where nothing is said of it."""
         rolloff = self.sample["rolloff"] if rolloff is None else rolloff
         if rolloff == "predicted":
             return None
+        if rolloff == "untold":
+            return UNTOLD
         if isinstance(rolloff, str) or not 0 <= rolloff <= 1:
-            raise ValueError(f"rolloff must be a number in [0, 1] or 'predicted', not {rolloff!r}.")
+            raise ValueError(f"rolloff must be a number in [0, 1], 'predicted' or 'untold', not {rolloff!r}.")
         return float(rolloff)
 
     def _captions(self, read: Read, samples: int, prompt: Prompt) -> str | list[str]:
         """The caption, or the caption of each stretch, of the length that captions have in training."""
+        if isinstance(self.text_encoder, NoText):
+            if prompt:
+                raise ValueError("This model was trained without captions: it takes no prompt.")
+            return ""
         if isinstance(prompt, str):
             return prompt
         stretches = window_table(pd.DataFrame({"clip_id": [""], "samples": [samples]}))

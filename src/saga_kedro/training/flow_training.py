@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -16,6 +15,7 @@ from torch.distributed.fsdp import FSDPModule, fully_shard
 from saga_kedro.draws import generator, seed_of
 from saga_kedro.model.codec import Codec
 from saga_kedro.model.codec.posterior import Posterior
+from saga_kedro.model.embedding import UNTOLD
 from saga_kedro.model.flow import flow_loss
 from saga_kedro.model.network import Condition, SagaNetwork
 from saga_kedro.model.parts import part
@@ -35,16 +35,9 @@ class FlowTraining(pl.LightningModule):
         network: what is trained.
         codec: audio to latents.
         fit: the section of parameters.
-        predict_rolloff: z_l [B, C, T] -> the f_h [B] that is predicted for it; only `fit.predicted_share` asks for it.
     """
 
-    def __init__(
-        self,
-        network: SagaNetwork,
-        codec: Codec,
-        fit: Fit,
-        predict_rolloff: Callable[[Tensor], Tensor] | None = None,
-    ) -> None:
+    def __init__(self, network: SagaNetwork, codec: Codec, fit: Fit) -> None:
         super().__init__()
         self.network = network
         self.fit = fit
@@ -57,7 +50,6 @@ class FlowTraining(pl.LightningModule):
             include_online_model=False,
         )
         self._codec = (codec,)
-        self.predict_rolloff = predict_rolloff
         self._losses: list[Tensor] = []
         self.objective = part("objective", fit.objective)
         self.draw_t = part("timesteps", fit.timesteps)
@@ -126,16 +118,13 @@ class FlowTraining(pl.LightningModule):
             [float(torch.rand((), generator=generator(what, n))) < probability for n in names], device=self.device
         )
 
-    def with_predicted_rolloff(self, condition: Condition, items: Tensor) -> Condition:
-        """The condition with the predicted f_h for the given items, bool [B].
+    def untold(self, condition: Condition, items: Tensor) -> Condition:
+        """The condition without f_h for the given items, bool [B].
 
-        Where the dial is not turned, f_h is the predictor's, and wrong by as much as the predictor is. A network that was told
-        the truth throughout believes it; one that was told the prediction learns what it is worth, and still obeys any other.
+        Where nobody turns the dial, f_h is not known. A network that was told it throughout believes any prediction, errors and
+        all; one that had to do without learns what is likely, and still obeys the dial.
         """
-        if self.predict_rolloff is None:
-            return condition
-        with torch.autocast(self.device.type, enabled=False):
-            return replace(condition, f_h=torch.where(items, self.predict_rolloff(condition.z_l), condition.f_h))
+        return replace(condition, f_h=condition.f_h.masked_fill(items, UNTOLD))
 
     def training_step(self, batch: dict[str, Any], batch_index: int) -> Tensor:
         z_h, condition, mask = self.encode(batch)
@@ -144,9 +133,7 @@ class FlowTraining(pl.LightningModule):
         mean = self.dropped("noise", self.fit.mean_share, names)
         noise = self.noise_like(z_h, names).masked_fill(mean[:, None, None], 0)
         t = torch.stack([self.draw_t(generator("t", name)) for name in names]).to(z_h).masked_fill(mean, 1)
-        if self.fit.predicted_share:
-            told = mean & self.dropped("dial", self.fit.predicted_share, names)
-            condition = self.with_predicted_rolloff(condition, told)
+        condition = self.untold(condition, self.dropped("dial", self.fit.untold_share, names))
         v = self.network(
             self.objective.interpolate(z_h, noise, t),
             t,
@@ -182,8 +169,8 @@ class FlowTraining(pl.LightningModule):
             loss, _ = flow_loss(self.network(self.objective.interpolate(z_h, noise, t), t, condition), target, mask)
             losses[f"val/loss/t{level}"] = loss
         if self.fit.mean_share:
-            if self.fit.predicted_share:
-                condition = self.with_predicted_rolloff(condition, torch.ones_like(condition.f_h, dtype=torch.bool))
+            if self.fit.untold_share:
+                condition = self.untold(condition, torch.ones_like(condition.f_h, dtype=torch.bool))
             mean = -self.network(torch.zeros_like(z_h), torch.ones(len(z_h), device=z_h.device), condition)
             self.log("val/mean_error", flow_loss(mean, z_h, mask)[0], batch_size=len(z_h), sync_dist=True)
         self.log_dict(losses, batch_size=len(z_h), sync_dist=True)

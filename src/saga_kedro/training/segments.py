@@ -21,7 +21,7 @@ from saga_kedro.draws import rng
 from saga_kedro.model.parts import part
 from saga_kedro.model.text import pad_states
 from saga_kedro.parameters import Degrade, Vary
-from saga_kedro.training.variation import varied
+from saga_kedro.training.variation import hissing, varied
 
 SLOT_SECONDS = 5.0  # a clip counts once per 5 s: the authors' code cuts its segments so (C)
 
@@ -146,6 +146,8 @@ class Segments(Dataset):
         self.channels = part("channels", channels)
         self.measure_rolloff = part("rolloff", rolloff)
         self.order = Order(self.clips, seed)
+        # a music clip shorter than a segment is a note or a phrase
+        self.is_note = (self.clips["category"] == "music").to_numpy() & (self.clips["samples"] < 2 * segment_samples).to_numpy()
 
     def __len__(self) -> int:
         return len(self.order)
@@ -190,15 +192,34 @@ class Segments(Dataset):
         spare = max(0, int(clip.samples) - self.segment_samples)
         start = int(rng("segment", *name).integers(spare + 1))
         high, bandwidth_hz, valid = self._read(row, start, name)
+        if self.is_note[row] and rng("ensemble", *name).uniform() < self.vary.ensemble:
+            high, bandwidth_hz, valid = self._ensemble(high, bandwidth_hz, valid, rng("ensemble", "voices", *name))
         middle = (start + min(self.segment_samples, int(clip.samples)) / 2) / SAMPLE_RATE
         window = window_at(middle, self.windows[clip.clip_id], self.window_seconds)
-        high[:, :valid] = varied(high[:, :valid], self.vary, rng("vary", *name))
+        high[:, :valid] = varied(high[:, :valid], self.vary, rng("vary", *name), str(clip.category))
         return Crop(high, bandwidth_hz, valid, self.captions[clip.clip_id, window])
 
     def degraded(self, crop: Crop, name: tuple) -> np.ndarray:
-        """The segment low-passed as drawn for ``name``, and rounded as a file would hold it."""
-        low = self.low_pass(crop.high, SAMPLE_RATE, self._filter(name, crop.bandwidth_hz))
+        """The segment with a noise floor, low-passed as drawn for ``name``, and rounded as a file would hold it."""
+        heard = crop.high.copy()
+        heard[:, : crop.valid] = hissing(heard[:, : crop.valid], self.vary, rng("hiss", *name))
+        low = self.low_pass(heard, SAMPLE_RATE, self._filter(name, crop.bandwidth_hz))
         return low if self.degrade.bits is None else rounded(low, self.degrade.bits)
+
+    def _ensemble(
+        self, first: np.ndarray, bandwidth_hz: float, valid: int, source: np.random.Generator
+    ) -> tuple[np.ndarray, float, int]:
+        """A phrase among phrases of other instruments, each at a place of its own; arguments and result as of `_read`."""
+        notes = np.flatnonzero(self.is_note)
+        voices = [first]
+        for voice in range(int(source.integers(1, 3, endpoint=True))):
+            audio, bandwidth, length = self._read(int(source.choice(notes)), 0, ("ensemble", int(source.integers(2**31)), voice))
+            angle, level_db = source.uniform(0, np.pi / 2), source.uniform(-12, 0)
+            place = np.sqrt(2) * np.array([[np.cos(angle)], [np.sin(angle)]]) * 10 ** (level_db / 20)
+            voices.append(np.roll(audio.mean(axis=0, keepdims=True) * place, int(source.integers(self.segment_samples)), axis=1))
+            bandwidth_hz, valid = min(bandwidth_hz, bandwidth), max(valid, length, self.segment_samples)
+        mixed = np.sum(voices, axis=0)
+        return (mixed / max(1.0, float(np.abs(mixed).max()))).astype(np.float32), bandwidth_hz, valid
 
     def _read(self, row: int, start: int, name: tuple) -> tuple[np.ndarray, float, int]:
         """The segment [2, segment_samples], the smallest own bandwidth in it in Hz, and how much of it is audio."""

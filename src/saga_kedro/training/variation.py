@@ -1,58 +1,109 @@
-"""What is changed of a training segment before it is low-passed: level and brightness, and the hiss of room and microphone.
+"""What is changed of a training segment, so that a model hears more than its corpus: level, brightness, room and ending of what
+sounds; and the noise of room and microphone under the input.
 
-A model that has heard only clean recordings continues a hissing one with silence, and LSD counts every quiet frame of that. The
-hiss is added to the reference, so the low band shows it and the model learns to continue it. A room's noise falls with
-frequency, a microphone's does not: a low band that shows the one says little of the other, which is what fills the upper band.
+The noise is added to the input alone. What it goes on as above the cutoff is not the network's affair but that of the noise
+floor (`model.noise_floor`): the network learns to tell what sounds from it.
 """
 
 from __future__ import annotations
 
 import numpy as np
+from scipy import fft, signal
 
 from saga_kedro.audio import SAMPLE_RATE
+from saga_kedro.audio.noise_floor import measure_floor, without_floor
 from saga_kedro.parameters import Vary
 
 HISS_PIVOT_HZ = 100.0  # under it the spectrum of a hiss is flat
 TILT_PIVOT_HZ = 2_000.0  # over it a segment is brightened
+ENDINGS_HZ = (15_000.0, 20_500.0)  # where encoders cut
+DECAY_S = (0.15, 1.2)  # of a room, to -60 dB
+ROOM_DB = (-24.0, -6.0)  # of a room's sound under the direct sound
 
 
-def varied(audio: np.ndarray, vary: Vary, source: np.random.Generator) -> np.ndarray:
-    """Audio of another brightness, at another level, with another noise floor.
+def varied(audio: np.ndarray, vary: Vary, source: np.random.Generator, category: str = "other") -> np.ndarray:
+    """What sounds, of another brightness, in another room, at another level, without its own noise floor.
 
     Args:
         audio: float32 [channels, samples] at 44.1 kHz. Identical channels stay identical.
         vary: how far, and how often.
         source: of the draws.
+        category: of the clip; speech is tilted by ``speech_tilt_db``.
 
     Returns:
         float32 of the same shape. Brightening keeps the peak; a gain that would exceed full scale is reduced to it.
     """
-    tilt_db, gain_db = source.uniform(0, vary.tilt_db), source.uniform(-vary.gain_db, vary.gain_db)
+    tilts_db = vary.speech_tilt_db if category == "speech" else vary.tilt_db
+    tilt_db, gain_db = source.uniform(*tilts_db), source.uniform(-vary.gain_db, vary.gain_db)
+    in_a_room, ends = source.uniform() < vary.room, source.uniform() < vary.ending
+    ending_hz, decay_s, room_db = source.uniform(*ENDINGS_HZ), source.uniform(*DECAY_S), source.uniform(*ROOM_DB)
+    if vary.denoise:
+        audio = denoised(audio)
+    peak = float(np.abs(audio).max(initial=0.0))
+    if not peak:
+        return audio.astype(np.float32, copy=False)
+    if in_a_room:
+        audio = audio + reverberation(audio, decay_s, source) * 10 ** (room_db / 20)
+    if tilt_db or ends:
+        audio = tilted(audio, tilt_db, TILT_PIVOT_HZ, ending_hz if ends else None)
+    if tilt_db or in_a_room:
+        audio = audio * (peak / np.abs(audio).max())
+    if vary.gain_db:
+        audio = audio * np.float32(min(10 ** (gain_db / 20), max(1.0, 1 / peak)))
+    return audio.astype(np.float32, copy=False)
+
+
+def hissing(audio: np.ndarray, vary: Vary, source: np.random.Generator) -> np.ndarray:
+    """The same with a noise floor: a room's noise, which falls with frequency, and a microphone's, which hardly does.
+
+    Arguments and result as `varied`.
+    """
     hisses = source.uniform() < vary.hiss
     slopes_db = source.uniform(-vary.room_slope_db, 0), source.uniform(-vary.microphone_slope_db, vary.microphone_slope_db)
     levels_db = source.uniform(vary.hiss_minimum_db, vary.hiss_maximum_db, size=len(slopes_db))
-    peak = float(np.abs(audio).max(initial=0.0))
-    if peak and vary.tilt_db:
-        brighter = tilted(audio, tilt_db, TILT_PIVOT_HZ)
-        audio = brighter * (peak / np.abs(brighter).max())
-    if peak and vary.gain_db:
-        audio = audio * np.float32(min(10 ** (gain_db / 20), max(1.0, 1 / peak)))
     if hisses:
         for slope_db, level_db in zip(slopes_db, levels_db, strict=True):
             audio = audio + coloured_noise(_independent(audio), audio.shape[-1], slope_db, source) * 10 ** (level_db / 20)
     return audio.astype(np.float32, copy=False)
 
 
-def tilted(audio: np.ndarray, slope_db: float, pivot_hz: float) -> np.ndarray:
-    """[channels, samples], its spectrum raised by ``slope_db`` an octave above ``pivot_hz``."""
-    hertz = np.fft.rfftfreq(audio.shape[-1], 1 / SAMPLE_RATE)
+def denoised(audio: np.ndarray) -> np.ndarray:
+    """[channels, samples] without the noise floor that it has of its own, each channel by itself."""
+    if _independent(audio) == 1:
+        return np.broadcast_to(_without_own_floor(audio[0]), audio.shape)
+    return np.stack([_without_own_floor(channel) for channel in audio])
+
+
+def _without_own_floor(channel: np.ndarray) -> np.ndarray:
+    floor = measure_floor(channel, SAMPLE_RATE / 4)
+    return channel if floor is None else without_floor(channel, floor)
+
+
+def tilted(audio: np.ndarray, slope_db: float, pivot_hz: float, ending_hz: float | None = None) -> np.ndarray:
+    """[channels, samples], its spectrum raised by ``slope_db`` an octave above ``pivot_hz``, and nothing above ``ending_hz``."""
+    size = fft.next_fast_len(audio.shape[-1], real=True)
+    hertz = np.fft.rfftfreq(size, 1 / SAMPLE_RATE)
     gain = np.maximum(hertz / pivot_hz, 1.0) ** (slope_db / (20 * np.log10(2)))
-    return np.fft.irfft(np.fft.rfft(audio) * gain, audio.shape[-1])
+    if ending_hz is not None:
+        gain = gain * np.clip((ending_hz - hertz) / 200.0, 0, 1)
+    return fft.irfft(fft.rfft(audio, size) * gain, size)[..., : audio.shape[-1]]
+
+
+def reverberation(audio: np.ndarray, decay_s: float, source: np.random.Generator) -> np.ndarray:
+    """A room's answer, of the audio's own level: convolved with noise that decays by 60 dB in ``decay_s`` and faster in its
+    highs, which air and walls take."""
+    channels, samples = _independent(audio), int(decay_s * SAMPLE_RATE)
+    time = np.arange(samples) / SAMPLE_RATE
+    noise = source.standard_normal((2, channels, samples)) * 10 ** (-3 * time / decay_s)
+    noise[0] = tilted(noise[0], -6.0, 1_000.0)
+    noise[1] *= 10 ** (-6 * time / decay_s) * 0.3
+    answer = signal.oaconvolve(audio, noise.sum(axis=0), mode="full", axes=-1)[:, : audio.shape[-1]]
+    return answer * np.sqrt(np.mean(audio**2) / max(np.mean(answer**2), 1e-20))
 
 
 def coloured_noise(channels: int, samples: int, slope_db: float, source: np.random.Generator) -> np.ndarray:
     """Gaussian noise of root mean square 1, [channels, samples]; its spectrum rises by ``slope_db`` an octave above 100 Hz."""
-    noise = tilted(source.standard_normal((channels, samples)), slope_db, HISS_PIVOT_HZ)
+    noise = tilted(source.standard_normal((channels, samples), dtype=np.float32), slope_db, HISS_PIVOT_HZ)
     return noise / np.sqrt(np.mean(noise**2))
 
 
