@@ -11,6 +11,7 @@ from kedro.config import OmegaConfigLoader
 from kedro.utils import find_kedro_project
 
 from saga_kedro.files import parameter_hash
+from saga_kedro.parameters import Repository
 
 # What a trained model depends on: sampling and evaluation parameters may change without a new training.
 TRAINS = ("seed", "ingest", "caption", "vary", "degrade", "model", "fit")
@@ -38,6 +39,19 @@ def corpus_parameters(ingest: dict[str, Any], repositories: list[dict[str, Any]]
     """
     section = {name: value for name, value in ingest.items() if name != "clones"}
     return {"ingest": section} | ({"repositories": repositories} if "git" in ingest["source"].split("+") else {})
+
+
+def told(parameters: dict[str, Any]) -> dict[str, Any]:
+    """All parameters as MLflow and the report tell them: of the list of repositories, names and commits of a corpus of them.
+
+    Args:
+        parameters: all of them.
+    """
+    corpus = corpus_parameters(parameters["ingest"], parameters.get("repositories", []))
+    listed = [Repository.model_validate(one) for one in corpus.get("repositories", [])]
+    return {name: value for name, value in parameters.items() if name != "repositories"} | (
+        {"repositories": {one.name: one.commit for one in listed}} if listed else {}
+    )
 
 
 def run_key(parameters: dict[str, Any]) -> str:

@@ -12,7 +12,7 @@ from kedro.framework.hooks import hook_impl
 from kedro.io import CatalogProtocol, MemoryDataset
 from kedro.pipeline import Pipeline
 
-from saga_kedro.configuration import run_name
+from saga_kedro.configuration import run_name, told
 from saga_kedro.files import parameter_hash
 from saga_kedro.parameters import validate
 from saga_kedro.weights import missing_weights
@@ -31,6 +31,8 @@ class ParameterHook:
     def after_catalog_created(self, catalog: CatalogProtocol) -> None:
         # By this name and not by Kedro's own, `parameters`: kedro-mlflow would log them all once more, under another prefix.
         catalog["all_parameters"] = MemoryDataset(self.parameters)
+        # Nor as `params:repositories`: it would log the whole list as one parameter.
+        catalog["repositories"] = MemoryDataset(self.parameters.get("repositories", []))
 
 
 class WeightsHook:
@@ -104,7 +106,7 @@ class TrackingHook:
         tracking.run.id = runs.find(tracking.experiment.name, configuration)
         tracking.run.name = run_name(parameters, env)
         result = yield
-        mlflow.log_params(runs.flat(parameters))
+        mlflow.log_params(runs.flat(told(parameters)))
         mlflow.set_tags(
             {
                 runs.CONFIGURATION: configuration,

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from saga_kedro.configuration import dataset_name, read_parameters, run_key
+from saga_kedro.configuration import dataset_name, read_parameters, run_key, told
 from saga_kedro.parameters import UNFREE, ParameterError, validate
 from scratch_project import ROOT, base_parameters, merged
 
@@ -116,6 +116,12 @@ def test_a_training_depends_on_the_list_if_it_is_of_git_and_not_on_where_clones_
     assert key([ENTRY], source="debian") == key([], source="debian")
     assert key([ENTRY], source="git", clones="/clones") == key([ENTRY], source="git")
     assert key([], held_out={"validation": [], "test": ["a"]}) != key([])
+
+
+def test_of_the_list_a_run_tells_names_and_commits_if_it_is_of_git():
+    given = merged(base_parameters(), {"repositories": [ENTRY]})
+    assert "repositories" not in told(given)
+    assert told(merged(given, {"ingest": {"source": "git"}}))["repositories"] == {"ann/voices": "0" * 40}
 
 
 def test_both_sources_together_have_a_folder_of_their_own():

@@ -111,7 +111,7 @@ def write_report(
     import mlflow
 
     from saga_kedro import tracking
-    from saga_kedro.configuration import dataset_name
+    from saga_kedro.configuration import dataset_name, told
     from saga_kedro.reporting.examples import choose_examples
     from saga_kedro.reporting.facts import facts
     from saga_kedro.reporting.html import write_html
@@ -137,7 +137,7 @@ def write_report(
                 data_version,
                 len(pairs),
                 tracking.git_revision("."),
-                tracking.flat(parameters),
+                tracking.flat(told(parameters)),
                 run.info.run_id if run else "",
             ),
             name=f"SAGA-SR on {dataset_name(parameters)}, {model_summary['steps']} steps",
