@@ -47,10 +47,20 @@ def super_resolve(
     ] = None,
     rolloff: Annotated[
         float | None,
-        typer.Option(help="How bright the result shall be, 0 to 1. Default: predicted.", min=0, max=1, show_default=False),
+        typer.Option(help="How bright the result shall be, 0 to 1. Default: what is likely.", min=0, max=1, show_default=False),
+    ] = None,
+    noise_floor: Annotated[
+        float | None,
+        typer.Option(
+            help="How much of the recording's own hiss goes on above its cutoff: 0 none, 1 all. Default: the model's.",
+            min=0,
+            max=1,
+            show_default=False,
+        ),
     ] = None,
     prompt: Annotated[
-        str | None, typer.Option(help="What is to be heard, in words. Default: described by itself.", show_default=False)
+        str | None,
+        typer.Option(help="What is to be heard, in words, for a model that was trained with captions.", show_default=False),
     ] = None,
     steps: Annotated[
         int | None, typer.Option(help="Evaluations of the network. Default: the model's.", min=1, max=1000, show_default=False)
@@ -84,6 +94,7 @@ def super_resolve(
         format=format.value if format else None,
         cutoff_hz=cutoff,
         rolloff=rolloff,
+        noise_floor=noise_floor,
         prompt=prompt,
         steps=steps,
         s_a=s_a,

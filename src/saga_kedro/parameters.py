@@ -232,6 +232,7 @@ class Sample(Section):
     s_t: float
     rolloff: Literal["predicted", "untold", "reference"] | Annotated[float, Field(ge=0, lt=1)]
     low_band: str
+    noise_floor: Probability
 
 
 class Evaluate(Section):
@@ -297,7 +298,8 @@ class SuperResolve(Section):
     model: str | None
     format: Literal["wav", "flac", "ogg"] | None
     cutoff_hz: float | None
-    rolloff: Literal["predicted"] | Annotated[float, Field(ge=0, le=1)] | None
+    rolloff: Literal["predicted", "untold"] | Annotated[float, Field(ge=0, le=1)] | None
+    noise_floor: Probability | None
     prompt: str | None
     steps: Positive | None
     s_a: float | None

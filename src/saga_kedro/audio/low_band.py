@@ -15,6 +15,8 @@ LEVEL_FRAMES = 258
 """Frames over which levels are compared: 3 s. Shorter clips have one gain; in longer ones it follows the sound, and any part
 of a clip can be done by itself with 1.5 s on each side."""
 
+FILLED_FROM = 0.9  # of the cutoff: under it the input stays as it is
+
 Rule = Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
 
 
@@ -96,7 +98,35 @@ def authors(generated: torch.Tensor, low: torch.Tensor, bins: torch.Tensor) -> t
     return torch.where((index < edge)[..., None], low / gain, generated)
 
 
-RULES: dict[str, Rule] = {"input_cutoff": input_cutoff, "authors": authors, "cross_fade": cross_fade}
+def seamless(generated: torch.Tensor, low: torch.Tensor, bins: torch.Tensor) -> torch.Tensor:
+    """As `input_cutoff`, with what the low-pass took of the bins [0.9 c, c) filled up to the generated level.
+
+    There the input keeps what it has; generated audio is added with the power that the input lacks, levels being means over
+    9 bins and 5 frames.
+
+    Args:
+        generated, low: STFT, complex [batch, channels, 1025, frames].
+        bins: c of each item, int64 [batch].
+    """
+    index = torch.arange(generated.shape[-2], device=bins.device)
+    have, want = (_level(spectrum) for spectrum in (low, generated))
+    missing = (1 - have / want.clamp(min=torch.finfo(want.dtype).tiny)).clamp(min=0).sqrt()
+    bitten = _across((index >= (FILLED_FROM * bins[:, None]).ceil()) & (index < bins[:, None]))
+    return input_cutoff(generated, low, bins) + torch.where(bitten, generated * missing, 0)
+
+
+RULES: dict[str, Rule] = {
+    "input_cutoff": input_cutoff,
+    "seamless": seamless,
+    "authors": authors,
+    "cross_fade": cross_fade,
+}
+
+
+def _level(spectrum: torch.Tensor) -> torch.Tensor:
+    """Power averaged over 9 bins and 5 frames."""
+    power = spectrum.real.square() + spectrum.imag.square()
+    return torch.nn.functional.avg_pool2d(power, (9, 5), stride=1, padding=(4, 2), count_include_pad=False)
 
 
 def _gain(generated: torch.Tensor, low: torch.Tensor, where: torch.Tensor) -> torch.Tensor:

@@ -69,7 +69,7 @@ def measure_floor(audio: np.ndarray, cutoff_hz: float) -> np.ndarray | None:
 def without_floor(audio: np.ndarray, floor: np.ndarray) -> np.ndarray:
     """A recording with its stationary noise lowered by up to 20 dB where nothing sounds (Boll, 1979, spectral subtraction).
 
-    Each bin is multiplied by the root of 1 - 1.5 floor / power, at least 0.1, the power being the mean over 5 bins and 3 frames.
+    Each bin is multiplied by the root of 1 - 1.5 floor / power, at least 0.1; the power is the mean over 5 bins and 3 frames.
 
     Args:
         audio: float32 [samples] at 44.1 kHz.

@@ -51,7 +51,7 @@ def score_model(
     check_metrics(evaluate["metrics"])
     model, weights = judged_model(model_summary, sample)
     outputs = render_rows(
-        with_prompts(pairs, pair_captions),
+        with_prompts(pairs, pair_captions) if model.takes_prompts else pairs,
         folder,
         model=model,
         weights=weights,
@@ -89,7 +89,7 @@ def turn_dial(
         return pd.DataFrame(columns=DIAL_COLUMNS)
     model, weights = judged_model(model_summary, parameters["sample"])
     few = few.assign(samples=few["samples"].clip(upper=round(report["dial_seconds"] * SAMPLE_RATE)))
-    few = with_prompts(few, pair_captions)
+    few = with_prompts(few, pair_captions) if model.takes_prompts else few
     return rolloff_dial(few, folder, model, weights, requested=report["dial"], seed=parameters["seed"])
 
 

@@ -30,6 +30,7 @@ from saga_kedro.model.blocks import blocks, joined, noise_at, pieces
 from saga_kedro.model.codec import Codec, build_codec
 from saga_kedro.model.embedding import UNTOLD
 from saga_kedro.model.network import Condition, build_network
+from saga_kedro.model.noise_floor import HERTZ, FloorPredictor, FloorTrack, track_floor
 from saga_kedro.model.parts import part
 from saga_kedro.model.rolloff_predictor import RolloffPredictor
 from saga_kedro.model.silence import digital_silence
@@ -71,7 +72,8 @@ class SagaSR(nn.Module):
         network: what is trained, a ``SagaNetwork``.
         codec: frozen.
         text_encoder: frozen.
-        rolloff_predictor: fitted after training.
+        rolloff_predictor: fitted before training.
+        floor_predictor: holds the noise floors of the training clips.
         config: as given.
         sample: ``config["sample"]``.
         segment_frames: latent frames of a training segment.
@@ -96,6 +98,7 @@ class SagaSR(nn.Module):
         self.channels = part("channels", config.get("channels", "stereo"))
         self.measure_rolloff = part("rolloff", config.get("rolloff", "magnitude"))
         self.rolloff_predictor = RolloffPredictor(self.codec.latent_channels)
+        self.floor_predictor = FloorPredictor()
         self.segment_samples: int = config["segment_samples"]
         self.segment_frames = -(-self.segment_samples // self.codec.hop)
 
@@ -104,9 +107,14 @@ class SagaSR(nn.Module):
         """Where the network is."""
         return next(self.network.parameters()).device
 
+    @property
+    def takes_prompts(self) -> bool:
+        """Whether it was trained with captions."""
+        return not isinstance(self.text_encoder, NoText)
+
     def learned_state(self) -> dict[str, Tensor]:
         """What is trained and fitted, by name: the tensors of the network and of the roll-off predictor."""
-        parts = {"network": self.network, "rolloff_predictor": self.rolloff_predictor}
+        parts = {"network": self.network, "rolloff_predictor": self.rolloff_predictor, "floors": self.floor_predictor}
         return {f"{prefix}.{name}": value for prefix, child in parts.items() for name, value in child.state_dict().items()}
 
     def save_pretrained(self, folder: str | Path, half: bool = False) -> None:
@@ -190,6 +198,7 @@ class SagaSR(nn.Module):
         seed: int = 0,
         cutoff_hz: float | None = None,
         progress: bool = False,
+        noise_floor: float | None = None,
     ) -> np.ndarray:
         """Give muffled audio the upper band that it could have had.
 
@@ -207,6 +216,8 @@ class SagaSR(nn.Module):
             cutoff_hz: below it the result is the input, which carries nothing above it; None measures that, and leaves a
                 full-band input as it is.
             progress: show a progress bar over the seconds of audio.
+            noise_floor: how much of the input's stationary noise goes on above its cutoff: from 0, none, to 1, all that is
+                likely to be there; None is the configured amount. An input without such noise gets none.
 
         Returns:
             float32 [channels, samples] at 44.1 kHz: mono in, mono out; more than two channels become two. Digital silence stays
@@ -230,7 +241,18 @@ class SagaSR(nn.Module):
             todo = Treatment(cutoff_hz if low.any() else None, False, "")
         with tqdm(total=samples / SAMPLE_RATE, desc="super-resolving", unit="s", disable=not progress) as bar:
             parts = self.stream(
-                read, samples, todo, np.array_equal(low[0], low[1]), rolloff, prompt, steps, s_a, s_t, seed, bar.update
+                read,
+                samples,
+                todo,
+                np.array_equal(low[0], low[1]),
+                rolloff,
+                prompt,
+                steps,
+                s_a,
+                s_t,
+                seed,
+                bar.update,
+                noise_floor,
             )
             high = np.concatenate([low[:, :0], *parts], axis=1)
         return high[:1] if len(audio) == 1 else high
@@ -249,6 +271,7 @@ class SagaSR(nn.Module):
         s_t: float | None = None,
         seed: int = 0,
         advance: Callable[[float], Any] | None = None,
+        noise_floor: float | None = None,
     ) -> Iterator[np.ndarray]:
         """Super-resolve audio that need not fit into memory.
 
@@ -259,11 +282,12 @@ class SagaSR(nn.Module):
             identical: whether its channels are the same; then the result's are.
             rolloff, prompt, steps, s_a, s_t, seed: as for `super_resolve`.
             advance: called with seconds of audio as they are done.
+            noise_floor: as for `super_resolve`.
 
         Yields:
             float32 [2, n], one after the other, ``samples`` in all.
         """
-        wanted = self._wanted_rolloff(rolloff)
+        wanted, amount = self._wanted_rolloff(rolloff), self._wanted_floor(noise_floor)
         advance = advance or (lambda seconds: None)
         if todo.cutoff_hz is None:
             for run, _ in pieces(0, samples, samples, int(PIECE_SECONDS * SAMPLE_RATE), 0):
@@ -274,6 +298,7 @@ class SagaSR(nn.Module):
         hop, length = self.codec.hop, self.segment_frames
         frames = max(length, -(-samples // hop))
         hear = partial(_low_passed, read, samples, LIKE_TRAINING(int(cutoff_hz))) if todo.low_pass else read
+        floor = track_floor(hear, samples, cutoff_hz, self.floor_predictor, amount)
 
         def resolved() -> Iterator[Iterator[np.ndarray]]:
             for block in blocks(window_starts(frames, length), length, hop):
@@ -283,6 +308,7 @@ class SagaSR(nn.Module):
                 seconds = (min(samples, block.end) - max(0, block.begin)) / SAMPLE_RATE
                 report = _reporting(advance, seconds)
                 z_h = self.generate(z_l, condition, starts, steps, s_a, s_t, seed, block.first, report)
+                z_h = self._with_floor(z_h, z_l, floor, block.first)
                 ours = partial(_from, read, samples, block.first * hop)
                 yield self._decoded(z_h, ours, block.begin, min(samples, block.end), cutoff_hz, seed, block.first, identical)
 
@@ -453,9 +479,26 @@ class SagaSR(nn.Module):
             raise ValueError(f"rolloff must be a number in [0, 1], 'predicted' or 'untold', not {rolloff!r}.")
         return float(rolloff)
 
+    def _wanted_floor(self, amount: float | None) -> float:
+        """The amount of noise floor asked for."""
+        amount = self.sample.get("noise_floor", 0.0) if amount is None else amount
+        if not 0 <= amount <= 1:
+            raise ValueError(f"noise_floor must be a number in [0, 1], not {amount!r}.")
+        if amount and not hasattr(self.codec, "with_noise"):
+            raise ValueError(f"The codec {self.config['codec']['name']} adds no noise floor: ask for noise_floor=0.")
+        return float(amount)
+
+    def _with_floor(self, z_h: Tensor, z_l: Tensor, floor: FloorTrack, first: int) -> Tensor:
+        """z_h [C, L] with the noise floor; it starts at frame ``first`` of the clip."""
+        if not floor:
+            return z_h
+        middles = (first + np.arange(z_h.shape[-1]) + 0.5) * self.codec.hop
+        power = torch.from_numpy(floor.at(middles)).to(z_h)
+        return self.codec.with_noise(z_h, z_l, power, torch.from_numpy(HERTZ).to(z_h))
+
     def _captions(self, read: Read, samples: int, prompt: Prompt) -> str | list[str]:
         """The caption, or the caption of each stretch, of the length that captions have in training."""
-        if isinstance(self.text_encoder, NoText):
+        if not self.takes_prompts:
             if prompt:
                 raise ValueError("This model was trained without captions: it takes no prompt.")
             return ""

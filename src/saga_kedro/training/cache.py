@@ -27,6 +27,7 @@ def latents_key(parameters: Parameters, data_version: str, captions: Iterable[st
         parameters.seed,
         parameters.vary.model_dump(),
         parameters.fit.minimum_bandwidth_hz,
+        parameters.fit.segments_per_origin,
         parameters.degrade.model_dump(exclude={"cutoffs_khz", "order", "excerpt_seconds", "pairs_per_category"}),
         {name: value for name, value in model.items() if name not in ("backbone", "conditioning", "network")},
         parameters.caption.window_seconds,

@@ -32,6 +32,7 @@ from saga_kedro.training.callbacks import GradientNorms, Throughput
 from saga_kedro.training.devices import is_first, strategy_of
 from saga_kedro.training.flow_training import FlowTraining
 from saga_kedro.training.latents import CachedSegments
+from saga_kedro.training.noise_floors import floors_of
 from saga_kedro.training.run_logger import RunLogger
 from saga_kedro.training.segments import Draws, Segments, collate, slots_of
 from saga_kedro.training.yardsticks import yardsticks
@@ -266,6 +267,8 @@ def fit(
     trained = SagaSR(model.config, model.codec, model.text_encoder)
     trained.network.load_state_dict({name.removeprefix(EMA): state[name] for name in state if name.startswith(EMA)})
     trained.rolloff_predictor.load_state_dict(model.rolloff_predictor.state_dict())
+    if parameters.sample.noise_floor:
+        trained.floor_predictor.fit(floors_of(clips[clips["split"] == "train"], parameters.seed))
     trained.save_pretrained(folder)
     return {
         "folder": folder.as_posix(),

@@ -193,7 +193,7 @@ class Segments(Dataset):
         start = int(rng("segment", *name).integers(spare + 1))
         high, bandwidth_hz, valid = self._read(row, start, name)
         if self.is_note[row] and rng("ensemble", *name).uniform() < self.vary.ensemble:
-            high, bandwidth_hz, valid = self._ensemble(high, bandwidth_hz, valid, rng("ensemble", "voices", *name))
+            high, bandwidth_hz, valid = self._ensemble(high, bandwidth_hz, rng("ensemble", "voices", *name))
         middle = (start + min(self.segment_samples, int(clip.samples)) / 2) / SAMPLE_RATE
         window = window_at(middle, self.windows[clip.clip_id], self.window_seconds)
         high[:, :valid] = varied(high[:, :valid], self.vary, rng("vary", *name), str(clip.category))
@@ -206,20 +206,19 @@ class Segments(Dataset):
         low = self.low_pass(heard, SAMPLE_RATE, self._filter(name, crop.bandwidth_hz))
         return low if self.degrade.bits is None else rounded(low, self.degrade.bits)
 
-    def _ensemble(
-        self, first: np.ndarray, bandwidth_hz: float, valid: int, source: np.random.Generator
-    ) -> tuple[np.ndarray, float, int]:
-        """A phrase among phrases of other instruments, each at a place of its own; arguments and result as of `_read`."""
-        notes = np.flatnonzero(self.is_note)
+    def _ensemble(self, first: np.ndarray, bandwidth_hz: float, source: np.random.Generator) -> tuple[np.ndarray, float, int]:
+        """A phrase among phrases of other instruments, each at a place of its own; result as of `_read`."""
+        notes, samples = np.flatnonzero(self.is_note), self.segment_samples
         voices = [first]
         for voice in range(int(source.integers(1, 3, endpoint=True))):
-            audio, bandwidth, length = self._read(int(source.choice(notes)), 0, ("ensemble", int(source.integers(2**31)), voice))
+            name = ("ensemble", int(source.integers(2**31)), voice)
+            audio, bandwidth, _ = self._read(int(source.choice(notes)), 0, name)
             angle, level_db = source.uniform(0, np.pi / 2), source.uniform(-12, 0)
             place = np.sqrt(2) * np.array([[np.cos(angle)], [np.sin(angle)]]) * 10 ** (level_db / 20)
-            voices.append(np.roll(audio.mean(axis=0, keepdims=True) * place, int(source.integers(self.segment_samples)), axis=1))
-            bandwidth_hz, valid = min(bandwidth_hz, bandwidth), max(valid, length, self.segment_samples)
+            voices.append(np.roll(audio.mean(axis=0, keepdims=True) * place, int(source.integers(samples)), axis=1))
+            bandwidth_hz = min(bandwidth_hz, bandwidth)
         mixed = np.sum(voices, axis=0)
-        return (mixed / max(1.0, float(np.abs(mixed).max()))).astype(np.float32), bandwidth_hz, valid
+        return (mixed / max(1.0, float(np.abs(mixed).max()))).astype(np.float32), bandwidth_hz, samples
 
     def _read(self, row: int, start: int, name: tuple) -> tuple[np.ndarray, float, int]:
         """The segment [2, segment_samples], the smallest own bandwidth in it in Hz, and how much of it is audio."""

@@ -80,7 +80,7 @@ def _without_own_floor(channel: np.ndarray) -> np.ndarray:
 
 
 def tilted(audio: np.ndarray, slope_db: float, pivot_hz: float, ending_hz: float | None = None) -> np.ndarray:
-    """[channels, samples], its spectrum raised by ``slope_db`` an octave above ``pivot_hz``, and nothing above ``ending_hz``."""
+    """[channels, samples], raised by ``slope_db`` an octave above ``pivot_hz``, and with nothing above ``ending_hz``."""
     size = fft.next_fast_len(audio.shape[-1], real=True)
     hertz = np.fft.rfftfreq(size, 1 / SAMPLE_RATE)
     gain = np.maximum(hertz / pivot_hz, 1.0) ** (slope_db / (20 * np.log10(2)))

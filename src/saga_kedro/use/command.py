@@ -29,6 +29,7 @@ class Request:
     format: str | None
     cutoff_hz: float | None
     rolloff: float | None
+    noise_floor: float | None
     prompt: str | None
     steps: int | None
     s_a: float | None
@@ -60,6 +61,7 @@ def run(request: Request) -> int:
         form=request.format,
         cutoff_hz=_cutoff(request.cutoff_hz),
         rolloff=request.rolloff,
+        noise_floor=request.noise_floor,
         prompt=request.prompt,
         steps=request.steps,
         s_a=request.s_a,

@@ -21,8 +21,8 @@ def super_resolve_all(folder: str | Path, out: str | Path, parameters: dict[str,
     Args:
         folder: the inputs.
         out: the results, in the same tree.
-        parameters: ``model`` (a folder; None is the package's), ``format``, ``cutoff_hz``, ``rolloff``, ``prompt``, ``steps``,
-            ``s_a``, ``s_t``, ``fast``, ``device``: as for `saga super-resolve`.
+        parameters: ``model`` (a folder; None is the package's), ``format``, ``cutoff_hz``, ``rolloff``, ``noise_floor``,
+            ``prompt``, ``steps``, ``s_a``, ``s_t``, ``fast``, ``device``: as for `saga super-resolve`.
         seed: of the draws.
 
     Returns:
@@ -36,7 +36,9 @@ def super_resolve_all(folder: str | Path, out: str | Path, parameters: dict[str,
     if not Path(folder).is_dir():
         raise FileNotFoundError(f"There is no folder {folder}: put the audio there, or let super_resolve.path name another.")
     model = SagaSR.from_pretrained(parameters["model"], parameters["device"])
-    asked = {name: parameters[name] for name in ("cutoff_hz", "rolloff", "prompt", "steps", "s_a", "s_t", "fast")}
+    asked = {
+        name: parameters[name] for name in ("cutoff_hz", "rolloff", "noise_floor", "prompt", "steps", "s_a", "s_t", "fast")
+    }
     settings = Settings(form=parameters["format"], seed=seed, **asked)
     outcomes = []
     for job in tqdm(find_jobs([Path(folder)], Path(out), parameters["format"], overwrite=True), desc="files", unit="file"):

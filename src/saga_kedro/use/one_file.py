@@ -61,13 +61,14 @@ class Settings:
     Attributes:
         form: wav, flac or ogg; None is the input's where that is one of them, else flac.
         cutoff_hz: None measures it.
-        rolloff, prompt, steps, s_a, s_t, seed: as for `SagaSR.super_resolve`.
+        rolloff, noise_floor, prompt, steps, s_a, s_t, seed: as for `SagaSR.super_resolve`.
         fast: at most four evaluations of the network; ``steps``, ``s_a`` and ``s_t`` given beside it hold.
     """
 
     form: str | None = None
     cutoff_hz: float | None = None
     rolloff: float | str | None = None
+    noise_floor: float | None = None
     prompt: str | None = None
     steps: int | None = None
     s_a: float | None = None
@@ -80,6 +81,7 @@ class Settings:
         asked = {name: getattr(self, name) for name in ("steps", "s_a", "s_t") if getattr(self, name) is not None}
         return {
             "rolloff": self.rolloff,
+            "noise_floor": self.noise_floor,
             "prompt": self.prompt,
             "seed": self.seed,
             **(model.fast() if self.fast else {}),

@@ -53,8 +53,9 @@ def build(model: Any) -> Any:
 
     def resolve(
         path: str | None,
-        predicted: bool,
+        likely: bool,
         rolloff: float,
+        noise_floor: float,
         cutoff_khz: float | None,
         prompt: str,
         steps: float,
@@ -66,7 +67,8 @@ def build(model: Any) -> Any:
             raise gr.Error("Drop a file first.")
         settings = {
             "cutoff_hz": 1000 * cutoff_khz if cutoff_khz else None,
-            "rolloff": None if predicted else rolloff,
+            "rolloff": None if likely else rolloff,
+            "noise_floor": noise_floor,
             "prompt": prompt.strip() or None,
             "steps": int(steps) or None,
             "fast": fast,
@@ -85,9 +87,14 @@ def build(model: Any) -> Any:
         with gr.Row():
             with gr.Column():
                 before = gr.Audio(label="Before", type="filepath", sources=["upload"])
-                predicted = gr.Checkbox(True, label="Brightness predicted from the input")
+                likely = gr.Checkbox(True, label="As bright as is likely")
                 rolloff = gr.Slider(0, 1, 0.8, step=0.01, label="Brightness: roll-off of the result, as a part of 22 kHz")
-                prompt = gr.Textbox(label="What is to be heard (empty: described by itself)")
+                noise_floor = gr.Slider(
+                    0, 1, model.sample.get("noise_floor", 0.0), step=0.05, label="How much of the recording's own hiss goes on"
+                )
+                prompt = gr.Textbox(
+                    label="What is to be heard (empty: described by itself)", visible=model.takes_prompts, value=""
+                )
                 with gr.Accordion("More", open=False):
                     cutoff = gr.Number(None, label="kHz up to which the input carries signal (empty: measured)")
                     steps = gr.Slider(0, 100, 0, step=1, label="Evaluations of the network (0: the model's own number)")
@@ -98,7 +105,7 @@ def build(model: Any) -> Any:
                 after = gr.Audio(label="After", type="filepath", interactive=False)
                 words = gr.Markdown()
                 picture = gr.Plot(label="Before and after")
-        asked = [before, predicted, rolloff, cutoff, prompt, steps, fast, seed]
+        asked = [before, likely, rolloff, noise_floor, cutoff, prompt, steps, fast, seed]
         button.click(resolve, asked, [after, picture, words], api_name="super_resolve")
     return page
 

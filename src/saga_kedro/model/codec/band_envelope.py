@@ -7,6 +7,7 @@ low band after it, as after the VAE.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Literal
 
@@ -62,6 +63,7 @@ class BandEnvelope(nn.Module):
     averaging: Tensor
     interpolation: Tensor
     centre: Tensor
+    hertz: Tensor
 
     def __init__(
         self,
@@ -104,6 +106,7 @@ class BandEnvelope(nn.Module):
             "window": torch.hann_window(N_FFT),
             "averaging": functional.one_hot(band_of_bin, bands) / widths,
             "interpolation": _linear_interpolation(middles, bins),
+            "hertz": hertz,
             "centre": CENTRE_DB + SLOPE_DB * torch.log2(1 + hertz / CORNER_HZ),
         }.items():
             self.register_buffer(name, value.float(), persistent=False)
@@ -180,6 +183,28 @@ class BandEnvelope(nn.Module):
             frames = torch.fft.irfft(spectra * window.square().sum().sqrt()) * window
             audio = add_frames(frames, self.synthesis_hop) / overlap_weight(window, self.synthesis_hop, frames.shape[-2])
         return to_left_right(audio).to(z)
+
+    def with_noise(self, z: Tensor, z_l: Tensor, power: Tensor, hertz: Tensor) -> Tensor:
+        """Latents of audio to which stationary noise is added: band levels add up as powers.
+
+        Args:
+            z: [C, T].
+            z_l: [C, T], of the input; frames of mid or side that are silent there get no noise.
+            power: [T, 2 (mid, side), F], mean power of the noise in a bin, 1 for white noise of unit variance.
+            hertz: [F] rising frequencies at which that is known; between them it is interpolated.
+
+        Returns:
+            [C, T].
+        """
+        nearest = torch.searchsorted(hertz, self.hertz.to(hertz)).clamp(1, len(hertz) - 1)
+        share = ((self.hertz.to(hertz) - hertz[nearest - 1]) / (hertz[nearest] - hertz[nearest - 1])).clamp(0, 1)
+        noise = power[..., nearest - 1] * (1 - share) + power[..., nearest] * share
+        amplitude = (math.pi / 4 * noise).permute(1, 2, 0)  # the squared mean magnitude of Gaussian noise, [2, bands, T]
+        centre = self.centre.to(z)[:, None]
+        sounding = (z_l.unflatten(0, (2, -1)) * SCALE_DB + centre).mean(1, keepdim=True) > (FLOOR_DB + SILENCE_DB) / 2
+        level = z.unflatten(0, (2, -1)) * SCALE_DB + centre
+        noisy = 10 * torch.log10(10 ** (level.clamp(min=FLOOR_DB) / 10) + amplitude.to(z))
+        return ((torch.where(sounding & (amplitude.to(z) > 0), noisy, level) - centre) / SCALE_DB).flatten(0, 1)
 
     def _excite(
         self, seeds: list[int], low: Tensor | None, frames: int, like: Tensor, first: int, cutoff_hz: float | None

@@ -1,0 +1,153 @@
+"""How a recording's noise floor goes on above the cutoff: as the floors do that are like it below.
+
+A table holds floors of many recordings, measured over their whole bandwidth. The floor of an input is compared with them where
+it is known, whatever their level, and the mean of those that fit is its continuation: Nadaraya-Watson regression with a
+Gaussian kernel. docs/noise_floors.md says what the table holds and how well this does on recordings that are not in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from saga_kedro.audio import SAMPLE_RATE
+from saga_kedro.audio.bandwidth import Read
+from saga_kedro.audio.noise_floor import N_FFT, measure_floor
+from saga_kedro.model.codec.bands import band_edges
+
+ROWS, BANDS = 256, 64
+EDGES = band_edges(BANDS, N_FFT // 2 + 1, SAMPLE_RATE, 8_000.0)
+HERTZ = (EDGES[:-1] + EDGES[1:] - 1) / 2 * SAMPLE_RATE / N_FFT
+LOWEST_HZ = 600.0  # under it are hum and rumble, which say little of what is far above
+TOP_BANDS = 6  # below the cutoff: where levels are compared
+KNOWN_BELOW = 0.88  # of the cutoff: what a low-pass has not touched
+KERNEL_DB = 2.0
+STRETCH_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class Floor:
+    """A floor that was measured.
+
+    Attributes:
+        level_db: [BANDS], mean power of each band's bins in dB.
+        reach_hz: up to where it is one.
+        origin: what it shares its microphone and room with.
+    """
+
+    level_db: np.ndarray
+    reach_hz: float
+    origin: str
+
+
+class FloorPredictor(nn.Module):
+    """The floors that were measured in the training clips, and the continuation of another one."""
+
+    level_db: Tensor
+    known: Tensor
+    weight: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("level_db", torch.zeros(ROWS, BANDS))
+        self.register_buffer("known", torch.zeros(ROWS, BANDS, dtype=torch.bool))
+        self.register_buffer("weight", torch.zeros(ROWS))
+
+    def fit(self, floors: Sequence[Floor]) -> None:
+        """Fill the table; an origin with n floors weighs as the root of n. What is beyond ``ROWS`` is left out."""
+        floors = list(floors)[:ROWS]
+        origins = [floor.origin for floor in floors]
+        for name in ("level_db", "known", "weight"):
+            getattr(self, name).zero_()
+        for row, floor in enumerate(floors):
+            self.level_db[row] = torch.from_numpy(floor.level_db)
+            self.known[row] = torch.from_numpy(floor.reach_hz > HERTZ)
+            self.weight[row] = origins.count(floor.origin) ** -0.5
+
+    def continued(self, level_db: np.ndarray, cutoff_hz: float) -> np.ndarray:
+        """A floor of which the part below the cutoff is known.
+
+        Args:
+            level_db: [BANDS], as of `Floor`; what lies above 0.88 x cutoff is not looked at.
+            cutoff_hz: of the input.
+
+        Returns:
+            [BANDS]: the same below, and the continuation above. Where no floor of the table reaches, it stays as it was;
+            without a table it goes on flat.
+        """
+        below = np.flatnonzero((HERTZ > LOWEST_HZ) & (KNOWN_BELOW * cutoff_hz > HERTZ))
+        above = KNOWN_BELOW * cutoff_hz <= HERTZ
+        if len(below) < TOP_BANDS or not above.any():
+            return level_db.copy()
+        top = below[-TOP_BANDS:]
+        table, known = self.level_db.cpu().double().numpy(), self.known.cpu().numpy()
+        weight = self.weight.cpu().double().numpy() * known[:, below].all(axis=1)
+        shape = level_db - level_db[top].mean()
+        continued = np.zeros(BANDS)
+        if weight.any():
+            shapes = table - table[:, top].mean(axis=1, keepdims=True)
+            near = np.linspace(0.3, 1.0, len(below))  # what is near the cutoff says more of what is above it
+            distance = ((shapes[:, below] - shape[below]) ** 2 * near).sum(axis=1) / near.sum()
+            nearest = distance[weight > 0].min()
+            kernel = (weight * np.exp(-0.5 * (distance - nearest) / KERNEL_DB**2))[:, None] * known
+            total = kernel.sum(axis=0)
+            reached = np.flatnonzero(total > 1e-9 * total.max())
+            continued[reached] = (kernel * shapes).sum(axis=0)[reached] / total[reached]
+            continued = np.interp(HERTZ, HERTZ[reached], continued[reached])
+        return np.where(above, continued + level_db[top].mean(), level_db)
+
+
+@dataclass(frozen=True)
+class FloorTrack:
+    """The noise floor of a clip of any length, stretch by stretch.
+
+    Attributes:
+        middles: sample in the middle of each stretch, [S].
+        power: mean power of each band's bins in mid and side, [S, 2, BANDS]; 0 where there is no floor.
+    """
+
+    middles: np.ndarray
+    power: np.ndarray
+
+    def __bool__(self) -> bool:
+        return bool(self.power.any())
+
+    def at(self, samples: np.ndarray) -> np.ndarray:
+        """Power around those samples, [len(samples), 2, BANDS]: between the middles of stretches, the mean of the two."""
+        right = np.clip(np.searchsorted(self.middles, samples), 1, max(1, len(self.middles) - 1))
+        left = right - 1
+        right = np.minimum(right, len(self.middles) - 1)
+        width = np.maximum(self.middles[right] - self.middles[left], 1)
+        share = np.clip((samples - self.middles[left]) / width, 0, 1)[:, None, None]
+        return self.power[left] * (1 - share) + self.power[right] * share
+
+
+def track_floor(read: Read, samples: int, cutoff_hz: float, predictor: FloorPredictor, amount: float) -> FloorTrack:
+    """Measure a clip's noise floor and continue it above the cutoff.
+
+    Args:
+        read: gives any range of the input, float32 [2, n] at 44.1 kHz.
+        samples: its length.
+        cutoff_hz: up to where it carries signal.
+        predictor: with a table.
+        amount: factor of the floor's amplitude, in [0, 1].
+    """
+    stretches = max(1, round(samples / (STRETCH_SECONDS * SAMPLE_RATE)))
+    bounds = np.linspace(0, samples, stretches + 1).astype(int)
+    power = np.zeros((stretches, 2, BANDS))
+    for k in range(stretches if amount else 0):
+        left, right = read(int(bounds[k]), int(bounds[k + 1]))
+        for side, audio in enumerate(((left + right) / 2, (left - right) / 2)):
+            floor = measure_floor(audio, cutoff_hz) if audio.any() else None
+            if floor is not None:
+                power[k, side] = 10 ** (predictor.continued(level_of(floor), cutoff_hz) / 10) * amount**2
+    return FloorTrack((bounds[:-1] + bounds[1:]) / 2, power)
+
+
+def level_of(power: np.ndarray) -> np.ndarray:
+    """[1025] powers of bins to the [BANDS] of a `Floor`, in dB."""
+    return 10 * np.log10(np.add.reduceat(power.astype(float), EDGES[:-1]) / np.diff(EDGES) + 1e-20)

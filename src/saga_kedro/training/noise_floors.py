@@ -1,0 +1,70 @@
+"""The noise floors of the training clips, which the continuation of another one is made of."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from saga_kedro.audio import SAMPLE_RATE
+from saga_kedro.audio.io import read_audio
+from saga_kedro.audio.noise_floor import measure_floor
+from saga_kedro.draws import seed_of
+from saga_kedro.model.noise_floor import HERTZ, ROWS, Floor, level_of
+from saga_kedro.parallel import parallel_map
+
+SHORTEST_S, LONGEST_S = 1.2, 30.0
+CLIPS_PER_GROUP, CLIPS_PER_ORIGIN = 40, 400
+LOUDEST_TEST_HZ = 4_000.0  # the floor must be one where inputs are heard
+BELOW_REACH = 0.93
+ENCODED = (".ogg", ".oga", ".mp3", ".opus")
+ENCODED_REACH_HZ = 12_000.0
+"""Above, an encoder leaves out what nobody hears, the floor first: it says nothing of the recording's."""
+LEAST_DB = -97.0
+"""A floor near the rounding of 16 bits is a file's."""
+
+
+def floors_of(clips: pd.DataFrame, seed: int, workers: int | None = None) -> list[Floor]:
+    """One floor of each group that has one: the mean, in dB, of its clips' floors.
+
+    Args:
+        clips: rows with clip_id, group, path, bandwidth_hz, samples and flac.
+        seed: of the choice of clips where a group or an origin has many.
+        workers: processes; None is one a core.
+
+    Returns:
+        At most ``ROWS`` floors, in the order of a hash.
+    """
+    long_enough = clips[clips["samples"] >= SHORTEST_S * SAMPLE_RATE]
+    order = np.argsort([seed_of(seed, "floors", clip_id) for clip_id in long_enough["clip_id"]], kind="stable")
+    chosen = long_enough.iloc[order].assign(origin=lambda rows: rows["group"].str.rsplit("/", n=1).str[0])
+    chosen = chosen[chosen.groupby("group").cumcount() < CLIPS_PER_GROUP]
+    chosen = chosen[chosen.groupby("origin").cumcount() < CLIPS_PER_ORIGIN]
+    found = [floor for floor in parallel_map(_floor_of, chosen.to_dict("records"), "noise floors", workers) if floor]
+    groups: dict[str, list[Floor]] = {}
+    for group, floor in found:
+        groups.setdefault(group, []).append(floor)
+    return [
+        Floor(
+            np.mean([floor.level_db for floor in floors], axis=0),
+            float(np.median([floor.reach_hz for floor in floors])),
+            floors[0].origin,
+        )
+        for floors in groups.values()
+    ][:ROWS]
+
+
+def _floor_of(clip: dict[str, Any]) -> tuple[str, Floor] | None:
+    audio, _ = read_audio(Path(clip["flac"]), 0, int(LONGEST_S * SAMPLE_RATE))
+    floor = measure_floor(audio.mean(axis=0), LOUDEST_TEST_HZ)
+    if floor is None:
+        return None
+    level_db = level_of(floor)
+    if level_db[(HERTZ > LOUDEST_TEST_HZ / 2) & (HERTZ < LOUDEST_TEST_HZ)].mean() < LEAST_DB:
+        return None
+    reach_hz = BELOW_REACH * min(float(clip["bandwidth_hz"]), SAMPLE_RATE / 2)
+    if Path(clip["path"]).suffix.lower() in ENCODED:
+        reach_hz = min(reach_hz, ENCODED_REACH_HZ)
+    return clip["group"], Floor(level_db, reach_hz, clip["origin"])
