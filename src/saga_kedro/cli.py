@@ -15,15 +15,23 @@ silence()
 
 WRONG_USAGE = 2
 
-app = typer.Typer(
-    name="saga", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="rich"
-)
+app = typer.Typer(name="saga", no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode="rich")
 # Kedro looks in this module for commands to put beside its own: there are none.
 cli = click.Group()
 
 
+def _version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        print(f"saga-kedro {version('saga-kedro')}")
+        raise typer.Exit
+
+
 @app.callback()
-def saga() -> None:
+def saga(
+    version: Annotated[bool, typer.Option("--version", help="Say which version this is.", callback=_version)] = False,
+) -> None:
     """SAGA-SR: audio super-resolution. Everything runs on this machine; nothing is sent or fetched."""
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from click import ClickException
@@ -23,6 +24,7 @@ class ParameterHook:
 
     @hook_impl(tryfirst=True)
     def after_context_created(self, context: KedroContext) -> None:
+        _check_environment(context)
         validate(context.params)
         os.chdir(context.project_path)
         self.parameters = context.params
@@ -33,6 +35,13 @@ class ParameterHook:
         catalog["all_parameters"] = MemoryDataset(self.parameters)
         # Nor as `params:repositories`: it would log the whole list as one parameter.
         catalog["repositories"] = MemoryDataset(self.parameters.get("repositories", []))
+
+
+def _check_environment(context: KedroContext) -> None:
+    folder = Path(context.project_path) / "conf"
+    known = sorted(path.name for path in folder.iterdir() if path.is_dir() and path.name != "base")
+    if context.env and context.env not in [*known, "base", "local"]:
+        raise ClickException(f"There is no environment {context.env!r}: conf/ has {', '.join(known)}.")
 
 
 class WeightsHook:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from click import ClickException
 
 from saga_kedro.configuration import dataset_name, run_key
 from saga_kedro.parameters import ParameterError, validate
@@ -34,6 +35,11 @@ def test_what_is_wrong_is_said_in_a_sentence(change, sentence):
     with pytest.raises(ParameterError) as error:
         validate(merged(BASE, change))
     assert sentence in str(error.value)
+
+
+def test_an_unknown_environment_is_refused_with_those_that_there_are():
+    with pytest.raises(ClickException, match="There is no environment 'nosuch': conf/ has box, .*paper"):
+        run_pipeline(ROOT, "train", env="nosuch")
 
 
 def test_every_wrong_parameter_is_said_at_once():

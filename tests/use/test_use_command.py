@@ -133,6 +133,12 @@ def test_every_dial_reaches_the_model(files, model_folder):
         assert sound(*dial) != usual, dial
 
 
+def test_it_says_which_version_it_is():
+    done = CliRunner().invoke(app, ["--version"])
+    assert done.exit_code == 0
+    assert done.stdout.startswith("saga-kedro 0.")
+
+
 def test_help_is_quick_and_loads_nothing_heavy():
     code = (
         "import sys; from typer.testing import CliRunner; from saga_kedro.cli import app;"
