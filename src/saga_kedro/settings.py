@@ -12,8 +12,6 @@ from saga_kedro.hooks import AuditHook, ParameterHook, TrackingHook, WeightsHook
 
 # Kedro 1.7 and kedro-mlflow 2.0 call OmegaConf by a name that it is giving up; nobody who runs a pipeline can mend that.
 warnings.filterwarnings("ignore", message="register_new_resolver")
-# MLflow warns of model classes of its own.
-warnings.filterwarnings("ignore", message=r".*Add type hints to the `predict` method")
 
 HOOKS = (ParameterHook(), WeightsHook(), AuditHook(), TrackingHook())
 DISABLE_HOOKS_FOR_PLUGINS = ("kedro-telemetry",)
