@@ -168,6 +168,8 @@ class SagaSR(nn.Module):
 
     def _load(self, state: dict[str, Tensor], source: str) -> None:
         own = self.learned_state()
+        # a model of before the noise floors has no table of them
+        state = {name: value for name, value in own.items() if name.startswith("floors.")} | state
         wrong = [f"{name} is missing" for name in own.keys() - state.keys()]
         wrong += [f"{name} is unknown" for name in state.keys() - own.keys()]
         wrong += [
