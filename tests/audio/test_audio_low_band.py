@@ -128,7 +128,7 @@ class TestSeamless:
         assert filled.abs().max() < 2
         assert filled.mean().abs() < 1
 
-    def test_so_no_step_of_2_db_is_left_but_that_of_a_bessel_filter_which_is_less_by_a_third(
+    def test_no_step_is_left_but_that_of_a_bessel_filter_which_is_less_by_a_third(
         self, full, generated, low, cutoff_hz, edge, kind
     ):
         """A Bessel filter of order 8 has taken 16 dB at 0.85 x cutoff already, where the input is kept."""
