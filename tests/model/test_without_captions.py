@@ -132,7 +132,7 @@ def test_the_network_is_given_no_rolloff_then():
     model.super_resolve(muffled(), SAMPLE_RATE, rolloff="untold", cutoff_hz=4_000)
     assert seen
     assert all((f_h < 0).all() for f_h in seen)
-    assert not any(model.network.f_h(f_h).any() for f_h in seen if hasattr(model.network, "f_h"))
+    assert not any(model.network.f_h(f_h).any() for f_h in seen)
 
 
 @pytest.mark.parametrize("section", ["sample", "super_resolve"])
