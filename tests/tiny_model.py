@@ -9,6 +9,7 @@ import torch
 from safetensors.torch import load_file
 
 from saga_kedro.draws import generator
+from saga_kedro.model.codec.band_envelope import FLOOR_DB, SCALE_DB
 from saga_kedro.model.initialise import initialise_by_name
 from saga_kedro.model.saga_sr import SagaSR
 
@@ -52,3 +53,11 @@ def write_tiny_model(folder: Path) -> Path:
 def network_bytes(weights: Path) -> int:
     """What the network takes of a file of weights."""
     return sum(value.nbytes for name, value in load_file(weights).items() if name.startswith("network."))
+
+
+def hushed_model(**sample: Any) -> SagaSR:
+    """The model with a network that hears nothing above the cutoff: all that it generates is at -100 dB."""
+    saga = tiny_model(**sample)
+    quiet = (FLOOR_DB - saga.codec.centre.repeat(2)) / SCALE_DB
+    saga.generate = lambda z_l, *rest: quiet[:, None].expand_as(z_l)  # type: ignore[method-assign]
+    return saga

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from saga_kedro.draws import generator
-from saga_kedro.model.embedding import RolloffEmbedding
+from saga_kedro.model.embedding import UNTOLD, RolloffEmbedding
 from saga_kedro.model.flow import flow_loss, interpolate, target_velocity
 from saga_kedro.model.initialise import initialise_by_name
 from saga_kedro.model.network import Condition, SagaNetwork, build_network
@@ -92,9 +92,16 @@ def test_rolloff_embedding_is_number_conditioner():
     ours = RolloffEmbedding(W)
     conditioner = NumberConditioner(W)
     conditioner.load_state_dict(ours.state_dict())
-    values = [-0.5, 0.0, 0.25, 0.999, 1.5]
+    values = [0.0, 0.25, 0.999, 1.5]
     assert torch.equal(ours(torch.tensor(values)), conditioner(values, "cpu")[0].squeeze(1))
     assert ours.embedder.embedding[1].in_features == 257
+
+
+def test_a_rolloff_that_is_not_told_has_the_embedding_zero_and_its_neighbours_have_not():
+    told, untold, negative = RolloffEmbedding(W)(torch.tensor([0.0, UNTOLD, -0.5]))
+    assert told.any()
+    assert not untold.any()
+    assert not negative.any()
 
 
 def test_the_dit_is_given_what_stable_audio_tools_gives_it(network, theirs, condition):

@@ -200,7 +200,7 @@ def test_what_is_saved_is_what_is_loaded(saga, tmp_path):
 
 
 def test_frozen_parts_are_not_saved(saga):
-    assert {name.split(".")[0] for name in saga.learned_state()} == {"network", "rolloff_predictor"}
+    assert {name.split(".")[0] for name in saga.learned_state()} == {"network", "rolloff_predictor", "floors"}
     assert all(p.requires_grad for p in saga.network.parameters())
     assert not [p for p in saga.codec.parameters() if p.requires_grad]
 

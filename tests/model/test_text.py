@@ -3,7 +3,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from saga_kedro.model.text import MissingWeights, TextEncoder, pad_states
+from saga_kedro.model.text import MissingWeights, NoText, TextEncoder, pad_states
 from tiny_checkpoints import tiny_t5
 
 CAPTIONS = ["Music with a steady pitch.", "", "Speech", "Speech with a low, moving pitch, many onsets and pauses, in mono."]
@@ -141,5 +141,15 @@ def test_a_file_that_is_missing_is_named(tmp_path):
 
 
 def test_an_unknown_encoder_is_refused_with_the_known_ones():
-    with pytest.raises(ValueError, match="minilm, t5"):
+    with pytest.raises(ValueError, match="minilm, none, t5"):
         TextEncoder.load("clap")
+
+
+def test_without_an_encoder_no_caption_has_a_token():
+    encoder = TextEncoder.load("none", max_tokens=32)
+    assert isinstance(encoder, NoText)
+    assert [states.shape for states in encoder.encode(CAPTIONS)] == [(0, encoder.width)] * len(CAPTIONS)
+    assert encoder.encode([]) == []
+    assert torch.equal(encoder(CAPTIONS), torch.zeros(len(CAPTIONS), encoder.max_tokens, encoder.width))
+    assert not encoder.state_dict()
+    assert encoder.to("meta").device.type == "cpu"

@@ -3,26 +3,38 @@
 from __future__ import annotations
 
 import pytest
-import yaml
 
+from saga_kedro.configuration import read_parameters
 from saga_kedro.model.network import build_network
+from saga_kedro.model.text import NoText
 from saga_kedro.parameters import validate
-from scratch_project import ROOT, base_parameters, merged
+from scratch_project import ROOT
 
 
 @pytest.fixture(scope="module")
 def box():
-    return validate(merged(base_parameters(), yaml.safe_load((ROOT / "conf/box/parameters.yml").read_text())))
+    return validate(read_parameters(ROOT, "box"))
 
 
-def test_it_is_trained_on_packages_that_anyone_can_download(box):
-    assert box.ingest.source == "debian"
+def test_it_is_trained_on_packages_and_repositories_that_anyone_can_download(box):
+    assert box.ingest.source == "debian+git"
     assert "klettres-data" in box.ingest.packages
+    assert "sfzinstruments/SplendidGrandPiano" in [one.name for one in box.repositories]
+
+
+def test_what_is_held_out_is_a_package_or_a_repository_that_it_has(box):
+    known = {*box.ingest.packages, *(one.name for one in box.repositories)}
+    held_out = box.ingest.held_out.validation + box.ingest.held_out.test
+    assert set(held_out) <= known
+    assert len(set(held_out)) == len(held_out)
 
 
 def test_its_weights_in_half_precision_take_at_most_20_mb(box):
     network = build_network(
-        2 * box.model.codec.model_dump()["bands"], 384, box.model.backbone.model_dump(), box.model.conditioning.model_dump()
+        2 * box.model.codec.model_dump()["bands"],
+        NoText().width,
+        box.model.backbone.model_dump(),
+        box.model.conditioning.model_dump(),
     )
     assert 2 * sum(weights.numel() for weights in network.parameters()) < 20e6
 
@@ -32,5 +44,16 @@ def test_it_needs_few_evaluations_of_the_network(box):
     assert (box.sample.s_a, box.sample.s_t) == (1.0, 1.0)
 
 
-def test_a_clean_corpus_is_made_to_hiss(box):
+def test_it_does_without_captions(box):
+    assert box.model.text.encoder == "none"
+
+
+def test_what_sampling_leaves_unsaid_training_left_unsaid_too(box):
+    assert box.sample.rolloff == "untold"
+    assert box.fit.untold_share > 0.5
+
+
+def test_the_noise_floor_is_apart_from_what_sounds_in_training_and_put_back_in_use(box):
+    assert box.vary.denoise
     assert box.vary.hiss > 0.5
+    assert box.sample.noise_floor == 1.0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+from saga_kedro.model.embedding import UNTOLD
 from saga_kedro.model.network import SagaNetwork
 from saga_kedro.training.flow_training import FlowTraining
 from small_corpus import tiny_parameters
@@ -16,11 +17,11 @@ class Frozen(torch.nn.Module):
     hop = 1
 
 
-def step(predict_rolloff=None, **fit):
+def step(**fit):
     """What the network is given in a training step on forty items, and the loss."""
     network = SagaNetwork(latent_channels=4, text_width=16, embed_dim=32, depth=1, num_heads=1)
     parameters = tiny_parameters(fit={"drop_z_l": 0.0, **fit})
-    training = FlowTraining(network, Frozen(), parameters.fit, predict_rolloff)  # type: ignore[arg-type]
+    training = FlowTraining(network, Frozen(), parameters.fit)  # type: ignore[arg-type]
     given: list = []
     network.register_forward_pre_hook(lambda module, arguments: given.extend(arguments[:3]))
     source = torch.Generator().manual_seed(0)
@@ -57,20 +58,17 @@ def test_as_many_as_asked_for():
     assert 12 <= int((t == 1).sum()) <= 28
 
 
-def test_some_of_them_are_told_the_predicted_rolloff_and_nobody_else_is():
-    def predict(z_l):
-        return torch.full((len(z_l),), 0.5)
-
-    _, _, t, condition, _ = step(predict, mean_share=0.5, predicted_share=0.5)
-    predicted = condition.f_h == 0.5
-    assert torch.equal(~predicted, condition.f_h == 0.8)
-    assert not predicted[t < 1].any()
-    assert 4 <= int(predicted.sum()) < int((t == 1).sum())
+def test_some_items_are_not_told_the_rolloff_and_the_others_are_told_the_truth():
+    _, _, t, condition, _ = step(mean_share=0.5, untold_share=0.5)
+    untold = condition.f_h == UNTOLD
+    assert torch.equal(~untold, condition.f_h == 0.8)
+    assert 12 <= int(untold.sum()) <= 28
+    assert (t[untold] < 1).any()  # the two are drawn apart
+    assert (t[untold] == 1).any()
 
 
-def test_without_a_share_the_predictor_is_not_asked():
-    def predict(z_l):
-        raise AssertionError("asked")
-
-    _, _, _, condition, _ = step(predict, mean_share=1.0)
-    assert (condition.f_h == 0.8).all()
+@pytest.mark.parametrize(("share", "f_h"), [(0.0, 0.8), (1.0, UNTOLD)])
+def test_all_of_them_or_none_is_told(share, f_h):
+    _, _, _, condition, _ = step(untold_share=share)
+    assert (condition.f_h == f_h).all()
+    assert torch.equal(condition.f_l, torch.full((40,), 0.2))  # how bright the input is, it hears

@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from saga_kedro.audio.rolloff import rolloff
-from saga_kedro.training.fit import make_segments
-from saga_kedro.training.segments import Draws, Order
+from saga_kedro.training.fit import few_of_each_origin, make_segments
+from saga_kedro.training.segments import Draws, Order, slots_of
 from small_corpus import captions_of, states_of, tiny_parameters, write_clips
 
 
@@ -123,3 +123,108 @@ def test_clips_that_carry_too_little_are_not_trained_on(clips):
     dull = clips.assign(bandwidth_hz=[5_000.0 if category == "music" else 20_000.0 for category in clips["category"]])
     wide = tiny_parameters(fit={"minimum_bandwidth_hz": 16_000.0})
     assert "music" not in set(make_segments(dull, captions, states_of(captions), wide, "train").clips["category"])
+
+
+def drawn(clips, ensemble, **changes):
+    captions = captions_of(clips)
+    parameters = tiny_parameters(vary={"ensemble": ensemble}, model={"segment_samples": 16_384}, **changes)
+    return make_segments(clips, captions, states_of(captions), parameters, "train")
+
+
+def crops(segments, category):
+    """The first visit of every slot of a category."""
+    rows = [row for row, name in enumerate(segments.clips["category"]) if name == category]
+    return [segments.crop(row, 0, 0) for row in rows]
+
+
+@pytest.fixture(scope="module")
+def notes(tmp_path_factory):
+    """Clips shorter than two segments."""
+    return write_clips(tmp_path_factory.mktemp("notes"), seconds=0.6)
+
+
+def test_short_music_clips_are_heard_together_and_nothing_else_is(notes):
+    alone, together = drawn(notes, 0.0), drawn(notes, 1.0)
+    for category in ("speech", "effects", "music"):
+        pairs = list(zip(crops(alone, category), crops(together, category), strict=True))
+        changed = [not np.array_equal(one.high, other.high) for one, other in pairs]
+        assert all(changed) if category == "music" else not any(changed)
+        assert [one.caption for one, _ in pairs] == [other.caption for _, other in pairs]
+
+
+def test_long_music_clips_are_whole_already(clips):
+    alone, together = drawn(clips, 0.0), drawn(clips, 1.0)
+    for one, other in zip(crops(alone, "music"), crops(together, "music"), strict=True):
+        assert np.array_equal(one.high, other.high)
+
+
+def test_an_ensemble_is_the_same_each_time_fills_the_segment_and_stays_within_full_scale(notes):
+    first, again = (crops(drawn(notes, 1.0), "music") for _ in range(2))
+    for one, other in zip(first, again, strict=True):
+        assert np.array_equal(one.high, other.high)
+        assert one.valid == one.high.shape[1] == 16_384
+        assert np.abs(one.high).max() <= 1
+    loud = drawn(notes, 1.0)
+    read = loud._read
+    loud._read = lambda row, start, name: (40 * read(row, start, name)[0], *read(row, start, name)[1:])
+    assert max(np.abs(crop.high).max() for crop in crops(loud, "music")) == pytest.approx(1, abs=1e-3)
+
+
+def test_an_ensemble_carries_no_more_than_the_dullest_of_its_voices(notes):
+    dull = notes.assign(bandwidth_hz=[5_000.0 if clip == "music0" else 20_000.0 for clip in notes["clip_id"]])
+    bandwidths = {crop.bandwidth_hz for crop in crops(drawn(dull, 1.0), "music")}
+    assert bandwidths <= {5_000.0, 20_000.0}
+    assert 5_000.0 in bandwidths
+
+
+def test_an_ensemble_is_mixed_as_often_as_asked_for(notes):
+    alone, sometimes = drawn(notes, 0.0), drawn(notes, 0.5)
+    row = list(alone.clips["category"]).index("music")
+    mixed = [not np.array_equal(alone.crop(row, 0, k).high, sometimes.crop(row, 0, k).high) for k in range(60)]
+    assert 0.3 < np.mean(mixed) < 0.7
+
+
+@pytest.fixture
+def uneven():
+    """A package of forty clips of 5 s, one of a single clip of a minute, one of two short clips."""
+    rows = [("large", 5.0)] * 40 + [("long", 60.0)] + [("small", 1.0)] * 2
+    return pd.DataFrame(
+        {
+            "clip_id": [f"clip {number}" for number in range(len(rows))],
+            "group": [f"{origin}/{number % 7}" for number, (origin, _) in enumerate(rows)],
+            "category": "music",
+            "samples": [int(seconds * 44_100) for _, seconds in rows],
+        }
+    )
+
+
+def origins(clips):
+    return clips["group"].str.split("/").str[0]
+
+
+def test_no_origin_gives_more_segments_than_it_may_and_each_gives_a_clip(uneven):
+    few = few_of_each_origin(uneven, 10, seed=0)
+    slots = few.assign(slots=slots_of(few["samples"])).groupby(origins(few))["slots"].sum()
+    assert slots.to_dict() == {"large": 10, "long": 12, "small": 2}
+
+
+def test_categories_of_one_origin_are_counted_apart(uneven):
+    both = uneven.assign(category=["speech" if number < 20 else "music" for number in range(len(uneven))])
+    few = few_of_each_origin(both, 10, seed=0)
+    assert few[origins(few) == "large"]["category"].value_counts().to_dict() == {"speech": 10, "music": 10}
+
+
+def test_they_are_the_same_every_time_in_their_order_and_others_with_another_seed(uneven):
+    first, again, other = (few_of_each_origin(uneven, 10, seed)["clip_id"].tolist() for seed in (0, 0, 1))
+    assert first == again
+    assert first != other
+    assert first == [clip for clip in uneven["clip_id"] if clip in first]
+    shuffled = few_of_each_origin(uneven.sample(frac=1, random_state=0), 10, 0)
+    assert set(shuffled["clip_id"]) == set(first)
+
+
+def test_training_draws_from_these_clips_alone(clips):
+    captions = captions_of(clips)
+    one = make_segments(clips, captions, states_of(captions), tiny_parameters(fit={"segments_per_origin": 1}), "train")
+    assert sorted(one.clips["clip_id"]) == sorted(few_of_each_origin(clips[clips["split"] == "train"], 1, 0)["clip_id"])
+    assert len(one.clips) < (clips["split"] == "train").sum()

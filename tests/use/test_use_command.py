@@ -14,12 +14,13 @@ import pytest
 import soundfile
 from typer.testing import CliRunner
 
+from saga_kedro.audio.lowpass import LowPass, low_pass
 from saga_kedro.cli import app
 from saga_kedro.model import saga_sr
 from saga_kedro.use.command import ended_politely
 from saga_kedro.use.one_file import UNFINISHED, Settings, super_resolve_file
 from saga_kedro.use.places import Job
-from sounds import full_band, muffled
+from sounds import bursts_over_noise, full_band, muffled
 
 
 @pytest.fixture
@@ -57,6 +58,8 @@ def test_all_files_done_is_0(files, model_folder):
     [
         ([], "Missing option"),
         (["-o", "out", "--rolloff", "1.5"], "rolloff"),
+        (["-o", "out", "--noise-floor", "2"], "noise-floor"),
+        (["-o", "out", "--noise-floor", "-0.1"], "noise-floor"),
         (["-o", "out", "--steps", "0"], "steps"),
         (["-o", "out", "--format", "mp3"], "format"),
         (["-o", "out", "--cutoff", "30000"], "A cutoff lies between"),
@@ -133,10 +136,22 @@ def test_every_dial_reaches_the_model(files, model_folder):
         assert sound(*dial) != usual, dial
 
 
+<<<<<<< HEAD
 def test_it_says_which_version_it_is():
     done = CliRunner().invoke(app, ["--version"])
     assert done.exit_code == 0
     assert done.stdout.startswith("saga-kedro 0.")
+=======
+def test_the_noise_floor_reaches_the_model(files, model_folder):
+    noisy, _ = bursts_over_noise()
+    soundfile.write(files / "noisy.wav", low_pass(noisy, 44_100, LowPass("chebyshev", 8, 4_000)).T, 44_100, subtype="FLOAT")
+    sounds = []
+    for options in ((), ("--noise-floor", 0), ("--noise-floor", 1)):
+        done = saga(files / "noisy.wav", "-o", "out", "--model", model_folder, "--overwrite", *options)
+        assert done.exit_code == 0, done.stderr
+        sounds.append(soundfile.read("out/noisy.wav")[0].tobytes())
+    assert sounds[0] == sounds[1] != sounds[2]
+>>>>>>> spec
 
 
 def test_help_is_quick_and_loads_nothing_heavy():

@@ -62,7 +62,8 @@ def outputs(model: SagaSR, parameters: Mapping[str, Any], pairs: list[Pair], see
     for pair in pairs:
         asked = {"rolloff": oracle_rolloff(pair.reference)} if oracle else {}
         pair_seed = seed_of(seed, "audit", pair.pair_id)
-        found.append(ours(model, pair.low, 1000 * pair.cutoff_khz, pair.prompt or None, pair_seed, **asked))
+        prompt = pair.prompt if model.takes_prompts and pair.prompt else None
+        found.append(ours(model, pair.low, 1000 * pair.cutoff_khz, prompt, pair_seed, **asked))
     return found
 
 

@@ -60,7 +60,7 @@ class TextEncoder(nn.Module):
             ValueError: unknown name.
         """
         if name == "none":
-            return NoText()
+            return NoText(max_tokens)
         loaders = {"minilm": _minilm, "t5": _t5}
         if name not in loaders:
             raise ValueError(f"There is no text encoder {name!r}: choose one of {', '.join(sorted([*loaders, 'none']))}.")
@@ -108,11 +108,14 @@ class TextEncoder(nn.Module):
 
 
 class NoText(TextEncoder):
-    """In the place of a text encoder where a model does without captions: no caption has a token."""
+    """In the place of a text encoder where a model does without captions: no caption has a token.
 
-    def __init__(self) -> None:
+    Its positions, all zeros, take weight in cross-attention: there must be as many in use as in training.
+    """
+
+    def __init__(self, max_tokens: int = 128) -> None:
         nn.Module.__init__(self)
-        self.name, self.max_tokens, self.width = "none", 1, 128
+        self.name, self.max_tokens, self.width = "none", max_tokens, 128
         self.__dict__["model"] = nn.Identity()
 
     @property

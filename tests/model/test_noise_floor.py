@@ -1,0 +1,331 @@
+"""A recording's noise floor goes on above the cutoff as the floors do that are like it, and is added to what is generated."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from saga_kedro.audio import SAMPLE_RATE
+from saga_kedro.audio.lowpass import LowPass, low_pass
+from saga_kedro.draws import rng
+from saga_kedro.model import blocks, noise_floor, saga_sr
+from saga_kedro.model.codec.band_envelope import SCALE_DB, BandEnvelope
+from saga_kedro.model.noise_floor import (
+    BANDS,
+    HERTZ,
+    KNOWN_BELOW,
+    ROWS,
+    Floor,
+    FloorPredictor,
+    FloorTrack,
+    level_of,
+    track_floor,
+)
+from saga_kedro.model.saga_sr import SagaSR
+from saga_kedro.model.treatment import Treatment
+from sounds import bursts_over_noise
+from tiny_model import CONFIGURATION, hushed_model, tiny_model
+
+CUTOFF = 4_000.0
+ABOVE = KNOWN_BELOW * CUTOFF <= HERTZ
+
+
+def sloped(below_db, above_db, level_db=-60.0, reach_hz=22_050.0, origin="somewhere"):
+    """A floor with one slope in dB per octave below 4 kHz, and another above."""
+    octaves = np.log2(np.maximum(HERTZ, 100.0) / CUTOFF)
+    return Floor(level_db + octaves * np.where(octaves < 0, below_db, above_db), reach_hz, origin)
+
+
+FALLING, RISING = sloped(-6.0, -9.0), sloped(3.0, 6.0, level_db=-72.0, origin="elsewhere")
+
+
+def predictor(*floors):
+    one = FloorPredictor()
+    one.fit(floors)
+    return one
+
+
+class TestContinuation:
+    def test_without_a_table_a_floor_goes_on_flat(self):
+        continued = FloorPredictor().continued(FALLING.level_db, CUTOFF)
+        assert np.ptp(continued[ABOVE]) < 1e-9
+        assert continued[ABOVE][0] == pytest.approx(FALLING.level_db[~ABOVE][-6:].mean())
+
+    @pytest.mark.parametrize("louder_db", [0.0, 25.0, -25.0])
+    @pytest.mark.parametrize("like", [FALLING, RISING])
+    def test_with_one_it_goes_on_as_the_floor_that_is_like_it_whatever_its_level(self, like, louder_db):
+        given = like.level_db + louder_db
+        np.testing.assert_allclose(predictor(FALLING, RISING).continued(given, CUTOFF), given, atol=0.5)
+
+    def test_what_lies_above_the_cutoff_of_the_input_is_not_looked_at(self):
+        one = predictor(FALLING, RISING)
+        muffled = np.where(ABOVE, -150.0, FALLING.level_db)
+        np.testing.assert_array_equal(one.continued(muffled, CUTOFF), one.continued(FALLING.level_db, CUTOFF))
+
+    @pytest.mark.parametrize("cutoff_hz", [2_000.0, 4_000.0, 12_000.0])
+    def test_below_the_cutoff_nothing_changes(self, cutoff_hz):
+        given = FALLING.level_db + rng(0).standard_normal(BANDS)
+        continued = predictor(FALLING, RISING).continued(given, cutoff_hz)
+        below = KNOWN_BELOW * cutoff_hz > HERTZ
+        np.testing.assert_array_equal(continued[below], given[below])
+        assert not np.isclose(continued[~below], given[~below]).all()
+
+    @pytest.mark.parametrize("cutoff_hz", [500.0, 25_100.0])
+    def test_where_too_little_is_known_or_nothing_is_missing_it_stays_as_it_is(self, cutoff_hz):
+        np.testing.assert_array_equal(predictor(RISING).continued(FALLING.level_db, cutoff_hz), FALLING.level_db)
+
+    def test_bands_that_no_floor_of_the_table_reaches_keep_the_last_level(self):
+        continued = predictor(sloped(-6.0, -9.0, reach_hz=10_000.0)).continued(FALLING.level_db, CUTOFF)
+        reached = HERTZ < 10_000
+        np.testing.assert_allclose(continued[reached], FALLING.level_db[reached], atol=1e-4)
+        np.testing.assert_allclose(continued[~reached], FALLING.level_db[reached][-1], atol=1e-4)
+
+    def test_a_floor_that_is_not_known_up_to_the_cutoff_is_not_asked(self):
+        np.testing.assert_array_equal(
+            predictor(sloped(-6.0, 30.0, reach_hz=2_000.0), RISING).continued(FALLING.level_db, CUTOFF),
+            predictor(RISING).continued(FALLING.level_db, CUTOFF),
+        )
+
+    def test_an_origin_weighs_as_the_root_of_its_floors(self):
+        """Four floors of one place against one of another, all alike below the cutoff: two to one."""
+        one = predictor(*[sloped(0.0, -9.0, origin="large")] * 4, sloped(0.0, 0.0, origin="small"))
+        continued = one.continued(sloped(0.0, 0.0).level_db, CUTOFF)
+        expected = (2 * sloped(0.0, -9.0).level_db + sloped(0.0, 0.0).level_db) / 3
+        np.testing.assert_allclose(continued[ABOVE], expected[ABOVE], atol=1e-4)
+
+    def test_what_the_table_has_no_room_for_is_left_out(self):
+        one = predictor(*[FALLING] * ROWS, RISING)
+        assert int(one.known.any(dim=1).sum()) == ROWS
+        np.testing.assert_allclose(one.continued(FALLING.level_db, CUTOFF), FALLING.level_db, atol=1e-4)
+
+    def test_a_second_fit_forgets_the_first(self):
+        one = predictor(*[RISING] * 5)
+        one.fit([FALLING])
+        given = sloped(0.0, 0.0).level_db
+        np.testing.assert_array_equal(one.continued(given, CUTOFF), predictor(FALLING).continued(given, CUTOFF))
+
+    def test_its_state_is_all_that_it_knows(self):
+        one, other = predictor(FALLING, RISING), FloorPredictor()
+        other.load_state_dict(one.state_dict())
+        np.testing.assert_array_equal(other.continued(FALLING.level_db, CUTOFF), one.continued(FALLING.level_db, CUTOFF))
+        assert not np.allclose(other.continued(FALLING.level_db, CUTOFF), FloorPredictor().continued(FALLING.level_db, CUTOFF))
+
+
+def reader(audio):
+    return lambda start, stop: audio[:, start:stop]
+
+
+def track(audio, amount=1.0):
+    return track_floor(reader(audio), audio.shape[1], 8_000.0, FloorPredictor(), amount)
+
+
+def db(power):
+    return 10 * np.log10(power)
+
+
+class TestTrack:
+    def test_the_floor_of_independent_channels_is_in_mid_and_side(self):
+        power = track(bursts_over_noise(-60.0)[0]).power
+        assert power.shape == (1, 2, BANDS)
+        np.testing.assert_allclose(db(power[0, :, 4:].mean(axis=1)), -63, atol=1)  # mid and side halve the power
+
+    def test_identical_channels_have_no_floor_between_them(self):
+        mono = bursts_over_noise(-60.0, channels=1)[0]
+        power = track(np.repeat(mono, 2, axis=0)).power
+        assert db(power[0, 0, 4:].mean()) == pytest.approx(-60, abs=1)
+        assert not power[0, 1].any()
+
+    def test_none_of_it_is_nothing_and_half_of_it_is_six_decibels_less(self):
+        audio = bursts_over_noise()[0]
+        whole, half, none = (track(audio, amount) for amount in (1.0, 0.5, 0.0))
+        assert whole
+        assert not none
+        np.testing.assert_allclose(half.power, whole.power / 4)
+
+    def test_a_recording_without_a_floor_has_no_track(self):
+        for audio in (np.zeros((2, SAMPLE_RATE)), 0.01 * rng(0).standard_normal((2, 4 * SAMPLE_RATE))):
+            assert not track(audio.astype(np.float32))
+
+    def test_long_clips_are_followed_stretch_by_stretch(self, monkeypatch):
+        monkeypatch.setattr(noise_floor, "STRETCH_SECONDS", 4.0)
+        halves = [bursts_over_noise(level_db, burst_db=-10.0)[0] for level_db in (-70.0, -50.0)]
+        found = track(np.concatenate(halves, axis=1))
+        assert found.middles.tolist() == [2 * SAMPLE_RATE, 6 * SAMPLE_RATE]
+        np.testing.assert_allclose(db(found.power[:, 0, 4:].mean(axis=1)), [-73, -53], atol=1)
+
+    def test_a_clip_of_two_minutes_has_two_stretches(self):
+        found = track(np.zeros((2, 120 * SAMPLE_RATE), np.float32))
+        assert found.middles.tolist() == [30 * SAMPLE_RATE, 90 * SAMPLE_RATE]
+
+    def test_between_the_middles_of_stretches_it_goes_from_one_to_the_other(self):
+        found = FloorTrack(np.array([100.0, 300.0, 500.0]), np.array([1.0, 3.0, 0.0])[:, None, None] * np.ones((3, 2, BANDS)))
+        power = found.at(np.array([0, 100, 150, 300, 450, 500, 900]))
+        assert power.shape == (7, 2, BANDS)
+        assert power[:, 0, 0].tolist() == [1.0, 1.0, 1.5, 3.0, 0.75, 0.0, 0.0]
+
+    def test_a_single_stretch_is_the_same_everywhere(self):
+        found = FloorTrack(np.array([100.0]), np.ones((1, 2, BANDS)))
+        assert (found.at(np.array([0.0, 100.0, 1e6])) == 1).all()
+
+
+class TestLatents:
+    """`BandEnvelope.with_noise`: the levels of audio and noise together."""
+
+    codec = BandEnvelope()
+    hertz = torch.from_numpy(HERTZ).float()
+
+    def encoded(self, audio):
+        return self.codec.encode(torch.from_numpy(audio).float()[None]).mean[0]
+
+    def flat(self, frames, power):
+        return torch.full((frames, 2, BANDS), power)
+
+    def test_equal_levels_give_three_decibels_more(self):
+        level = -60.0
+        z = (level - self.codec.centre.repeat(2)[:, None]).expand(-1, 5) / SCALE_DB
+        amplitude = 10 ** (level / 10)
+        noisy = self.codec.with_noise(z, z, self.flat(5, amplitude / (np.pi / 4)), self.hertz)
+        torch.testing.assert_close((noisy - z) * SCALE_DB, torch.full_like(z, 10 * np.log10(2)), atol=1e-3, rtol=0)
+
+    def test_they_are_the_levels_of_the_sum(self):
+        one, other = 1e-3 * rng(0).standard_normal((2, 2, 3 * SAMPLE_RATE)) * np.array([1.0, 0.7])[:, None, None]
+        z = self.encoded(one)
+        noisy = self.codec.with_noise(z, z, self.flat(z.shape[1], 0.49e-6 / 2), self.hertz)
+        added = ((noisy - self.encoded(one + other)) * SCALE_DB)[:, 2:-2].mean(dim=1)
+        assert added.mean().abs() < 0.4
+        assert added.abs().max() < 1
+
+    def test_silent_frames_of_the_input_stay_silent_in_mid_or_side(self):
+        audio = 1e-2 * rng(0).standard_normal((1, SAMPLE_RATE)).repeat(2, axis=0)
+        audio[:, SAMPLE_RATE // 2 :] = 0
+        z_l = self.encoded(audio)
+        noisy = self.codec.with_noise(z_l, z_l, self.flat(z_l.shape[1], 1e-2), self.hertz)
+        silent = (z_l == self.codec.silence[:, None]).unflatten(0, (2, -1)).all(dim=1)
+        assert silent.any(dim=1).tolist() == [True, True]
+        assert silent.all(dim=1).tolist() == [False, True]
+        changed = (noisy != z_l).unflatten(0, (2, -1)).any(dim=1)
+        assert torch.equal(changed, ~silent)
+        assert not self.codec.decode(noisy[None])[..., -SAMPLE_RATE // 4 :].any()
+
+    def test_noise_of_no_power_changes_nothing(self):
+        z = torch.randn(128, 7, generator=torch.Generator().manual_seed(0))
+        torch.testing.assert_close(self.codec.with_noise(z, z, self.flat(7, 0.0), self.hertz), z, atol=1e-5, rtol=0)
+
+    def test_bands_of_another_width_are_interpolated(self):
+        codec = BandEnvelope(bands=32)
+        z = torch.zeros(64, 3)
+        power = torch.from_numpy(10 ** (np.interp(HERTZ, HERTZ, np.linspace(0, -30, BANDS)) / 10)).expand(3, 2, BANDS).float()
+        level = codec.with_noise(z, z, power, self.hertz) * SCALE_DB + codec.centre.repeat(2)[:, None]
+        quiet = 10 * torch.log10(
+            10 ** (codec.centre / 10)
+            + np.pi / 4 * torch.from_numpy(10 ** (np.interp(codec.hertz.numpy(), HERTZ, np.linspace(0, -30, BANDS)) / 10))
+        )
+        assert (level[:32, 0] - quiet).abs().max() < 0.3
+
+
+def noisy_and_muffled(seconds=4.0, channels=2):
+    """Bursts over noise at -60 dB, with nothing above 4 kHz; and where the pauses are."""
+    audio, sounding = bursts_over_noise(-60.0, seconds, channels)
+    return low_pass(audio, SAMPLE_RATE, LowPass("chebyshev", 8, int(CUTOFF))), ~sounding
+
+
+def levels_db(audio, where, *hertz):
+    """Level of each band of 2 kHz that starts there, in dB of white noise, where it is asked for."""
+    frames = np.lib.stride_tricks.sliding_window_view(audio, 2_048)[::512]
+    kept = np.lib.stride_tricks.sliding_window_view(where, 2_048)[::512].all(axis=1)
+    window = np.hanning(2_048)
+    power = (np.abs(np.fft.rfft(frames[kept] * window)) ** 2).mean(axis=0) / np.square(window).sum()
+    bins = np.fft.rfftfreq(2_048, 1 / SAMPLE_RATE)
+    return [db(power[(bins > start) & (bins < start + 2_000)].mean()) for start in hertz]
+
+
+class TestSuperResolve:
+    @pytest.fixture(scope="class")
+    def hushed(self):
+        model = hushed_model()
+        model.floor_predictor.fit([sloped(0.0, -6.0), sloped(-20.0, 6.0, origin="elsewhere")])
+        return model
+
+    def resolve(self, model, audio, amount, **settings):
+        return model.super_resolve(
+            audio, SAMPLE_RATE, **{"rolloff": 0.8, "cutoff_hz": CUTOFF, "noise_floor": amount} | settings
+        )
+
+    def test_a_noisy_recording_hisses_above_its_cutoff_too_if_it_is_to(self, hushed):
+        audio, pauses = noisy_and_muffled()
+        with_floor, without = (self.resolve(hushed, audio, amount) for amount in (1.0, 0.0))
+        for channel in range(2):
+            # as the floor of the table that is white below; low-frequency replacement may scale it by a fifth
+            assert levels_db(with_floor[channel], pauses, 5_000, 15_000) == pytest.approx([-63.5, -72], abs=2.5)
+            assert max(levels_db(without[channel], pauses, 5_000, 15_000)) < -90
+
+    def test_half_of_it_is_six_decibels_less(self, hushed):
+        audio, pauses = noisy_and_muffled()
+        whole, half = (levels_db(self.resolve(hushed, audio, amount)[0], pauses, 6_000)[0] for amount in (1.0, 0.5))
+        assert whole - half == pytest.approx(6, abs=0.5)
+
+    def test_the_amount_is_the_models_where_none_is_asked_for(self, hushed, monkeypatch):
+        audio, _ = noisy_and_muffled(2.0)
+        assert np.array_equal(self.resolve(hushed, audio, None), self.resolve(hushed, audio, 0.0))  # a model of before
+        monkeypatch.setitem(hushed.sample, "noise_floor", 1.0)
+        assert np.array_equal(self.resolve(hushed, audio, None), self.resolve(hushed, audio, 1.0))
+        assert not np.array_equal(self.resolve(hushed, audio, 0.0), self.resolve(hushed, audio, 1.0))
+
+    def test_a_recording_without_noise_gets_none(self, hushed):
+        seconds = np.arange(3 * SAMPLE_RATE) / SAMPLE_RATE
+        clean = np.stack([0.3 * np.sin(2 * np.pi * hertz * seconds) * np.exp(-10 * (seconds % 0.5)) for hertz in (500, 1_700)])
+        assert np.array_equal(*(self.resolve(hushed, clean.astype(np.float32), amount) for amount in (0.0, 1.0)))
+
+    def test_silence_stays_silent(self, hushed):
+        assert not self.resolve(hushed, np.zeros((2, SAMPLE_RATE), np.float32), 1.0).any()
+        audio, _ = noisy_and_muffled()
+        audio[:, SAMPLE_RATE : 2 * SAMPLE_RATE] = 0
+        assert not self.resolve(hushed, audio, 1.0)[:, SAMPLE_RATE : 2 * SAMPLE_RATE].any()
+
+    def test_identical_channels_stay_identical_and_mono_is_the_same(self, hushed):
+        mono, pauses = noisy_and_muffled(channels=1)
+        stereo = self.resolve(hushed, np.repeat(mono, 2, axis=0), 1.0)
+        assert np.array_equal(stereo[0], stereo[1])
+        assert np.array_equal(self.resolve(hushed, mono, 1.0), stereo[:1])
+        assert levels_db(stereo[0], pauses, 5_000)[0] == pytest.approx(-63.5, abs=2.5)
+
+    @pytest.mark.parametrize("amount", [-0.1, 1.1, float("nan")])
+    def test_an_amount_out_of_range_is_refused(self, hushed, amount):
+        with pytest.raises(ValueError, match=r"^noise_floor must be a number in \[0, 1\], not .*\.$"):
+            self.resolve(hushed, noisy_and_muffled(1.0)[0], amount)
+
+    def test_a_codec_that_adds_no_noise_refuses_any_and_does_without(self):
+        saga = SagaSR(CONFIGURATION | {"codec": {"name": "mdct"}})
+        audio, _ = noisy_and_muffled(1.0)
+        with pytest.raises(ValueError, match=r"^The codec mdct adds no noise floor: ask for noise_floor=0\.$"):
+            self.resolve(saga, audio, 0.5)
+        assert self.resolve(saga, audio, 0.0).shape == audio.shape
+
+    def test_how_a_long_clip_is_cut_does_not_matter(self, monkeypatch):
+        model: Any = tiny_model()
+        audio = np.concatenate([noisy_and_muffled(10.0)[0], 0.1 * noisy_and_muffled(10.0)[0]], axis=1)
+        monkeypatch.setattr(noise_floor, "STRETCH_SECONDS", 5.0)
+        whole = self.resolve(model, audio, 1.0)
+        monkeypatch.setattr(blocks, "BLOCK_SECONDS", 8.0)
+        monkeypatch.setattr(saga_sr, "PIECE_SECONDS", 5.0)
+        parts = model.stream(reader(audio), audio.shape[1], Treatment(CUTOFF, False, ""), rolloff=0.8, noise_floor=1.0)
+        added, difference = (np.square(x).mean() for x in (whole - audio, np.concatenate(list(parts), axis=1) - whole))
+        assert difference < 1e-8 * added
+
+    def test_the_floors_are_saved_with_the_model(self, tmp_path):
+        model = tiny_model()
+        model.floor_predictor.fit([FALLING, RISING])
+        model.save_pretrained(tmp_path, half=True)
+        again = SagaSR.from_pretrained(tmp_path)
+        for name, value in model.floor_predictor.state_dict().items():
+            assert torch.equal(again.floor_predictor.state_dict()[name], value), name
+
+
+def test_the_levels_of_bands_are_the_mean_powers_of_their_bins():
+    np.testing.assert_allclose(level_of(np.full(1_025, 1e-6, np.float32)), -60, atol=1e-3)
+    power = np.zeros(1_025, np.float32)
+    power[100] = 8.0
+    assert np.count_nonzero(level_of(power) > -150) == 1

@@ -1,0 +1,152 @@
+"""A model without a text encoder, and a result of which nobody says how bright it shall be."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from saga_kedro.audio import SAMPLE_RATE
+from saga_kedro.audit.data import Pair
+from saga_kedro.audit.scoring import outputs
+from saga_kedro.evaluation import model_scores
+from saga_kedro.model.initialise import initialise_by_name
+from saga_kedro.model.saga_sr import SagaSR
+from saga_kedro.model.text import NoText
+from saga_kedro.parameters import ParameterError, validate
+from saga_kedro.training.cache import cache_of, encode_splits
+from saga_kedro.training.fit import fit
+from saga_kedro.training.text_states import encode_captions, read_states
+from scratch_project import base_parameters, merged
+from small_corpus import captions_of, tiny_parameters, write_clips
+from sounds import muffled
+from tiny_model import CONFIGURATION, tiny_model, write_tiny_model
+
+NO_TEXT = {"encoder": "none", "path": None, "max_tokens": 8}
+
+
+@pytest.fixture(scope="module")
+def speechless():
+    saga = SagaSR(CONFIGURATION | {"text": NO_TEXT})
+    initialise_by_name(saga.network, 0)
+    return saga
+
+
+def test_it_says_whether_it_takes_prompts(speechless):
+    assert isinstance(speechless.text_encoder, NoText)
+    assert not speechless.takes_prompts
+    assert tiny_model().takes_prompts
+
+
+def test_the_network_is_given_as_many_positions_of_zeros_as_in_training(speechless):
+    """They are not masked, so their number decides what weight cross-attention leaves to the roll-offs."""
+    _, condition, _ = speechless.condition(muffled(), 0.8, "", seed=0)
+    assert condition.text.shape[1] == NO_TEXT["max_tokens"]
+    assert not condition.text.any()
+
+
+def test_it_super_resolves_and_describes_nothing(speechless, monkeypatch):
+    monkeypatch.setattr("saga_kedro.model.saga_sr.caption", lambda *audio: pytest.fail("described"))
+    out = speechless.super_resolve(muffled(), SAMPLE_RATE, rolloff=0.8, cutoff_hz=4_000)
+    assert np.isfinite(out).all()
+    assert np.abs(out - muffled()).max() > 1e-4
+
+
+@pytest.mark.parametrize("prompt", ["a bell", ["a bell"]])
+def test_it_takes_no_prompt_and_says_so_in_one_sentence(speechless, prompt):
+    with pytest.raises(ValueError, match=r"^This model was trained without captions: it takes no prompt\.$"):
+        speechless.super_resolve(muffled(), SAMPLE_RATE, rolloff=0.8, prompt=prompt, cutoff_hz=4_000)
+
+
+@pytest.mark.parametrize("captions", [True, False])
+def test_evaluation_gives_prompts_to_models_that_take_them_and_no_others(captions, speechless, monkeypatch):
+    model = tiny_model() if captions else speechless
+    given: list = []
+    monkeypatch.setattr(model, "super_resolve", lambda low, rate, **asked: (given.append(asked["prompt"]), low)[1])
+    low = muffled(0.3)
+    outputs(model, {"sample": model.sample}, [Pair("1", "speech", 4.0, "a voice", low, low)], seed=0)
+    assert given == ["a voice" if captions else None]
+
+
+def test_scoring_gives_it_none_either(speechless, tmp_path, monkeypatch):
+    speechless.save_pretrained(tmp_path / "model")
+    given: list = []
+    monkeypatch.setattr(model_scores, "render_rows", lambda pairs, *rest, **named: given.append(list(pairs)))
+    monkeypatch.setattr(model_scores, "score_outputs", lambda *rest, **named: None)
+    monkeypatch.setattr(model_scores, "prune", lambda *rest: None)
+    captions = pd.DataFrame({"pair_id": ["1"], "window": [0], "start_s": [0.0], "caption": ["a voice"]})
+    parameters = {"sample": speechless.sample, "evaluate": {"metrics": ["LSD"], "rolloff_reference": False}, "seed": 0}
+    for folder in (tmp_path / "model", write_tiny_model(tmp_path / "other")):
+        summary = {"folder": str(folder), "weights": "w"}
+        model_scores.score_model(pd.DataFrame({"pair_id": ["1"]}), captions, summary, parameters, tmp_path)
+    assert given == [["pair_id"], ["pair_id", "prompt"]]
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory):
+    clips = write_clips(tmp_path_factory.mktemp("clips"), seconds=1.0)
+    return SimpleNamespace(clips=clips, captions=captions_of(clips))
+
+
+def trained(corpus, folder, cached):
+    """A training without captions, as the pipelines run it, and the model that it saved."""
+    parameters = tiny_parameters(
+        model={"text": NO_TEXT}, encode={"latents": cached}, degrade={"draws": 2}, sample={"rolloff": "untold"}
+    )
+    latents = None
+    if cached:
+        summary = encode_splits(corpus.clips, corpus.captions, "1", parameters, folder / "latents")
+        latents = cache_of(summary, parameters, "1", corpus.captions)
+    index = encode_captions(corpus.captions["caption"], NO_TEXT, folder / "states")
+    assert index["tokens"].tolist() == [0, 0, 0]
+    states = read_states(index, folder / "states")
+    fit(corpus.clips, corpus.captions, states, parameters, folder / "run", "1", latents=latents)
+    return SagaSR.from_pretrained(folder / "run")
+
+
+@pytest.mark.parametrize("cached", [False, True])
+def test_it_is_trained_saved_loaded_and_used_encoded_before_or_while_training(corpus, tmp_path, cached):
+    model = trained(corpus, tmp_path, cached)
+    assert not model.takes_prompts
+    assert model.super_resolve(muffled(0.5), SAMPLE_RATE, cutoff_hz=4_000).shape == (2, 22_050)
+
+
+def test_nothing_need_be_said_of_the_rolloff_and_nothing_is_predicted_then(monkeypatch):
+    model = tiny_model()
+    told, unfitted = model.super_resolve(muffled(), SAMPLE_RATE, rolloff=0.0, cutoff_hz=4_000), SagaSR(CONFIGURATION)
+    unfitted.network = model.network
+    with pytest.raises(ValueError, match="no fitted roll-off predictor"):
+        unfitted.super_resolve(muffled(), SAMPLE_RATE, cutoff_hz=4_000)
+    asked = unfitted.super_resolve(muffled(), SAMPLE_RATE, rolloff="untold", cutoff_hz=4_000)
+    assert not np.array_equal(asked, told)
+    monkeypatch.setitem(unfitted.sample, "rolloff", "untold")
+    assert np.array_equal(unfitted.super_resolve(muffled(), SAMPLE_RATE, cutoff_hz=4_000), asked)
+
+
+def test_the_network_is_given_no_rolloff_then():
+    model = tiny_model()
+    seen: list = []
+    model.network.register_forward_pre_hook(lambda module, given: seen.append(given[2].f_h))
+    model.super_resolve(muffled(), SAMPLE_RATE, rolloff="untold", cutoff_hz=4_000)
+    assert seen
+    assert all((f_h < 0).all() for f_h in seen)
+    assert not any(model.network.f_h(f_h).any() for f_h in seen)
+
+
+@pytest.mark.parametrize("section", ["sample", "super_resolve"])
+def test_parameters_accept_a_rolloff_untold_and_an_amount_of_noise_floor(section):
+    checked = validate(merged(base_parameters(), {section: {"rolloff": "untold", "noise_floor": 0.5}}))
+    assert getattr(checked, section).rolloff == "untold"
+    assert getattr(checked, section).noise_floor == 0.5
+    with pytest.raises(ParameterError, match=rf"parameter {section}.rolloff"):
+        validate(merged(base_parameters(), {section: {"rolloff": "unsaid"}}))
+    with pytest.raises(ParameterError, match=rf"parameter {section}.noise_floor = 2"):
+        validate(merged(base_parameters(), {section: {"noise_floor": 2.0}}))
+
+
+def test_unless_asked_otherwise_the_rolloff_is_predicted_and_no_noise_is_added():
+    checked = validate(base_parameters())
+    assert (checked.sample.rolloff, checked.sample.noise_floor) == ("predicted", 0.0)
+    assert (checked.super_resolve.rolloff, checked.super_resolve.noise_floor) == (None, None)
