@@ -136,12 +136,12 @@ def test_every_dial_reaches_the_model(files, model_folder):
         assert sound(*dial) != usual, dial
 
 
-<<<<<<< HEAD
 def test_it_says_which_version_it_is():
     done = CliRunner().invoke(app, ["--version"])
     assert done.exit_code == 0
     assert done.stdout.startswith("saga-kedro 0.")
-=======
+
+
 def test_the_noise_floor_reaches_the_model(files, model_folder):
     noisy, _ = bursts_over_noise()
     soundfile.write(files / "noisy.wav", low_pass(noisy, 44_100, LowPass("chebyshev", 8, 4_000)).T, 44_100, subtype="FLOAT")
@@ -151,7 +151,6 @@ def test_the_noise_floor_reaches_the_model(files, model_folder):
         assert done.exit_code == 0, done.stderr
         sounds.append(soundfile.read("out/noisy.wav")[0].tobytes())
     assert sounds[0] == sounds[1] != sounds[2]
->>>>>>> spec
 
 
 def test_help_is_quick_and_loads_nothing_heavy():
