@@ -7,7 +7,7 @@ else is left: there its spectrum can be measured, and that it is noise and no qu
 from __future__ import annotations
 
 import numpy as np
-from scipy import ndimage
+from scipy import fft, ndimage
 
 from saga_kedro.audio import SAMPLE_RATE
 
@@ -15,6 +15,7 @@ N_FFT = 2_048
 HOP = 512
 QUIET_SHARE = 0.1
 LEAST_FRAMES = 12
+MOST_FRAMES = 1_000  # of longer audio so many are looked at, evenly spread
 # The log periodogram of stationary Gaussian noise deviates by pi / sqrt(6) nepers of power, 5.57 dB, whatever its level and
 # colour. The quietest tenth of the frames deviates a little less; a tenth that holds a sound, more.
 DEVIATION_DB = (5.0, 6.0)
@@ -45,12 +46,13 @@ def measure_floor(audio: np.ndarray, cutoff_hz: float) -> np.ndarray | None:
     """
     if len(audio) < N_FFT:
         return None
-    frames = np.lib.stride_tricks.sliding_window_view(audio, N_FFT)[::HOP]
-    frames = frames[np.abs(frames).min(axis=-1) + np.abs(frames).max(axis=-1) > 2.0**-24]
+    step = HOP * max(1, round((len(audio) - N_FFT) / HOP / MOST_FRAMES))
+    frames = np.lib.stride_tricks.sliding_window_view(audio, N_FFT)[::step]
+    frames = frames[np.abs(frames).max(axis=-1) > 2.0**-24]
     if len(frames) < 2 * LEAST_FRAMES:
         return None
     window = np.hanning(N_FFT + 1)[:-1].astype(np.float32)
-    power = np.abs(np.fft.rfft(frames * window, axis=-1)) ** 2 / np.square(window).sum()
+    power = np.abs(fft.rfft(frames * window, axis=-1)) ** 2 / np.square(window).sum()
     first, top = (round(hertz * N_FFT / SAMPLE_RATE) for hertz in (HUM_HZ, HIGHEST * cutoff_hz))
     bins = slice(round(LOWEST * cutoff_hz * N_FFT / SAMPLE_RATE), top)
     # in units of each bin's own quiet level, so that a low voice is as loud as a bright one
@@ -81,10 +83,10 @@ def without_floor(audio: np.ndarray, floor: np.ndarray) -> np.ndarray:
     padded = np.pad(audio, (N_FFT, N_FFT + -len(audio) % HOP))
     window = np.sqrt(np.hanning(N_FFT + 1)[:-1]).astype(np.float32)
     frames = np.lib.stride_tricks.sliding_window_view(padded, N_FFT)[::HOP] * window
-    spectra = np.fft.rfft(frames, axis=-1)
+    spectra = fft.rfft(frames, axis=-1)
     power = ndimage.uniform_filter(np.abs(spectra) ** 2 / np.square(window).sum(), (3, 5), mode="nearest")
     spectra *= np.sqrt(np.maximum(1 - OVERSUBTRACTION * floor / np.maximum(power, 1e-20), LEAST_GAIN**2))
-    parts = (np.fft.irfft(spectra, axis=-1) * window).astype(np.float32)
+    parts = fft.irfft(spectra, axis=-1) * window
     total = np.zeros(len(padded), np.float32)
     for offset in range(N_FFT // HOP):  # frames that lie side by side are added together
         some = parts[offset :: N_FFT // HOP].reshape(-1)

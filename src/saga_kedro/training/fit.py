@@ -267,7 +267,7 @@ def fit(
     trained = SagaSR(model.config, model.codec, model.text_encoder)
     trained.network.load_state_dict({name.removeprefix(EMA): state[name] for name in state if name.startswith(EMA)})
     trained.rolloff_predictor.load_state_dict(model.rolloff_predictor.state_dict())
-    if parameters.sample.noise_floor:
+    if parameters.vary.denoise:  # the network learns nothing of noise floors
         trained.floor_predictor.fit(floors_of(clips[clips["split"] == "train"], parameters.seed))
     trained.save_pretrained(folder)
     return {
