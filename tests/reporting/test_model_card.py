@@ -51,3 +51,26 @@ def test_repositories_are_listed_with_commit_licence_and_whom_to_name():
 
 def test_other_corpora_have_no_such_list():
     assert "Recordings" not in card("GPL-2", ingest={"source": "debian"})
+
+
+def test_limits_are_those_of_the_corpus():
+    sources = ("debian", "git", "debian+git")
+    cards = {source: card("GPL-2", ingest={"source": source}, repositories=[]) for source in sources}
+    debian, git, both = (cards[source].split("## Limits")[1] for source in sources)
+    assert "spelled letters" in debian
+    assert "recorded speech" not in debian
+    assert "instruments" in git
+    assert "games' music" not in git
+    assert all(part in both for part in ("recorded speech", "instruments", "games' music", "sound effects"))
+    assert "It has heard that corpus and nothing else." in card("GPL-2", ingest={"source": "folder", "path": "/audio"})
+
+
+def test_captions_are_said_to_be_missing_where_they_are():
+    assert "trained without captions |" in card("GPL-2", model={"text": {"encoder": "none"}})
+    assert "captions" not in card("GPL-2")
+
+
+def test_noise_floors_are_spoken_of_where_they_were_measured():
+    text = card("GPL-2", vary={"denoise": True}, sample={"noise_floor": 1.0})
+    assert "`--noise-floor` says how much of it, from 0 to 1 (1 unless told)." in text
+    assert "--noise-floor" not in card("GPL-2")

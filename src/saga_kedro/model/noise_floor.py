@@ -68,12 +68,13 @@ class FloorPredictor(nn.Module):
             self.known[row] = torch.from_numpy(floor.reach_hz > HERTZ)
             self.weight[row] = origins.count(floor.origin) ** -0.5
 
-    def continued(self, level_db: np.ndarray, cutoff_hz: float) -> np.ndarray:
+    def continued(self, level_db: np.ndarray, cutoff_hz: float, kernel_db: float = KERNEL_DB) -> np.ndarray:
         """A floor of which the part below the cutoff is known.
 
         Args:
             level_db: [BANDS], as of `Floor`; what lies above 0.88 x cutoff is not looked at.
             cutoff_hz: of the input.
+            kernel_db: how far below the cutoff a floor may be from this one to count; infinite is the mean of the table.
 
         Returns:
             [BANDS]: the same below, and the continuation above. Where no floor of the table reaches, it stays as it was;
@@ -93,7 +94,7 @@ class FloorPredictor(nn.Module):
             near = np.linspace(0.3, 1.0, len(below))  # what is near the cutoff says more of what is above it
             distance = ((shapes[:, below] - shape[below]) ** 2 * near).sum(axis=1) / near.sum()
             nearest = distance[weight > 0].min()
-            kernel = (weight * np.exp(-0.5 * (distance - nearest) / KERNEL_DB**2))[:, None] * known
+            kernel = (weight * np.exp(-0.5 * (distance - nearest) / kernel_db**2))[:, None] * known
             total = kernel.sum(axis=0)
             reached = np.flatnonzero(total > 1e-9 * total.max())
             continued[reached] = (kernel * shapes).sum(axis=0)[reached] / total[reached]

@@ -18,7 +18,7 @@ Gives muffled audio the upper band that it could have had: `saga super-resolve`,
 
 | | |
 | --- | --- |
-| method | SAGA-SR (arXiv:2509.24924) on a channel vocoder of {bands} bands in the place of the VAE |
+| method | SAGA-SR (arXiv:2509.24924) on a channel vocoder of {bands} bands in the place of the VAE{captions} |
 | parameters | {parameters:.1f} million, half precision |
 | training | {steps} steps of {batch} segments of {seconds:.2f} s, `kedro run --env box --pipeline train` |
 | corpus | {corpus} |
@@ -38,9 +38,27 @@ interval; lower is better. The paper's rows were measured on other clips.
 
 - The codec keeps levels of bands, not waveforms: what is added is noise in the right place, at the right level. A missing
   harmonic comes back as a breath, not as a tone.
-- It has heard games' music (orchestras, synthesisers, rock), spelled letters, short sentences, drums and sound effects. Long
-  reverberation and singing were rare.
+- {heard}
 - How bright a result is, is a guess: turn `--rolloff` where it is wrong.
+{noise_floor}"""
+
+PACKAGES_HEARD = """\
+It has heard games' music (orchestras, synthesisers, rock), spelled letters, short sentences, drums and sound effects. Long
+  reverberation and singing were rare."""
+# by source of the corpus; of others the card knows nothing
+HEARD = {
+    "debian": PACKAGES_HEARD,
+    "git": """\
+It has heard recorded speech (words, sentences, syllables), instruments note by note and sound effects. Whole pieces of music
+  it has not heard, and singing was rare.""",
+    "debian+git": """\
+It has heard recorded speech (letters, words, sentences), instruments note by note, games' music (orchestras, synthesisers,
+  rock), drums and sound effects. Whole pieces of music were of games, most of them encoded; singing was rare.""",
+}
+OTHERS_HEARD = "It has heard that corpus and nothing else."
+NOISE_FLOOR = """\
+- A recording's own steady hiss is measured and goes on above the cutoff as the floors of training recordings do that are like
+  it below; `--noise-floor` says how much of it, from 0 to 1 ({amount:g} unless told).
 """
 
 RECORDINGS = """
@@ -102,6 +120,9 @@ def model_card(
         licences=_licences(manifest["licence"]),
         pairs=len(pairs),
         table=markdown_table(headline),
+        captions=", trained without captions" if model["text"]["encoder"] == "none" else "",
+        heard=HEARD.get(parameters["ingest"]["source"], OTHERS_HEARD),
+        noise_floor=NOISE_FLOOR.format(amount=parameters["sample"]["noise_floor"]) if parameters["vary"]["denoise"] else "",
         recordings=_recordings(parameters, manifest),
     )
 

@@ -37,12 +37,32 @@ def floors_of(clips: pd.DataFrame, seed: int, workers: int | None = None) -> lis
     Returns:
         At most ``ROWS`` floors, in the order of a hash.
     """
+    return floors_of_groups(floors_of_clips(clips, seed, workers))
+
+
+def floors_of_clips(
+    clips: pd.DataFrame,
+    seed: int,
+    workers: int | None = None,
+    per_group: int = CLIPS_PER_GROUP,
+    per_origin: int = CLIPS_PER_ORIGIN,
+) -> list[tuple[str, Floor]]:
+    """Group and floor of each clip that has one, of at most so many clips a group and an origin; the rest as `floors_of`."""
+    chosen = chosen_clips(clips, seed, per_group, per_origin)
+    return [found for found in parallel_map(_floor_of, chosen.to_dict("records"), "noise floors", workers) if found]
+
+
+def chosen_clips(clips: pd.DataFrame, seed: int, per_group: int, per_origin: int) -> pd.DataFrame:
+    """The clips that are long enough, at most so many a group and an origin, in the order of a hash, with their origin."""
     long_enough = clips[clips["samples"] >= SHORTEST_S * SAMPLE_RATE]
     order = np.argsort([seed_of(seed, "floors", clip_id) for clip_id in long_enough["clip_id"]], kind="stable")
     chosen = long_enough.iloc[order].assign(origin=lambda rows: rows["group"].str.rsplit("/", n=1).str[0])
-    chosen = chosen[chosen.groupby("group").cumcount() < CLIPS_PER_GROUP]
-    chosen = chosen[chosen.groupby("origin").cumcount() < CLIPS_PER_ORIGIN]
-    found = [floor for floor in parallel_map(_floor_of, chosen.to_dict("records"), "noise floors", workers) if floor]
+    chosen = chosen[chosen.groupby("group").cumcount() < per_group]
+    return chosen[chosen.groupby("origin").cumcount() < per_origin]
+
+
+def floors_of_groups(found: list[tuple[str, Floor]]) -> list[Floor]:
+    """One floor of each group, the mean in dB of what was found in it; at most ``ROWS``."""
     groups: dict[str, list[Floor]] = {}
     for group, floor in found:
         groups.setdefault(group, []).append(floor)
