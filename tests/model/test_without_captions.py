@@ -73,7 +73,7 @@ def test_evaluation_gives_prompts_to_models_that_take_them_and_no_others(caption
 def test_scoring_gives_it_none_either(speechless, tmp_path, monkeypatch):
     speechless.save_pretrained(tmp_path / "model")
     given: list = []
-    monkeypatch.setattr(model_scores, "render_rows", lambda pairs, *rest, **named: given.append(list(pairs)))
+    monkeypatch.setattr(model_scores, "render_rows", lambda pairs, *rest, **named: given.extend([list(pairs)]))
     monkeypatch.setattr(model_scores, "score_outputs", lambda *rest, **named: None)
     monkeypatch.setattr(model_scores, "prune", lambda *rest: None)
     captions = pd.DataFrame({"pair_id": ["1"], "window": [0], "start_s": [0.0], "caption": ["a voice"]})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -14,7 +16,7 @@ from saga_kedro.training.variation import coloured_noise, denoised, hissing, var
 from small_corpus import captions_of, states_of, tiny_parameters, write_clips
 from sounds import bursts_over_noise
 
-NOTHING = {
+NOTHING: dict[str, Any] = {
     "gain_db": 0.0,
     "tilt_db": (0.0, 0.0),
     "speech_tilt_db": (0.0, 0.0),
