@@ -30,7 +30,7 @@ HIGHEST_HZ = 20_000
 TOP = (12_000, 20_000)
 LEAST_CLIPS = 5
 """An origin with fewer floors is in the table, but neither judged nor drawn."""
-LOWEST_DRAWN_HZ = 300
+LOWEST_DRAWN_HZ = 600  # as far down as the continuation looks
 TURN_DB = 6.0
 """Amplitude halved or doubled, and about the error of a continuation: what differs by less is not told apart."""
 TURNS = ("falls", "stays", "rises")
@@ -215,19 +215,20 @@ def draw(found: list[Found], path: Path) -> None:
             ends.append((shape[drawn][-1], HERTZ[drawn][-1], origin, colour))
     below = -math.inf
     for level, hertz, origin, colour in sorted(ends):
-        below = max(level, below + 3.2)  # names do not overlap
+        below = max(level, below + 2.0)  # names do not overlap
         axes.annotate(origin, (hertz, level), (21_000, below), color=colour, fontsize=9, va="center", annotation_clip=False)
     axes.axvspan(CUTOFFS[0], HIGHEST_HZ, color="black", alpha=0.05, linewidth=0)
     axes.set_xscale("log")
     axes.set_xlim(LOWEST_DRAWN_HZ, HIGHEST_HZ)
-    ticks = [300, 600, 1_200, 2_400, 4_000, 8_000, 12_000, 20_000]
+    ticks = [600, 1_200, 2_400, 4_000, 8_000, 12_000, 20_000]
     axes.set_xticks(ticks, [f"{tick / 1000:g}" for tick in ticks])
     axes.minorticks_off()
     axes.set_xlabel("frequency, kHz (shaded: above a cutoff of 4 kHz)", fontsize=10)
     axes.set_ylabel("level relative to 2-4 kHz, dB", fontsize=10)
     axes.grid(alpha=0.3)
     titles = {"falls": "falls", "stays": "stays within 6 dB", "rises": "rises", "": "known up to 12 kHz only"}
-    lines = [Line2D([], [], color=colours[turn], label=title) for turn, title in titles.items()]
+    seen = {colour for *_, colour in ends} | {GREY}
+    lines = [Line2D([], [], color=colours[turn], label=title) for turn, title in titles.items() if colours[turn] in seen]
     what = "from 2-4 to 12-20 kHz it"
     axes.legend(handles=lines, title=what, fontsize=9, title_fontsize=9, loc="upper center", frameon=False)
     for side in ("top", "right"):
