@@ -64,8 +64,13 @@ def test_it_takes_no_prompt_and_says_so_in_one_sentence(speechless, prompt):
 def test_evaluation_gives_prompts_to_models_that_take_them_and_no_others(captions, speechless, monkeypatch):
     model = tiny_model() if captions else speechless
     given: list = []
-    monkeypatch.setattr(model, "super_resolve", lambda low, rate, **asked: (given.append(asked["prompt"]), low)[1])
     low = muffled(0.3)
+
+    def super_resolve(audio, rate, **asked):
+        given.append(asked["prompt"])
+        return low
+
+    monkeypatch.setattr(model, "super_resolve", super_resolve)
     outputs(model, {"sample": model.sample}, [Pair("1", "speech", 4.0, "a voice", low, low)], seed=0)
     assert given == ["a voice" if captions else None]
 
