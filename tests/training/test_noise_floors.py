@@ -10,7 +10,7 @@ from saga_kedro.audio import SAMPLE_RATE
 from saga_kedro.audio.io import write_audio
 from saga_kedro.model.noise_floor import HERTZ, ROWS
 from saga_kedro.training import noise_floors
-from saga_kedro.training.noise_floors import BELOW_REACH, floors_of
+from saga_kedro.training.noise_floors import BELOW_REACH, floors_of, floors_of_clips, floors_of_groups
 from sounds import bursts_over_noise
 
 
@@ -69,13 +69,16 @@ def test_groups_without_a_floor_and_clips_too_short_are_left_out(corpus, tmp_pat
     assert floors_of(clips[1:], 0, workers=1) == []
 
 
-def test_of_a_large_group_some_clips_are_enough_the_same_ones_every_time(corpus, monkeypatch):
+def test_of_a_large_group_some_clips_are_enough_the_same_ones_every_time(corpus):
     clips = corpus(*[("a/1", "x.wav", -60.0 - 2 * number, 1.5) for number in range(6)])
-    monkeypatch.setattr(noise_floors, "CLIPS_PER_GROUP", 2)
-    (first,), (again,), (turned,) = (floors_of(rows, 0, workers=1) for rows in (clips, clips, clips[::-1]))
-    for other in (again, turned):
+
+    def floor_of_two(rows):
+        (floor,) = floors_of_groups(floors_of_clips(rows, 0, workers=1, per_group=2))
+        return floor
+
+    first = floor_of_two(clips)
+    for other in (floor_of_two(clips), floor_of_two(clips[::-1])):
         np.testing.assert_allclose(other.level_db, first.level_db)
-    monkeypatch.setattr(noise_floors, "CLIPS_PER_GROUP", 40)
     (every,) = floors_of(clips, 0, workers=1)
     assert level_db(every) == pytest.approx(-65, abs=1.5)
     assert not np.allclose(every.level_db, first.level_db)
