@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as pl
-import numpy as np
 import pandas as pd
 import torch
 from lightning.pytorch import Callback
@@ -33,6 +32,7 @@ from saga_kedro.training.devices import is_first, strategy_of
 from saga_kedro.training.flow_training import FlowTraining
 from saga_kedro.training.latents import CachedSegments
 from saga_kedro.training.noise_floors import floors_of
+from saga_kedro.training.origins import in_drawn_order, origins_of
 from saga_kedro.training.run_logger import RunLogger
 from saga_kedro.training.segments import Draws, Segments, collate, slots_of
 from saga_kedro.training.yardsticks import yardsticks
@@ -116,12 +116,9 @@ def few_of_each_origin(clips: pd.DataFrame, most: int, seed: int) -> pd.DataFram
 
     Which, a hash decides; they stay in their order.
     """
-    shuffled = clips.assign(segments=slots_of(clips["samples"])).iloc[
-        np.argsort([seed_of(seed, "few", clip_id) for clip_id in clips["clip_id"]], kind="stable")
-    ]
-    origins = shuffled["category"] + "/" + shuffled["group"].str.rsplit("/", n=1).str[0]
-    together = shuffled.groupby(origins)["segments"].cumsum()
-    first = shuffled.groupby(origins).cumcount() == 0
+    shuffled = in_drawn_order(clips.assign(segments=slots_of(clips["samples"])), seed, "few")
+    same = shuffled.groupby(["category", origins_of(shuffled)])
+    together, first = same["segments"].cumsum(), same.cumcount() == 0
     return clips[clips.index.isin(shuffled.index[(together <= most) | first])]
 
 

@@ -11,9 +11,9 @@ import pandas as pd
 from saga_kedro.audio import SAMPLE_RATE
 from saga_kedro.audio.io import read_audio
 from saga_kedro.audio.noise_floor import measure_floor
-from saga_kedro.draws import seed_of
 from saga_kedro.model.noise_floor import HERTZ, ROWS, Floor, level_of
 from saga_kedro.parallel import parallel_map
+from saga_kedro.training.origins import in_drawn_order, origins_of
 
 SHORTEST_S, LONGEST_S = 1.2, 30.0
 CLIPS_PER_GROUP, CLIPS_PER_ORIGIN = 40, 400
@@ -55,8 +55,7 @@ def floors_of_clips(
 def chosen_clips(clips: pd.DataFrame, seed: int, per_group: int, per_origin: int) -> pd.DataFrame:
     """The clips that are long enough, at most so many a group and an origin, in the order of a hash, with their origin."""
     long_enough = clips[clips["samples"] >= SHORTEST_S * SAMPLE_RATE]
-    order = np.argsort([seed_of(seed, "floors", clip_id) for clip_id in long_enough["clip_id"]], kind="stable")
-    chosen = long_enough.iloc[order].assign(origin=lambda rows: rows["group"].str.rsplit("/", n=1).str[0])
+    chosen = in_drawn_order(long_enough.assign(origin=origins_of(long_enough)), seed, "floors")
     chosen = chosen[chosen.groupby("group").cumcount() < per_group]
     return chosen[chosen.groupby("origin").cumcount() < per_origin]
 

@@ -146,7 +146,7 @@ class Segments(Dataset):
         self.channels = part("channels", channels)
         self.measure_rolloff = part("rolloff", rolloff)
         self.order = Order(self.clips, seed)
-        # a music clip shorter than a segment is a note or a phrase
+        # a music clip shorter than two segments is a note or a phrase
         self.is_note = (self.clips["category"] == "music").to_numpy() & (self.clips["samples"] < 2 * segment_samples).to_numpy()
 
     def __len__(self) -> int:
