@@ -163,8 +163,9 @@ def dataset_rows(root: Path) -> list[Row]:
 
 def guidance_rows(root: Path) -> list[Row]:
     from saga_kedro.audit import as_found  # noqa: F401  registers the parts
+    from saga_kedro.model.condition import Condition
     from saga_kedro.model.initialise import initialise_by_name
-    from saga_kedro.model.network import Condition, SagaNetwork
+    from saga_kedro.model.network import SagaNetwork
     from saga_kedro.model.parts import part
 
     network = SagaNetwork(6, 16, embed_dim=64, depth=1, num_heads=2)

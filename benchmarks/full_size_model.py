@@ -16,8 +16,9 @@ import torch
 from paper_model import empty_qwen2_audio, millions, random_t5, random_vae, read_parameters
 
 from saga_kedro.draws import generator
+from saga_kedro.model.condition import Condition
 from saga_kedro.model.flow import flow_loss, interpolate, target_velocity
-from saga_kedro.model.network import Condition, build_network
+from saga_kedro.model.network import build_network
 
 
 @contextmanager

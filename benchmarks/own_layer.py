@@ -19,8 +19,8 @@ from omegaconf import OmegaConf
 from saga_kedro.captioning.sources import captions_of
 from saga_kedro.corpora.ingest import ingest_source
 from saga_kedro.corpora.resampled import resample_clips
+from saga_kedro.model.condition import Condition
 from saga_kedro.model.guidance import eq4
-from saga_kedro.model.network import Condition
 from saga_kedro.model.saga_sr import SagaSR
 from saga_kedro.parameters import Parameters, validate
 from saga_kedro.training.callbacks import GradientNorms, Throughput

@@ -91,7 +91,7 @@ def main() -> None:
         print(json.dumps(measure(asked.model, *asked.one, asked.fast, asked.threads)))
         return
 
-    from saga_kedro.model.saga_sr import SHIPPED, WEIGHTS
+    from saga_kedro.model.saved import SHIPPED, WEIGHTS
 
     with tempfile.TemporaryDirectory(dir=ROOT) as folder:  # on a disk: /tmp may be memory
         if not asked.model and not (SHIPPED / WEIGHTS).is_file():

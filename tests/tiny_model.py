@@ -5,12 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from safetensors.torch import load_file
 
 from saga_kedro.draws import generator
 from saga_kedro.model.codec.band_envelope import FLOOR_DB, SCALE_DB
 from saga_kedro.model.initialise import initialise_by_name
+from saga_kedro.model.onnx_export import export_onnx
 from saga_kedro.model.saga_sr import SagaSR
 
 CONFIGURATION: dict[str, Any] = {
@@ -32,9 +34,10 @@ CONFIGURATION: dict[str, Any] = {
 }
 
 
-def tiny_model(**sample: Any) -> SagaSR:
-    """The model, with other sampling defaults where they are given."""
-    saga = SagaSR({**CONFIGURATION, "sample": {**CONFIGURATION["sample"], **sample}})
+def tiny_model(text: str = "minilm", **sample: Any) -> SagaSR:
+    """The model, with another text encoder and other sampling defaults where they are given."""
+    texts = {**CONFIGURATION["text"], "encoder": text}
+    saga = SagaSR({**CONFIGURATION, "text": texts, "sample": {**CONFIGURATION["sample"], **sample}})
     initialise_by_name(saga.network, 0)
     source = generator(0, "tiny model")
     with torch.no_grad():
@@ -50,6 +53,14 @@ def write_tiny_model(folder: Path) -> Path:
     return folder
 
 
+def write_exported_model(folder: Path) -> Path:
+    """The same without captions, and with its ONNX graph."""
+    model = tiny_model(text="none")
+    model.save_pretrained(folder, half=True)
+    export_onnx(model, folder)
+    return folder
+
+
 def network_bytes(weights: Path) -> int:
     """What the network takes of a file of weights."""
     return sum(value.nbytes for name, value in load_file(weights).items() if name.startswith("network."))
@@ -58,6 +69,6 @@ def network_bytes(weights: Path) -> int:
 def hushed_model(**sample: Any) -> SagaSR:
     """The model with a network that hears nothing above the cutoff: all that it generates is at -100 dB."""
     saga = tiny_model(**sample)
-    quiet = (FLOOR_DB - saga.codec.centre.repeat(2)) / SCALE_DB
+    quiet = torch.from_numpy((FLOOR_DB - np.tile(saga.codec.centre, 2)) / SCALE_DB)
     saga.generate = lambda z_l, *rest: quiet[:, None].expand_as(z_l)  # type: ignore[method-assign]
     return saga

@@ -19,8 +19,9 @@ from saga_kedro.audit.as_found.gradients import as_logged, loss_scales
 from saga_kedro.audit.as_found.loading import load_under_other_prefix
 from saga_kedro.audit.as_found.metrics import flattened, lsd_in_decibels, reported, si_sdr_centred
 from saga_kedro.audit.as_found.network import PathsNetwork
+from saga_kedro.model.condition import Condition
 from saga_kedro.model.initialise import initialise_by_name
-from saga_kedro.model.network import Condition, SagaNetwork
+from saga_kedro.model.network import SagaNetwork
 from saga_kedro.model.parts import part
 from saga_kedro.training.inverse_lr import inverse_lr_factor
 

@@ -31,7 +31,7 @@ def latents(deviation: float, items: int = 64) -> tuple[torch.Tensor, torch.Tens
 
 def test_the_exact_velocity_makes_data_of_noise_the_right_way_round():
     mean, spread, noise = latents(0.5)
-    data = euler(full_size.learnt(mean, spread), noise, torch.linspace(0, 1, 101))
+    data = euler(full_size.learnt(mean, spread), noise, np.linspace(0, 1, 101))
     assert (data - mean - spread * noise).std() < 0.05
 
 

@@ -34,7 +34,7 @@ def library_pretransform(folder, chunked=False):
 
 
 def noise_of(monkeypatch, seeds):
-    monkeypatch.setattr(torch, "randn_like", lambda mean: posterior_noise(seeds, mean.shape[1:]).to(mean))
+    monkeypatch.setattr(torch, "randn_like", lambda mean: torch.from_numpy(posterior_noise(seeds, mean.shape[1:])).to(mean))
 
 
 def audio(samples, items=2):

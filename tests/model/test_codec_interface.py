@@ -74,8 +74,9 @@ def test_autocast_around_a_codec_does_not_coarsen_it(codec, audio):
 
 
 def test_nothing_trains(codec, audio):
-    codec.train()
-    assert not any(parameter.requires_grad for parameter in codec.parameters())
+    if isinstance(codec, torch.nn.Module):
+        codec.train()
+        assert not any(parameter.requires_grad for parameter in codec.parameters())
     audio.requires_grad_(True)
     posterior = codec.encode(audio)
     assert not posterior.mean.requires_grad
@@ -87,7 +88,7 @@ def test_silence_is_exact_where_a_codec_names_its_latent(codec):
     latents = codec.encode(silent).mean
     if codec.silence is None:
         pytest.skip("this codec promises nothing about silence")
-    assert torch.equal(latents, codec.silence[None, :, None].expand_as(latents))
+    assert torch.equal(latents, torch.as_tensor(codec.silence)[None, :, None].expand_as(latents))
     assert torch.equal(codec.decode(latents), silent)
 
 

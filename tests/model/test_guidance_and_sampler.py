@@ -4,9 +4,10 @@ import pytest
 import torch
 
 from saga_kedro.draws import generator
+from saga_kedro.model.condition import Condition
 from saga_kedro.model.guidance import eq4
 from saga_kedro.model.initialise import initialise_by_name
-from saga_kedro.model.network import Condition, SagaNetwork
+from saga_kedro.model.network import SagaNetwork
 from saga_kedro.model.sampler import euler
 from saga_kedro.model.schedule import linear, linear_quadratic
 

@@ -9,10 +9,11 @@ import torch
 from torch import nn
 
 from saga_kedro.draws import generator
-from saga_kedro.model.embedding import UNTOLD, RolloffEmbedding
+from saga_kedro.model.condition import UNTOLD, Condition
+from saga_kedro.model.embedding import RolloffEmbedding
 from saga_kedro.model.flow import flow_loss, interpolate, target_velocity
 from saga_kedro.model.initialise import initialise_by_name
-from saga_kedro.model.network import Condition, SagaNetwork, build_network
+from saga_kedro.model.network import SagaNetwork, build_network
 
 C, W, T, L, B = 4, 16, 12, 5, 3
 

@@ -11,8 +11,9 @@ import torch
 from safetensors.torch import save_file
 
 from saga_kedro.draws import generator
+from saga_kedro.model.condition import Condition
 from saga_kedro.model.initialise import initialise_by_name
-from saga_kedro.model.network import Condition, SagaNetwork
+from saga_kedro.model.network import SagaNetwork
 from saga_kedro.model.starting_weights import WrongStart, load_starting_weights
 from saga_kedro.weights import MissingWeights
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from saga_kedro.model.embedding import UNTOLD
+from saga_kedro.model.condition import UNTOLD
 from saga_kedro.model.network import SagaNetwork
 from saga_kedro.training.flow_training import FlowTraining
 from small_corpus import tiny_parameters

@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 from saga_kedro.audio.lowpass import LowPass, low_pass
 from saga_kedro.cli import app
-from saga_kedro.model import saga_sr
+from saga_kedro.model import saved
 from saga_kedro.use.command import ended_politely
 from saga_kedro.use.one_file import UNFINISHED, Settings, super_resolve_file
 from saga_kedro.use.places import Job
@@ -76,7 +76,7 @@ def test_wrong_usage_is_2_and_says_what_is_wrong(files, options, words):
 
 
 def test_without_weights_one_sentence_says_so(files, monkeypatch, tmp_path):
-    monkeypatch.setattr(saga_sr, "SHIPPED", tmp_path / "no weights")
+    monkeypatch.setattr(saved, "SHIPPED", tmp_path / "no weights")
     done = saga(files, "-o", "out")
     assert done.exit_code == 2
     assert done.stderr.strip().count("\n") == 0
@@ -96,7 +96,7 @@ def test_nothing_is_overwritten_without_being_told_to(files, model_folder):
 
 
 def test_a_dry_run_measures_and_writes_nothing_and_needs_no_model(files, monkeypatch, tmp_path):
-    monkeypatch.setattr(saga_sr, "SHIPPED", tmp_path / "no weights")
+    monkeypatch.setattr(saved, "SHIPPED", tmp_path / "no weights")
     done = saga(files, "-o", "out", "--dry-run")
     assert done.exit_code == 1
     assert "would be super-resolved (carries signal up to 4." in done.stdout

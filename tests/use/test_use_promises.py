@@ -9,7 +9,7 @@ import pytest
 import soundfile
 from scipy.signal import butter, resample_poly, sosfiltfilt
 
-from saga_kedro.model import blocks, saga_sr
+from saga_kedro.model import blocks, super_resolver
 from saga_kedro.model.treatment import Treatment
 from saga_kedro.use.one_file import Settings, super_resolve_file
 from saga_kedro.use.places import Job
@@ -165,16 +165,16 @@ def test_the_same_call_gives_the_same_file_and_another_seed_another(model, tmp_p
 
 def test_fast_takes_at_most_four_evaluations(model, tmp_path, monkeypatch):
     monkeypatch.setitem(model.sample, "steps", 16)
-    calls: list[int] = []
-    forward = model.network.forward
+    calls: list[tuple] = []
+    velocity = model.velocity
 
-    def counted(z_t, *rest):
-        calls.append(len(z_t))
-        return forward(z_t, *rest)
+    def counted(z_t, t, condition, setting):
+        calls.append((len(z_t), setting["s_a"], setting["s_t"]))
+        return velocity(z_t, t, condition, setting)
 
-    monkeypatch.setattr(model.network, "forward", counted)
+    monkeypatch.setattr(model, "velocity", counted)
     resolved(model, tmp_path, muffled(0.3), fast=True)
-    assert calls == [1, 1, 1, 1]
+    assert calls == [(1, 1.0, 1.0)] * 4  # unguided, each is one evaluation
 
 
 def test_how_a_long_file_is_cut_cannot_be_measured(model, monkeypatch):
@@ -182,7 +182,7 @@ def test_how_a_long_file_is_cut_cannot_be_measured(model, monkeypatch):
     audio = muffled(30.0)
     whole = model.super_resolve(audio, 44_100, rolloff=0.8, cutoff_hz=4_000)
     monkeypatch.setattr(blocks, "BLOCK_SECONDS", 10.0)
-    monkeypatch.setattr(saga_sr, "PIECE_SECONDS", 5.0)
+    monkeypatch.setattr(super_resolver, "PIECE_SECONDS", 5.0)
     cut = model.super_resolve(audio, 44_100, rolloff=0.8, cutoff_hz=4_000)
     added, difference = (np.square(x).reshape(2, -1, 4_410).mean(axis=(0, 2)) for x in (whole - audio, cut - whole))
     assert difference.max() < 1e-8 * added.mean()
@@ -200,7 +200,7 @@ def test_a_long_file_is_never_held_as_a_whole(model, monkeypatch):
 
     done = [0.0, 0.0]
     todo = Treatment(4_000.0, False, "")
-    for part in model.stream(read, 90 * 44_100, todo, rolloff=0.8, prompt="noise", advance=lambda s: done.append(s)):
+    for part in model.stream(read, 90 * 44_100, todo, rolloff=0.8, advance=lambda s: done.append(s)):
         done[0] += part.shape[1] / 44_100
         asked.append(part.shape[1])
     assert done[0] == pytest.approx(90)

@@ -11,8 +11,9 @@ from safetensors.torch import load_file
 
 from saga_kedro.audio import SAMPLE_RATE
 from saga_kedro.audio.io import UnreadableAudio
-from saga_kedro.model import saga_sr
-from saga_kedro.model.saga_sr import CONFIG, SHIPPED, WEIGHTS, SagaSR
+from saga_kedro.model import saved
+from saga_kedro.model.saga_sr import SagaSR
+from saga_kedro.model.saved import CONFIG, SHIPPED, WEIGHTS
 from sounds import full_band, muffled
 from tiny_model import network_bytes, tiny_model
 
@@ -31,29 +32,34 @@ def test_a_full_band_array_comes_back_as_it_was(model):
     assert np.array_equal(model.super_resolve(audio, SAMPLE_RATE), audio)
 
 
-def test_captions_may_be_given_stretch_by_stretch(model, monkeypatch):
+@pytest.fixture(scope="module")
+def captioned(model_folder) -> SagaSR:
+    return SagaSR.from_pretrained(model_folder)
+
+
+def test_captions_may_be_given_stretch_by_stretch(captioned, monkeypatch):
     audio = muffled(13.0)
     seen: list[str] = []
-    encode = model.text_encoder.encode
+    encode = captioned.text_encoder.encode
 
     def listened(texts):
         seen.extend(texts)
         return encode(texts)
 
-    monkeypatch.setattr(model.text_encoder, "encode", listened)
-    model.super_resolve(audio, SAMPLE_RATE, prompt=["a bell", "rain"], cutoff_hz=4_000)
+    monkeypatch.setattr(captioned.text_encoder, "encode", listened)
+    captioned.super_resolve(audio, SAMPLE_RATE, prompt=["a bell", "rain"], cutoff_hz=4_000)
     # the tail of 1.12 s belongs to the second stretch of 5.94 s
     assert seen == sorted(seen)
     share = seen.count("a bell") / len(seen)
     assert share == pytest.approx(5.94 / 13, abs=0.06)
     with pytest.raises(ValueError, match="3 captions were given for audio of 13.00 s, which has 2 stretches"):
-        model.super_resolve(audio, SAMPLE_RATE, prompt=["a", "b", "c"], cutoff_hz=4_000)
+        captioned.super_resolve(audio, SAMPLE_RATE, prompt=["a", "b", "c"], cutoff_hz=4_000)
 
 
-def test_one_caption_for_all_is_the_same_as_the_same_for_each(model):
+def test_one_caption_for_all_is_the_same_as_the_same_for_each(captioned):
     audio = muffled(7.5)
-    one = model.super_resolve(audio, SAMPLE_RATE, prompt="rain", cutoff_hz=4_000)
-    assert np.array_equal(one, model.super_resolve(audio, SAMPLE_RATE, prompt=["rain", "rain"], cutoff_hz=4_000))
+    one = captioned.super_resolve(audio, SAMPLE_RATE, prompt="rain", cutoff_hz=4_000)
+    assert np.array_equal(one, captioned.super_resolve(audio, SAMPLE_RATE, prompt=["rain", "rain"], cutoff_hz=4_000))
 
 
 def test_half_precision_halves_the_weights_and_hardly_changes_the_sound(tmp_path):
@@ -70,7 +76,7 @@ def test_half_precision_halves_the_weights_and_hardly_changes_the_sound(tmp_path
 
 
 def test_without_shipped_weights_the_sentence_says_what_to_do(monkeypatch, tmp_path):
-    monkeypatch.setattr(saga_sr, "SHIPPED", tmp_path)
+    monkeypatch.setattr(saved, "SHIPPED", tmp_path)
     with pytest.raises(FileNotFoundError, match="has no weights of its own: name the folder of a model that you trained"):
         SagaSR.from_pretrained()
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 
-import torch
+import numpy as np
 
+from saga_kedro.arrays import Array, array_namespace, exact, like, padded
 from saga_kedro.audio import SAMPLE_RATE
+from saga_kedro.audio.spectra import istft, magnitude, mean_around, power, stft
 
 N_FFT = 2_048
 HOP = 512
@@ -16,16 +19,15 @@ LEVEL_FRAMES = 258
 of a clip can be done by itself with 1.5 s on each side."""
 
 FILLED_FROM = 0.9  # of the cutoff: under it the input stays as it is
+TINY = float(np.finfo(np.float32).tiny)
 
-Rule = Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
+Rule = Callable[[Array, Array, int], Array]
+"""(generated, low, c) -> what is kept: STFTs, complex [channels, frames, 1025], and the bin of the cutoff."""
 
 
 def replace_low_band(
-    generated: torch.Tensor,
-    low: torch.Tensor,
-    cutoff_hz: float | Sequence[float] | torch.Tensor,
-    rule: str = "input_cutoff",
-) -> torch.Tensor:
+    generated: Array, low: Array, cutoff_hz: float | Sequence[float] | Array, rule: str = "input_cutoff"
+) -> Array:
     """Take the band below the cutoff from the input and the rest from the generated audio, by STFT (Hann 2,048 / 512).
 
     Args:
@@ -44,75 +46,68 @@ def replace_low_band(
         raise ValueError(f"There is no low-band rule {rule!r}; the rules are {', '.join(RULES)}.")
     if generated.shape != low.shape:
         raise ValueError(f"Generated audio {tuple(generated.shape)} and input {tuple(low.shape)} must have the same shape.")
-    if generated.shape[-1] == 0:
-        return generated.float()
-    shape = generated.shape
-    batch = (1, *shape)[-3]
-    cutoff = torch.as_tensor(cutoff_hz, dtype=torch.float64, device=generated.device).expand(batch)
-    bins = (cutoff * N_FFT / SAMPLE_RATE).round().long().clamp(0, N_FFT // 2 + 1)
-    spectra = [_stft(audio.reshape(-1, shape[-1]).float()).unflatten(0, (batch, -1)) for audio in (generated, low)]
-    replaced = RULES[rule](spectra[0], spectra[1], bins)
-    return _istft(replaced.flatten(0, 1), shape[-1]).reshape(shape)
+    xp = array_namespace(generated)
+    with exact(generated):
+        generated, low = (xp.astype(audio, xp.float32, copy=False) for audio in (generated, low))
+        if not generated.shape[-1]:
+            return generated
+        if generated.ndim == 2:
+            return _replaced(generated, low, float(cutoff_hz), RULES[rule])  # type: ignore[arg-type]
+        cutoffs = np.broadcast_to(np.asarray(cutoff_hz, float), len(generated))
+        return xp.stack([_replaced(*item, RULES[rule]) for item in zip(generated, low, cutoffs.tolist(), strict=True)])
 
 
-def input_cutoff(generated: torch.Tensor, low: torch.Tensor, bins: torch.Tensor) -> torch.Tensor:
+def _replaced(generated: Array, low: Array, cutoff_hz: float, rule: Rule) -> Array:
+    c = min(max(round(cutoff_hz * N_FFT / SAMPLE_RATE), 0), N_FFT // 2 + 1)
+    return istft(rule(stft(generated, N_FFT, HOP), stft(low, N_FFT, HOP), c), N_FFT, HOP, generated.shape[-1])
+
+
+def input_cutoff(generated: Array, low: Array, c: int) -> Array:
     """The default: bins [0, c) are the input's, exactly; the generated band above is scaled to meet it.
 
     The scale is clamp(sum|in| / sum|out|, 0.8, 1.2), the sums over 3 s of frames and over the bins [0.7 c, 0.85 c), which
     hardly any low-pass has touched. C divides the input's band by that ratio instead.
-
-    Args:
-        generated, low: STFT, complex [batch, channels, 1025, frames].
-        bins: c of each item, int64 [batch].
     """
-    index = torch.arange(generated.shape[-2], device=bins.device)
-    seam = (index >= (0.7 * bins[:, None]).floor()) & (index < (0.85 * bins[:, None]).ceil())
-    kept = _across(index < bins[:, None])
-    return torch.where(kept, low, generated * _gain(generated, low, _across(seam)))
+    seam = slice(math.floor(0.7 * c), math.ceil(0.85 * c))
+    xp = array_namespace(generated)
+    have, want = (xp.sum(magnitude(spectra[..., seam]), axis=-1) for spectra in (generated, low))
+    return xp.concat([low[..., :c], generated[..., c:] * _gain(have, want)[..., None]], axis=-1)
 
 
-def cross_fade(generated: torch.Tensor, low: torch.Tensor, bins: torch.Tensor) -> torch.Tensor:
-    """A linear fade from input to generated audio over the 16 bins (344 Hz) that end at the cutoff; no level is changed.
-
-    Args:
-        generated, low: STFT, complex [batch, channels, 1025, frames].
-        bins: the cutoff of each item, int64 [batch].
-    """
-    index = torch.arange(generated.shape[-2], device=bins.device)
-    share = _across(((bins[:, None] - index) / (FADE_BINS + 1)).clamp(0, 1))
+def cross_fade(generated: Array, low: Array, c: int) -> Array:
+    """A linear fade from input to generated audio over the 16 bins (344 Hz) that end at the cutoff; no level is changed."""
+    index = np.arange(generated.shape[-1])
+    share = like(np.clip((c - index) / (FADE_BINS + 1), 0, 1).astype(np.float32), magnitude(generated[..., :1]))
     return low * share + generated * (1 - share)
 
 
-def authors(generated: torch.Tensor, low: torch.Tensor, bins: torch.Tensor) -> torch.Tensor:
+def authors(generated: Array, low: Array, c: int) -> Array:
     """C's rule (util/util_audiosr.py, wav_replace_ops), per channel: bins [0, c) are the input's *divided* by
-    clamp(sum|in[c]| / sum|out[c]|, 0.8, 1.2), with c the input's own 98.5 % bin.
-
-    Args:
-        generated, low: STFT, complex [batch, channels, 1025, frames].
-        bins: not used.
+    clamp(sum|in[c]| / sum|out[c]|, 0.8, 1.2), with c the input's own 98.5 % bin; the cutoff that is given is not used.
     """
-    accumulated = low.abs().sum(dim=-1, dtype=torch.float64).cumsum(dim=-1)
-    edge = ((accumulated < 0.985 * accumulated[..., -1:]).sum(dim=-1) - 1).clamp(min=0)[..., None]
-    index = torch.arange(generated.shape[-2], device=bins.device)
-    gain = _gain(generated, low, (index == edge)[..., None])
-    return torch.where((index < edge)[..., None], low / gain, generated)
+    xp = array_namespace(low)
+    replaced = []
+    for ours, theirs in zip(generated, low, strict=True):
+        accumulated = xp.cumulative_sum(xp.sum(magnitude(theirs), axis=0, dtype=xp.float64), axis=-1)
+        edge = max(0, int(xp.sum(xp.astype(accumulated < 0.985 * accumulated[-1], xp.int64))) - 1)
+        gain = _gain(magnitude(ours[:, edge])[None], magnitude(theirs[:, edge])[None])[0]
+        replaced.append(xp.concat([theirs[:, :edge] / gain[:, None], ours[:, edge:]], axis=-1))
+    return xp.stack(replaced)
 
 
-def seamless(generated: torch.Tensor, low: torch.Tensor, bins: torch.Tensor) -> torch.Tensor:
+def seamless(generated: Array, low: Array, c: int) -> Array:
     """As `input_cutoff`, with what the low-pass took of the bins [0.9 c, c) filled up to the generated level.
 
     There the input keeps what it has; generated audio is added with the power that the input lacks, levels being means over
     9 bins and 5 frames.
-
-    Args:
-        generated, low: STFT, complex [batch, channels, 1025, frames].
-        bins: c of each item, int64 [batch].
     """
-    index = torch.arange(generated.shape[-2], device=bins.device)
-    have, want = (_level(spectrum) for spectrum in (low, generated))
-    missing = (1 - have / want.clamp(min=torch.finfo(want.dtype).tiny)).clamp(min=0).sqrt()
-    bitten = _across((index >= (FILLED_FROM * bins[:, None]).ceil()) & (index < bins[:, None]))
-    return input_cutoff(generated, low, bins) + torch.where(bitten, generated * missing, 0)
+    xp = array_namespace(generated)
+    bitten = slice(math.ceil(FILLED_FROM * c), c)
+    have, want = (_level(spectra, bitten) for spectra in (low, generated))
+    missing = xp.sqrt(xp.clip(1 - have / xp.clip(want, min=TINY), min=0))
+    filled = input_cutoff(generated, low, c)
+    filled[..., bitten] += generated[..., bitten] * missing
+    return filled
 
 
 RULES: dict[str, Rule] = {
@@ -123,36 +118,28 @@ RULES: dict[str, Rule] = {
 }
 
 
-def _level(spectrum: torch.Tensor) -> torch.Tensor:
-    """Power averaged over 9 bins and 5 frames."""
-    power = spectrum.real.square() + spectrum.imag.square()
-    return torch.nn.functional.avg_pool2d(power, (9, 5), stride=1, padding=(4, 2), count_include_pad=False)
+def _level(spectra: Array, bins: slice) -> Array:
+    """Power averaged over 9 bins and 5 frames, at these bins."""
+    xp = array_namespace(spectra)
+    first = max(0, bins.start - 4)
+    by_bin = mean_around(power(spectra[..., first : bins.stop + 4]), 9)[..., bins.start - first : bins.stop - first]
+    return xp.matrix_transpose(mean_around(xp.matrix_transpose(by_bin), 5))
 
 
-def _gain(generated: torch.Tensor, low: torch.Tensor, where: torch.Tensor) -> torch.Tensor:
-    # [batch, channels, 1, frames]; 1 where one of the two is silent: there is no level to meet
-    have, want = (_around((spectrum.abs() * where).sum(dim=-2, keepdim=True)) for spectrum in (generated, low))
-    ratio = torch.where((have > 0) & (want > 0), want / have.clamp(min=torch.finfo(have.dtype).tiny), 1.0)
-    return ratio.clamp(0.8, 1.2).to(low.real.dtype)
+def _gain(have: Array, want: Array) -> Array:
+    """[channels, frames] of magnitudes to the factor that takes the generated level to the input's; 1 where one of the two is
+    silent: there is no level to meet."""
+    xp = array_namespace(have)
+    have, want = _around(have), _around(want)
+    ratio = xp.where((have > 0) & (want > 0), want / xp.clip(have, min=TINY), xp.ones_like(have))
+    return xp.astype(xp.clip(ratio, 0.8, 1.2), xp.float32)
 
 
-def _around(per_frame: torch.Tensor) -> torch.Tensor:
+def _around(per_frame: Array) -> Array:
     """The sum over the ``LEVEL_FRAMES`` around each frame; at both ends the first and the last so many."""
+    xp = array_namespace(per_frame)
     frames = per_frame.shape[-1]
-    start = (torch.arange(frames, device=per_frame.device) - LEVEL_FRAMES // 2).clamp(0, max(0, frames - LEVEL_FRAMES))
-    total = torch.nn.functional.pad(per_frame.double().cumsum(dim=-1), (1, 0))
-    return total[..., (start + LEVEL_FRAMES).clamp(max=frames)] - total[..., start]
-
-
-def _across(per_bin: torch.Tensor) -> torch.Tensor:
-    return per_bin[:, None, :, None]
-
-
-def _stft(audio: torch.Tensor) -> torch.Tensor:
-    window = torch.hann_window(N_FFT, device=audio.device)
-    return torch.stft(audio, N_FFT, HOP, window=window, center=True, pad_mode="constant", return_complex=True)
-
-
-def _istft(spectrum: torch.Tensor, samples: int) -> torch.Tensor:
-    window = torch.hann_window(N_FFT, device=spectrum.device)
-    return torch.istft(spectrum, N_FFT, HOP, window=window, center=True, length=samples)
+    start = np.clip(np.arange(frames) - LEVEL_FRAMES // 2, 0, max(0, frames - LEVEL_FRAMES))
+    stop = np.minimum(start + LEVEL_FRAMES, frames)
+    total = padded(xp.cumulative_sum(xp.astype(per_frame, xp.float64), axis=-1), 1, 0)
+    return xp.take(total, like(stop, total), axis=-1) - xp.take(total, like(start, total), axis=-1)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import numpy as np
-import torch
-
+from saga_kedro.arrays import Array, array_namespace, exact
 from saga_kedro.audio import SAMPLE_RATE
+from saga_kedro.audio.spectra import magnitude, stft
 
 N_FFT = 2_048
 HOP = 512
@@ -13,7 +12,7 @@ SHARE = 0.985
 BINS = N_FFT // 2 + 1
 
 
-def rolloff(audio: torch.Tensor | np.ndarray) -> torch.Tensor:
+def rolloff(audio: Array) -> Array:
     """Roll-off of each item: the last bin below which less than 98.5 % of the summed magnitude has accumulated, over 1,025.
 
     The magnitude spectrogram (Hann 2,048 / 512, centred, zero-padded) of the channel mean is summed over time; c[k] is its
@@ -24,18 +23,16 @@ def rolloff(audio: torch.Tensor | np.ndarray) -> torch.Tensor:
         audio: float [batch, channels, samples], or [channels, samples] for a batch of one.
 
     Returns:
-        float32 [batch] in [0, 1) on the audio's device; silence and empty audio give 0.
+        float32 [batch] in [0, 1), of the audio's kind and on its device; silence and empty audio give 0.
     """
-    mono = torch.as_tensor(audio, dtype=torch.float32)
-    mono = (mono[None] if mono.ndim == 2 else mono).mean(dim=1)
-    if mono.shape[-1] == 0:
-        return mono.new_zeros(len(mono))
-    window = torch.hann_window(N_FFT, device=mono.device)
-    spectrum = torch.stft(mono, N_FFT, HOP, window=window, center=True, pad_mode="constant", return_complex=True)
-    # summed in double precision: a bin more or less is a step of 0.001
-    accumulated = spectrum.abs().sum(dim=-1, dtype=torch.float64).cumsum(dim=-1)
-    below = (accumulated < SHARE * accumulated[:, -1:]).sum(dim=-1)
-    return ((below - 1).clamp(min=0) / BINS).float()
+    xp = array_namespace(audio)
+    with exact(audio):
+        mono = xp.astype(audio if audio.ndim == 3 else audio[None], xp.float32, copy=False).mean(1)
+        # summed in double precision: a bin more or less is a step of 0.001
+        summed = xp.sum(magnitude(stft(mono, N_FFT, HOP)), axis=1, dtype=xp.float64)
+        accumulated = xp.cumulative_sum(summed, axis=-1)
+        below = xp.sum(xp.astype(accumulated < SHARE * accumulated[:, -1:], xp.int64), axis=-1)
+        return xp.astype(xp.clip(below - 1, min=0) / BINS, xp.float32)
 
 
 def rolloff_to_hz(value: float) -> float:

@@ -19,8 +19,8 @@ from saga_kedro.audit.training import give_empty_caption
 from saga_kedro.draws import generator, rng
 from saga_kedro.files import parameter_hash
 from saga_kedro.model.codec import build_codec
+from saga_kedro.model.condition import Condition
 from saga_kedro.model.initialise import initialise_by_name
-from saga_kedro.model.network import Condition
 from saga_kedro.model.parts import part
 from saga_kedro.model.saga_sr import SagaSR
 from saga_kedro.parameters import Parameters, validate

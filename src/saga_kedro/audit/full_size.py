@@ -67,7 +67,7 @@ def learnt(mean: Tensor, deviation: Tensor) -> Callable[[Tensor, Tensor], Tensor
 
 def backwards(velocity: Callable[[Tensor, Tensor], Tensor], noise: Tensor) -> Tensor:
     """stable-audio-tools' Euler from t = 1 to 0 on a velocity that was trained with noise at t = 0: away from the data."""
-    return euler(velocity, noise, torch.linspace(1, 0, STEPS + 1))
+    return euler(velocity, noise, np.linspace(1, 0, STEPS + 1))
 
 
 def segment(clips: pd.DataFrame, samples: int, *name: str | int) -> np.ndarray:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from saga_kedro.audio import SAMPLE_RATE
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SHORTEST_TAIL_S = 1.5  # as the authors' code cuts segments
 
@@ -22,6 +25,8 @@ def window_table(clips: pd.DataFrame, window_seconds: float = 5.94, rate: int = 
         Columns ``clip_id``, ``window`` (0, 1, ...), ``start_s``, ``start`` and ``samples`` (at ``rate``), in the order
         of the clips.
     """
+    import pandas as pd
+
     length = round(window_seconds * rate)
     rows = [
         (clip_id, window, start / rate, start, min(length, total - start))

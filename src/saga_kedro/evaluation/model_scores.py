@@ -14,7 +14,8 @@ from saga_kedro.evaluation.rolloff_dial import COLUMNS as DIAL_COLUMNS
 from saga_kedro.evaluation.rolloff_dial import rolloff_dial
 from saga_kedro.evaluation.score import check_metrics, score_outputs
 from saga_kedro.files import content_hash, parameter_hash
-from saga_kedro.model.saga_sr import CONFIG, WEIGHTS, SagaSR
+from saga_kedro.model.saga_sr import SagaSR
+from saga_kedro.model.saved import CONFIG, WEIGHTS
 
 
 def with_prompts(pairs: pd.DataFrame, pair_captions: pd.DataFrame) -> pd.DataFrame:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import TypeVar
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from saga_kedro.audio import SAMPLE_RATE
-from saga_kedro.draws import generator
+from saga_kedro.draws import rng
 
 # Windows are sampled together in blocks of about this length; neighbouring blocks have at least 8 s and 4 windows in common.
 BLOCK_SECONDS = 300.0
@@ -20,6 +21,9 @@ SHARED_WINDOWS = 4
 # Samples over which one block fades into the next, in the middle of what they have in common.
 FADE = 8_192
 NOISE_FRAMES = 256
+THREADS = 2  # each holds a piece; more would need more than 1 GB
+
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -77,10 +81,23 @@ def pieces(begin: int, end: int, total: int, size: int, margin: int) -> Iterator
         yield wide, slice(start - wide.start, stop - wide.start)
 
 
-def noise_at(seed: int, what: str, channels: int, first: int, frames: int) -> Tensor:
-    """Frames [first, first + frames) of standard normal noise, [channels, frames]; any part of it can be drawn by itself."""
+def ahead(jobs: Iterable[Callable[[], Result]], threads: int = THREADS) -> Iterator[Result]:
+    """What jobs give, in their order, while the next ones are done in threads of their own."""
+    with ThreadPoolExecutor(threads) as pool:
+        begun: deque[Future[Result]] = deque()
+        for job in jobs:
+            begun.append(pool.submit(job))
+            if len(begun) > threads:
+                yield begun.popleft().result()
+        while begun:
+            yield begun.popleft().result()
+
+
+def noise_at(seed: int, what: str, channels: int, first: int, frames: int) -> np.ndarray:
+    """Frames [first, first + frames) of standard normal noise, float32 [channels, frames]; any part of it can be drawn by
+    itself."""
     drawn = range(first // NOISE_FRAMES, -(-(first + frames) // NOISE_FRAMES))
-    noise = torch.cat([torch.randn(channels, NOISE_FRAMES, generator=generator(seed, what, k)) for k in drawn], dim=-1)
+    noise = np.concatenate([rng(seed, what, k).standard_normal((channels, NOISE_FRAMES), np.float32) for k in drawn], axis=-1)
     return noise[:, first - drawn.start * NOISE_FRAMES :][:, :frames]
 
 

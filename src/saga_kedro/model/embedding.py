@@ -15,10 +15,6 @@ with quiet():
     from stable_audio_tools.models.adp import NumberEmbedder
 
 
-UNTOLD = -1.0
-"""The roll-off of which nothing is said: the network answers with what is likely."""
-
-
 class RolloffEmbedding(nn.Module):
     """stable-audio-tools' NumberConditioner on [0, 1], for tensors: no list of Python floats, so no copy back from the device.
 

@@ -2,47 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from saga_kedro.model.condition import Condition
 from saga_kedro.model.embedding import RolloffEmbedding
 from saga_kedro.model.parts import part, register
 from saga_kedro.model.quiet import quiet
 
 with quiet():
     from stable_audio_tools.models.diffusion import create_diffusion_cond_from_config
-
-
-@dataclass(frozen=True)
-class Condition:
-    """What the network knows of each item besides z_t and t.
-
-    Attributes:
-        z_l: [B, C, T], latent of the low-resolution audio.
-        text: [B, L, W], text states of the caption, zeros at padding.
-        f_l: [B], roll-off of the low-resolution audio, in [0, 1).
-        f_h: [B], roll-off wanted of the high-resolution audio, in [0, 1).
-    """
-
-    z_l: Tensor
-    text: Tensor
-    f_l: Tensor
-    f_h: Tensor
-
-    def repeat(self, times: int) -> Condition:
-        """The batch ``times`` over: items 0..B-1, then 0..B-1 again."""
-        return Condition(**{f.name: torch.cat([getattr(self, f.name)] * times) for f in fields(self)})
-
-    def __getitem__(self, items: slice) -> Condition:
-        """Some items of the batch."""
-        return Condition(**{f.name: getattr(self, f.name)[items] for f in fields(self)})
-
-    def to(self, device: torch.device | str) -> Condition:
-        """The same on another device."""
-        return Condition(**{f.name: getattr(self, f.name).to(device) for f in fields(self)})
 
 
 @register("text_null", "zeroed_context")

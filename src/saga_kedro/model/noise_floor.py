@@ -7,12 +7,10 @@ Gaussian kernel. docs/noise_floors.md says what the table holds and how well thi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
-from torch import Tensor, nn
 
 from saga_kedro.audio import SAMPLE_RATE
 from saga_kedro.audio.bandwidth import Read
@@ -44,28 +42,23 @@ class Floor:
     origin: str
 
 
-class FloorPredictor(nn.Module):
+class FloorPredictor:
     """The floors that were measured in the training clips, and the continuation of another one."""
 
-    level_db: Tensor
-    known: Tensor
-    weight: Tensor
-
     def __init__(self) -> None:
-        super().__init__()
-        self.register_buffer("level_db", torch.zeros(ROWS, BANDS))
-        self.register_buffer("known", torch.zeros(ROWS, BANDS, dtype=torch.bool))
-        self.register_buffer("weight", torch.zeros(ROWS))
+        self.level_db = np.zeros((ROWS, BANDS), np.float32)
+        self.known = np.zeros((ROWS, BANDS), bool)
+        self.weight = np.zeros(ROWS, np.float32)
 
     def fit(self, floors: Sequence[Floor]) -> None:
         """Fill the table; an origin with n floors weighs as the root of n. What is beyond ``ROWS`` is left out."""
         floors = list(floors)[:ROWS]
         origins = [floor.origin for floor in floors]
-        for name in ("level_db", "known", "weight"):
-            getattr(self, name).zero_()
+        for table in vars(self).values():
+            table[...] = 0
         for row, floor in enumerate(floors):
-            self.level_db[row] = torch.from_numpy(floor.level_db)
-            self.known[row] = torch.from_numpy(floor.reach_hz > HERTZ)
+            self.level_db[row] = floor.level_db
+            self.known[row] = floor.reach_hz > HERTZ
             self.weight[row] = origins.count(floor.origin) ** -0.5
 
     def continued(self, level_db: np.ndarray, cutoff_hz: float, kernel_db: float = KERNEL_DB) -> np.ndarray:
@@ -85,8 +78,8 @@ class FloorPredictor(nn.Module):
         if len(below) < TOP_BANDS or not above.any():
             return level_db.copy()
         top = below[-TOP_BANDS:]
-        table, known = self.level_db.cpu().double().numpy(), self.known.cpu().numpy()
-        weight = self.weight.cpu().double().numpy() * known[:, below].all(axis=1)
+        table, known = self.level_db.astype(np.float64), self.known
+        weight = self.weight.astype(np.float64) * known[:, below].all(axis=1)
         shape = level_db - level_db[top].mean()
         continued = np.zeros(BANDS)
         if weight.any():
@@ -100,6 +93,15 @@ class FloorPredictor(nn.Module):
             continued[reached] = (kernel * shapes).sum(axis=0)[reached] / total[reached]
             continued = np.interp(HERTZ, HERTZ[reached], continued[reached])
         return np.where(above, continued + level_db[top].mean(), level_db)
+
+    def state_dict(self) -> dict[str, np.ndarray]:
+        """All that it knows, by name."""
+        return dict(vars(self))
+
+    def load_state_dict(self, state: Mapping[str, np.ndarray]) -> None:
+        """Take over what `state_dict` gave."""
+        for name, table in vars(self).items():
+            table[...] = state[name]
 
 
 @dataclass(frozen=True)

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
-import torch
-from torch import Tensor, nn
+import numpy as np
 
-from saga_kedro.draws import generator
+from saga_kedro.arrays import Array, array_namespace, like, to_numpy
+from saga_kedro.draws import rng
 
 FOURIER = 1_024  # more random features follow the kernel more closely; each costs 1 kB of the model's file
 LARGEST = 1024 / 1025  # the largest roll-off that can be measured with 1,025 bins
 PENALTIES = tuple(10.0**power for power in range(-2, 5))
 
 
-class RolloffPredictor(nn.Module):
+class RolloffPredictor:
     """Ridge regression on random Fourier features of z_l's mean and deviation over time, per channel.
 
     f_h = bias + weight . cos(s directions + phases), s = (features - centre) / scale, which is Gaussian process regression with
@@ -24,33 +25,26 @@ class RolloffPredictor(nn.Module):
 
     Args:
         latent_channels: C of the codec; there are 2 C features.
+        dtype: of what it holds.
     """
 
-    directions: Tensor
-    phases: Tensor
-    centre: Tensor
-    scale: Tensor
-    weight: Tensor
-    bias: Tensor
-    fitted: Tensor
-
-    def __init__(self, latent_channels: int) -> None:
-        super().__init__()
-        features, source = 2 * latent_channels, generator("roll-off predictor", latent_channels)
-        self.register_buffer("directions", torch.randn(features, FOURIER, generator=source) / math.sqrt(features))
-        self.register_buffer("phases", 2 * math.pi * torch.rand(FOURIER, generator=source))
-        self.register_buffer("centre", torch.zeros(features))
-        self.register_buffer("scale", torch.zeros(features))
-        self.register_buffer("weight", torch.zeros(FOURIER))
-        self.register_buffer("bias", torch.zeros(()))
-        self.register_buffer("fitted", torch.tensor(False))
+    def __init__(self, latent_channels: int, dtype: type[np.floating] = np.float32) -> None:
+        features, source = 2 * latent_channels, rng("roll-off predictor", latent_channels)
+        self.directions = (source.standard_normal((features, FOURIER)) / math.sqrt(features)).astype(dtype)
+        self.phases = (2 * math.pi * source.random(FOURIER)).astype(dtype)
+        self.centre = np.zeros(features, dtype)
+        self.scale = np.zeros(features, dtype)
+        self.weight = np.zeros(FOURIER, dtype)
+        self.bias = np.zeros((), dtype)
+        self.fitted = np.array(False)
 
     @staticmethod
-    def features(z_l: Tensor) -> Tensor:
+    def features(z_l: Array) -> Array:
         """Mean and deviation over time: [B, C, T] -> [B, 2 C]."""
-        return torch.cat([z_l.mean(dim=-1), z_l.std(dim=-1, correction=0)], dim=-1)
+        xp = array_namespace(z_l)
+        return xp.concat([xp.mean(z_l, axis=-1), xp.std(z_l, axis=-1)], axis=-1)
 
-    def fit(self, features: Tensor, f_h: Tensor) -> float:
+    def fit(self, features: Array, f_h: Array) -> float:
         """Solve for weight and bias, after centre and scale.
 
         Args:
@@ -65,36 +59,38 @@ class RolloffPredictor(nn.Module):
         """
         if len(features) < 2:
             raise ValueError(f"The roll-off predictor needs at least two training segments, not {len(features)}.")
-        if not (features.isfinite().all() and f_h.isfinite().all()):
+        x, y = (to_numpy(given).astype(np.float64) for given in (features, f_h))
+        if not (np.isfinite(x).all() and np.isfinite(y).all()):
             raise ValueError("The roll-off predictor was given values that are not finite: look for broken latents.")
-        x, y = features.detach().double().cpu(), f_h.detach().double().cpu()
         mean_f_h = y.mean()
         y = y - mean_f_h
-        deviation = x.std(dim=0, correction=0)
-        self.centre.copy_(x.mean(dim=0))
-        self.scale.copy_(torch.where(deviation > 1e-6, deviation, torch.inf))  # a feature that never changes says nothing
+        deviation = x.std(axis=0)
+        self.centre[...] = x.mean(axis=0)
+        self.scale[...] = np.where(deviation > 1e-6, deviation, np.inf)  # a feature that never changes says nothing
         waves = self.waves(x)
-        mean_wave = waves.mean(dim=0)
-        u, s, v_t = torch.linalg.svd(waves - mean_wave, full_matrices=False)
+        mean_wave = waves.mean(axis=0)
+        u, s, v_t = np.linalg.svd(waves - mean_wave, full_matrices=False)
         projected = u.T @ y
         errors = []
         for penalty in PENALTIES:
             shrink = s**2 / (s**2 + penalty)
-            leverage = (u.square() @ shrink + 1 / len(x)).clamp(max=1 - 1e-6)
-            errors.append(((y - u @ (shrink * projected)) / (1 - leverage)).square().mean().sqrt().item())
+            leverage = np.minimum(np.square(u) @ shrink + 1 / len(x), 1 - 1e-6)
+            errors.append(float(np.sqrt(np.square((y - u @ (shrink * projected)) / (1 - leverage)).mean())))
         best = min(range(len(PENALTIES)), key=errors.__getitem__)
         weight = v_t.T @ (s / (s**2 + PENALTIES[best]) * projected)
-        self.weight.copy_(weight)
-        self.bias.copy_(mean_f_h - mean_wave @ weight)
-        self.fitted.fill_(True)
+        self.weight[...] = weight
+        self.bias[...] = mean_f_h - mean_wave @ weight
+        self.fitted[...] = True
         return errors[best]
 
-    def waves(self, features: Tensor) -> Tensor:
+    def waves(self, features: Array) -> Array:
         """The random Fourier features of [N, 2 C] features: [N, ``FOURIER``] in [-1, 1], where and as precise as those are."""
-        standardised = (features - self.centre.to(features)) / self.scale.to(features)
-        return torch.cos(standardised @ self.directions.to(features) + self.phases.to(features))
+        centre, scale, directions, phases = (
+            like(table, features) for table in (self.centre, self.scale, self.directions, self.phases)
+        )
+        return array_namespace(features).cos((features - centre) / scale @ directions + phases)
 
-    def predict(self, z_l: Tensor) -> Tensor:
+    def predict(self, z_l: Array) -> Array:
         """f_h of [B, C, T] latents: [B], in [0, 1).
 
         Raises:
@@ -102,4 +98,14 @@ class RolloffPredictor(nn.Module):
         """
         if not self.fitted:
             raise ValueError("This model has no fitted roll-off predictor: give rolloff as a number in [0, 1].")
-        return (self.bias + self.waves(self.features(z_l)) @ self.weight).clamp(0, LARGEST)
+        f_h = self.waves(self.features(z_l)) @ like(self.weight, z_l) + float(self.bias)
+        return array_namespace(z_l).clip(f_h, 0, LARGEST)
+
+    def state_dict(self) -> dict[str, np.ndarray]:
+        """All that it knows, by name."""
+        return dict(vars(self))
+
+    def load_state_dict(self, state: Mapping[str, np.ndarray]) -> None:
+        """Take over what `state_dict` gave."""
+        for name, value in vars(self).items():
+            value[...] = state[name]

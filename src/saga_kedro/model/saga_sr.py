@@ -1,11 +1,9 @@
-"""SAGA-SR as a whole: muffled audio in, full-band audio out."""
+"""SAGA-SR in PyTorch: what is trained, audited and evaluated, and used where there is no ONNX Runtime."""
 
 from __future__ import annotations
 
 import json
-import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import partial
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,79 +12,39 @@ import pandas as pd
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
-from tqdm import tqdm
 
 from saga_kedro.audio import SAMPLE_RATE
-from saga_kedro.audio.bandwidth import Read, frame_powers, measure_bandwidth
-from saga_kedro.audio.io import read_audio
-from saga_kedro.audio.low_band import HOP as LOW_BAND_HOP
-from saga_kedro.audio.lowpass import LowPass, low_pass
-from saga_kedro.audio.resample import resample
+from saga_kedro.audio.bandwidth import Read
 from saga_kedro.captioning.descriptors import caption
-from saga_kedro.captioning.windows import window_at, window_table
-from saga_kedro.draws import seed_of
+from saga_kedro.captioning.windows import window_table
 from saga_kedro.files import atomic_path
-from saga_kedro.model.blocks import blocks, joined, noise_at, pieces
-from saga_kedro.model.codec import Codec, build_codec
-from saga_kedro.model.embedding import UNTOLD
-from saga_kedro.model.network import Condition, build_network
-from saga_kedro.model.noise_floor import HERTZ, FloorPredictor, FloorTrack, track_floor
+from saga_kedro.model.codec import Codec
+from saga_kedro.model.condition import Condition
+from saga_kedro.model.network import build_network
 from saga_kedro.model.parts import part
-from saga_kedro.model.rolloff_predictor import RolloffPredictor
-from saga_kedro.model.silence import digital_silence
+from saga_kedro.model.saved import CONFIG, GRAPH, HASHES, WEIGHTS, read_config
+from saga_kedro.model.super_resolver import Prompt, SuperResolver
 from saga_kedro.model.text import NoText, TextEncoder, pad_states
-from saga_kedro.model.treatment import Treatment, treatment
-from saga_kedro.model.windows import cross_fade, cut, window_starts
-
-WEIGHTS = "model.safetensors"
-CONFIG = "saga_sr.json"
-SHIPPED = Path(__file__).parents[1] / "pretrained"
-"""The weights that come with the package."""
-# Bounds the memory of one guided step; results do not depend on it.
-WINDOWS_AT_ONCE = 8
-FAST_EVALUATIONS = 4
-# Codec and spectra work on pieces of a long clip. The margin holds what they see beyond a piece's ends, most of it the
-# 1.5 s on each side over which `audio.low_band` compares levels.
-PIECE_SECONDS = 12.0
-PIECE_MARGIN_SECONDS = 1.7
-ENCODING_MARGIN = 32  # frames
-FILTER_MARGIN = 8_192  # samples
-# The low-pass for inputs that carry something above their cutoff: one that training draws.
-LIKE_TRAINING = partial(LowPass, "chebyshev", 8)
-
-Prompt = str | Sequence[str] | None
 
 
-class SagaSR(nn.Module):
+class SagaSR(nn.Module, SuperResolver):
     """Network, codec, text encoder and roll-off predictor, with the defaults to sample with.
 
     Args:
-        config: the model's and the sampler's parameters, as in ``conf/``: ``codec`` {name, ...}, ``backbone``, ``text``
-            {encoder, path, max_tokens}, ``conditioning``, ``segment_samples``, ``sample`` {steps, schedule, guidance, s_a, s_t,
-            rolloff, low_band, excitation}, and optionally ``network``, ``channels``, ``rolloff`` and ``sample.sampler`` (parts
-            by name).
+        config: as of `SuperResolver`, and ``backbone``, ``text`` {encoder, path, max_tokens}, ``conditioning``, optionally
+            ``network`` (a part by name).
         codec: use this one instead of building the configured one.
         text_encoder: use this one instead of loading the configured one.
 
     Attributes:
         network: what is trained, a ``SagaNetwork``.
-        codec: frozen.
         text_encoder: frozen.
-        rolloff_predictor: fitted before training.
-        floor_predictor: holds the noise floors of the training clips.
-        config: as given.
-        sample: ``config["sample"]``.
-        segment_frames: latent frames of a training segment.
     """
 
     def __init__(self, config: dict[str, Any], codec: Codec | None = None, text_encoder: TextEncoder | None = None) -> None:
         super().__init__()
-        self.config = config
-        self.sample: dict[str, Any] = config["sample"]
+        self.set_up(config, codec)
         text = config["text"]
-        self.codec: Any = codec or build_codec(**config["codec"])
-        if hasattr(self.codec, "excitation") and "excitation" in self.sample:
-            self.codec.excitation = self.sample["excitation"]
         self.text_encoder = text_encoder or TextEncoder.load(text["encoder"], text.get("path"), text["max_tokens"])
         self.network = build_network(
             self.codec.latent_channels,
@@ -95,12 +53,6 @@ class SagaSR(nn.Module):
             config["conditioning"],
             config.get("network", "saga"),
         )
-        self.channels = part("channels", config.get("channels", "stereo"))
-        self.measure_rolloff = part("rolloff", config.get("rolloff", "magnitude"))
-        self.rolloff_predictor = RolloffPredictor(self.codec.latent_channels)
-        self.floor_predictor = FloorPredictor()
-        self.segment_samples: int = config["segment_samples"]
-        self.segment_frames = -(-self.segment_samples // self.codec.hop)
 
     @property
     def device(self) -> torch.device:
@@ -114,8 +66,8 @@ class SagaSR(nn.Module):
 
     def learned_state(self) -> dict[str, Tensor]:
         """What is trained and fitted, by name: the tensors of the network and of the roll-off predictor."""
-        parts = {"network": self.network, "rolloff_predictor": self.rolloff_predictor, "floors": self.floor_predictor}
-        return {f"{prefix}.{name}": value for prefix, child in parts.items() for name, value in child.state_dict().items()}
+        network = {f"network.{name}": value for name, value in self.network.state_dict().items()}
+        return network | {name: torch.from_numpy(table) for name, table in self.tables().items()}
 
     def save_pretrained(self, folder: str | Path, half: bool = False) -> None:
         """Write ``model.safetensors`` and ``saga_sr.json`` into ``folder``, each of them whole or not at all.
@@ -132,7 +84,8 @@ class SagaSR(nn.Module):
         with atomic_path(folder / WEIGHTS) as path:
             save_file(state, path, metadata={"format": "pt"})
         with atomic_path(folder / CONFIG) as path:
-            path.write_text(json.dumps(self.config, indent=2) + "\n")
+            path.write_text(json.dumps({name: of for name, of in self.config.items() if name != HASHES}, indent=2) + "\n")
+        (folder / GRAPH).unlink(missing_ok=True)  # it was of other weights
 
     @classmethod
     def from_pretrained(
@@ -153,16 +106,8 @@ class SagaSR(nn.Module):
             FileNotFoundError: a file is missing.
             ValueError: the weights are not this configuration's; the first three mismatches are named.
         """
-        if folder is None and not (SHIPPED / WEIGHTS).is_file():
-            raise FileNotFoundError(
-                "This installation of saga_kedro has no weights of its own: name the folder of a model that you trained "
-                "(`kedro run --pipeline train` writes data/06_models/<dataset>/<run>)."
-            )
-        folder = Path(folder or SHIPPED)
-        for name in (CONFIG, WEIGHTS):
-            if not (folder / name).is_file():
-                raise FileNotFoundError(f"There is no {name} in {folder}: give a folder that a training run exported.")
-        saga = cls(json.loads((folder / CONFIG).read_text()), codec, text_encoder)
+        folder, config = read_config(folder)
+        saga = cls(config, codec, text_encoder)
         saga._load(load_file(folder / WEIGHTS), str(folder / WEIGHTS))
         return saga.to(device).eval()
 
@@ -183,327 +128,23 @@ class SagaSR(nn.Module):
             for name, value in own.items():
                 value.copy_(state[name])
 
-    def fast(self) -> dict[str, Any]:
-        """Settings for `super_resolve` with at most four evaluations of the network: few steps, and no guidance."""
-        return {"steps": min(FAST_EVALUATIONS, self.sample["steps"]), "s_a": 1.0, "s_t": 1.0}
-
     @torch.no_grad()
-    def super_resolve(
-        self,
-        audio: np.ndarray | str | Path,
-        sample_rate: int | None = None,
-        rolloff: float | str | None = None,
-        prompt: Prompt = None,
-        steps: int | None = None,
-        s_a: float | None = None,
-        s_t: float | None = None,
-        seed: int = 0,
-        cutoff_hz: float | None = None,
-        progress: bool = False,
-        noise_floor: float | None = None,
-    ) -> np.ndarray:
-        """Give muffled audio the upper band that it could have had.
-
-        Args:
-            audio: float [channels, samples] in [-1, 1], or a file.
-            sample_rate: its rate in Hz; a file brings its own.
-            rolloff: f_h, how bright the result shall be: a fraction of the Nyquist frequency in [0, 1], or "predicted" from the
-                input; None is the configured one.
-            prompt: what is to be heard: one caption, or one for each stretch of 5.94 s (`captioning.windows`); None lets the
-                signal-descriptor captioner say it, stretch by stretch.
-            steps: evaluations of the network; None is the configured number.
-            s_a: acoustic guidance scale; None is the configured one.
-            s_t: semantic guidance scale; None is the configured one.
-            seed: names every draw: the same call gives the same result.
-            cutoff_hz: below it the result is the input, which carries nothing above it; None measures that, and leaves a
-                full-band input as it is.
-            progress: show a progress bar over the seconds of audio.
-            noise_floor: how much of the input's stationary noise goes on above its cutoff: from 0, none, to 1, all that is
-                likely to be there; None is the configured amount. An input without such noise gets none.
-
-        Returns:
-            float32 [channels, samples] at 44.1 kHz: mono in, mono out; more than two channels become two. Digital silence stays
-            silent, identical channels stay identical.
-
-        Raises:
-            ValueError: the audio has not two dimensions, no channel, or values that are not finite; a rate, a roll-off or a
-                number of captions that does not fit. `UnreadableAudio` for a file.
-        """
-        if isinstance(audio, str | Path):
-            audio, sample_rate = read_audio(audio)
-        checked = _checked(audio, sample_rate)
-        low = self.channels(resample(checked, sample_rate or 0, SAMPLE_RATE))
-        samples = low.shape[-1]
-
-        read = _reader(low)
-        if cutoff_hz is None:
-            measured = measure_bandwidth(frame_powers(read, samples, without_clipping=True), SAMPLE_RATE)
-            todo = treatment(measured, sample_rate or 0)
-        else:
-            todo = Treatment(cutoff_hz if low.any() else None, False, "")
-        with tqdm(total=samples / SAMPLE_RATE, desc="super-resolving", unit="s", disable=not progress) as bar:
-            parts = self.stream(
-                read,
-                samples,
-                todo,
-                np.array_equal(low[0], low[1]),
-                rolloff,
-                prompt,
-                steps,
-                s_a,
-                s_t,
-                seed,
-                bar.update,
-                noise_floor,
-            )
-            high = np.concatenate([low[:, :0], *parts], axis=1)
-        return high[:1] if len(audio) == 1 else high
-
-    @torch.no_grad()
-    def stream(
-        self,
-        read: Read,
-        samples: int,
-        todo: Treatment,
-        identical: bool = False,
-        rolloff: float | str | None = None,
-        prompt: Prompt = None,
-        steps: int | None = None,
-        s_a: float | None = None,
-        s_t: float | None = None,
-        seed: int = 0,
-        advance: Callable[[float], Any] | None = None,
-        noise_floor: float | None = None,
-    ) -> Iterator[np.ndarray]:
-        """Super-resolve audio that need not fit into memory.
-
-        Args:
-            read: gives any range of the input, float32 [2, n] at 44.1 kHz.
-            samples: its length.
-            todo: up to where the input is kept.
-            identical: whether its channels are the same; then the result's are.
-            rolloff, prompt, steps, s_a, s_t, seed: as for `super_resolve`.
-            advance: called with seconds of audio as they are done.
-            noise_floor: as for `super_resolve`.
-
-        Yields:
-            float32 [2, n], one after the other, ``samples`` in all.
-        """
-        wanted, amount = self._wanted_rolloff(rolloff), self._wanted_floor(noise_floor)
-        advance = advance or (lambda seconds: None)
-        if todo.cutoff_hz is None:
-            for run, _ in pieces(0, samples, samples, int(PIECE_SECONDS * SAMPLE_RATE), 0):
-                yield read(run.start, run.stop)
-                advance((run.stop - run.start) / SAMPLE_RATE)
-            return
-        captions, cutoff_hz = self._captions(read, samples, prompt), todo.cutoff_hz
-        hop, length = self.codec.hop, self.segment_frames
-        frames = max(length, -(-samples // hop))
-        hear = partial(_low_passed, read, samples, LIKE_TRAINING(int(cutoff_hz))) if todo.low_pass else read
-        floor = track_floor(hear, samples, cutoff_hz, self.floor_predictor, amount)
-
-        def resolved() -> Iterator[Iterator[np.ndarray]]:
-            for block in blocks(window_starts(frames, length), length, hop):
-                z_l, condition, starts = self._condition(
-                    partial(_from, hear, samples, block.first * hop), block.frames, wanted, captions, seed, block.first
-                )
-                seconds = (min(samples, block.end) - max(0, block.begin)) / SAMPLE_RATE
-                report = _reporting(advance, seconds)
-                z_h = self.generate(z_l, condition, starts, steps, s_a, s_t, seed, block.first, report)
-                z_h = self._with_floor(z_h, z_l, floor, block.first)
-                ours = partial(_from, read, samples, block.first * hop)
-                yield self._decoded(z_h, ours, block.begin, min(samples, block.end), cutoff_hz, seed, block.first, identical)
-
-        yield from joined(resolved())
-
-    @torch.no_grad()
-    def condition(
-        self, low: np.ndarray, rolloff: float | None, prompt: Prompt, seed: int, first: int = 0
-    ) -> tuple[Tensor, Condition, list[int]]:
-        """What the network is told about stereo audio, window by window of a training segment's length.
-
-        Args:
-            low: float32 [2, N] at 44.1 kHz.
-            rolloff: f_h in [0, 1], None predicts it.
-            prompt: one caption for all windows, or one for each stretch of 5.94 s of the clip; None describes each stretch of
-                ``low``.
-            seed: names the draw from the codec's posterior.
-            first: frame of a longer clip that ``low`` starts with.
-
-        Returns:
-            z_l of the whole, padded to at least one window, [C, L]; the condition of each window; the frame each starts at.
-        """
-        samples = low.shape[-1]
-        frames = max(self.segment_frames, -(-samples // self.codec.hop))
-        if prompt is None:
-            prompt, first = self._captions(_reader(low), samples, None), 0
-        return self._condition(partial(_from, _reader(low), samples, 0), frames, rolloff, prompt, seed, first)
-
-    def _condition(
-        self, read: Read, frames: int, rolloff: float | None, prompt: str | Sequence[str], seed: int, first: int
-    ) -> tuple[Tensor, Condition, list[int]]:
-        """`condition` of ``frames`` frames that ``read`` gives."""
-        hop, length = self.codec.hop, self.segment_frames
-        z_l = self._encode(read, frames, seed, first)
-        starts = window_starts(frames, length)
-        windows = cut(z_l, starts, length)
-        f_l = torch.cat([self.measure_rolloff(_tensor(read(s * hop, (s + length) * hop))) for s in starts]).to(self.device)
-        f_h = self.rolloff_predictor.predict(windows) if rolloff is None else torch.full_like(f_l, rolloff)
-        captions = [prompt] * len(starts) if isinstance(prompt, str) else [_at(prompt, first + s, length, hop) for s in starts]
-        text = pad_states(self.text_encoder.encode(captions), self.text_encoder.max_tokens, self.text_encoder.width)
-        return z_l, Condition(z_l=windows, text=text.to(self.device), f_l=f_l, f_h=f_h), starts
-
-    @torch.no_grad()
-    def generate(
-        self,
-        z_l: Tensor,
-        condition: Condition,
-        starts: list[int],
-        steps: int | None = None,
-        s_a: float | None = None,
-        s_t: float | None = None,
-        seed: int = 0,
-        first: int = 0,
-        progress: Callable[[Iterable[Any]], Iterable[Any]] | None = None,
-    ) -> Tensor:
-        """Sample z_h. At every step the windows' velocities are cross-faded, so that the windows agree where they overlap.
-
-        Args:
-            z_l, condition, starts: as ``condition`` returned them.
-            steps, s_a, s_t, seed: as for ``super_resolve``.
-            first: frame of a longer clip that z_l starts with.
-            progress: wraps the iterable of steps, e.g. ``tqdm``.
-
-        Returns:
-            z_h, [C, L].
-        """
-        chosen = {"steps": steps, "s_a": s_a, "s_t": s_t}
-        setting = self.sample | {name: value for name, value in chosen.items() if value is not None}
+    def velocity(self, z_t: Tensor, t: float, condition: Condition, setting: Mapping[str, Any]) -> Tensor:
         guidance = part("guidance", setting["guidance"])
-        frames = z_l.shape[-1]
+        times = torch.full((len(z_t),), t, device=z_t.device)
+        return guidance(self.network, z_t, times, condition, setting["s_a"], setting["s_t"])
 
-        def velocity(z_t: Tensor, t: Tensor) -> Tensor:
-            windows = cut(z_t[0], starts, self.segment_frames)
-            groups = [slice(at, at + WINDOWS_AT_ONCE) for at in range(0, len(starts), WINDOWS_AT_ONCE)]
-            v = [
-                guidance(self.network, windows[g], t.expand(len(windows[g])), condition[g], setting["s_a"], setting["s_t"])
-                for g in groups
-            ]
-            return cross_fade(torch.cat(v), starts, frames)[None]
+    def array(self, audio: np.ndarray) -> Tensor:
+        return torch.from_numpy(np.ascontiguousarray(audio, np.float32)).to(self.device)
 
-        noise = noise_at(seed, "noise", len(z_l), first, frames)[None].to(z_l) * setting.get("temperature", 1.0)
-        schedule = part("schedule", setting["schedule"])(setting["steps"])
-        return part("sampler", setting.get("sampler", "euler"))(velocity, noise, schedule, progress)[0]
+    def text(self, captions: Sequence[str]) -> Tensor:
+        states = self.text_encoder.encode(captions)
+        return pad_states(states, self.text_encoder.max_tokens, self.text_encoder.width).to(self.device)
 
-    @torch.no_grad()
-    def decode(
-        self,
-        z_h: Tensor,
-        low: np.ndarray,
-        cutoff_hz: float,
-        seed: int = 0,
-        first: int = 0,
-        identical: bool | None = None,
-    ) -> np.ndarray:
-        """Latents to audio, with all of the input that can be kept.
-
-        Args:
-            z_h: [C, L], of the padded audio.
-            low: float32 [2, N] at 44.1 kHz, the input.
-            cutoff_hz: below it the result is the input.
-            seed: names the codec's draws.
-            first: frame of a longer clip that z_h starts with.
-            identical: whether the clip's channels are the same; None looks at ``low``.
-
-        Returns:
-            float32 [2, N].
-        """
-        identical = np.array_equal(low[0], low[1]) if identical is None else identical
-        read = partial(_from, _reader(low), low.shape[-1], 0)
-        parts = self._decoded(z_h, read, first * self.codec.hop, low.shape[-1], cutoff_hz, seed, first, identical)
-        return np.concatenate([low[:, :0], *parts], axis=1)
-
-    def _decoded(
-        self, z_h: Tensor, read: Read, begin: int, end: int, cutoff_hz: float, seed: int, first: int, identical: bool
-    ) -> Iterator[np.ndarray]:
-        """Samples [begin, end) of the clip, part by part; z_h and ``read`` start at frame ``first`` of it."""
-        hop = self.codec.hop
-        replace = part("low_band", self.sample["low_band"])
-        size, margin = self._piece_frames()
-        begin, end = begin - first * hop, end - first * hop
-        aligned = begin // hop - begin // hop % self._whole_hops()
-        for wide, keep in pieces(aligned, -(-end // hop), z_h.shape[-1], size, margin):
-            start = wide.start * hop
-            low = read(start, wide.stop * hop)
-            given = _tensor(low).to(z_h.device)
-            generated = self.codec.decode(
-                z_h[None, :, wide], seeds=[seed_of(seed, "decode")], low=given, first=first + wide.start, cutoff_hz=cutoff_hz
-            )
-            if identical:  # a side that is silent stays silent
-                generated = generated.mean(dim=1, keepdim=True).expand_as(generated)
-            high = replace(generated, given, cutoff_hz)[0].float().cpu().numpy()
-            high = np.where(digital_silence(low), np.float32(0), high)
-            yield high[:, max(begin - start, keep.start * hop) : min(end - start, keep.stop * hop)]
-
-    def _encode(self, read: Read, frames: int, seed: int, first: int) -> Tensor:
-        """z_l of stereo audio, drawn from the codec's posterior: [C, frames] on the model's device."""
-        hop = self.codec.hop
-        z_l = []
-        for wide, keep in pieces(0, frames, frames, self._piece_frames()[0], ENCODING_MARGIN):
-            posterior = self.codec.encode(_tensor(read(wide.start * hop, wide.stop * hop)).to(self.device))
-            mean, deviation = posterior.mean[0, :, keep], posterior.deviation[0, :, keep]
-            if deviation.any():
-                noise = noise_at(seed, "z_l", len(mean), first + wide.start + keep.start, mean.shape[-1])
-                mean = mean + deviation * noise.to(mean)
-            z_l.append(mean)
-        return torch.cat(z_l, dim=-1)
-
-    def _piece_frames(self) -> tuple[int, int]:
-        """Frames of a piece and of its margins."""
-        step = self._whole_hops()
-        size, margin = (
-            int(seconds * SAMPLE_RATE) // self.codec.hop // step * step for seconds in (PIECE_SECONDS, PIECE_MARGIN_SECONDS)
-        )
-        return size, margin
-
-    def _whole_hops(self) -> int:
-        """Frames that make whole hops of the spectra that low bands are replaced in."""
-        return math.lcm(self.codec.hop, LOW_BAND_HOP) // self.codec.hop
-
-    def _wanted_rolloff(self, rolloff: float | str | None) -> float | None:
-        """The number asked for; None where it is to be predicted, `UNTOLD` where nothing is said of it."""
-        rolloff = self.sample["rolloff"] if rolloff is None else rolloff
-        if rolloff == "predicted":
-            return None
-        if rolloff == "untold":
-            return UNTOLD
-        if isinstance(rolloff, str) or not 0 <= rolloff <= 1:
-            raise ValueError(f"rolloff must be a number in [0, 1], 'predicted' or 'untold', not {rolloff!r}.")
-        return float(rolloff)
-
-    def _wanted_floor(self, amount: float | None) -> float:
-        """The amount of noise floor asked for."""
-        amount = self.sample.get("noise_floor", 0.0) if amount is None else amount
-        if not 0 <= amount <= 1:
-            raise ValueError(f"noise_floor must be a number in [0, 1], not {amount!r}.")
-        if amount and not hasattr(self.codec, "with_noise"):
-            raise ValueError(f"The codec {self.config['codec']['name']} adds no noise floor: ask for noise_floor=0.")
-        return float(amount)
-
-    def _with_floor(self, z_h: Tensor, z_l: Tensor, floor: FloorTrack, first: int) -> Tensor:
-        """z_h [C, L] with the noise floor; it starts at frame ``first`` of the clip."""
-        if not floor:
-            return z_h
-        middles = (first + np.arange(z_h.shape[-1]) + 0.5) * self.codec.hop
-        power = torch.from_numpy(floor.at(middles)).to(z_h)
-        return self.codec.with_noise(z_h, z_l, power, torch.from_numpy(HERTZ).to(z_h))
-
-    def _captions(self, read: Read, samples: int, prompt: Prompt) -> str | list[str]:
+    def captions(self, read: Read, samples: int, prompt: Prompt) -> str | list[str]:
         """The caption, or the caption of each stretch, of the length that captions have in training."""
         if not self.takes_prompts:
-            if prompt:
-                raise ValueError("This model was trained without captions: it takes no prompt.")
-            return ""
+            return super().captions(read, samples, prompt)
         if isinstance(prompt, str):
             return prompt
         stretches = window_table(pd.DataFrame({"clip_id": [""], "samples": [samples]}))
@@ -516,50 +157,3 @@ class SagaSR(nn.Module):
                 "stretches of 5.94 s (a tail under 1.5 s belongs to the last): give one for each, or one for all."
             )
         return list(prompt)
-
-
-def _at(captions: Sequence[str], start: int, length: int, hop: int) -> str:
-    """The caption of the stretch that holds a window's middle."""
-    return captions[window_at((start + length / 2) * hop / SAMPLE_RATE, len(captions))]
-
-
-def _reader(audio: np.ndarray) -> Read:
-    return lambda start, stop: audio[:, start:stop]
-
-
-def _from(read: Read, samples: int, offset: int, start: int, stop: int) -> np.ndarray:
-    """Samples counted from ``offset``; what lies behind the end is zeros."""
-    audio = read(offset + start, min(samples, offset + stop))
-    return np.pad(audio, ((0, 0), (0, stop - start - audio.shape[-1])))
-
-
-def _low_passed(read: Read, samples: int, filtered: LowPass, start: int, stop: int) -> np.ndarray:
-    """Samples [start, stop) of audio that is low-passed: a margin keeps the filter's ends out of them."""
-    begin, end = max(0, start - FILTER_MARGIN), min(samples, stop + FILTER_MARGIN)
-    return low_pass(read(begin, end), SAMPLE_RATE, filtered)[:, start - begin : stop - begin]
-
-
-def _tensor(audio: np.ndarray) -> Tensor:
-    return torch.from_numpy(np.ascontiguousarray(audio, np.float32))[None]
-
-
-def _reporting(advance: Callable[[float], Any], seconds: float) -> Callable[[Iterable[Any]], Iterator[Any]]:
-    """Wraps the sampler's steps, each of which is its share of the seconds."""
-
-    def report(steps: Iterable[Any]) -> Iterator[Any]:
-        every = list(steps)
-        for step in every:
-            yield step
-            advance(seconds / len(every))
-
-    return report
-
-
-def _checked(audio: np.ndarray, sample_rate: int | None) -> np.ndarray:
-    if audio.ndim != 2 or not len(audio):
-        raise ValueError(f"Audio must be [channels, samples] with at least one channel, not {list(audio.shape)}.")
-    if sample_rate is None or sample_rate <= 0:
-        raise ValueError(f"A sample rate is positive, not {sample_rate}.")
-    if not np.isfinite(audio).all():
-        raise ValueError("The audio holds values that are not finite numbers.")
-    return audio.astype(np.float32, copy=False)

@@ -5,20 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-import torch
-from torch import Tensor
+import numpy as np
 
+from saga_kedro.arrays import Array, like
 from saga_kedro.model.parts import register
 
 
 @register("sampler", "euler")
-@torch.no_grad()
 def euler(
-    velocity: Callable[[Tensor, Tensor], Tensor],
-    noise: Tensor,
-    schedule: Tensor,
+    velocity: Callable[[Array, Array], Array],
+    noise: Array,
+    schedule: np.ndarray,
     progress: Callable[[Iterable[Any]], Iterable[Any]] | None = None,
-) -> Tensor:
+) -> Array:
     """Follow dz = v dt from noise at schedule[0] to data at schedule[-1] (stable-audio-tools' ``sample_discrete_euler``).
 
     Args:
@@ -33,6 +32,6 @@ def euler(
     steps: Iterable[Any] = list(zip(schedule[:-1].tolist(), schedule[1:].tolist(), strict=True))
     z = noise
     for t, t_next in progress(steps) if progress else steps:
-        v = velocity(z, z.new_full((len(z),), t))
+        v = velocity(z, like(np.full(len(z), t, np.float32), z))
         z = z + (t_next - t) * v
     return z

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor
+import numpy as np
 
 from saga_kedro.model.parts import register
 
@@ -12,18 +11,18 @@ EMULATED_STEPS = 1_000
 
 
 @register("schedule", "linear")
-def linear(steps: int) -> Tensor:
+def linear(steps: int) -> np.ndarray:
     """t_i = 1 - i / steps for i = 0..steps, float32 [steps + 1].
 
     Raises:
         ValueError: fewer than one step.
     """
     _at_least_one(steps)
-    return torch.linspace(1, 0, steps + 1)
+    return np.linspace(1, 0, steps + 1, dtype=np.float32)
 
 
 @register("schedule", "linear_quadratic")
-def linear_quadratic(steps: int) -> Tensor:
+def linear_quadratic(steps: int) -> np.ndarray:
     """The first half of the steps in small strides, the rest quadratically to 0 (Movie Gen; the authors' code).
 
     With L = floor(steps / 2) and Q = steps - L: t_i = 1 - i / 1000 for i = 0..L, then t_(L+k) = t_L (1 - (k / Q)^2) for
@@ -40,9 +39,9 @@ def linear_quadratic(steps: int) -> Tensor:
         raise ValueError(f"The linear-quadratic schedule takes at most {EMULATED_STEPS} steps, not {steps}: ask for fewer.")
     linear_steps = steps // 2
     quadratic_steps = steps - linear_steps
-    first = 1 - torch.arange(linear_steps + 1, dtype=torch.float64) / EMULATED_STEPS
-    k = torch.arange(1, quadratic_steps + 1, dtype=torch.float64)
-    return torch.cat([first, first[-1] * (1 - (k / quadratic_steps) ** 2)]).float()
+    first = 1 - np.arange(linear_steps + 1) / EMULATED_STEPS
+    k = np.arange(1, quadratic_steps + 1)
+    return np.concatenate([first, first[-1] * (1 - (k / quadratic_steps) ** 2)]).astype(np.float32)
 
 
 def _at_least_one(steps: int) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor
+import numpy as np
+
+from saga_kedro.arrays import Array, array_namespace, like
 
 # Share of a window that it has in common with the next one.
 OVERLAP = 0.25
@@ -21,20 +22,21 @@ def window_starts(frames: int, length: int) -> list[int]:
     return [*range(0, frames - length, stride), frames - length]
 
 
-def cut(z: Tensor, starts: list[int], length: int) -> Tensor:
+def cut(z: Array, starts: list[int], length: int) -> Array:
     """Windows of one latent: [C, L] -> [windows, C, length]."""
-    return torch.stack([z[:, start : start + length] for start in starts])
+    return array_namespace(z).stack([z[:, start : start + length] for start in starts])
 
 
-def cross_fade(windows: Tensor, starts: list[int], frames: int) -> Tensor:
+def cross_fade(windows: Array, starts: list[int], frames: int) -> Array:
     """The weighted mean of windows where they overlap, linear ramps as weights: [windows, C, length] -> [C, frames].
 
     Equal windows come back as they were: ``cross_fade(cut(z, ...))`` is z.
     """
     length = windows.shape[-1]
-    rise = torch.arange(1, length + 1, device=windows.device, dtype=windows.dtype) / (OVERLAP * length + 1)
-    weight = torch.minimum(rise, rise.flip(0)).clamp(max=1)
-    total, weights = windows.new_zeros(windows.shape[1], frames), windows.new_zeros(frames)
+    rise = np.arange(1, length + 1) / (OVERLAP * length + 1)
+    weight = like(np.minimum(np.minimum(rise, rise[::-1]), 1), windows)
+    total = like(np.zeros((windows.shape[1], frames), np.float32), windows)
+    weights = like(np.zeros(frames, np.float32), windows)
     for window, start in zip(windows, starts, strict=True):
         total[:, start : start + length] += weight * window
         weights[start : start + length] += weight

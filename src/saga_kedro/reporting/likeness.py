@@ -36,7 +36,7 @@ def likeness_of(
 
 def likeness_of_model(model_summary: Mapping[str, Any], tested_on: Mapping[str, Any], cutoffs_khz: set[float]) -> Likeness:
     """`likeness_of` a saved model: its folder tells its codec, and its training's summary what it was trained on."""
-    from saga_kedro.model.saga_sr import CONFIG
+    from saga_kedro.model.saved import CONFIG
 
     config = json.loads((Path(model_summary["folder"]) / CONFIG).read_text())
     return likeness_of(config["codec"], model_summary.get("ingest", {}), tested_on, cutoffs_khz)

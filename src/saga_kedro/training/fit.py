@@ -23,7 +23,8 @@ from saga_kedro.files import atomic_path, content_hash
 from saga_kedro.model.codec.posterior import Posterior
 from saga_kedro.model.codec.statistics import posterior_statistics
 from saga_kedro.model.initialise import initialise_by_name
-from saga_kedro.model.saga_sr import WEIGHTS, SagaSR
+from saga_kedro.model.saga_sr import SagaSR
+from saga_kedro.model.saved import WEIGHTS
 from saga_kedro.model.starting_weights import SCRATCH, load_starting_weights
 from saga_kedro.parameters import Parameters
 from saga_kedro.tracking import log_table

@@ -15,9 +15,9 @@ from torch.distributed.fsdp import FSDPModule, fully_shard
 from saga_kedro.draws import generator, seed_of
 from saga_kedro.model.codec import Codec
 from saga_kedro.model.codec.posterior import Posterior
-from saga_kedro.model.embedding import UNTOLD
+from saga_kedro.model.condition import UNTOLD, Condition
 from saga_kedro.model.flow import flow_loss
-from saga_kedro.model.network import Condition, SagaNetwork
+from saga_kedro.model.network import SagaNetwork
 from saga_kedro.model.parts import part
 from saga_kedro.parameters import Fit
 from saga_kedro.training.inverse_lr import inverse_lr

@@ -10,7 +10,7 @@ import numpy as np
 from mlflow.models import ModelSignature
 from mlflow.types import ParamSchema, ParamSpec, Schema, TensorSpec
 
-from saga_kedro.model.saga_sr import CONFIG, WEIGHTS
+from saga_kedro.model.saved import CONFIG, WEIGHTS
 
 
 def signature() -> ModelSignature:

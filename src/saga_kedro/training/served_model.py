@@ -9,7 +9,8 @@ import mlflow.models
 import numpy as np
 from mlflow.pyfunc import PythonModel
 
-from saga_kedro.model.saga_sr import WEIGHTS, SagaSR
+from saga_kedro.model.saga_sr import SagaSR
+from saga_kedro.model.saved import WEIGHTS
 
 
 class ServedModel(PythonModel):

@@ -91,17 +91,10 @@ def load(model: Path | None, device: str) -> Any:
     Raises:
         WrongUsage: no such device; no model in that folder, or one that does not load.
     """
-    import torch
-
-    from saga_kedro.model.saga_sr import SagaSR
+    from saga_kedro.model.loading import load_model
 
     try:
-        torch.zeros(1, device=device)
-    except (RuntimeError, AssertionError) as error:
-        reason = str(error).splitlines()[0].rstrip(".")
-        raise WrongUsage(f"--device {device} cannot be used here ({reason}): try --device cpu.") from error
-    try:
-        return SagaSR.from_pretrained(model, device)
+        return load_model(model, device)
     except (OSError, ValueError) as error:
         raise WrongUsage(str(error)) from error
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from saga_kedro.model.saga_sr import SagaSR
+from saga_kedro.model.loading import load_model
 from saga_kedro.use.one_file import Settings, super_resolve_file
 from saga_kedro.use.places import find_jobs
 
@@ -35,7 +35,7 @@ def super_resolve_all(folder: str | Path, out: str | Path, parameters: dict[str,
 
     if not Path(folder).is_dir():
         raise FileNotFoundError(f"There is no folder {folder}: put the audio there, or let super_resolve.path name another.")
-    model = SagaSR.from_pretrained(parameters["model"], parameters["device"])
+    model = load_model(parameters["model"], parameters["device"])
     asked = {
         name: parameters[name] for name in ("cutoff_hz", "rolloff", "noise_floor", "prompt", "steps", "s_a", "s_t", "fast")
     }

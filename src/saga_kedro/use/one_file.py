@@ -16,7 +16,7 @@ import soundfile
 from saga_kedro.audio import SAMPLE_RATE
 from saga_kedro.audio.bandwidth import frame_powers, measure_bandwidth
 from saga_kedro.audio.resample import to_stereo
-from saga_kedro.model.saga_sr import SagaSR
+from saga_kedro.model.super_resolver import SuperResolver
 from saga_kedro.model.treatment import Treatment, treatment
 from saga_kedro.use.encode import decibels, gain_for, subtype_for, write
 from saga_kedro.use.places import FORMATS, Job, format_of
@@ -61,7 +61,7 @@ class Settings:
     Attributes:
         form: wav, flac or ogg; None is the input's where that is one of them, else flac.
         cutoff_hz: None measures it.
-        rolloff, noise_floor, prompt, steps, s_a, s_t, seed: as for `SagaSR.super_resolve`.
+        rolloff, noise_floor, prompt, steps, s_a, s_t, seed: as for `SuperResolver.super_resolve`.
         fast: at most four evaluations of the network; ``steps``, ``s_a`` and ``s_t`` given beside it hold.
     """
 
@@ -76,8 +76,8 @@ class Settings:
     seed: int = 0
     fast: bool = False
 
-    def sampling(self, model: SagaSR) -> dict[str, Any]:
-        """Arguments for `SagaSR.stream`."""
+    def sampling(self, model: SuperResolver) -> dict[str, Any]:
+        """Arguments for `SuperResolver.stream`."""
         asked = {name: getattr(self, name) for name in ("steps", "s_a", "s_t") if getattr(self, name) is not None}
         return {
             "rolloff": self.rolloff,
@@ -90,7 +90,7 @@ class Settings:
 
 
 def super_resolve_file(
-    model: SagaSR | None, job: Job, settings: Settings, advance: Callable[[float], Any] = lambda seconds: None
+    model: SuperResolver | None, job: Job, settings: Settings, advance: Callable[[float], Any] = lambda seconds: None
 ) -> Outcome:
     """Super-resolve a file of any length. The result is whole or absent, and what goes wrong is part of the outcome.
 
@@ -112,7 +112,9 @@ def super_resolve_file(
     return replace(outcome, seconds=round(time.perf_counter() - began, 3))
 
 
-def _process(model: SagaSR | None, job: Job, settings: Settings, folder: Path, advance: Callable[[float], Any]) -> Outcome:
+def _process(
+    model: SuperResolver | None, job: Job, settings: Settings, folder: Path, advance: Callable[[float], Any]
+) -> Outcome:
     source = decode(job.source, folder)
     mix = model.channels if model else to_stereo
 
@@ -143,7 +145,7 @@ def _process(model: SagaSR | None, job: Job, settings: Settings, folder: Path, a
 
 
 def _resolve(
-    model: SagaSR,
+    model: SuperResolver,
     job: Job,
     source: Source,
     read: Callable[[int, int], Any],

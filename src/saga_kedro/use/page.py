@@ -45,7 +45,7 @@ def build(model: Any) -> Any:
     """The page, as `gradio.Blocks`.
 
     Args:
-        model: a `SagaSR`.
+        model: of `load_model`.
     """
     import gradio as gr
 
@@ -114,7 +114,7 @@ def super_resolve(model: Any, path: Path, folder: Path, settings: dict[str, Any]
     """Super-resolve a file for the page.
 
     Args:
-        model: a `SagaSR`.
+        model: of `load_model`.
         path: the file.
         folder: for the result.
         settings: of `one_file.Settings`.

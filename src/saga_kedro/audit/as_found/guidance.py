@@ -7,7 +7,8 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from saga_kedro.model.network import Condition, SagaNetwork
+from saga_kedro.model.condition import Condition
+from saga_kedro.model.network import SagaNetwork
 from saga_kedro.model.parts import register
 
 

@@ -8,8 +8,9 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
+from saga_kedro.model.condition import Condition
 from saga_kedro.model.embedding import RolloffEmbedding
-from saga_kedro.model.network import Condition, SagaNetwork
+from saga_kedro.model.network import SagaNetwork
 from saga_kedro.model.parts import register
 
 GlobalPath = Literal["global_cond", "added", "prepend_token", "prepend_unprojected", "prepend_identity", "none"]

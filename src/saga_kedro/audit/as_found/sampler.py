@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Iterable
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -18,7 +19,7 @@ Progress = Callable[[Iterable[Any]], Iterable[Any]] | None
 
 @register("sampler", "time_reversed")
 @torch.no_grad()
-def time_reversed(velocity: Velocity, noise: Tensor, schedule: Tensor, progress: Progress = None) -> Tensor:
+def time_reversed(velocity: Velocity, noise: Tensor, schedule: np.ndarray, progress: Progress = None) -> Tensor:
     """Euler with v(z, t) replaced by -v(z, 1 - t): the other convention's network in this convention's sampler.
 
     A network u trained with t = 0 as data is the network -u(z, 1 - t) of the paper's convention. So on an aligned network
@@ -30,7 +31,7 @@ def time_reversed(velocity: Velocity, noise: Tensor, schedule: Tensor, progress:
 
 @register("sampler", "as_v")
 @torch.no_grad()
-def as_v(velocity: Velocity, noise: Tensor, schedule: Tensor, progress: Progress = None) -> Tensor:
+def as_v(velocity: Velocity, noise: Tensor, schedule: np.ndarray, progress: Progress = None) -> Tensor:
     """The network read as v-prediction, which is what stable-audio-tools takes it for where ``diffusion_objective`` is unset.
 
     Its ``sample`` with eta = 0 (inference/sampling.py): alpha = cos(t pi / 2), sigma = sin(t pi / 2), data = alpha z - sigma v,

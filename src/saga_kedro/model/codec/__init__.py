@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Protocol, cast
 
-from torch import Tensor
-
+from saga_kedro.arrays import Array
 from saga_kedro.model.codec.posterior import Posterior
 from saga_kedro.model.parts import names, part
 
@@ -24,22 +23,22 @@ class Codec(Protocol):
     audio_channels: int
     latent_channels: int
     hop: int
-    silence: Tensor | None
+    silence: Array | None
     """[latent_channels], the latent of digital silence where that decodes to exact zeros; None for a codec that promises
     nothing."""
 
-    def encode(self, audio: Tensor) -> Posterior:
+    def encode(self, audio: Array) -> Posterior:
         """[B, 2, N] in [-1, 1] to a posterior over [B, latent_channels, ceil(N / hop)]."""
         ...
 
     def decode(
         self,
-        z: Tensor,
+        z: Array,
         seeds: Sequence[int] | None = None,
-        low: Tensor | None = None,
+        low: Array | None = None,
         first: int = 0,
         cutoff_hz: float | None = None,
-    ) -> Tensor:
+    ) -> Array:
         """[B, latent_channels, T] to [B, 2, T hop].
 
         ``seeds``, and ``low`` (the input, [B, 2, N]) with its cutoff, serve codecs that need an excitation; ``first`` is the

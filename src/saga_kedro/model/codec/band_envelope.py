@@ -9,18 +9,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
-import torch
-from torch import Tensor, nn
-from torch.nn import functional
+import numpy as np
 
+from saga_kedro.arrays import Array, array_namespace, exact, like
+from saga_kedro.audio.spectra import add_frames, cut_frames, hann, magnitude, overlap_weight
 from saga_kedro.model.codec.bands import band_edges
 from saga_kedro.model.codec.excitation import copy_up, noise, smooth_noise
 from saga_kedro.model.codec.mid_side import to_left_right, to_mid_side
-from saga_kedro.model.codec.overlap import add_frames, cut_frames, magnitude, overlap_weight
 from saga_kedro.model.codec.posterior import Posterior
-from saga_kedro.model.codec.precision import working_dtype
+from saga_kedro.model.codec.precision import in_working_dtype
 
 Excitation = Literal["noise", "smooth_noise", "copy_up"]
 
@@ -40,7 +39,7 @@ SCALE_DB = 20.0
 """Deviation of a band's level over the same excerpts (19 to 20 dB)."""
 
 
-class BandEnvelope(nn.Module):
+class BandEnvelope:
     """Band levels of mid and side, 2 x ``bands`` latent channels, one latent for each ``hop`` samples.
 
     A band's level is the mean magnitude of its bins in dB, 0 dB for white noise of unit variance whose magnitudes were all
@@ -57,13 +56,6 @@ class BandEnvelope(nn.Module):
         silence: [latent_channels], the latent of digital silence; it decodes to exact zeros.
         excitation: what the envelope shapes; may be changed at any time.
     """
-
-    silence: Tensor
-    window: Tensor
-    averaging: Tensor
-    interpolation: Tensor
-    centre: Tensor
-    hertz: Tensor
 
     def __init__(
         self,
@@ -83,7 +75,6 @@ class BandEnvelope(nn.Module):
         Raises:
             ValueError: an unknown excitation, another hop, or bands too narrow to hold a bin.
         """
-        super().__init__()
         if hop not in (512, 1024):
             raise ValueError(f"The band-envelope codec's hop is 512 or 1024 samples, not {hop}.")
         if excitation not in ("noise", "smooth_noise", "copy_up"):
@@ -97,24 +88,21 @@ class BandEnvelope(nn.Module):
         self.excitation: Excitation = excitation
 
         bins = N_FFT // 2 + 1
-        edges = torch.from_numpy(band_edges(bands, bins, sample_rate, corner_hz))
-        widths = edges.diff()
-        band_of_bin = torch.arange(bands).repeat_interleave(widths)
+        edges = band_edges(bands, bins, sample_rate, corner_hz)
+        widths = np.diff(edges)
         middles = (edges[:-1] + edges[1:] - 1) / 2
-        hertz = middles * sample_rate / N_FFT
-        for name, value in {
-            "window": torch.hann_window(N_FFT),
-            "averaging": functional.one_hot(band_of_bin, bands) / widths,
-            "interpolation": _linear_interpolation(middles, bins),
-            "hertz": hertz,
-            "centre": CENTRE_DB + SLOPE_DB * torch.log2(1 + hertz / CORNER_HZ),
-        }.items():
-            self.register_buffer(name, value.float(), persistent=False)
-        self.register_buffer("silence", ((SILENCE_DB - self.centre) / SCALE_DB).repeat(2), persistent=False)
-        self.eval()
+        self.window = hann(N_FFT)
+        self.hertz = middles * sample_rate / N_FFT
+        self.centre = (CENTRE_DB + SLOPE_DB * np.log2(1 + self.hertz / CORNER_HZ)).astype(np.float32)
+        self.averaging = np.repeat((np.eye(bands) / widths).astype(np.float32), widths, axis=0)
+        self.interpolation = _linear_interpolation(middles, bins)
+        self.silence = np.tile((SILENCE_DB - self.centre) / np.float32(SCALE_DB), 2)
 
-    @torch.no_grad()
-    def encode(self, audio: Tensor) -> Posterior:
+    def to(self, *args: Any, **kwargs: Any) -> BandEnvelope:
+        """Itself: it computes where its arguments are."""
+        return self
+
+    def encode(self, audio: Array) -> Posterior:
         """Band levels of ``audio``.
 
         Args:
@@ -124,27 +112,27 @@ class BandEnvelope(nn.Module):
             The exact posterior, [B, 2 bands, ceil(N / hop)], in the audio's dtype; computed in float32, or float64 if that
             is given.
         """
-        work = audio.to(working_dtype(audio))
-        with torch.autocast(audio.device.type, enabled=False):
-            window = self.window.to(work)
-            frames = cut_frames(to_mid_side(work), N_FFT, self.hop) * window
-            energy = window.square().sum()
-            silent = torch.linalg.vector_norm(frames, dim=-1) < (SILENT_POWER * energy).sqrt()
-            mean_magnitude = magnitude(torch.fft.rfft(frames)) @ self.averaging.to(work) / energy.sqrt()
-            level = 20 * torch.log10(mean_magnitude.clamp(min=1e-9))
-            level = level.clamp(min=FLOOR_DB).masked_fill(silent[..., None], SILENCE_DB)
-            latents = (level - self.centre.to(work)) / SCALE_DB
-        return Posterior.exact(latents.transpose(-1, -2).flatten(1, 2).to(audio))
+        xp = array_namespace(audio)
+        with exact(audio):
+            work = in_working_dtype(audio)
+            energy = float(np.square(self.window).sum())
+            frames = cut_frames(to_mid_side(work), N_FFT, self.hop) * like(self.window, work)
+            silent = (frames * frames).sum(axis=-1) < SILENT_POWER * energy
+            mean_magnitude = magnitude(xp.fft.rfft(frames)) @ like(self.averaging, work) / math.sqrt(energy)
+            level = xp.clip(20 * xp.log10(xp.clip(mean_magnitude, min=1e-9)), min=FLOOR_DB)
+            level = xp.where(silent[..., None], SILENCE_DB, level)
+            latents = (level - like(self.centre, work)) / SCALE_DB
+            latents = xp.matrix_transpose(latents).reshape((len(audio), self.latent_channels, -1))
+            return Posterior.exact(xp.astype(latents, audio.dtype, copy=False))
 
-    @torch.no_grad()
     def decode(
         self,
-        z: Tensor,
+        z: Array,
         seeds: Sequence[int] | None = None,
-        low: Tensor | None = None,
+        low: Array | None = None,
         first: int = 0,
         cutoff_hz: float | None = None,
-    ) -> Tensor:
+    ) -> Array:
         """Audio with the band levels ``z``.
 
         A frame of mid or side whose levels lie, on the average, nearer to silence than to the floor is exactly zero;
@@ -166,25 +154,24 @@ class BandEnvelope(nn.Module):
         seeds = [0] * len(z) if seeds is None else list(seeds)
         if len(seeds) != len(z):
             raise ValueError(f"A batch of {len(z)} needs as many seeds to be decoded, {len(seeds)} were given.")
-        work = z.to(working_dtype(z))
-        with torch.autocast(z.device.type, enabled=False):
-            level = work.unflatten(1, (2, self.bands)).transpose(-1, -2) * SCALE_DB + self.centre.to(work)
+        xp = array_namespace(z)
+        with exact(z):
+            work = in_working_dtype(z)
+            level = xp.matrix_transpose(work.reshape((len(z), 2, self.bands, -1))) * SCALE_DB + like(self.centre, work)
             sounding = level.mean(-1) > (FLOOR_DB + SILENCE_DB) / 2
-            level = level.clamp(FLOOR_DB, LOUDEST_DB)
+            level = xp.clip(level, FLOOR_DB, LOUDEST_DB)
             repeat = self.hop // self.synthesis_hop
-            if repeat > 1:
-                level = functional.interpolate(level.flatten(0, 1).mT, scale_factor=repeat, mode="linear").mT.unflatten(
-                    0, (-1, 2)
-                )
-                sounding = sounding.repeat_interleave(repeat, dim=-1)
-            gain = 10 ** ((level @ self.interpolation.to(work)) / 20) * sounding[..., None]
-            spectra = self._excite(seeds, low, gain.shape[-2], work, first * repeat, cutoff_hz) * gain
-            window = self.window.to(work)
-            frames = torch.fft.irfft(spectra * window.square().sum().sqrt()) * window
+            if repeat == 2:
+                level, sounding = _twice_as_many(level), xp.repeat(sounding, 2, axis=-1)
+            gain = xp.exp(level @ like(self.interpolation, work) * (math.log(10) / 20)) * sounding[..., None]
+            window = like(self.window, work)
+            spectra = self._excite(seeds, low, gain.shape[-2], window, first * repeat, cutoff_hz)
+            gain *= math.sqrt(float((window * window).sum()))
+            frames = xp.fft.irfft(spectra * gain, n=N_FFT) * window
             audio = add_frames(frames, self.synthesis_hop) / overlap_weight(window, self.synthesis_hop, frames.shape[-2])
-        return to_left_right(audio).to(z)
+            return xp.astype(to_left_right(audio), z.dtype, copy=False)
 
-    def with_noise(self, z: Tensor, z_l: Tensor, power: Tensor, hertz: Tensor) -> Tensor:
+    def with_noise(self, z: Array, z_l: Array, power: np.ndarray, hertz: np.ndarray) -> Array:
         """Latents of audio to which stationary noise is added: band levels add up as powers.
 
         Args:
@@ -196,20 +183,22 @@ class BandEnvelope(nn.Module):
         Returns:
             [C, T].
         """
-        nearest = torch.searchsorted(hertz, self.hertz.to(hertz)).clamp(1, len(hertz) - 1)
-        share = ((self.hertz.to(hertz) - hertz[nearest - 1]) / (hertz[nearest] - hertz[nearest - 1])).clamp(0, 1)
-        noise = power[..., nearest - 1] * (1 - share) + power[..., nearest] * share
-        amplitude = (math.pi / 4 * noise).permute(1, 2, 0)  # the squared mean magnitude of Gaussian noise, [2, bands, T]
-        centre = self.centre.to(z)[:, None]
-        sounding = (z_l.unflatten(0, (2, -1)) * SCALE_DB + centre).mean(1, keepdim=True) > (FLOOR_DB + SILENCE_DB) / 2
-        level = z.unflatten(0, (2, -1)) * SCALE_DB + centre
-        noisy = 10 * torch.log10(10 ** (level.clamp(min=FLOOR_DB) / 10) + amplitude.to(z))
-        return ((torch.where(sounding & (amplitude.to(z) > 0), noisy, level) - centre) / SCALE_DB).flatten(0, 1)
+        xp = array_namespace(z)
+        right = np.clip(np.searchsorted(hertz, self.hertz), 1, len(hertz) - 1)
+        share = np.clip((self.hertz - hertz[right - 1]) / (hertz[right] - hertz[right - 1]), 0, 1)
+        noise = power[..., right - 1] * (1 - share) + power[..., right] * share
+        # the squared mean magnitude of Gaussian noise, [2, bands, T]
+        amplitude = like(np.ascontiguousarray((math.pi / 4 * noise).transpose(1, 2, 0), np.float32), z)
+        centre = like(self.centre, z)[:, None]
+        level, heard = (latents.reshape((2, self.bands, -1)) * SCALE_DB + centre for latents in (z, z_l))
+        sounding = heard.mean(1)[:, None] > (FLOOR_DB + SILENCE_DB) / 2
+        noisy = 10 * xp.log10(10 ** (xp.clip(level, min=FLOOR_DB) / 10) + amplitude)
+        return ((xp.where(sounding & (amplitude > 0), noisy, level) - centre) / SCALE_DB).reshape(z.shape)
 
     def _excite(
-        self, seeds: list[int], low: Tensor | None, frames: int, like: Tensor, first: int, cutoff_hz: float | None
-    ) -> Tensor:
-        window, hop = self.window.to(like), self.synthesis_hop
+        self, seeds: list[int], low: Array | None, frames: int, window: Array, first: int, cutoff_hz: float | None
+    ) -> Array:
+        hop = self.synthesis_hop
         samples = frames * hop
         if self.excitation == "noise":
             return noise(seeds, window, hop, samples, first * hop)
@@ -220,13 +209,22 @@ class BandEnvelope(nn.Module):
         return copy_up(low, self.sample_rate, seeds, window, hop, samples, first * hop, cutoff_hz)
 
 
-def _linear_interpolation(middles: Tensor, bins: int) -> Tensor:
+def _twice_as_many(level: Array) -> Array:
+    """[..., T, bands] to [..., 2 T, bands]: linear between the middles of frames, held at both ends."""
+    xp = array_namespace(level)
+    wide = xp.concat([level[..., :1, :], level, level[..., -1:, :]], axis=-2)
+    earlier, here, later = wide[..., :-2, :], level, wide[..., 2:, :]
+    both = xp.stack([0.25 * earlier + 0.75 * here, 0.75 * here + 0.25 * later], axis=-2)
+    return both.reshape((*level.shape[:-2], -1, level.shape[-1]))
+
+
+def _linear_interpolation(middles: np.ndarray, bins: int) -> np.ndarray:
     """[bands, bins] weights that interpolate linearly between band middles (bins) and hold the first and last level beyond
     them."""
-    position = torch.arange(bins).clamp(middles[0], middles[-1])
-    left = (torch.searchsorted(middles, position, right=True) - 1).clamp(0, len(middles) - 2)
+    position = np.clip(np.arange(bins), middles[0], middles[-1])
+    left = np.clip(np.searchsorted(middles, position, side="right") - 1, 0, len(middles) - 2)
     share = (position - middles[left]) / (middles[left + 1] - middles[left])
-    weights = torch.zeros(len(middles), bins)
-    weights.scatter_(0, left[None], (1 - share)[None])
-    weights.scatter_(0, left[None] + 1, share[None])
+    weights = np.zeros((len(middles), bins), np.float32)
+    weights[left, np.arange(bins)] = 1 - share
+    weights[left + 1, np.arange(bins)] = share
     return weights

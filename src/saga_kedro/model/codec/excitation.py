@@ -9,17 +9,20 @@ import math
 from collections.abc import Sequence
 from functools import lru_cache
 
-import torch
-from torch import Tensor
-from torch.nn import functional
+import numpy as np
 
+from saga_kedro.arrays import Array, array_namespace, like, padded, to_numpy
 from saga_kedro.audio.bandwidth import measure_cutoff
-from saga_kedro.draws import generator
+from saga_kedro.audio.spectra import add_frames, cut_frames, hann, magnitude, mean_around, overlap_weight
+from saga_kedro.draws import rng
 from saga_kedro.model.codec.mid_side import to_mid_side
-from saga_kedro.model.codec.overlap import add_frames, cut_frames, magnitude, overlap_weight
 
 NOISE_BLOCK = 65_536
 """Samples of noise that are one draw: so any part of a long signal can be drawn by itself."""
+PERIOD = 16
+"""Blocks after which noise repeats: 24 s, longer than anybody hears a repetition of noise, and short enough to be kept."""
+KEPT_FRAMES = 256
+"""Frames of smooth noise that are made and kept together."""
 
 SMOOTHING_STEPS = 3
 """Steps of `smooth_noise`: 3 halve the deviation of its log magnitudes (5.6 to 2.7 dB); 30 reach 1.7 dB, but LSD falls by
@@ -33,19 +36,20 @@ BELOW_EDGE = 0.9
 """`copy_up` takes what lies below this part of the measured cutoff: a low-pass's own slope is no signal to copy."""
 
 
-def white_noise(seeds: Sequence[int], samples: int, first: int = 0) -> Tensor:
-    """Samples [first, first + samples) of standard normal noise, [B, 2, samples] float32 on the CPU; item b depends on
-    ``seeds[b]`` only."""
+def white_noise(seeds: Sequence[int], samples: int, first: int = 0) -> np.ndarray:
+    """Samples [first, first + samples) of standard normal noise, float32 [B, 2, samples]; item b depends on ``seeds[b]``
+    only. It repeats after ``PERIOD`` blocks."""
     blocks = range(first // NOISE_BLOCK, -(-(first + samples) // NOISE_BLOCK))
     start = first - blocks.start * NOISE_BLOCK
-    drawn = [
-        torch.cat([torch.randn(2, NOISE_BLOCK, generator=generator(seed, "excitation", k)) for k in blocks], dim=-1)
-        for seed in seeds
-    ]
-    return torch.stack(drawn)[..., start : start + samples]
+    drawn = [np.concatenate([_white_block(seed, k % PERIOD) for k in blocks], axis=-1) for seed in seeds]
+    return np.stack(drawn)[..., start : start + samples]
 
 
-def noise(seeds: Sequence[int], window: Tensor, hop: int, samples: int, first: int = 0) -> Tensor:
+def _white_block(seed: int, k: int) -> np.ndarray:
+    return rng(seed, "excitation", k).standard_normal((2, NOISE_BLOCK), np.float32)
+
+
+def noise(seeds: Sequence[int], window: Array, hop: int, samples: int, first: int = 0) -> Array:
     """Gaussian noise. Its magnitudes are Rayleigh, whose mean is sqrt(pi / 4) of the root mean square.
 
     Args:
@@ -58,27 +62,42 @@ def noise(seeds: Sequence[int], window: Tensor, hop: int, samples: int, first: i
     Returns:
         [B, 2, samples / hop, n_fft / 2 + 1] complex.
     """
-    spectra = _spectra(white_noise(seeds, samples, first).to(window), window, hop)
-    return spectra / (math.pi / 4 * window.square().sum()).sqrt()
+    spectra = _spectra(like(white_noise(seeds, samples, first), window), window, hop)
+    return spectra / math.sqrt(math.pi / 4 * float((window * window).sum()))
 
 
-def smooth_noise(seeds: Sequence[int], window: Tensor, hop: int, samples: int, first: int = 0) -> Tensor:
+def smooth_noise(seeds: Sequence[int], window: Array, hop: int, samples: int, first: int = 0) -> Array:
     """Noise with fewer deep holes: magnitudes are set to 1, the signal with the nearest spectra taken, and again.
 
     (Griffin and Lim, 1984, with a constant as the target.) No signal's magnitudes are constant, but those of Gaussian
     noise scatter more than they must, and that scatter is all of the error of a right envelope. Arguments and result as
     `noise`.
     """
-    spectra = _smoothed(white_noise(seeds, samples, first).to(window), window, hop)
-    return spectra / _smoothed_level(len(window), hop)
+    n_fft, begin, end = window.shape[0], first // hop, (first + samples) // hop
+    runs = range(begin // KEPT_FRAMES, -(-end // KEPT_FRAMES))
+    period = PERIOD * NOISE_BLOCK // hop // KEPT_FRAMES
+    made = [np.concatenate([_smooth_run(seed, run % period, n_fft, hop) for run in runs], axis=-2) for seed in seeds]
+    start = begin - runs.start * KEPT_FRAMES
+    return like(np.stack(made)[..., start : start + end - begin, :], window)
 
 
-def _smoothed(signal: Tensor, window: Tensor, hop: int) -> Tensor:
+@lru_cache(maxsize=PERIOD)
+def _smooth_run(seed: int, run: int, n_fft: int, hop: int) -> np.ndarray:
+    """``KEPT_FRAMES`` frames of smooth noise, complex64 [2, KEPT_FRAMES, n_fft / 2 + 1]: the same wherever they are used."""
+    margin = (SMOOTHING_STEPS + 1) * n_fft // hop  # frames that the steps see beyond both ends
+    before = (run * KEPT_FRAMES - margin) % (PERIOD * NOISE_BLOCK // hop)
+    white = white_noise([seed], (KEPT_FRAMES + 2 * margin) * hop, before * hop)
+    spectra = _smoothed(white, hann(n_fft), hop)[0, :, margin:-margin] / np.float32(_smoothed_level(n_fft, hop))
+    return np.ascontiguousarray(spectra)
+
+
+def _smoothed(signal: np.ndarray, window: np.ndarray, hop: int) -> np.ndarray:
+    xp = array_namespace(signal)
     weight = overlap_weight(window, hop, signal.shape[-1] // hop)
     spectra = _spectra(signal, window, hop)
     for _ in range(SMOOTHING_STEPS):
-        flat = spectra / magnitude(spectra).clamp_(min=1e-9)
-        signal = add_frames(torch.fft.irfft(flat) * window, hop) / weight
+        spectra /= np.maximum(magnitude(spectra), 1e-9)
+        signal = add_frames(xp.fft.irfft(spectra, n=len(window)) * window, hop) / weight
         spectra = _spectra(signal, window, hop)
     return spectra
 
@@ -86,20 +105,20 @@ def _smoothed(signal: Tensor, window: Tensor, hop: int) -> Tensor:
 @lru_cache
 def _smoothed_level(n_fft: int, hop: int) -> float:
     """Mean magnitude of smoothed noise, away from its ends: a constant, so that the parts of a long signal agree."""
-    spectra = _smoothed(white_noise([0], 200 * hop), torch.hann_window(n_fft), hop)
+    spectra = _smoothed(white_noise([0], 200 * hop), hann(n_fft), hop)
     return float(magnitude(spectra)[..., 20:-20, :].mean())
 
 
 def copy_up(
-    low: Tensor,
+    low: Array,
     sample_rate: int,
     seeds: Sequence[int],
-    window: Tensor,
+    window: Array,
     hop: int,
     samples: int,
     first: int = 0,
     cutoff_hz: float | None = None,
-) -> Tensor:
+) -> Array:
     """The input's own spectrum, whitened, with the octave under its cutoff repeated above it; noise where the input has
     nothing.
 
@@ -115,26 +134,27 @@ def copy_up(
     Returns:
         [B, 2, samples / hop, n_fft / 2 + 1] complex.
     """
-    low = functional.pad(low.to(window), (0, samples - low.shape[-1]))
+    xp = array_namespace(window)
+    low = padded(xp.astype(low[..., :samples], window.dtype), 0, max(0, samples - low.shape[-1]))
     own = _spectra(to_mid_side(low), window, hop)
     filler = noise(seeds, window, hop, samples, first)
-    bins, n_fft = own.shape[-1], len(window)
-    frame = first // hop + torch.arange(own.shape[-2], device=own.device)
-    moved = torch.zeros_like(own)
-    for item, audio in enumerate(low):
-        cutoff = measure_cutoff(audio.cpu().float().numpy(), sample_rate) if cutoff_hz is None else cutoff_hz
+    bins, n_fft = own.shape[-1], window.shape[0]
+    frame = first // hop + np.arange(own.shape[-2])
+    moved = xp.zeros_like(own)
+    for item in range(len(low)):
+        cutoff = measure_cutoff(to_numpy(low[item]), sample_rate) if cutoff_hz is None else cutoff_hz
         top = int(min(1.0, BELOW_EDGE * cutoff / (sample_rate / 2)) * bins)
         if top < WHITENING_BINS:
             continue
-        target = torch.arange(bins, device=own.device)
-        source = torch.where(target < top, target, top // 2 + (target - top) % (top - top // 2))
+        target = np.arange(bins)
+        source = np.where(target < top, target, top // 2 + (target - top) % (top - top // 2))
         turns = frame[:, None] * (target - source) * hop % n_fft / n_fft
-        moved[item] = own[item][..., source] * torch.polar(torch.ones_like(turns), 2 * math.pi * turns).to(own)
-    local = functional.avg_pool1d(
-        magnitude(moved).flatten(0, 2), WHITENING_BINS, stride=1, padding=WHITENING_BINS // 2, count_include_pad=False
-    ).view(moved.shape)
-    return torch.where(local > 1e-6 * window.square().sum().sqrt(), moved / local.clamp(min=1e-12), filler)
+        turned = like(np.stack([np.cos(2 * np.pi * turns), np.sin(2 * np.pi * turns)]), window)
+        moved[item] = xp.take(own[item], like(source, window), axis=-1) * (turned[0] + 1j * turned[1])
+    local = mean_around(magnitude(moved), WHITENING_BINS)
+    sounding = local > 1e-6 * math.sqrt(float((window * window).sum()))
+    return xp.where(sounding, moved / xp.clip(local, min=1e-12), filler)
 
 
-def _spectra(signal: Tensor, window: Tensor, hop: int) -> Tensor:
-    return torch.fft.rfft(cut_frames(signal, len(window), hop) * window)
+def _spectra(signal: Array, window: Array, hop: int) -> Array:
+    return array_namespace(signal).fft.rfft(cut_frames(signal, window.shape[0], hop) * window)

@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from saga_kedro.model.codec.mid_side import to_left_right, to_mid_side
 from saga_kedro.model.codec.posterior import Posterior
-from saga_kedro.model.codec.precision import working_dtype
+from saga_kedro.model.codec.precision import in_working_dtype
 
 COMPANDING = 0.4
 """Exponent of the compander sign(c) |c|^0.4: coefficients of audio are so heavy-tailed that a flow on linear ones hardly
@@ -86,7 +86,7 @@ class Mdct(nn.Module):
             The exact posterior, [B, 2 bands, ceil(N / bands)], in the audio's dtype; computed in float32, or float64 if
             that is given.
         """
-        work = audio.to(working_dtype(audio))
+        work = in_working_dtype(audio)
         with torch.autocast(audio.device.type, enabled=False):
             coefficients = self.transform(to_mid_side(work)) / self.scale.to(work)
             latents = coefficients.sign() * coefficients.abs() ** COMPANDING
@@ -102,7 +102,7 @@ class Mdct(nn.Module):
         cutoff_hz: float | None = None,
     ) -> Tensor:
         """Audio of companded coefficients ``z``, [B, 2 bands, T] to [B, 2, T bands]; the rest is not needed."""
-        work = z.to(working_dtype(z))
+        work = in_working_dtype(z)
         with torch.autocast(z.device.type, enabled=False):
             companded = work.unflatten(1, (2, self.bands)).mT
             coefficients = companded.sign() * companded.abs() ** (1 / COMPANDING)

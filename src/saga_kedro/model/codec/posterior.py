@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import torch
-from torch import Tensor
+import numpy as np
 
+from saga_kedro.arrays import Array, array_namespace, like
 from saga_kedro.draws import generator
 
 
@@ -20,15 +20,15 @@ class Posterior:
         deviation: [B, C, T], not negative; all zero for a codec that is a function of the audio.
     """
 
-    mean: Tensor
-    deviation: Tensor
+    mean: Array
+    deviation: Array
 
     @classmethod
-    def exact(cls, latents: Tensor) -> Posterior:
+    def exact(cls, latents: Array) -> Posterior:
         """The posterior of a codec without randomness: every draw is ``latents``, [B, C, T]."""
-        return cls(latents, torch.zeros_like(latents))
+        return cls(latents, array_namespace(latents).zeros_like(latents))
 
-    def draw(self, seeds: Sequence[int]) -> Tensor:
+    def draw(self, seeds: Sequence[int]) -> Array:
         """``mean + deviation * noise``, the noise of item b drawn from ``seeds[b]`` alone.
 
         The VAE bottleneck of stable-audio-tools draws the same sum (``models/bottleneck.py``, ``vae_sample``) from the global
@@ -47,9 +47,11 @@ class Posterior:
             raise ValueError(f"A batch of {len(self.mean)} needs as many seeds to be drawn, {len(seeds)} were given.")
         if not self.deviation.any():
             return self.mean
-        return self.mean + self.deviation * posterior_noise(seeds, self.mean.shape[1:]).to(self.mean)
+        return self.mean + self.deviation * like(posterior_noise(seeds, self.mean.shape[1:]), self.mean)
 
 
-def posterior_noise(seeds: Sequence[int], shape: Sequence[int]) -> Tensor:
-    """The standard normal noise of a draw: [B, *shape] float32 on the CPU, item b from ``seeds[b]``."""
-    return torch.stack([torch.randn(*shape, generator=generator(seed, "posterior")) for seed in seeds])
+def posterior_noise(seeds: Sequence[int], shape: Sequence[int]) -> np.ndarray:
+    """The standard normal noise of a draw: float32 [B, *shape], item b from ``seeds[b]``."""
+    import torch
+
+    return np.stack([torch.randn(*shape, generator=generator(seed, "posterior")).numpy() for seed in seeds])

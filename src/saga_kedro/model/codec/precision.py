@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor
+from saga_kedro.arrays import Array, array_namespace
 
 
-def working_dtype(tensor: Tensor) -> torch.dtype:
+def in_working_dtype(array: Array) -> Array:
     """float64 for float64, else float32: half precisions neither transform nor keep a level of -100 dB."""
-    return torch.float64 if tensor.dtype == torch.float64 else torch.float32
+    xp = array_namespace(array)
+    return array if array.dtype == xp.float64 else xp.astype(array, xp.float32, copy=False)

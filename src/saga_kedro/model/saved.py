@@ -1,0 +1,46 @@
+"""A model in a folder: its files, and whether they are whole."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from saga_kedro.files import content_hash
+
+WEIGHTS = "model.safetensors"
+CONFIG = "saga_sr.json"
+GRAPH = "model.onnx"
+HASHES = "hashes"
+"""Where a configuration keeps the hashes of the files beside it."""
+SHIPPED = Path(__file__).parents[1] / "pretrained"
+"""The weights that come with the package."""
+
+
+def read_config(folder: str | Path | None, needs: tuple[str, ...] = (CONFIG, WEIGHTS)) -> tuple[Path, dict[str, Any]]:
+    """The folder of a model, and its configuration, once all files are there and whole.
+
+    Args:
+        folder: None is the model that comes with the package.
+        needs: the files.
+
+    Raises:
+        FileNotFoundError: a file is missing.
+        ValueError: a file is not what it was when the model was exported.
+    """
+    if folder is None and not (SHIPPED / WEIGHTS).is_file():
+        raise FileNotFoundError(
+            "This installation of saga_kedro has no weights of its own: name the folder of a model that you trained "
+            "(`kedro run --pipeline train` writes data/06_models/<dataset>/<run>)."
+        )
+    folder = Path(folder or SHIPPED)
+    for name in needs:
+        if not (folder / name).is_file():
+            raise FileNotFoundError(f"There is no {name} in {folder}: give a folder that a training run exported.")
+    config = json.loads((folder / CONFIG).read_text())
+    for name, known in config.get(HASHES, {}).items():
+        if name in needs and content_hash(folder / name) != known:
+            raise ValueError(
+                f"{folder / name} is damaged or of another model: its hash is not the one in {CONFIG}; export it again."
+            )
+    return folder, config

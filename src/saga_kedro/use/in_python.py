@@ -1,0 +1,43 @@
+"""The shipped model from Python, in one line."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from saga_kedro.model.loading import load_model
+from saga_kedro.model.super_resolver import SuperResolver
+
+
+def super_resolve(
+    audio: np.ndarray | str | Path,
+    sample_rate: int | None = None,
+    model: str | Path | None = None,
+    device: str = "cpu",
+    **settings: Any,
+) -> np.ndarray:
+    """Give muffled audio the upper band that it could have had.
+
+    Args:
+        audio: float [channels, samples] in [-1, 1], or a file.
+        sample_rate: of an array, in Hz.
+        model: folder of a trained model; None is the one that comes with the package. It is loaded once.
+        device: cpu, or what `saga super-resolve --device` takes.
+        settings: of `SuperResolver.super_resolve`: rolloff, noise_floor, cutoff_hz, seed, steps, s_a, s_t, prompt, progress.
+
+    Returns:
+        float32 [channels, samples] at 44.1 kHz.
+
+    Raises:
+        ValueError: as `SuperResolver.super_resolve` and `load_model` raise it; `UnreadableAudio` for a file.
+        FileNotFoundError: there is no model in that folder.
+    """
+    return _model(model, device).super_resolve(audio, sample_rate, **settings)
+
+
+@cache
+def _model(folder: str | Path | None, device: str) -> SuperResolver:
+    return load_model(folder, device)
