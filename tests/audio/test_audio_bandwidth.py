@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 import soundfile
+from scipy import ndimage
 
 from saga_kedro.audio import SAMPLE_RATE
-from saga_kedro.audio.bandwidth import frame_powers, measure_bandwidth, measure_cutoff, own_bandwidth
+from saga_kedro.audio.bandwidth import _running_median, frame_powers, measure_bandwidth, measure_cutoff, own_bandwidth
 from saga_kedro.audio.lowpass import LowPass, low_pass
 
 SECONDS = 3
@@ -162,3 +163,10 @@ def test_a_long_clip_is_looked_at_in_part_and_read_in_ranges():
 
     assert len(frame_powers(read, 3_600 * SAMPLE_RATE)) == 4_096
     assert max(asked) < 40_000
+
+
+@pytest.mark.parametrize("size", [5, 9])
+@pytest.mark.parametrize("shape", [(70, 40), (1, 1_025), (3, 4)])
+def test_the_running_median_is_scipys(shape, size):
+    values = np.random.default_rng(0).standard_normal(shape).astype(np.float32)
+    np.testing.assert_array_equal(_running_median(values, size), ndimage.median_filter(values, (1, size), mode="nearest"))

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from scipy import fft, ndimage
 
 N_FFT = 2_048
 HOP = 512
@@ -112,7 +111,7 @@ def measure_bandwidth(power: np.ndarray, rate: int) -> Bandwidth:
         return Bandwidth(0.0, "silent")
     level = 10 * np.log10(np.percentile(power, 99, axis=0) + 1e-20)
     loud = np.flatnonzero(level > level.max() - AUDIBLE_DB)
-    level = ndimage.median_filter(np.maximum(level, level.max() - AUDIBLE_DB), 5, mode="nearest")
+    level = _running_median(np.maximum(level, level.max() - AUDIBLE_DB)[None], 5)[0]
 
     edge = _highest_edge(level, power, first=int(LOWEST_HZ * N_FFT / rate))
     if edge is None:
@@ -153,12 +152,18 @@ def frame_powers(read: Read, samples: int, without_clipping: bool = False) -> np
             peak = np.abs(frames).max(axis=(0, 2), initial=0)
             sounding = peak > 0
             if sounding.any():
-                power.append((np.abs(fft.rfft(frames[:, sounding] * window, axis=-1)) ** 2).mean(axis=0))
+                power.append(squared_spectrum(frames[:, sounding] * window).mean(axis=0))
                 peaks.append(peak[sounding])
     if not power:
         return np.zeros((0, N_FFT // 2 + 1), np.float32)
     every, whole = np.concatenate(power), np.concatenate(peaks) < CLIPPED
     return every[whole] if without_clipping and whole.mean() > 0.1 else every
+
+
+def squared_spectrum(frames: np.ndarray) -> np.ndarray:
+    """|X|^2 of windowed frames: [..., n] -> float32 [..., n / 2 + 1]."""
+    spectra = np.fft.rfft(frames, axis=-1)
+    return (spectra.real**2 + spectra.imag**2).astype(np.float32)  # before NumPy 2 they are in double precision
 
 
 def _whole(audio: np.ndarray) -> tuple[Read, int]:
@@ -173,13 +178,36 @@ def _highest_edge(level: np.ndarray, power: np.ndarray, first: int) -> int | Non
         above[k] = max(_quantile(level[int(1.13 * k) : int(1.30 * k) + 1], 0.5), _quantile(level[int(1.13 * k) :], 0.95))
         fall[k] = under - above[k]
     # what the resampling filter leaves beyond a deep edge has small ones of its own
-    edges, count = ndimage.label(fall >= max(SHALLOW_EDGE_DB, fall.max() / 3))
-    for label in range(count, 0, -1):
-        inside = np.flatnonzero(edges == label)
-        edge = int(inside[np.argmax(fall[inside])])
+    falls = np.pad(fall >= max(SHALLOW_EDGE_DB, fall.max() / 3), 1).astype(np.int8)
+    runs = np.flatnonzero(np.diff(falls)).reshape(-1, 2)  # first bin and the one behind the last
+    for begin, end in runs[::-1]:
+        edge = int(begin + np.argmax(fall[begin:end]))
         if fall[edge] >= EDGE_DB or above[edge] <= level.max() - NOTHING_DB or _steady(power[:, int(1.13 * edge) :]):
             return edge
     return None
+
+
+def _running_median(values: np.ndarray, size: int) -> np.ndarray:
+    """The median of the odd number ``size`` of bins around each; the outermost bins go on beyond the ends.
+
+    Args:
+        values: [frames, bins].
+
+    Returns:
+        Of the same shape.
+    """
+    half, bins = size // 2, values.shape[-1]
+    medians = np.empty_like(values)
+    for first in range(0, len(values), 32):  # few enough to stay in the cache: all at once takes thrice the time
+        padded = np.pad(values[first : first + 32], ((0, 0), (half, half)), mode="edge")
+        ranked = [padded[:, k : k + bins].copy() for k in range(size)]
+        for rank in range(size - 1, half - 1, -1):  # the largest of those left goes to its place
+            for k in range(rank):
+                lower = np.minimum(ranked[k], ranked[k + 1])
+                np.maximum(ranked[k], ranked[k + 1], out=ranked[k + 1])
+                ranked[k] = lower
+        medians[first : first + 32] = ranked[half]
+    return medians
 
 
 def _quantile(values: np.ndarray, share: float) -> float:
@@ -204,7 +232,7 @@ def _median_end(power: np.ndarray, level: np.ndarray, edge: int, cutoff: int) ->
     loud = 10 * np.log10(power[loudness >= loudness.max() - LOUD_DB, : int(1.13 * edge)] + 1e-20)
     # a codec's windows leak into what it dropped
     nothing = np.maximum(level[int(1.13 * edge) :].max(), loud.max(axis=1, keepdims=True) - NOTHING_DB)
-    smooth = np.maximum(ndimage.median_filter(loud, size=(1, CLIFF_BINS), mode="nearest"), nothing)
+    smooth = np.maximum(_running_median(loud, CLIFF_BINS), nothing)
     ends = smooth.shape[1] - 1 - np.argmax(smooth[:, ::-1] > nothing, axis=1)
     columns = np.arange(CLIFF_BINS)
     under = np.take_along_axis(smooth, np.clip(ends[:, None] - CLIFF_BINS - columns, 0, None), axis=1).mean(axis=1)

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import soundfile
-from scipy.io import wavfile
 
 from saga_kedro.files import atomic_path
 
@@ -93,6 +92,8 @@ def write_audio(path: str | Path, audio: np.ndarray, rate: int) -> None:
         if suffix == ".flac":
             soundfile.write(str(temporary), frames, rate, format="FLAC", subtype="PCM_16")
         elif suffix == ".wav":
+            from scipy.io import wavfile  # reading needs no scipy
+
             # libsndfile stamps the time of day into the header of a float WAV
             wavfile.write(temporary, rate, frames)
         else:

@@ -7,9 +7,9 @@ else is left: there its spectrum can be measured, and that it is noise and no qu
 from __future__ import annotations
 
 import numpy as np
-from scipy import fft, ndimage
 
 from saga_kedro.audio import SAMPLE_RATE
+from saga_kedro.audio.bandwidth import squared_spectrum
 
 N_FFT = 2_048
 HOP = 512
@@ -52,14 +52,14 @@ def measure_floor(audio: np.ndarray, cutoff_hz: float) -> np.ndarray | None:
     if len(frames) < 2 * LEAST_FRAMES:
         return None
     window = np.hanning(N_FFT + 1)[:-1].astype(np.float32)
-    power = np.abs(fft.rfft(frames * window, axis=-1)) ** 2 / np.square(window).sum()
+    power = squared_spectrum(frames * window) / np.square(window).sum()
     first, top = (round(hertz * N_FFT / SAMPLE_RATE) for hertz in (HUM_HZ, HIGHEST * cutoff_hz))
     bins = slice(round(LOWEST * cutoff_hz * N_FFT / SAMPLE_RATE), top)
     # in units of each bin's own quiet level, so that a low voice is as loud as a bright one
     usual = np.quantile(power[:, first:top], QUIET_SHARE, axis=0) + 1e-20
     level = (power[:, first:top] / usual).mean(axis=-1)
     quiet = power[np.argsort(level, kind="stable")[: max(LEAST_FRAMES, int(QUIET_SHARE * len(level)))]]
-    mean = ndimage.uniform_filter1d(quiet.mean(axis=0), SMOOTHING_BINS, mode="nearest")
+    mean = _moving_mean(quiet.mean(axis=0), SMOOTHING_BINS, axis=0)
     here = float(mean[bins].mean())
     loud = np.quantile(power[:, bins].mean(axis=-1), 0.95)
     if here < TOO_QUIET or loud < here * 10 ** (BENEATH_DB / 10):
@@ -83,12 +83,21 @@ def without_floor(audio: np.ndarray, floor: np.ndarray) -> np.ndarray:
     padded = np.pad(audio, (N_FFT, N_FFT + -len(audio) % HOP))
     window = np.sqrt(np.hanning(N_FFT + 1)[:-1]).astype(np.float32)
     frames = np.lib.stride_tricks.sliding_window_view(padded, N_FFT)[::HOP] * window
-    spectra = fft.rfft(frames, axis=-1)
-    power = ndimage.uniform_filter(np.abs(spectra) ** 2 / np.square(window).sum(), (3, 5), mode="nearest")
+    spectra = np.fft.rfft(frames, axis=-1).astype(np.complex64, copy=False)  # before NumPy 2 in double precision
+    power = _moving_mean(_moving_mean(np.abs(spectra) ** 2 / np.square(window).sum(), 3, axis=0), 5, axis=1)
     spectra *= np.sqrt(np.maximum(1 - OVERSUBTRACTION * floor / np.maximum(power, 1e-20), LEAST_GAIN**2))
-    parts = fft.irfft(spectra, axis=-1) * window
+    parts = np.fft.irfft(spectra, axis=-1) * window
     total = np.zeros(len(padded), np.float32)
     for offset in range(N_FFT // HOP):  # frames that lie side by side are added together
         some = parts[offset :: N_FFT // HOP].reshape(-1)
         total[offset * HOP : offset * HOP + len(some)] += some
     return total[N_FFT : N_FFT + len(audio)] / (N_FFT / HOP / 2)
+
+
+def _moving_mean(values: np.ndarray, size: int, axis: int) -> np.ndarray:
+    """The mean of the odd number ``size`` of values around each along an axis; the outermost go on beyond the ends."""
+    half = size // 2
+    padded = np.pad(values, [(half, half) if k == axis else (0, 0) for k in range(values.ndim)], mode="edge")
+    rows = np.moveaxis(padded, axis, 0)
+    total = sum(rows[k : k + values.shape[axis]] for k in range(size))
+    return np.moveaxis(np.asarray(total) / size, 0, axis)
