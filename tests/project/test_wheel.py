@@ -86,7 +86,7 @@ def test_the_wheel_says_its_licence_and_has_the_readme(wheel):
     assert said["License-File"] == "LICENSE"
     assert said["Requires-Python"] == "<3.14,>=3.11"
     assert said["Description-Content-Type"] == "text/markdown"
-    assert said.get_payload().strip() == (ROOT / "README.md").read_text(encoding="utf-8").strip()
+    assert str(said.get_payload()).strip() == (ROOT / "README.md").read_text(encoding="utf-8").strip()
     with ZipFile(wheel) as packed:
         licence = next(name for name in packed.namelist() if name.endswith(".dist-info/licenses/LICENSE"))
         assert packed.read(licence) == (ROOT / "LICENSE").read_bytes()
