@@ -19,7 +19,7 @@ SOURCES = {"antlr4-python3-runtime": PLATFORMS, "libsvm-official": PLATFORMS[:3]
 
 
 def uv(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run uv, the one of this environment, without its reading of pins or settings of the caller's folder."""
+    """Run this environment's uv, with the settings of this project's pyproject.toml."""
     return subprocess.run([sys.executable, "-m", "uv", *arguments], cwd=ROOT, capture_output=True, text=True)
 
 

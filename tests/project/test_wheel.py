@@ -46,8 +46,8 @@ def bare(wheel, tmp_path_factory) -> Path:
     """The `bin` of an environment with the wheel, what it depends on, and no network."""
     need_index()
     folder = tmp_path_factory.mktemp("bare") / "venv"
-    # Python's own venv, not uv's: uv may link files from its cache, and sizes would then be told wrongly.
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True)
+    # Copied: sitecustomize.py must not land in a folder that uv shares with other environments.
     installed = uv("pip", "install", "--link-mode", "copy", "--python", str(folder / "bin/python"), str(wheel))
     assert installed.returncode == 0, installed.stderr
     (site_packages(folder) / "sitecustomize.py").write_text(NO_NETWORK)
