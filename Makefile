@@ -1,11 +1,13 @@
 # make train: from a fresh machine to a trained, evaluated model.   make test: the same set-up, then the tests.
+# make wheel: the light package, which needs no PyTorch.   GNU make 3.81 and the tools of macOS are enough for all of it.
 PYTHON ?= python3.11
 BIN := .venv/bin
 READY := .venv/.ready
+WHEEL := .venv-wheel/bin
 
-.PHONY: help train test lint ui viz repro lock clean
+.PHONY: help train test lint ui viz repro lock wheel clean
 help:           ## this list
-	@grep -hE '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 16
+	@awk -F ':.*## *' '/^[a-z]+: .*##/ { printf "%-16s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 train: $(READY) ## set up, then ingest, resample, caption, degrade, encode, fit and evaluate
 	$(BIN)/kedro run --pipeline train
@@ -29,11 +31,36 @@ viz: $(READY)   ## the pipelines, drawn, on 127.0.0.1:4141
 repro: $(READY) ## rebuild with DVC every dataset whose inputs changed
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/dvc repro
 
-lock: $(READY)  ## recompile requirements.lock from pyproject.toml
-	$(BIN)/uv pip compile pyproject.toml --all-extras --python-version 3.11 --no-emit-index-url --no-header --quiet --output-file requirements.lock
+# Pins that are in the file stay: `uv pip compile ... --upgrade-package NAME` moves one. Markers say what is of one platform only.
+lock: $(READY)  ## recompile requirements.lock from pyproject.toml, for every platform
+	$(BIN)/uv pip compile pyproject.toml --all-extras --group lock --universal --python-version 3.11 \
+	  --no-emit-index-url --no-header --quiet --output-file requirements.lock
 
-clean:          ## remove the virtual environment
-	rm -rf .venv
+# In an environment of its own with three packages, since the wheel is for those who do not want the other 340. Any Python from 3.11.
+wheel:          ## the light package as dist/*.whl, checked
+	@command -v $(PYTHON) >/dev/null || { \
+	  echo "$(PYTHON) was not found: name a Python from 3.11 on with 'make wheel PYTHON=/path/to/python3'." >&2; exit 1; }
+	@test -x $(WHEEL)/twine || { $(PYTHON) -m venv .venv-wheel \
+	  && $(WHEEL)/pip install --quiet --disable-pip-version-check --constraint requirements.lock build twine setuptools \
+	       2>.venv-wheel/install.log; } \
+	  || { tail -n 5 .venv-wheel/install.log >&2; \
+	       echo "Setting up .venv-wheel failed: mend what is named above (network, disk space) and run make again." >&2; exit 1; }
+	@rm -rf build dist  # setuptools would pack what an earlier build left there
+	$(WHEEL)/python -m build --wheel --no-isolation . >/dev/null
+	$(WHEEL)/twine check --strict dist/*.whl
+
+clean:          ## remove the virtual environments and the wheel
+	rm -rf .venv .venv-wheel build dist
+
+PIP_INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --no-compile --no-deps
+ifeq ($(TORCH),cpu)
+# Without an NVIDIA card: PyTorch from an index of its CPU builds, and no libraries of NVIDIA's (their lines have a marker) nor triton.
+INSTALL_LOCK := grep -E '^torch(audio|vision)?==' requirements.lock >.venv/torch.txt \
+  && grep -vE '^(torch(audio|vision)?==|triton==|cuda-|nvidia-.*sys_platform)' requirements.lock >.venv/others.txt \
+  && $(PIP_INSTALL) --index-url "$(TORCH_INDEX)" -r .venv/torch.txt && $(PIP_INSTALL) -r .venv/others.txt
+else
+INSTALL_LOCK := $(PIP_INSTALL) -r requirements.lock
+endif
 
 # What is installed is exactly the lock: --no-deps, because stable-audio-tools declares needs that it does not have.
 $(READY): requirements.lock pyproject.toml
@@ -41,11 +68,13 @@ $(READY): requirements.lock pyproject.toml
 	  echo "$(PYTHON) was not found: install Python 3.11, or name yours with 'make PYTHON=/path/to/python3.11 ...'." >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || { \
 	  echo "$(PYTHON) is not Python 3.11: name a Python 3.11 with 'make PYTHON=/path/to/python3.11 ...'." >&2; exit 1; }
+	@test "$(TORCH)" != cpu || test -n "$(TORCH_INDEX)" || { \
+	  echo "TORCH=cpu needs TORCH_INDEX, an index of PyTorch's CPU builds: TORCH_INDEX=https://download.pytorch.org/whl/cpu." >&2; exit 1; }
 	@echo "Installing the packages of requirements.lock into .venv (some minutes, several GB)."
 	@rm -f $(READY)
 	@{ test -x $(BIN)/pip || $(PYTHON) -m venv .venv; } \
-	  && $(BIN)/pip install --quiet --disable-pip-version-check --no-compile --no-deps -r requirements.lock 2>.venv/install.log \
-	  && $(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable . 2>>.venv/install.log \
+	  && { $(INSTALL_LOCK); } 2>.venv/install.log \
+	  && $(PIP_INSTALL) --no-build-isolation --editable . 2>>.venv/install.log \
 	  || { tail -n 5 .venv/install.log >&2; \
 	       echo "Setting up .venv failed: see .venv/install.log, mend what it names (network, disk space) and run make again." >&2; exit 1; }
 	@touch $(READY)
