@@ -36,7 +36,7 @@ def site_uri(path: str) -> str:
     inside = path.removeprefix("docs/")
     if path.endswith(".ipynb"):
         return f"{inside.removesuffix('.ipynb')}.md"
-    if inside != path and not (ROOT / path).is_dir():
+    if inside != path and not inside.endswith(".py") and not (ROOT / path).is_dir():
         return inside
     return f"{ELSEWHERE}/{path}" + ("" if path.endswith(".md") else ".md")
 
