@@ -255,6 +255,8 @@ def fit(
     with warnings.catch_warnings():
         # `begin` writes into that folder, and a training that goes on has its checkpoint there
         warnings.filterwarnings("ignore", message="Checkpoint directory .* exists and is not empty")
+        # counted in steps of the whole training, not of an epoch, nothing that is to be logged is left out
+        warnings.filterwarnings("ignore", message="The number of training batches .* is smaller than the logging interval")
         # Lightning calls PyTorch by a name that it is giving up
         warnings.filterwarnings("ignore", message=".isinstance.treespec, LeafSpec.. is deprecated")
         trainer.fit(
