@@ -4,8 +4,16 @@ PYTHON ?= python3.11
 BIN := .venv/bin
 READY := .venv/.ready
 WHEEL := .venv-wheel/bin
+DOCS := .venv-docs
 
-.PHONY: help train test lint ui viz repro lock wheel clean
+define CHECK_PYTHON
+command -v $(PYTHON) >/dev/null || { \
+  echo "$(PYTHON) was not found: install Python 3.11, or name yours with 'make PYTHON=/path/to/python3.11 ...'." >&2; exit 1; }; \
+$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || { \
+  echo "$(PYTHON) is not Python 3.11: name a Python 3.11 with 'make PYTHON=/path/to/python3.11 ...'." >&2; exit 1; }
+endef
+
+.PHONY: help train test lint docs ui viz repro lock wheel clean
 help:           ## this list
 	@awk -F ':.*## *' '/^[a-z]+: .*##/ { printf "%-16s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
@@ -19,6 +27,10 @@ lint: $(READY)  ## ruff (lint and format) and mypy, over src and tests
 	$(BIN)/ruff check src tests benchmarks
 	$(BIN)/ruff format --check src tests benchmarks
 	$(BIN)/mypy
+
+docs: $(DOCS)/.ready ## the documentation as a site, into site/; it stops at a broken link
+	NO_MKDOCS_2_WARNING=1 $(DOCS)/bin/mkdocs build --strict
+	@echo "Open site/index.html; for its search, serve it: $(PYTHON) -m http.server --bind 127.0.0.1 --directory site"
 
 ui: $(READY)    ## the MLflow UI on 127.0.0.1:5000, opened at the runs beside the paper's
 	$(BIN)/kedro run --pipeline targets
@@ -49,8 +61,21 @@ wheel:          ## the light package as dist/*.whl, checked
 	$(WHEEL)/python -m build --wheel --no-isolation . >/dev/null
 	$(WHEEL)/twine check --strict dist/*.whl
 
-clean:          ## remove the virtual environments and the wheel
-	rm -rf .venv .venv-wheel build dist
+clean:          ## remove the virtual environments, the wheel and the site
+	rm -rf .venv .venv-wheel $(DOCS) build dist site
+
+# Small, and apart from .venv: the site is built from the source as text. Versions are the lock's where it has them.
+$(DOCS)/.ready: requirements.lock pyproject.toml
+	@$(CHECK_PYTHON)
+	@rm -f $@
+	@{ test -x $(DOCS)/bin/pip || $(PYTHON) -m venv $(DOCS); } \
+	  && $(PYTHON) -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["docs"], sep="\n")' \
+	     > $(DOCS)/requirements.txt \
+	  && $(DOCS)/bin/pip install --quiet --disable-pip-version-check --constraint requirements.lock \
+	     --requirement $(DOCS)/requirements.txt 2>$(DOCS)/install.log \
+	  || { tail -n 5 $(DOCS)/install.log >&2; \
+	       echo "Setting up $(DOCS) failed: see $(DOCS)/install.log, mend what it names (network, disk space) and run make again." >&2; exit 1; }
+	@touch $@
 
 PIP_INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --no-compile --no-deps
 ifeq ($(TORCH),cpu)
@@ -64,10 +89,7 @@ endif
 
 # What is installed is exactly the lock: --no-deps, because stable-audio-tools declares needs that it does not have.
 $(READY): requirements.lock pyproject.toml
-	@command -v $(PYTHON) >/dev/null || { \
-	  echo "$(PYTHON) was not found: install Python 3.11, or name yours with 'make PYTHON=/path/to/python3.11 ...'." >&2; exit 1; }
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || { \
-	  echo "$(PYTHON) is not Python 3.11: name a Python 3.11 with 'make PYTHON=/path/to/python3.11 ...'." >&2; exit 1; }
+	@$(CHECK_PYTHON)
 	@test "$(TORCH)" != cpu || test -n "$(TORCH_INDEX)" || { \
 	  echo "TORCH=cpu needs TORCH_INDEX, an index of PyTorch's CPU builds: TORCH_INDEX=https://download.pytorch.org/whl/cpu." >&2; exit 1; }
 	@echo "Installing the packages of requirements.lock into .venv (some minutes, several GB)."

@@ -72,6 +72,14 @@ def run_pipeline(project: Path, pipeline: str, env: str | None = None, **paramet
             mlflow.end_run()
 
 
+def as_option(parameters: dict[str, Any], prefix: str = "") -> str:
+    """Parameters as `kedro run --params` takes them: ``{"fit": {"steps": 6}}`` gives ``fit.steps=6``."""
+    return ",".join(
+        as_option(value, f"{prefix}{name}.") if isinstance(value, dict) else f"{prefix}{name}={value}"
+        for name, value in parameters.items()
+    )
+
+
 def merged(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
     """Nested dictionaries, the second one's values over the first's."""
     both = {key: merged(base[key], over[key]) for key in base.keys() & over.keys() if isinstance(base[key], dict)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import warnings
 from pathlib import Path
 
@@ -9,9 +10,20 @@ from kedro.utils import find_kedro_project
 
 from saga_kedro.configuration import SagaConfigLoader
 from saga_kedro.hooks import AuditHook, ParameterHook, TrackingHook, WeightsHook
+from saga_kedro.quiet import without_warnings
 
 # Kedro 1.7 and kedro-mlflow 2.0 call OmegaConf by a name that it is giving up; nobody who runs a pipeline can mend that.
 warnings.filterwarnings("ignore", message="register_new_resolver")
+# Kedro 1.7 knows --pipeline and --pipelines; our commands say the first, and the project holds Kedro at 1.7.
+warnings.filterwarnings("ignore", message="Option '--pipeline' is deprecated")
+# Kedro-Viz says at every run of a part of the pipeline that it will not draw when which node ran.
+logging.getLogger("kedro_viz.integrations.kedro.run_hooks").addFilter(
+    lambda record: "Workflow tracking is disabled" not in record.getMessage()
+)
+# kedro-mlflow defines a model of its own without type hints, and MLflow advises whoever does. Kedro imports it a little later
+# in any case; here it is imported without the advice.
+with without_warnings("Add type hints to the `predict` method"):
+    import kedro_mlflow.mlflow  # noqa: F401
 
 HOOKS = (ParameterHook(), WeightsHook(), AuditHook(), TrackingHook())
 DISABLE_HOOKS_FOR_PLUGINS = ("kedro-telemetry",)

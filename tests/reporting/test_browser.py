@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 
 from found_audit import found_audit
+from must_have import missing, must_have
 from saga_kedro.audit.report import write_pages
 from saga_kedro.evaluation.summary import summarise
 from saga_kedro.reporting.html import write_html
@@ -28,7 +29,7 @@ TARGETS = read_targets(ROOT / "conf" / "base" / "paper_targets.csv")
 
 def _pictures():
     """docs/make_pictures.py, which knows where browsers are and how they start."""
-    pytest.importorskip("playwright", reason="playwright is not installed")
+    must_have("playwright")
     spec = importlib.util.spec_from_file_location("make_pictures", ROOT / "docs" / "make_pictures.py")
     assert spec
     assert spec.loader
@@ -41,7 +42,7 @@ def _pictures():
 def browser():
     pictures = _pictures()
     if pictures.find_browser() is None:
-        pytest.skip("no Chromium or Chrome is installed")
+        missing("There is no Chromium or Chrome: install one (apt-get install chromium), or name it with CHROMIUM=/path/to/it.")
     with pictures.open_browser() as opened:
         yield opened
 

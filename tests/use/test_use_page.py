@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 import soundfile
 
+from must_have import must_have
 from saga_kedro.use import page as module
 from saga_kedro.use.command import WrongUsage
 from saga_kedro.use.page import HOST, build, serve, super_resolve
 from sounds import muffled
 
-gradio = pytest.importorskip("gradio")
+gradio = must_have("gradio")
 
 
 @pytest.fixture(scope="module")

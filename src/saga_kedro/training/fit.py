@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import shutil
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -252,12 +253,19 @@ def fit(
         known = measure_first(model, training, segments["train"], parameters, trainer.strategy.root_device)
         if run_logger:
             run_logger.log_metrics(known, step=0)
-    trainer.fit(
-        training,
-        datamodule=SegmentBatches(segments["train"], segments["validation"], parameters),
-        ckpt_path=str(last) if last.exists() else None,
-        weights_only=False if last.exists() else None,
-    )
+    with warnings.catch_warnings():
+        # `begin` writes into that folder, and a training that goes on has its checkpoint there
+        warnings.filterwarnings("ignore", message="Checkpoint directory .* exists and is not empty")
+        # counted in steps of the whole training, not of an epoch, nothing that is to be logged is left out
+        warnings.filterwarnings("ignore", message="The number of training batches .* is smaller than the logging interval")
+        # Lightning calls PyTorch by a name that it is giving up
+        warnings.filterwarnings("ignore", message=".isinstance.treespec, LeafSpec.. is deprecated")
+        trainer.fit(
+            training,
+            datamodule=SegmentBatches(segments["train"], segments["validation"], parameters),
+            ckpt_path=str(last) if last.exists() else None,
+            weights_only=False if last.exists() else None,
+        )
     state = trainer.strategy.lightning_module_state_dict()  # where training is sharded, whole on the first process only
     if not trainer.is_global_zero:
         return {}

@@ -19,7 +19,7 @@ class ServedModel(PythonModel):
     def load_context(self, context: Any) -> None:
         self.model = SagaSR.from_pretrained(Path(context.artifacts[WEIGHTS]).parent)
 
-    def predict(self, context: Any, model_input: Any, params: dict[str, Any] | None = None) -> np.ndarray:
+    def predict(self, context: Any, model_input: np.ndarray, params: dict[str, Any] | None = None) -> np.ndarray:
         """float32 [samples, channels] -> float32 [samples, channels] at 44.1 kHz; ``params`` as in the signature."""
         asked = dict(params or {})
         audio = np.asarray(model_input["audio"] if isinstance(model_input, dict) else model_input, np.float32)
