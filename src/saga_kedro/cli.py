@@ -78,7 +78,7 @@ def super_resolve(
     ] = None,
     s_t: Annotated[float | None, typer.Option("--s-t", help="Text guidance. Default: the model's.", show_default=False)] = None,
     seed: Annotated[int, typer.Option(help="Names every draw: the same call gives the same result.")] = 0,
-    device: Annotated[str, typer.Option(help="Where to compute: cpu, cuda, cuda:1, mps.")] = "cpu",
+    device: Annotated[str, typer.Option(help="Where to compute: cpu, cuda, coreml, dml; in PyTorch also cuda:1, mps.")] = "cpu",
     fast: Annotated[bool, typer.Option("--fast", help="At most four evaluations of the network, without guidance.")] = False,
     model: Annotated[
         Path | None, typer.Option(help="Folder of a trained model. Default: the one in the package.", show_default=False)
@@ -128,7 +128,7 @@ def demo(
     model: Annotated[
         Path | None, typer.Option(help="Folder of a trained model. Default: the one in the package.", show_default=False)
     ] = None,
-    device: Annotated[str, typer.Option(help="Where to compute: cpu, cuda, cuda:1, mps.")] = "cpu",
+    device: Annotated[str, typer.Option(help="Where to compute: cpu, cuda, coreml, dml; in PyTorch also cuda:1, mps.")] = "cpu",
 ) -> None:
     """A page on 127.0.0.1: drop a file, turn the dial, hear and see before and after. Needs the extra `demo`."""
     from saga_kedro.use.command import WrongUsage

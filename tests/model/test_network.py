@@ -1,5 +1,6 @@
 """The network is stable-audio-tools' conditional DiT: same inputs, same loss, same gradients as its training wrapper."""
 
+import subprocess
 import sys
 from importlib.util import find_spec
 from types import ModuleType, SimpleNamespace
@@ -237,3 +238,10 @@ def test_initial_weights_keep_the_librarys_distribution():
 def test_a_parameter_drawn_by_an_unknown_rule_is_refused():
     with pytest.raises(TypeError, match="Bilinear"):
         initialise_by_name(nn.Bilinear(2, 3, 4), 0)
+
+
+def test_the_model_is_imported_without_torchs_compiler_and_without_samplers():
+    heavy = ["torch._dynamo", "k_diffusion", "torchvision"]
+    program = f"import sys, saga_kedro.model.saga_sr\nprint([name for name in {heavy} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.stdout.strip() == "[]", done.stderr

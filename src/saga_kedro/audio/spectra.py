@@ -91,7 +91,8 @@ def stft(audio: Array, n_fft: int, hop: int) -> Array:
     frames = 1 + audio.shape[-1] // hop
     behind = (frames - 1) * hop + n_fft // 2 - audio.shape[-1]
     cut = _frames(padded(audio, n_fft // 2, behind), n_fft, hop)
-    return array_namespace(audio).fft.rfft(cut * like(hann(n_fft), audio))
+    cut *= like(hann(n_fft), audio)
+    return array_namespace(audio).fft.rfft(cut)
 
 
 def istft(spectra: Array, n_fft: int, hop: int, samples: int) -> Array:
@@ -100,7 +101,8 @@ def istft(spectra: Array, n_fft: int, hop: int, samples: int) -> Array:
     frames = xp.fft.irfft(spectra, n=n_fft)
     window = like(hann(n_fft), frames)
     weight = _overlapped(xp.broadcast_to(window * window, (frames.shape[-2], n_fft)), hop)
-    audio = _overlapped(frames * window, hop)[..., n_fft // 2 : n_fft // 2 + samples]
+    frames *= window
+    audio = _overlapped(frames, hop)[..., n_fft // 2 : n_fft // 2 + samples]
     return audio / weight[n_fft // 2 : n_fft // 2 + samples]
 
 

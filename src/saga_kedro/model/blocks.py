@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
@@ -81,8 +81,11 @@ def pieces(begin: int, end: int, total: int, size: int, margin: int) -> Iterator
         yield wide, slice(start - wide.start, stop - wide.start)
 
 
-def ahead(jobs: Iterable[Callable[[], Result]], threads: int = THREADS) -> Iterator[Result]:
+def ahead(jobs: Sequence[Callable[[], Result]], threads: int = THREADS) -> Iterator[Result]:
     """What jobs give, in their order, while the next ones are done in threads of their own."""
+    if len(jobs) == 1:  # a thread has a heap of its own: memory for nothing
+        yield jobs[0]()
+        return
     with ThreadPoolExecutor(threads) as pool:
         begun: deque[Future[Result]] = deque()
         for job in jobs:

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 from torch import nn
 
-from saga_kedro.model.quiet import quiet
+from saga_kedro.model.quiet import quiet, without_compiler
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-with quiet():
+with quiet(), without_compiler():
     from stable_audio_tools.models.adp import NumberEmbedder
 
 

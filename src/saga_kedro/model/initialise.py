@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from saga_kedro.draws import generator
-from saga_kedro.model.quiet import quiet
+from saga_kedro.model.quiet import quiet, without_compiler
 
-with quiet():
+with quiet(), without_compiler():
     from stable_audio_tools.models.adp import LearnedPositionalEmbedding
     from stable_audio_tools.models.blocks import FourierFeatures
 

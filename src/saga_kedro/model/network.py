@@ -10,10 +10,10 @@ from torch import Tensor, nn
 from saga_kedro.model.condition import Condition
 from saga_kedro.model.embedding import RolloffEmbedding
 from saga_kedro.model.parts import part, register
-from saga_kedro.model.quiet import quiet
+from saga_kedro.model.quiet import quiet, without_compiler
 
-with quiet():
-    from stable_audio_tools.models.diffusion import create_diffusion_cond_from_config
+with quiet(), without_compiler():
+    from stable_audio_tools.models.dit import DiffusionTransformer
 
 
 @register("text_null", "zeroed_context")
@@ -42,6 +42,22 @@ def zeroed_text(text: Tensor, rolloff_tokens: Tensor, dropped: Tensor) -> Tensor
     Arguments and result as ``zeroed_context``.
     """
     return torch.cat([text.masked_fill(dropped[:, None, None], 0.0), rolloff_tokens], dim=1)
+
+
+class Dit(nn.Module):
+    """stable-audio-tools' ``DiTWrapper`` (models/diffusion.py) without the module that it lies in, which imports every sampler.
+
+    Args:
+        config: the section ``model.diffusion`` of a model configuration.
+    """
+
+    def __init__(self, config: dict[str, Any]) -> None:
+        super().__init__()
+        self.model = DiffusionTransformer(diffusion_objective=config["diffusion_objective"], **config["config"])
+
+    def forward(self, x: Tensor, t: Tensor, global_cond: Tensor | None = None, **inputs: Any) -> Tensor:
+        """The velocity; arguments and result as of the wrapper."""
+        return self.model(x, t, global_embed=global_cond, **inputs)
 
 
 @register("network", "saga")
@@ -91,7 +107,7 @@ class SagaNetwork(nn.Module):
         self.f_h = RolloffEmbedding(text_width)
         config = self.dit_config(embed_dim=embed_dim, depth=depth, num_heads=num_heads, project_cond_tokens=project_cond_tokens)
         with quiet():
-            self.dit = create_diffusion_cond_from_config(config).model
+            self.dit = Dit(config["model"]["diffusion"])
 
     def dit_config(self, **backbone: Any) -> dict[str, Any]:
         """The model configuration that stable-audio-tools' factory builds the DiT from."""

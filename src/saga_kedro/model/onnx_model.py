@@ -47,6 +47,7 @@ class OnnxSagaSR(SuperResolver):
                 table[...] = file.get_tensor(name)
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3
+        options.enable_cpu_mem_arena = False  # it keeps what it ever took
         # threads that wait for work take the time of what is computed around the network
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         try:

@@ -380,7 +380,7 @@ class SuperResolver(ABC):
             return high[:, max(begin - start, keep.start * hop) : min(end - start, keep.stop * hop)]
 
         cuts = pieces(aligned, -(-end // hop), z_h.shape[-1], size, margin)
-        yield from ahead(partial(piece, *one) for one in cuts)
+        yield from ahead([partial(piece, *one) for one in cuts])
 
     def _encode(self, read: Read, frames: int, seed: int, first: int) -> Array:
         """z_l of stereo audio, drawn from the codec's posterior: [C, frames], where the network is."""

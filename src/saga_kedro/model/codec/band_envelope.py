@@ -166,8 +166,10 @@ class BandEnvelope:
             gain = xp.exp(level @ like(self.interpolation, work) * (math.log(10) / 20)) * sounding[..., None]
             window = like(self.window, work)
             spectra = self._excite(seeds, low, gain.shape[-2], window, first * repeat, cutoff_hz)
-            gain *= math.sqrt(float((window * window).sum()))
-            frames = xp.fft.irfft(spectra * gain, n=N_FFT) * window
+            spectra *= gain * math.sqrt(float((window * window).sum()))
+            del gain
+            frames = xp.fft.irfft(spectra, n=N_FFT)
+            frames *= window
             audio = add_frames(frames, self.synthesis_hop) / overlap_weight(window, self.synthesis_hop, frames.shape[-2])
             return xp.astype(to_left_right(audio), z.dtype, copy=False)
 

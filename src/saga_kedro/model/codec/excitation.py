@@ -76,9 +76,12 @@ def smooth_noise(seeds: Sequence[int], window: Array, hop: int, samples: int, fi
     n_fft, begin, end = window.shape[0], first // hop, (first + samples) // hop
     runs = range(begin // KEPT_FRAMES, -(-end // KEPT_FRAMES))
     period = PERIOD * NOISE_BLOCK // hop // KEPT_FRAMES
-    made = [np.concatenate([_smooth_run(seed, run % period, n_fft, hop) for run in runs], axis=-2) for seed in seeds]
-    start = begin - runs.start * KEPT_FRAMES
-    return like(np.stack(made)[..., start : start + end - begin, :], window)
+    inside = [slice(max(0, begin - run * KEPT_FRAMES), end - run * KEPT_FRAMES) for run in runs]
+    made = np.empty((len(seeds), 2, end - begin, n_fft // 2 + 1), np.complex64)
+    for item, seed in zip(made, seeds, strict=True):
+        parts = [_smooth_run(seed, run % period, n_fft, hop)[:, kept] for run, kept in zip(runs, inside, strict=True)]
+        np.concatenate(parts, axis=-2, out=item)
+    return like(made, window)
 
 
 @lru_cache(maxsize=PERIOD)
