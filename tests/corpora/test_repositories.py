@@ -43,7 +43,7 @@ def test_folders_have_a_category_each_and_what_belongs_together_is_in_a_group(vo
     assert found(sources) == [
         ("1.wav", "speech", "ann/voices/a"),
         ("1.flac", "speech", "ann/voices/b"),
-        ("c4.wav", "music", "ann/voices"),
+        ("c4.wav", "music", "ann/voices/all"),
     ]
     assert not rejected
     assert {source.licence for source in sources} == {"CC-BY-4.0"}
@@ -60,7 +60,7 @@ def test_only_what_is_needed_is_kept_with_its_licence_beside_it(voices, tmp_path
 def test_of_two_folders_that_hold_a_file_the_first_counts(voices, tmp_path):
     inner = {"folder": "words/b", "category": "effects"}
     sources, _ = find_repositories(tmp_path / "raw", [entry("ann/voices", voices, inner, WORDS)])
-    assert found(sources) == [("1.flac", "effects", "ann/voices"), ("1.wav", "speech", "ann/voices/a")]
+    assert found(sources) == [("1.flac", "effects", "ann/voices/all"), ("1.wav", "speech", "ann/voices/a")]
 
 
 def test_excluded_paths_are_not_even_fetched(voices, tmp_path):
@@ -103,7 +103,7 @@ def test_a_run_that_was_killed_goes_on(voices, tmp_path):
     half.mkdir(parents=True)
     (half / "half.wav").write_text("half")
     sources, rejected = find_repositories(tmp_path / "raw", [entry("ann/voices", voices, PIANO)])
-    assert found(sources) == [("c4.wav", "music", "ann/voices")]
+    assert found(sources) == [("c4.wav", "music", "ann/voices/all")]
     assert not rejected
     assert [path.name for path in (tmp_path / "raw").iterdir()] == ["ann+voices"]
 
@@ -119,7 +119,7 @@ def test_what_cannot_be_had_is_rejected_in_a_sentence_and_the_rest_goes_on(voice
             entry("ann/voices", voices, PIANO),
         ],
     )
-    assert found(sources) == [("c4.wav", "music", "ann/voices")]
+    assert found(sources) == [("c4.wav", "music", "ann/voices/all")]
     assert [Path(item.path).name for item in rejected] == ["bob+none", "ann+voices", "bob+empty"]
     assert "bob/none' does not appear to be a git repository" in reasons(rejected)[0]
     assert reasons(rejected)[1] == f"not fetched: https://example.org/ann/voices has no commit {NOWHERE}"

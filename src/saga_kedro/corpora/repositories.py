@@ -19,6 +19,7 @@ from saga_kedro.corpora.manifest import Rejected, Source, project_path
 from saga_kedro.parameters import Repository
 
 FETCHED = ".fetched.json"  # what a repository's folder holds; hidden, so that it is no audio
+ALL = "all"  # the group of what has none, so that a group without its last part is the repository
 
 # Nobody is asked for a password, no hook or filter runs (Git LFS is one), and what stalls for a minute is given up.
 SETTINGS = {
@@ -53,7 +54,7 @@ def find_repositories(
             are read instead of the network, which is then not touched, and are not changed. A clone may lack files.
 
     Returns:
-        The files, in groups ``<owner>/<name>/<group>`` or ``<owner>/<name>``; and the repositories that could not be had, with
+        The files, in groups ``<owner>/<name>/<group>``, ``all`` being that of those without one; and the repositories that could not be had, with
         the folders and files that they lack. Files that are mere pointers of Git LFS are listed, to be rejected on reading.
 
     Raises:
@@ -227,6 +228,6 @@ def _listed(one: Repository, place: Path) -> tuple[list[Source], list[Rejected]]
         for file in audio_files(place / part.folder) if (place / part.folder).is_dir() else ():
             path = file.relative_to(place).as_posix()
             found = re.search(part.group, path) if part.group else None
-            group = f"{one.name}/{found[1]}" if found and found[1] else one.name
+            group = f"{one.name}/{found[1] if found and found[1] else ALL}"
             sources.setdefault(file, Source(file, part.category, group, one.licence))
     return list(sources.values()), rejected
