@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import soxr
 
 
 def resample(audio: np.ndarray, rate_in: int, rate_out: int) -> np.ndarray:
@@ -20,6 +19,8 @@ def resample(audio: np.ndarray, rate_in: int, rate_out: int) -> np.ndarray:
         return audio
     if audio.shape[-1] == 0:
         return np.zeros_like(audio, dtype=np.float32)
+    import soxr  # a browser has none, and gives 44.1 kHz
+
     frames = np.ascontiguousarray(audio.T, dtype=np.float32)
     return np.ascontiguousarray(soxr.resample(frames, rate_in, rate_out, quality="VHQ").T)
 

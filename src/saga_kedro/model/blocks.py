@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -82,7 +83,10 @@ def pieces(begin: int, end: int, total: int, size: int, margin: int) -> Iterator
 
 
 def ahead(jobs: Iterable[Callable[[], Result]], threads: int = THREADS) -> Iterator[Result]:
-    """What jobs give, in their order, while the next ones are done in threads of their own."""
+    """What jobs give, in their order, while the next ones are done in threads of their own (where there are threads)."""
+    if sys.platform == "emscripten":
+        yield from (job() for job in jobs)
+        return
     with ThreadPoolExecutor(threads) as pool:
         begun: deque[Future[Result]] = deque()
         for job in jobs:
