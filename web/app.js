@@ -1,5 +1,6 @@
 // What a person sees and does; everything that computes is in worker.js.
 import { Player } from "./player.js";
+import { rateOf } from "./rate.js";
 
 const RATE = 44100;
 const LOADING = "Getting ready (about 50 MB the first time) …";
@@ -38,8 +39,9 @@ async function open(chosen) {
   say(`Decoding ${chosen.name} …`);
   let sound;
   try {
-    // 44.1 kHz is the model's rate; the browser resamples what has another
-    sound = await new OfflineAudioContext(2, 1, RATE).decodeAudioData(await chosen.arrayBuffer());
+    const bytes = await chosen.arrayBuffer();
+    // at its own rate where that is known: what follows resamples better than browsers do
+    sound = await new OfflineAudioContext(2, 1, rateOf(bytes) ?? RATE).decodeAudioData(bytes);
   } catch {
     setBusy(false);
     say(`${chosen.name} cannot be decoded by this browser: it is no audio, or of a kind that the browser does not know. Try it as wav, flac or mp3.`, true);
@@ -60,7 +62,7 @@ function resolve() {
   say(ready ? "Listening …" : LOADING);
   progress(0.02);
   const channels = [...Array(file.sound.numberOfChannels).keys()].map((k) => file.sound.getChannelData(k).slice());
-  worker.postMessage({ channels, ...asked }, channels.map((samples) => samples.buffer));
+  worker.postMessage({ channels, rate: file.sound.sampleRate, ...asked }, channels.map((samples) => samples.buffer));
 }
 
 const hear = {

@@ -1,4 +1,6 @@
 // Before and after in step with each other: the switch changes what is heard, not where.
+const RATE = 44100; // of results
+
 export class Player {
   constructor(changed) {
     this.changed = changed; // called with the position in seconds whenever that or what plays changes
@@ -12,12 +14,11 @@ export class Player {
     return this.sounds.before?.duration ?? 0;
   }
 
-  // Set what is heard before, as an AudioBuffer, or after, as channels of samples at the same rate.
+  // Set what is heard before, as an AudioBuffer, or after, as channels of samples.
   set(side, sound) {
     this.stop();
     if (Array.isArray(sound)) {
-      const { sampleRate } = this.sounds.before;
-      const buffer = new AudioBuffer({ length: sound[0].length, numberOfChannels: sound.length, sampleRate });
+      const buffer = new AudioBuffer({ length: sound[0].length, numberOfChannels: sound.length, sampleRate: RATE });
       sound.forEach((samples, k) => buffer.copyToChannel(samples, k));
       sound = buffer;
     }

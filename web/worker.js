@@ -73,15 +73,15 @@ function picture({ python }, audio, top) {
   return shown;
 }
 
-async function resolve(engine, { channels, rolloffHz, noiseFloor }) {
+async function resolve(engine, { channels, rate, rolloffHz, noiseFloor }) {
   const { pyodide, python, resolver } = engine;
   const list = pyodide.toPy(channels);
-  const audio = python.from_channels(list);
+  const audio = python.from_channels(list, rate);
   list.destroy();
   const before = picture(engine, audio, undefined);
   postMessage({ kind: "before", picture: before });
 
-  const work = python.super_resolve(resolver, audio, rolloffHz ?? undefined, noiseFloor ?? undefined);
+  const work = python.super_resolve(resolver, audio, rate, rolloffHz ?? undefined, noiseFloor ?? undefined);
   let step = work.next();
   while (!step.done) {
     if (typeof step.value === "number") {

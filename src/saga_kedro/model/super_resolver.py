@@ -250,14 +250,15 @@ class SuperResolver(ABC):
         """
         wanted, amount = self.wanted_rolloff(rolloff), self.wanted_floor(noise_floor)
         advance = advance or (lambda seconds: None)
-        if todo.cutoff_hz is None:
+        cutoff_hz = todo.cutoff_hz
+        if cutoff_hz is None:
             for run, _ in pieces(0, samples, samples, int(PIECE_SECONDS * SAMPLE_RATE), 0):
                 yield read(run.start, run.stop)
                 advance((run.stop - run.start) / SAMPLE_RATE)
             return
 
         def resolved() -> Iterator[Iterator[np.ndarray]]:
-            for one in self.stretches(read, samples, todo.cutoff_hz, todo.low_pass, identical, wanted, prompt, seed, amount):
+            for one in self.stretches(read, samples, cutoff_hz, todo.low_pass, identical, wanted, prompt, seed, amount):
                 report = _reporting(advance, one.seconds)
                 yield one.finish(self.generate(one.z_l, one.condition, one.starts, steps, s_a, s_t, seed, one.first, report))
 

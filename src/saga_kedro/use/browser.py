@@ -18,6 +18,7 @@ from saga_kedro.arrays import Array
 from saga_kedro.audio import SAMPLE_RATE
 from saga_kedro.audio.bandwidth import frame_powers, measure_bandwidth, squared_spectrum
 from saga_kedro.audio.full_scale import as_24_bit, decibels, gain_for
+from saga_kedro.audio.resample import resample
 from saga_kedro.audio.rolloff import rolloff_from_hz
 from saga_kedro.model.blocks import joined
 from saga_kedro.model.graph_model import GraphSagaSR
@@ -84,13 +85,18 @@ class BrowserSagaSR(GraphSagaSR):
 
 
 def super_resolve(
-    model: BrowserSagaSR, audio: np.ndarray, rolloff_hz: float | None = None, noise_floor: float | None = None
+    model: BrowserSagaSR,
+    audio: np.ndarray,
+    sample_rate: int = SAMPLE_RATE,
+    rolloff_hz: float | None = None,
+    noise_floor: float | None = None,
 ) -> Generator[Given | float, np.ndarray, Outcome]:
     """Super-resolve what the browser decoded.
 
     Args:
         model: that of the page.
         audio: float32 [channels, samples] at 44.1 kHz.
+        sample_rate: of the file, in Hz: it carries nothing above half of that.
         rolloff_hz: how bright the result shall be; None is the model's own setting.
         noise_floor: as for `SuperResolver.super_resolve`.
 
@@ -108,7 +114,8 @@ def super_resolve(
     def read(start: int, stop: int) -> np.ndarray:
         return low[:, start:stop]
 
-    todo = treatment(measure_bandwidth(frame_powers(read, samples, without_clipping=True), SAMPLE_RATE))
+    measured = measure_bandwidth(frame_powers(read, samples, without_clipping=True), SAMPLE_RATE)
+    todo = treatment(measured, sample_rate)
     if todo.cutoff_hz is None:
         return Outcome(None, todo.why.split(";")[0])  # what follows names an option of the command line
     yield MEASURED
@@ -132,9 +139,9 @@ def super_resolve(
     return Outcome(high * np.float32(gain), words, todo.cutoff_hz)
 
 
-def from_channels(channels: Sequence[Any]) -> np.ndarray:
-    """What the browser decoded, a buffer of float32 for each channel, as one array."""
-    return np.stack([np.frombuffer(channel, np.float32) for channel in channels])
+def from_channels(channels: Sequence[Any], sample_rate: int) -> np.ndarray:
+    """What the browser decoded, a buffer of float32 for each channel, as one array at 44.1 kHz."""
+    return resample(np.stack([np.frombuffer(channel, np.float32) for channel in channels]), sample_rate, SAMPLE_RATE)
 
 
 def to_answer(values: Any, shape: Sequence[int]) -> np.ndarray:
