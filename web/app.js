@@ -51,6 +51,7 @@ async function open(chosen) {
   player.set("before", sound);
   player.set("after", null);
   document.body.classList.add("has-file");
+  document.querySelector("#drop strong").textContent = "Drop another file";
   get("name").textContent = chosen.name;
   resolve();
 }
@@ -190,7 +191,6 @@ for (const [side, figure] of Object.entries(figures)) {
 get("settings").oninput = showSettings;
 get("settings").onsubmit = (event) => { event.preventDefault(); resolve(); };
 get("file").onchange = ({ target }) => { open(target.files[0]); target.value = ""; };
-get("drop").onkeydown = (event) => { if (event.target === get("drop") && (event.key === "Enter" || event.key === " ")) get("file").click(); };
 addEventListener("dragover", (event) => { event.preventDefault(); document.body.classList.add("over"); });
 addEventListener("dragleave", (event) => { if (!event.relatedTarget) document.body.classList.remove("over"); });
 addEventListener("drop", (event) => {
