@@ -5,6 +5,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 WHEEL := .venv-wheel/bin
 DOCS := .venv-docs
+PAGE := dist-page
 
 define CHECK_PYTHON
 command -v $(PYTHON) >/dev/null || { \
@@ -13,7 +14,7 @@ $(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || { \
   echo "$(PYTHON) is not Python 3.11: name a Python 3.11 with 'make PYTHON=/path/to/python3.11 ...'." >&2; exit 1; }
 endef
 
-.PHONY: help train test lint docs ui viz repro lock wheel clean
+.PHONY: help train test lint docs ui viz repro lock wheel page clean
 help:           ## this list
 	@awk -F ':.*## *' '/^[a-z]+: .*##/ { printf "%-16s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
@@ -24,8 +25,8 @@ test: $(READY)  ## set up, then the tests
 	$(BIN)/python -m pytest
 
 lint: $(READY)  ## ruff (lint and format) and mypy, over src and tests
-	$(BIN)/ruff check src tests benchmarks
-	$(BIN)/ruff format --check src tests benchmarks
+	$(BIN)/ruff check src tests benchmarks web
+	$(BIN)/ruff format --check src tests benchmarks web
 	$(BIN)/mypy
 
 docs: $(DOCS)/.ready ## the documentation as a site, into site/; it stops at a broken link
@@ -61,8 +62,18 @@ wheel:          ## the light package as dist/*.whl, checked
 	$(WHEEL)/python -m build --wheel --no-isolation . >/dev/null
 	$(WHEEL)/twine check --strict dist/*.whl
 
-clean:          ## remove the virtual environments, the wheel and the site
-	rm -rf .venv .venv-wheel $(DOCS) build dist site
+# What it fetches, and from where, is told in web/build.py. Any Python from 3.11; its pip is that of an environment of its own.
+page:           ## a page that computes in the browser, as dist-page/: a static folder, from which nothing leaves the computer
+	@command -v npm >/dev/null || { echo "npm was not found: install Node.js (apt-get install nodejs npm)." >&2; exit 1; }
+	@command -v $(PYTHON) >/dev/null || { \
+	  echo "$(PYTHON) was not found: name a Python from 3.11 on with 'make page PYTHON=/path/to/python3'." >&2; exit 1; }
+	@test -x .venv-page/bin/pip || $(PYTHON) -m venv .venv-page
+	@echo "Fetching Pyodide, NumPy for it and ONNX Runtime Web where they are not here yet (150 MB, kept in web/)."
+	@.venv-page/bin/python web/build.py $(PAGE)
+	@echo "A browser does not run it from disk. Serve it: $(PYTHON) -m http.server --bind 127.0.0.1 --directory $(PAGE)"
+
+clean:          ## remove the virtual environments, the wheel, the site and the page
+	rm -rf .venv .venv-wheel .venv-page $(DOCS) build dist site $(PAGE) web/node_modules web/wheels
 
 # Small, and apart from .venv: the site is built from the source as text. Versions are the lock's where it has them.
 $(DOCS)/.ready: requirements.lock pyproject.toml

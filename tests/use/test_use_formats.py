@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from saga_kedro.use.encode import gain_for
+from saga_kedro.audio.full_scale import gain_for
 from saga_kedro.use.one_file import Settings, super_resolve_file
 from saga_kedro.use.places import Job, find_jobs
 from saga_kedro.use.spool import Spool, decode

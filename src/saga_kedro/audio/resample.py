@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from math import ceil, gcd
+
 import numpy as np
-import soxr
+
+# `polyphase`: from 0.913 of the lower Nyquist frequency to all of it the response falls by 120 dB, about as soxr's does
+PASSED = 0.913
+ZERO_CROSSINGS = 96
+KAISER_BETA = 12.0
 
 
 def resample(audio: np.ndarray, rate_in: int, rate_out: int) -> np.ndarray:
-    """Resample with soxr at very high quality: linear phase, 28 bits of precision.
+    """Resample with soxr at very high quality: linear phase, 28 bits of precision. A browser has none: there, `polyphase`.
 
     Args:
         audio: float32 [channels, samples].
@@ -20,8 +26,41 @@ def resample(audio: np.ndarray, rate_in: int, rate_out: int) -> np.ndarray:
         return audio
     if audio.shape[-1] == 0:
         return np.zeros_like(audio, dtype=np.float32)
+    try:
+        import soxr
+    except ImportError:
+        return polyphase(audio, rate_in, rate_out)
+
     frames = np.ascontiguousarray(audio.T, dtype=np.float32)
     return np.ascontiguousarray(soxr.resample(frames, rate_in, rate_out, quality="VHQ").T)
+
+
+def polyphase(audio: np.ndarray, rate_in: int, rate_out: int) -> np.ndarray:
+    """Resample with NumPy alone, as `resample`: a sinc under a Kaiser window.
+
+    Args:
+        audio: float32 [channels, samples].
+        rate_in, rate_out: Hz.
+    """
+    up, down = rate_out // gcd(rate_in, rate_out), rate_in // gcd(rate_in, rate_out)
+    lower = min(1.0, up / down)
+    reach = ceil(ZERO_CROSSINGS / lower)
+    cutoff = lower * (1 + PASSED) / 2
+    samples = round(audio.shape[-1] * up / down)
+    rounds = ceil(samples / up)
+    padded = np.pad(audio.astype(np.float32, copy=False), ((0, 0), (reach, reach + rounds * down)))
+    result = np.empty((len(audio), rounds, up), np.float32)
+    around = np.arange(-reach + 1, reach + 1)
+    for phase in range(up):  # every ``up``-th sample of the result lies at the same place between two of the input
+        whole, part = divmod(phase * down, up)
+        distance = around - part / up
+        window = np.i0(KAISER_BETA * np.sqrt(np.clip(1 - (distance / reach) ** 2, 0, None))) / np.i0(KAISER_BETA)
+        kernel = (cutoff * np.sinc(cutoff * distance) * window).astype(np.float32)
+        for channel, row in enumerate(padded):
+            first = row[whole + 1 :]
+            shape, strides = (rounds, 2 * reach), (down * row.itemsize, row.itemsize)
+            result[channel, :, phase] = np.lib.stride_tricks.as_strided(first, shape, strides, writeable=False) @ kernel
+    return result.reshape(len(audio), -1)[:, :samples]
 
 
 def to_stereo(audio: np.ndarray) -> np.ndarray:

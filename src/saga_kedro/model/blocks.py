@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -82,9 +83,9 @@ def pieces(begin: int, end: int, total: int, size: int, margin: int) -> Iterator
 
 
 def ahead(jobs: Sequence[Callable[[], Result]], threads: int = THREADS) -> Iterator[Result]:
-    """What jobs give, in their order, while the next ones are done in threads of their own."""
-    if len(jobs) == 1:  # a thread has a heap of its own: memory for nothing
-        yield jobs[0]()
+    """What jobs give, in their order, while the next ones are done in threads of their own (where there are threads)."""
+    if len(jobs) == 1 or sys.platform == "emscripten":  # a thread has a heap of its own: for one job, memory for nothing
+        yield from (job() for job in jobs)
         return
     with ThreadPoolExecutor(threads) as pool:
         begun: deque[Future[Result]] = deque()

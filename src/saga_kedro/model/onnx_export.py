@@ -22,7 +22,7 @@ from saga_kedro.files import atomic_path, content_hash
 from saga_kedro.model.condition import Condition
 from saga_kedro.model.onnx_model import OnnxSagaSR
 from saga_kedro.model.saga_sr import SagaSR
-from saga_kedro.model.saved import CONFIG, GRAPH, HASHES, WEIGHTS
+from saga_kedro.model.saved import CONFIG, GRAPH, HASHES, WEIGHTS, places
 
 INPUTS = ("z_t", "t", "z_l", "f_l", "f_h", "drop_z_l", "drop_context")
 ITEMS = 3  # of the example: no other dimension has that size
@@ -109,13 +109,13 @@ def _bare(model: onnx.ModelProto) -> onnx.ModelProto:
 
 def _refer_to_weights(model: onnx.ModelProto, weights: Path) -> None:
     """Let the graph's weights lie in a file of safetensors, cast to float32 where they are in half precision."""
-    places, begin = _places(weights)
+    located, begin = places(weights)
     graph = model.graph
     casts = []
     for tensor in graph.initializer:
-        if tensor.name not in places:
+        if tensor.name not in located:
             continue
-        place = places[tensor.name]
+        place = located[tensor.name]
         if list(tensor.dims) != place["shape"]:
             raise ValueError(f"{tensor.name} is {list(tensor.dims)} in the graph and {place['shape']} in {weights}.")
         first, last = place["data_offsets"]
@@ -132,16 +132,6 @@ def _refer_to_weights(model: onnx.ModelProto, weights: Path) -> None:
     nodes = list(graph.node)
     del graph.node[:]
     graph.node.extend([*casts, *nodes])
-
-
-def _places(weights: Path) -> tuple[dict, int]:
-    """Where each tensor lies in a file of safetensors: its header, and the byte at which the tensors begin.
-
-    (The format is eight bytes with the header's length, the header as JSON, the tensors.)
-    """
-    with open(weights, "rb") as file:
-        length = int.from_bytes(file.read(8), "little")
-        return json.loads(file.read(length)), 8 + length
 
 
 def _check(folder: Path, example: dict[str, Tensor]) -> None:

@@ -5,23 +5,22 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
 from saga_kedro.arrays import Array, array_namespace, like, to_numpy
 from saga_kedro.audio import SAMPLE_RATE
 from saga_kedro.audio.bandwidth import Read, frame_powers, measure_bandwidth
-from saga_kedro.audio.io import read_audio
 from saga_kedro.audio.low_band import HOP as LOW_BAND_HOP
 from saga_kedro.audio.lowpass import LowPass, low_pass
 from saga_kedro.audio.resample import resample
 from saga_kedro.captioning.windows import window_at
 from saga_kedro.draws import seed_of
-from saga_kedro.model.blocks import ahead, blocks, joined, noise_at, pieces
+from saga_kedro.model.blocks import Block, ahead, blocks, joined, noise_at, pieces
 from saga_kedro.model.codec import Codec, build_codec
 from saga_kedro.model.condition import UNTOLD, Condition
 from saga_kedro.model.noise_floor import HERTZ, FloorPredictor, FloorTrack, track_floor
@@ -44,6 +43,24 @@ FILTER_MARGIN = 8_192  # samples
 LIKE_TRAINING = partial(LowPass, "chebyshev", 8)
 
 Prompt = str | Sequence[str] | None
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """Up to five minutes of a clip, ready for the network.
+
+    Attributes:
+        z_l, condition, starts, first: what `SuperResolver.generate` takes.
+        seconds: of audio in it.
+        finish: makes z_h the audio, float32 [2, n] part by part; `blocks.joined` joins stretches.
+    """
+
+    z_l: Array
+    condition: Condition
+    starts: list[int]
+    first: int
+    seconds: float
+    finish: Callable[[Array], Iterator[np.ndarray]]
 
 
 class SuperResolver(ABC):
@@ -168,7 +185,11 @@ class SuperResolver(ABC):
             ValueError: the audio has not two dimensions, no channel, or values that are not finite; a rate, a roll-off or a
                 number of captions that does not fit. `UnreadableAudio` for a file.
         """
+        from tqdm import tqdm  # a browser has none of this, and gives arrays to `stream`
+
         if isinstance(audio, str | Path):
+            from saga_kedro.audio.io import read_audio
+
             audio, sample_rate = read_audio(audio)
         checked = _checked(audio, sample_rate)
         low = self.channels(resample(checked, sample_rate or 0, SAMPLE_RATE))
@@ -227,32 +248,59 @@ class SuperResolver(ABC):
         Yields:
             float32 [2, n], one after the other, ``samples`` in all.
         """
-        wanted, amount = self._wanted_rolloff(rolloff), self._wanted_floor(noise_floor)
+        wanted, amount = self.wanted_rolloff(rolloff), self.wanted_floor(noise_floor)
         advance = advance or (lambda seconds: None)
-        if todo.cutoff_hz is None:
+        cutoff_hz = todo.cutoff_hz
+        if cutoff_hz is None:
             for run, _ in pieces(0, samples, samples, int(PIECE_SECONDS * SAMPLE_RATE), 0):
                 yield read(run.start, run.stop)
                 advance((run.stop - run.start) / SAMPLE_RATE)
             return
-        captions, cutoff_hz = self.captions(read, samples, prompt), todo.cutoff_hz
-        hop, length = self.codec.hop, self.segment_frames
-        frames = max(length, -(-samples // hop))
-        hear = partial(_low_passed, read, samples, LIKE_TRAINING(int(cutoff_hz))) if todo.low_pass else read
-        floor = track_floor(hear, samples, cutoff_hz, self.floor_predictor, amount)
 
         def resolved() -> Iterator[Iterator[np.ndarray]]:
-            for block in blocks(window_starts(frames, length), length, hop):
-                z_l, condition, starts = self._condition(
-                    partial(_from, hear, samples, block.first * hop), block.frames, wanted, captions, seed, block.first
-                )
-                seconds = (min(samples, block.end) - max(0, block.begin)) / SAMPLE_RATE
-                report = _reporting(advance, seconds)
-                z_h = self.generate(z_l, condition, starts, steps, s_a, s_t, seed, block.first, report)
-                z_h = self._with_floor(z_h, z_l, floor, block.first)
-                ours = partial(_from, read, samples, block.first * hop)
-                yield self._decoded(z_h, ours, block.begin, min(samples, block.end), cutoff_hz, seed, block.first, identical)
+            for one in self.stretches(read, samples, cutoff_hz, todo.low_pass, identical, wanted, prompt, seed, amount):
+                report = _reporting(advance, one.seconds)
+                yield one.finish(self.generate(one.z_l, one.condition, one.starts, steps, s_a, s_t, seed, one.first, report))
 
         yield from joined(resolved())
+
+    def stretches(
+        self,
+        read: Read,
+        samples: int,
+        cutoff_hz: float,
+        low_pass: bool,
+        identical: bool,
+        rolloff: float | None,
+        prompt: Prompt,
+        seed: int,
+        amount: float,
+    ) -> Iterator[Stretch]:
+        """All of `stream` but the sampling.
+
+        Args:
+            read, samples, identical, prompt, seed: as for `stream`.
+            cutoff_hz, low_pass: of the `Treatment`.
+            rolloff: f_h in [0, 1] or `UNTOLD`, None predicts it.
+            amount: of noise floor.
+        """
+        captions = self.captions(read, samples, prompt)
+        hop, length = self.codec.hop, self.segment_frames
+        frames = max(length, -(-samples // hop))
+        hear = partial(_low_passed, read, samples, LIKE_TRAINING(int(cutoff_hz))) if low_pass else read
+        floor = track_floor(hear, samples, cutoff_hz, self.floor_predictor, amount)
+
+        def finish(z_l: Array, block: Block, z_h: Array) -> Iterator[np.ndarray]:
+            z_h = self._with_floor(z_h, z_l, floor, block.first)
+            ours = partial(_from, read, samples, block.first * hop)
+            return self._decoded(z_h, ours, block.begin, min(samples, block.end), cutoff_hz, seed, block.first, identical)
+
+        for block in blocks(window_starts(frames, length), length, hop):
+            z_l, condition, starts = self._condition(
+                partial(_from, hear, samples, block.first * hop), block.frames, rolloff, captions, seed, block.first
+            )
+            seconds = (min(samples, block.end) - max(0, block.begin)) / SAMPLE_RATE
+            yield Stretch(z_l, condition, starts, block.first, seconds, partial(finish, z_l, block))
 
     def condition(
         self, low: np.ndarray, rolloff: float | None, prompt: Prompt, seed: int, first: int = 0
@@ -407,7 +455,7 @@ class SuperResolver(ABC):
         """Frames that make whole hops of the spectra that low bands are replaced in."""
         return math.lcm(self.codec.hop, LOW_BAND_HOP) // self.codec.hop
 
-    def _wanted_rolloff(self, rolloff: float | str | None) -> float | None:
+    def wanted_rolloff(self, rolloff: float | str | None) -> float | None:
         """The number asked for; None where it is to be predicted, `UNTOLD` where nothing is said of it."""
         rolloff = self.sample["rolloff"] if rolloff is None else rolloff
         if rolloff == "predicted":
@@ -418,7 +466,7 @@ class SuperResolver(ABC):
             raise ValueError(f"rolloff must be a number in [0, 1], 'predicted' or 'untold', not {rolloff!r}.")
         return float(rolloff)
 
-    def _wanted_floor(self, amount: float | None) -> float:
+    def wanted_floor(self, amount: float | None) -> float:
         """The amount of noise floor asked for."""
         amount = self.sample.get("noise_floor", 0.0) if amount is None else amount
         if not 0 <= amount <= 1:

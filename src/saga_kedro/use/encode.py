@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
 import soundfile
 
+from saga_kedro.audio.full_scale import as_24_bit
 from saga_kedro.use.spool import Spool
 from saga_kedro.use.tags import Tags, info_of, write_tags
 
-FULL_SCALE = 0.999
 FLOAT_SUBTYPES = ("FLOAT", "DOUBLE")
 RIFF_BYTES = 4_000_000_000  # a WAV's header counts to 4 GiB
 HIGHEST_RATE = {"flac": 655_350, "ogg": 200_000, "wav": 1_000_000}
-
-
-def gain_for(peak: float, allowed: float = 1.0) -> float:
-    """The factor that keeps a peak from clipping, 1 where nothing clips."""
-    return 1.0 if peak <= max(allowed, 1.0) else max(allowed, 1.0) * FULL_SCALE / peak
 
 
 def subtype_for(form: str, source_subtype: str) -> str:
@@ -59,13 +53,7 @@ def write(path: Path, form: str, subtype: str, rate: int, spool: Spool, gain: fl
         write_tags(path, form, tags)
 
 
-def decibels(gain: float) -> float:
-    """A factor in dB."""
-    return 20 * math.log10(gain)
-
-
 def _quantisable(parts: Iterable[np.ndarray], gain: float, subtype: str) -> Iterator[np.ndarray]:
     for part in parts:
         scaled = part * np.float32(gain)
-        # the last step under full scale: libsndfile lets integers wrap around
-        yield scaled if subtype in ("FLOAT", "VORBIS") else np.clip(scaled, -1.0, 1.0 - 2.0**-23)
+        yield scaled if subtype in ("FLOAT", "VORBIS") else as_24_bit(scaled)

@@ -15,10 +15,11 @@ import soundfile
 
 from saga_kedro.audio import SAMPLE_RATE
 from saga_kedro.audio.bandwidth import frame_powers, measure_bandwidth
+from saga_kedro.audio.full_scale import decibels, gain_for
 from saga_kedro.audio.resample import to_stereo
 from saga_kedro.model.super_resolver import SuperResolver
 from saga_kedro.model.treatment import Treatment, treatment
-from saga_kedro.use.encode import decibels, gain_for, subtype_for, write
+from saga_kedro.use.encode import subtype_for, write
 from saga_kedro.use.places import FORMATS, Job, format_of
 from saga_kedro.use.spool import Source, Spool, at_own_rate, decode, read_parts
 from saga_kedro.use.tags import read_tags

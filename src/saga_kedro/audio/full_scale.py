@@ -1,0 +1,24 @@
+"""Results that would clip, and the range of integer samples."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+FULL_SCALE = 0.999
+
+
+def gain_for(peak: float, allowed: float = 1.0) -> float:
+    """The factor that keeps a peak from clipping, 1 where nothing clips."""
+    return 1.0 if peak <= max(allowed, 1.0) else max(allowed, 1.0) * FULL_SCALE / peak
+
+
+def decibels(gain: float) -> float:
+    """A factor in dB."""
+    return 20 * math.log10(gain)
+
+
+def as_24_bit(audio: np.ndarray) -> np.ndarray:
+    """Up to the last step under full scale: libsndfile lets integers wrap around."""
+    return np.clip(audio, -1.0, 1.0 - 2.0**-23)

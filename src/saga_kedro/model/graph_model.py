@@ -1,0 +1,70 @@
+"""SAGA-SR with its network as an ONNX graph, whatever computes that: ONNX Runtime here, or a browser's."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from saga_kedro.model.condition import Condition
+from saga_kedro.model.parts import part
+from saga_kedro.model.saved import CONFIG, GRAPH, WEIGHTS, read_config, read_tensors
+from saga_kedro.model.super_resolver import SuperResolver
+
+
+class GraphSagaSR(SuperResolver):
+    """All that is in a model's folder but the network's own computation.
+
+    Args:
+        folder: holds ``model.onnx``, ``model.safetensors`` (in which the graph looks for its weights) and ``saga_sr.json``;
+            None is the model that comes with the package.
+
+    Raises:
+        FileNotFoundError: a file is missing.
+        ValueError: a file is damaged.
+    """
+
+    def __init__(self, folder: str | Path | None = None) -> None:
+        self.folder, config = read_config(folder, (CONFIG, WEIGHTS, GRAPH))
+        self.set_up(config)
+        tables = self.tables()
+        for name, tensor in read_tensors(self.folder / WEIGHTS, tables).items():
+            tables[name][...] = tensor
+
+    @abstractmethod
+    def answer(self, given: dict[str, np.ndarray]) -> np.ndarray:
+        """The graph's output for these inputs."""
+
+    def velocity(self, z_t: np.ndarray, t: float, condition: Condition, setting: Mapping[str, Any]) -> np.ndarray:
+        guidance = part("guidance", setting["guidance"])
+        return guidance(self._network, z_t, np.full(len(z_t), t, np.float32), condition, setting["s_a"], setting["s_t"])
+
+    def array(self, audio: np.ndarray) -> np.ndarray:
+        return np.ascontiguousarray(audio, np.float32)
+
+    def text(self, captions: Sequence[str]) -> np.ndarray:
+        return np.zeros((len(captions), 0, 0), np.float32)
+
+    def _network(
+        self,
+        z_t: np.ndarray,
+        t: np.ndarray,
+        condition: Condition,
+        drop_z_l: np.ndarray | None = None,
+        drop_context: np.ndarray | None = None,
+    ) -> np.ndarray:
+        """`SagaNetwork.forward`."""
+        none = np.zeros(len(z_t), bool)
+        given = {
+            "z_t": z_t,
+            "t": t,
+            "z_l": condition.z_l,
+            "f_l": condition.f_l,
+            "f_h": condition.f_h,
+            "drop_z_l": none if drop_z_l is None else drop_z_l,
+            "drop_context": none if drop_context is None else drop_context,
+        }
+        return self.answer({name: np.ascontiguousarray(value) for name, value in given.items()})

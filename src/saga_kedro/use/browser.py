@@ -1,0 +1,186 @@
+"""The model in a browser: the same code, run by Pyodide in a worker, while onnxruntime-web computes the network.
+
+web/worker.js is the other side. A browser computes a network asynchronously and Python cannot wait for it; so what is to be
+computed is asked for by a generator (`super_resolve`), which is sent the answer.
+"""
+
+from __future__ import annotations
+
+import io
+import wave
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from saga_kedro.arrays import Array
+from saga_kedro.audio import SAMPLE_RATE
+from saga_kedro.audio.bandwidth import frame_powers, measure_bandwidth, squared_spectrum
+from saga_kedro.audio.full_scale import as_24_bit, decibels, gain_for
+from saga_kedro.audio.resample import resample
+from saga_kedro.audio.rolloff import rolloff_from_hz
+from saga_kedro.model.blocks import joined
+from saga_kedro.model.graph_model import GraphSagaSR
+from saga_kedro.model.super_resolver import Stretch
+from saga_kedro.model.treatment import treatment
+
+N_FFT = 2_048
+RANGE_DB = 90.0
+# How much of the time has gone by when the bandwidth is known, and when the network has answered for the last time.
+MEASURED, SAMPLED = 0.1, 0.5
+
+Given = dict[str, np.ndarray]
+"""The graph's inputs, by name."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a file.
+
+    Attributes:
+        audio: float32 [channels, samples] at 44.1 kHz; None where the file stays as it is.
+        words: half a sentence: what was measured, or why it stays as it is.
+        cutoff_hz: below it the result is the input.
+    """
+
+    audio: np.ndarray | None
+    words: str
+    cutoff_hz: float | None = None
+
+
+class _Unanswered(Exception):
+    def __init__(self, given: Given) -> None:
+        self.given = given
+
+
+class BrowserSagaSR(GraphSagaSR):
+    """A model whose network is computed by whoever drives `sampled`."""
+
+    _answers: tuple[np.ndarray, ...] = ()
+    _asked = 0
+
+    def answer(self, given: Given) -> np.ndarray:
+        if self._asked == len(self._answers):
+            raise _Unanswered(given)
+        self._asked += 1
+        return self._answers[self._asked - 1]
+
+    def sampled(self, stretch: Stretch) -> Generator[Given, np.ndarray, Array]:
+        """`generate`, begun anew with every answer: its draws are named, and apart from the network it takes no time.
+
+        Yields:
+            Inputs of the graph; its output is to be sent.
+
+        Returns:
+            z_h, [C, L].
+        """
+        self._answers = ()
+        while True:
+            self._asked = 0
+            try:
+                return self.generate(stretch.z_l, stretch.condition, stretch.starts, first=stretch.first)
+            except _Unanswered as question:
+                self._answers = (*self._answers, (yield question.given))
+
+
+def super_resolve(
+    model: BrowserSagaSR,
+    audio: np.ndarray,
+    sample_rate: int = SAMPLE_RATE,
+    rolloff_hz: float | None = None,
+    noise_floor: float | None = None,
+) -> Generator[Given | float, np.ndarray, Outcome]:
+    """Super-resolve what the browser decoded.
+
+    Args:
+        model: that of the page.
+        audio: float32 [channels, samples] at 44.1 kHz.
+        sample_rate: of the file, in Hz: it carries nothing above half of that.
+        rolloff_hz: how bright the result shall be; None is the model's own setting.
+        noise_floor: as for `SuperResolver.super_resolve`.
+
+    Yields:
+        Inputs of the graph, for which its output is to be sent; and in between, which part of the work is done, in [0, 1].
+
+    Returns:
+        The result.
+    """
+    if not audio.shape[-1] or not np.isfinite(audio).all():
+        return Outcome(None, "it holds no samples" if not audio.shape[-1] else "it holds values that are not finite numbers")
+    low = model.channels(audio)
+    samples = low.shape[-1]
+
+    def read(start: int, stop: int) -> np.ndarray:
+        return low[:, start:stop]
+
+    measured = measure_bandwidth(frame_powers(read, samples, without_clipping=True), SAMPLE_RATE)
+    todo = treatment(measured, sample_rate)
+    if todo.cutoff_hz is None:
+        return Outcome(None, todo.why.split(";")[0])  # what follows names an option of the command line
+    yield MEASURED
+
+    wanted = model.wanted_rolloff(None if rolloff_hz is None else rolloff_from_hz(rolloff_hz))
+    amount = model.wanted_floor(noise_floor)
+    identical = np.array_equal(low[0], low[1])
+    finished, done = [], 0.0
+    for stretch in model.stretches(read, samples, todo.cutoff_hz, todo.low_pass, identical, wanted, None, 0, amount):
+        finished.append(stretch.finish((yield from model.sampled(stretch))))
+        done += stretch.seconds * SAMPLE_RATE / samples
+        yield MEASURED + (SAMPLED - MEASURED) * done
+    parts, done = [], 0
+    for part in joined(iter(finished)):
+        parts.append(part[: len(audio)])
+        done += part.shape[-1]
+        yield SAMPLED + (1 - SAMPLED) * done / samples
+    high = np.concatenate(parts, axis=1)
+    gain = gain_for(float(np.abs(high).max()))
+    words = todo.why + (f"; lowered by {-decibels(gain):.1f} dB, or it would clip" if gain < 1 else "")
+    return Outcome(high * np.float32(gain), words, todo.cutoff_hz)
+
+
+def from_channels(channels: Sequence[Any], sample_rate: int) -> np.ndarray:
+    """What the browser decoded, a buffer of float32 for each channel, as one array at 44.1 kHz."""
+    return resample(np.stack([np.frombuffer(channel, np.float32) for channel in channels]), sample_rate, SAMPLE_RATE)
+
+
+def to_answer(values: Any, shape: Sequence[int]) -> np.ndarray:
+    """The graph's output, a buffer of float32, as an array of that shape."""
+    return np.frombuffer(values, np.float32).reshape(shape)
+
+
+def to_wav(audio: np.ndarray) -> bytes:
+    """A WAV file of 24 bit at 44.1 kHz, as the command line writes it.
+
+    Args:
+        audio: float32 [channels, samples].
+    """
+    steps = np.rint(as_24_bit(audio).T.astype(np.float64) * 2**23).astype("<i4")
+    file = io.BytesIO()
+    with wave.open(file, "wb") as writer:
+        writer.setnchannels(len(audio))
+        writer.setsampwidth(3)
+        writer.setframerate(SAMPLE_RATE)
+        writer.writeframes(np.ascontiguousarray(steps).view(np.uint8).reshape(-1, 4)[:, :3].tobytes())
+    return file.getvalue()
+
+
+def spectrogram(audio: np.ndarray, columns: int, rows: int, top_db: float | None = None) -> tuple[np.ndarray, float]:
+    """Levels for a picture.
+
+    Args:
+        audio: float32 [channels, samples].
+        columns: of the picture, from the first sample to the last.
+        rows: a divisor of 1,024, from 22 kHz down to 0.
+        top_db: what is white; None is the loudest bin.
+
+    Returns:
+        uint8 [rows, columns], 255 for ``top_db`` and 0 from 90 dB below on; ``top_db``.
+    """
+    mono = np.pad(audio.mean(axis=0, dtype=np.float32), N_FFT // 2)
+    starts = np.linspace(0, max(0, len(mono) - N_FFT), columns).astype(int)
+    window = np.hanning(N_FFT + 1)[:-1].astype(np.float32)
+    power = np.stack([squared_spectrum(mono[k : k + N_FFT] * window) for k in starts], axis=1)[: N_FFT // 2]
+    level = 10 * np.log10(power.reshape(rows, -1, columns).max(axis=1)[::-1] + 1e-12)
+    top_db = float(level.max()) if top_db is None else top_db
+    return (255 * np.clip(1 + (level - top_db) / RANGE_DB, 0, 1)).astype(np.uint8), top_db
