@@ -54,8 +54,9 @@ def find_repositories(
             are read instead of the network, which is then not touched, and are not changed. A clone may lack files.
 
     Returns:
-        The files, in groups ``<owner>/<name>/<group>``, ``all`` being that of those without one; and the repositories that could not be had, with
-        the folders and files that they lack. Files that are mere pointers of Git LFS are listed, to be rejected on reading.
+        The files, in groups ``<owner>/<name>/<group>``, ``all`` being that of those without one; and the repositories that
+        could not be had, with the folders and files that they lack. Files that are mere pointers of Git LFS are listed, to be
+        rejected on reading.
 
     Raises:
         ValueError: if git is not on this machine, or there is no folder of clones, and something has to be fetched.

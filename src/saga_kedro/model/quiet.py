@@ -23,8 +23,10 @@ def quiet() -> Iterator[None]:
 
 @contextmanager
 def without_compiler() -> Iterator[None]:
-    """Keep stable-audio-tools from compiling a kernel for block masks while it is imported: nothing here masks blocks, and torch's
-    compiler takes longer to import than all the rest. It then goes on with the kernel as it is.
+    """Keep stable-audio-tools from compiling a kernel for block masks while it is imported.
+
+    Nothing here masks blocks, and torch's compiler takes longer to import than all the rest. The library then goes on with the
+    kernel as it is.
     """
     name = "torch._dynamo"
     if name in sys.modules:
