@@ -83,6 +83,12 @@ class TestContinuation:
         np.testing.assert_allclose(continued[reached], FALLING.level_db[reached], atol=1e-4)
         np.testing.assert_allclose(continued[~reached], FALLING.level_db[reached][-1], atol=1e-4)
 
+    def test_where_a_floor_ends_and_others_reach_higher_nothing_jumps(self):
+        one = predictor(sloped(0.0, -12.0, reach_hz=10_000.0), sloped(0.0, 0.0, origin="elsewhere"))
+        continued = one.continued(sloped(0.0, 0.0).level_db, CUTOFF)
+        assert np.abs(np.diff(continued[ABOVE])).max() < 1.5
+        assert continued[-1] < continued[ABOVE][0] - 5  # where it fell with both, it stays down with the one
+
     def test_a_floor_that_is_not_known_up_to_the_cutoff_is_not_asked(self):
         np.testing.assert_array_equal(
             predictor(sloped(-6.0, 30.0, reach_hz=2_000.0), RISING).continued(FALLING.level_db, CUTOFF),

@@ -1,8 +1,9 @@
 """How a recording's noise floor goes on above the cutoff: as the floors do that are like it below.
 
-A table holds floors of many recordings, measured over their whole bandwidth. The floor of an input is compared with them where
-it is known, whatever their level, and the mean of those that fit is its continuation: Nadaraya-Watson regression with a
-Gaussian kernel. docs/noise_floors.md says what the table holds and how well this does on recordings that are not in it.
+A table holds floors of many recordings, measured up to where they are ones. The floor of an input is compared with them where
+it is known, whatever their level, and goes on from band to band by the mean step of those that fit and are known there:
+Nadaraya-Watson regression with a Gaussian kernel. It is steps that are averaged, since where some floors end the mean level of
+those that reach higher is another. docs/noise_floors.md says what the table holds and how well this does on recordings that are not in it.
 """
 
 from __future__ import annotations
@@ -77,7 +78,7 @@ class FloorPredictor:
         above = KNOWN_BELOW * cutoff_hz <= HERTZ
         if len(below) < TOP_BANDS or not above.any():
             return level_db.copy()
-        top = below[-TOP_BANDS:]
+        top, last = below[-TOP_BANDS:], below[-1]
         table, known = self.level_db.astype(np.float64), self.known
         weight = self.weight.astype(np.float64) * known[:, below].all(axis=1)
         shape = level_db - level_db[top].mean()
@@ -87,11 +88,12 @@ class FloorPredictor:
             near = np.linspace(0.3, 1.0, len(below))  # what is near the cutoff says more of what is above it
             distance = ((shapes[:, below] - shape[below]) ** 2 * near).sum(axis=1) / near.sum()
             nearest = distance[weight > 0].min()
-            kernel = (weight * np.exp(-0.5 * (distance - nearest) / kernel_db**2))[:, None] * known
-            total = kernel.sum(axis=0)
-            reached = np.flatnonzero(total > 1e-9 * total.max())
-            continued[reached] = (kernel * shapes).sum(axis=0)[reached] / total[reached]
-            continued = np.interp(HERTZ, HERTZ[reached], continued[reached])
+            kernel = weight * np.exp(-0.5 * (distance - nearest) / kernel_db**2)
+            both = kernel[:, None] * (known[:, 1:] & known[:, :-1])
+            total = both.sum(axis=0)
+            reached = total > 1e-9 * total.max()
+            step = np.where(reached, (both * np.diff(shapes, axis=1)).sum(axis=0) / np.where(reached, total, 1.0), 0.0)
+            continued[last:] = (kernel @ shapes[:, last]) / kernel.sum() + np.concatenate([[0.0], np.cumsum(step[last:])])
         return np.where(above, continued + level_db[top].mean(), level_db)
 
     def state_dict(self) -> dict[str, np.ndarray]:
