@@ -3,7 +3,8 @@
 A table holds floors of many recordings, measured up to where they are ones. The floor of an input is compared with them where
 it is known, whatever their level, and goes on from band to band by the mean step of those that fit and are known there:
 Nadaraya-Watson regression with a Gaussian kernel. It is steps that are averaged, since where some floors end the mean level of
-those that reach higher is another. docs/noise_floors.md says what the table holds and how well this does on recordings that are not in it.
+those that reach higher is another. docs/noise_floors.md says what the table holds, and how well this does on recordings that
+are not in it.
 """
 
 from __future__ import annotations
