@@ -59,7 +59,11 @@ def replace_low_band(
 
 def _replaced(generated: Array, low: Array, cutoff_hz: float, rule: Rule) -> Array:
     c = min(max(round(cutoff_hz * N_FFT / SAMPLE_RATE), 0), N_FFT // 2 + 1)
-    return istft(rule(stft(generated, N_FFT, HOP), stft(low, N_FFT, HOP), c), N_FFT, HOP, generated.shape[-1])
+    channels = [  # one by one: spectra of all of them would be most of what super-resolving takes of memory
+        istft(rule(stft(ours[None], N_FFT, HOP), stft(theirs[None], N_FFT, HOP), c), N_FFT, HOP, generated.shape[-1])
+        for ours, theirs in zip(generated, low, strict=True)
+    ]
+    return array_namespace(generated).concat(channels)
 
 
 def input_cutoff(generated: Array, low: Array, c: int) -> Array:

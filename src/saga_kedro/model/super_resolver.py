@@ -35,7 +35,7 @@ FAST_EVALUATIONS = 4
 WINDOWS_AT_ONCE = 8
 # Codec and spectra work on pieces of a long clip. The margin holds what they see beyond a piece's ends, most of it the
 # 1.5 s on each side over which `audio.low_band` compares levels.
-PIECE_SECONDS = 12.0
+PIECE_SECONDS = 16.0
 PIECE_MARGIN_SECONDS = 1.7
 ENCODING_MARGIN = 32  # frames
 FILTER_MARGIN = 8_192  # samples
@@ -333,7 +333,12 @@ class SuperResolver(ABC):
         starts = window_starts(frames, length)
         windows = cut(z_l, starts, length)
         xp = array_namespace(z_l)
-        f_l = xp.concat([self.measure_rolloff(self.array(read(s * hop, (s + length) * hop)[None])) for s in starts])
+
+        def rolloffs(some: list[int]) -> Array:
+            return xp.concat([self.measure_rolloff(self.array(read(s * hop, (s + length) * hop)[None])) for s in some])
+
+        groups = [starts[at : at + WINDOWS_AT_ONCE] for at in range(0, len(starts), WINDOWS_AT_ONCE)]
+        f_l = xp.concat(list(ahead([partial(rolloffs, some) for some in groups])))
         f_h = self.rolloff_predictor.predict(windows) if rolloff is None else xp.full_like(f_l, rolloff)
         captions = [prompt] * len(starts) if isinstance(prompt, str) else [_at(prompt, first + s, length, hop) for s in starts]
         return z_l, Condition(z_l=windows, text=self.text(captions), f_l=f_l, f_h=f_h), starts
@@ -433,14 +438,17 @@ class SuperResolver(ABC):
     def _encode(self, read: Read, frames: int, seed: int, first: int) -> Array:
         """z_l of stereo audio, drawn from the codec's posterior: [C, frames], where the network is."""
         hop = self.codec.hop
-        z_l = []
-        for wide, keep in pieces(0, frames, frames, self._piece_frames()[0], ENCODING_MARGIN):
+
+        def piece(wide: slice, keep: slice) -> Array:
             posterior = self.codec.encode(self.array(read(wide.start * hop, wide.stop * hop)[None]))
             mean, deviation = posterior.mean[0, :, keep], posterior.deviation[0, :, keep]
             if deviation.any():
                 noise = noise_at(seed, "z_l", len(mean), first + wide.start + keep.start, mean.shape[-1])
                 mean = mean + deviation * like(noise, mean)
-            z_l.append(mean)
+            return mean
+
+        cuts = pieces(0, frames, frames, self._piece_frames()[0], ENCODING_MARGIN)
+        z_l = list(ahead([partial(piece, *one) for one in cuts]))
         return array_namespace(z_l[0]).concat(z_l, axis=-1)
 
     def _piece_frames(self) -> tuple[int, int]:
