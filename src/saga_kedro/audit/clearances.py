@@ -319,7 +319,8 @@ def z_l_presence(setting: Setting) -> Finding:
     seen: list[tuple[bool, bool]] = []
     network = setting.model.network
     condition = _condition(setting)
-    original = network.dit.forward
+    dit: Any = network.dit
+    original = dit.forward
 
     def watch(z_t: Tensor, t: Tensor, **inputs: Any) -> Tensor:
         for index in range(len(z_t)):
@@ -328,12 +329,12 @@ def z_l_presence(setting: Setting) -> Finding:
             seen.append((bool((z_l - network.null_latent).abs().max() > 1e-3), has_rolloff))
         return torch.zeros_like(z_t)
 
-    network.dit.forward = watch
+    dit.forward = watch
     try:
         guidance = part("guidance", setting.parameters.sample.guidance)
         guidance(network, torch.zeros_like(condition.z_l), torch.full((1,), 0.5), condition, 1.4, 1.2)
     finally:
-        network.dit.forward = original
+        dit.forward = original
     z_l, rolloff = [has for has, _ in seen], [has for _, has in seen]
     passes = z_l == [False, True, True] and all(rolloff)
     return Finding(
