@@ -232,5 +232,16 @@ def diagnose(
         raise typer.Exit(2) from None
 
 
+def main() -> None:
+    """`saga`. What the light installation leaves out is one sentence."""
+    try:
+        app()
+    except ModuleNotFoundError as error:
+        if str(error.name).startswith("saga_kedro"):
+            raise
+        typer.echo(f"Error: this needs the package {error.name}, which only the whole project has: see `make train`.", err=True)
+        raise SystemExit(WRONG_USAGE) from None
+
+
 if __name__ == "__main__":
-    app()
+    main()

@@ -15,10 +15,10 @@ from torchmetrics.functional.audio import scale_invariant_signal_distortion_rati
 
 from saga_kedro.audio.lowpass import LowPass
 from saga_kedro.audit import as_found  # noqa: F401  registers them
-from saga_kedro.audit.as_found.gradients import as_logged, loss_scales
 from saga_kedro.audit.as_found.loading import load_under_other_prefix
 from saga_kedro.audit.as_found.metrics import flattened, lsd_in_decibels, reported, si_sdr_centred
 from saga_kedro.audit.as_found.network import PathsNetwork
+from saga_kedro.audit.loss_scale import as_logged, loss_scales
 from saga_kedro.model.condition import Condition
 from saga_kedro.model.initialise import initialise_by_name
 from saga_kedro.model.network import SagaNetwork

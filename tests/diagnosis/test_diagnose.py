@@ -203,3 +203,12 @@ def test_what_is_wrong_is_one_sentence(arguments, says):
     result = run(*arguments)
     assert result.exit_code == 2
     assert says in result.stderr
+
+
+def test_the_spread_of_an_unrelated_estimate_is_scipys():
+    from scipy.special import digamma
+    from scipy.stats import chi2
+
+    mean, low, high = unrelated_si_sdr(262_144)
+    assert mean == pytest.approx(10 / np.log(10) * (digamma(0.5) + np.log(2)) - 10 * np.log10(262_144))
+    assert [low, high] == pytest.approx(10 * np.log10(chi2.ppf([0.05, 0.95], 1) / 262_144))

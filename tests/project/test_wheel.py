@@ -119,6 +119,15 @@ def test_super_resolve_is_there_from_python(bare, tmp_path):
     assert imported.returncode == 0, imported.stderr
 
 
+def test_numbers_are_diagnosed_and_what_needs_the_project_is_one_sentence(bare, tmp_path):
+    said = run(bare, "saga", "diagnose", "--loss", "1.2", "--lsd", "30", "--sdr", "-70", "--grad-norm", "1000", cwd=tmp_path)
+    assert said.returncode == 0, said.stderr
+    assert "most likely first" in said.stdout
+    refused = run(bare, "saga", "doctor", cwd=tmp_path)
+    assert refused.returncode == 2
+    assert refused.stderr.strip().endswith("which only the whole project has: see `make train`.")
+
+
 def test_a_muffled_file_gets_an_upper_band_without_a_network(bare, tmp_path):
     rate = 44_100
     spectrum = np.fft.rfft(np.random.default_rng(0).standard_normal(rate))

@@ -14,9 +14,9 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_map_only
 from tqdm import tqdm
 
-from saga_kedro.audit.as_found.gradients import FIRST_SCALE, GROWTH_INTERVAL
 from saga_kedro.audit.configurations import changed, trains_as
 from saga_kedro.audit.data import AuditData
+from saga_kedro.audit.loss_scale import FIRST_SCALE, GROWTH_INTERVAL
 from saga_kedro.audit.records import Records, code_version
 from saga_kedro.audit.symptoms import hump, norms
 from saga_kedro.audit.training import give_empty_caption

@@ -14,10 +14,10 @@ import pandas as pd
 import torch
 from filelock import FileLock
 
-from saga_kedro.audit.as_found.gradients import as_logged
 from saga_kedro.audit.as_found.network import PathsNetwork
 from saga_kedro.audit.configurations import trains_as
 from saga_kedro.audit.data import AuditData
+from saga_kedro.audit.loss_scale import as_logged
 from saga_kedro.audit.observe import (
     CURVE,
     Curve,

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from saga_kedro.diagnosis.files import of_config, of_tensors, read_checkpoint, read_config
 from saga_kedro.diagnosis.numbers import Evidence, causes, yardsticks
+from saga_kedro.diagnosis.words import markdown
 
 
 def diagnose(
@@ -32,11 +33,11 @@ def diagnose(
     Raises:
         ValueError: nothing was given, a file, folder or run is missing or broken, an unknown distribution of t.
     """
-    from saga_kedro.diagnosis.curves import joined, of_curves, of_run, read_curves
-
     if (outputs is None) != (references is None):
         raise ValueError("--outputs and --references go together: folders of outputs and of references of the same names.")
     seen: dict[str, Any] = {}
+    if run_id or curves:
+        from saga_kedro.diagnosis.curves import joined, of_curves, of_run, read_curves
     if run_id:
         of_a_run, seen = of_run(run_id, tracking)
         evidence = joined(evidence, of_a_run)
@@ -80,10 +81,12 @@ def show(found: dict[str, Any]) -> None:
     from rich.console import Console
     from rich.markdown import Markdown
 
-    from saga_kedro.diagnosis.page import build_page
-    from saga_kedro.reporting.blocks import Details
-    from saga_kedro.reporting.markdown import render_markdown
+    console = Console()
+    console.print(Markdown(markdown(found)))
+    if found["outputs"]:
+        from saga_kedro.diagnosis.page import outputs
+        from saga_kedro.reporting.blocks import Details, Report, Section
+        from saga_kedro.reporting.markdown import render_markdown
 
-    page = build_page(found | {"curves": {}})
-    shown = [replace(part, blocks=[one for one in part.blocks if not isinstance(one, Details)]) for part in page.sections]
-    Console().print(Markdown(render_markdown(replace(page, sections=shown), "")[0]))
+        shown = [block for block in outputs(found) if not isinstance(block, Details)]
+        console.print(Markdown(render_markdown(Report("", "", [Section("Your outputs", shown)]), "")[0].split("\n", 2)[2]))

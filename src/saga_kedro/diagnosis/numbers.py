@@ -6,14 +6,16 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from statistics import NormalDist
 from typing import Any
 
-from saga_kedro.audit.as_found.gradients import FIRST_SCALE
+from saga_kedro.audit.loss_scale import FIRST_SCALE
 
 UNTOUCHED_LSD = (2.3, 3.7)
 """LSD of unprocessed 4 and 8 kHz inputs in the paper's table 1, log10 of power."""
 ZERO_LSD, INT16_LSD = (19.0, 22.5), (28.0, 33.0)
 """LSD (log10 of power) of an all-zero output, and of one against a reference in int16 scale (docs/audit.md: 21.8 and 30.8)."""
+EULER_GAMMA = 0.5772156649015329
 PAPER_SAMPLES = 262_144
 UNLOADED_STD, TRUE_NORM = 0.705, 1.2
 """Deviation of the latents of a VAE without weights; the largest true gradient norm of the audit's trainings."""
@@ -137,14 +139,12 @@ def unrelated_si_sdr(samples: int) -> tuple[float, float, float]:
     """SI-SDR in dB of an estimate that has nothing to do with its reference, both white: mean, 5th and 95th percentile.
 
     |<s, s_hat>|^2 / (|s|^2 |s_hat|^2) is then chi-squared with one degree of freedom over N; the mean of 10 log10 of it is
-    10 (psi(1/2) + ln 2) / ln 10 - 10 log10 N: -59.7 for 262,144 samples.
+    10 (psi(1/2) + ln 2) / ln 10 - 10 log10 N, where psi(1/2) = -gamma - 2 ln 2: -59.7 for 262,144 samples. A quantile of
+    chi-squared is the square of the normal distribution's.
     """
-    from scipy.special import digamma
-    from scipy.stats import chi2
-
-    mean = 10 / math.log(10) * (float(digamma(0.5)) + math.log(2)) - 10 * math.log10(samples)
-    low, high = (10 * math.log10(chi2.ppf(level, 1) / samples) for level in (0.05, 0.95))
-    return mean, float(low), float(high)
+    mean = -10 / math.log(10) * (EULER_GAMMA + math.log(2)) - 10 * math.log10(samples)
+    low, high = (10 * math.log10(NormalDist().inv_cdf((1 + level) / 2) ** 2 / samples) for level in (0.05, 0.95))
+    return mean, low, high
 
 
 def fitting(rules: Iterable[Rule]) -> list[Cause]:

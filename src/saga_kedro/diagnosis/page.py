@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from saga_kedro.diagnosis.words import NOTHING_FITS, SURE, TITLE, cause_text, subtitle
 from saga_kedro.reporting.blocks import Block, Callout, Details, Figure, Report, Section, Table, Text
 from saga_kedro.reporting.tables import number
 
@@ -19,7 +20,6 @@ MEANINGS = {
     "SNR": "dB, mean over items",
 }
 DRAWN = {"loss": ("flow loss", "Your training loss"), "norm": ("gradient norm", "Your gradient norm, as logged")}
-NOTHING_FITS = "No known cause fits. That does not mean that all is well: give more numbers or files."
 
 
 def write_page(found: dict[str, Any], folder: Path) -> Path:
@@ -47,12 +47,10 @@ def build_page(found: dict[str, Any]) -> Report:
     parts = {
         "What fits": _causes(found["causes"]),
         "Your curves against the yardsticks": [*_figures(found), *([yardsticks] if lines else [])],
-        "Your outputs": _outputs(found) if found["outputs"] else [],
+        "Your outputs": outputs(found) if found["outputs"] else [],
     }
-    count = len(found["causes"])
-    subtitle = f"{count} {'cause fits' if count == 1 else 'causes fit'}, most likely first. Nothing was run for this page."
     sections = [Section(title, blocks) for title, blocks in parts.items() if blocks]
-    return Report("Diagnosis of a SAGA-SR reproduction", subtitle, sections)
+    return Report(TITLE, subtitle(found["causes"]), sections)
 
 
 def _causes(causes: list[dict[str, Any]]) -> list[Block]:
@@ -60,10 +58,8 @@ def _causes(causes: list[dict[str, Any]]) -> list[Block]:
         return [Callout(NOTHING_FITS)]
     blocks: list[Block] = []
     for place, cause in enumerate(causes, start=1):
-        says = cause["says"][0].upper() + cause["says"][1:]
-        advice = f" {cause['advice']}" if cause["advice"] else ""
-        text = f"**{place}. {says}.** Seen in {cause['seen_in']}: {cause['because']}.{advice}\n\n`{cause['confirm']}`"
-        blocks.append(Callout(text, "bad") if cause["likelihood"] >= 0.8 else Text(text))
+        text = cause_text(place, cause)
+        blocks.append(Callout(text, "bad") if cause["likelihood"] >= SURE else Text(text))
     return blocks
 
 
@@ -83,7 +79,8 @@ def _figures(found: dict[str, Any]) -> list[Block]:
     return blocks
 
 
-def _outputs(found: dict[str, Any]) -> list[Block]:
+def outputs(found: dict[str, Any]) -> list[Block]:
+    """What was measured of outputs: means, then each, then those without a partner."""
     files, alone, left_out = (found["outputs"][name] for name in ("files", "without_partner", "left_out"))
     left = [f"{path}: has no partner of the same name." for path in alone] + left_out
     measured = []

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from statistics import NormalDist
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from saga_kedro.model.parts import part
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 QUANTILES = 20_000
 
@@ -24,6 +26,8 @@ def timestep_quantiles(timesteps: str) -> np.ndarray:
     if timesteps == "logit_normal":
         normal = np.array([NormalDist().inv_cdf(level) for level in levels])
         return 1 / (1 + np.exp(-normal))
+    import torch
+
     draw, source = part("timesteps", timesteps), torch.Generator().manual_seed(0)
     return np.sort([float(draw(source)) for _ in range(QUANTILES)]).clip(1e-6, 1 - 1e-6)
 
@@ -49,6 +53,8 @@ def residual_deviation(z_h: Tensor, z_l: Tensor) -> float:
     Args:
         z_h, z_l: [N, C, T].
     """
+    import torch
+
     target = z_h.transpose(1, 2).flatten(0, 1).double()
     known = z_l.transpose(1, 2).flatten(0, 1).double()
     known = torch.cat([known, torch.ones(len(known), 1, dtype=known.dtype)], dim=1)
