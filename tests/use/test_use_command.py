@@ -182,3 +182,12 @@ def test_a_kill_leaves_nothing_unfinished(files, model):
         super_resolve_file(model, Job(files / "muffled.wav", Path("out/muffled.wav")), Settings(), advance)
     assert seen
     assert list(Path("out").iterdir()) == []
+
+
+def test_names_with_spaces_and_letters_of_any_script_are_names_like_others(tmp_path, model_folder):
+    source = tmp_path / "mit Leerzeichen" / "schöne Aufnahme 音.wav"
+    source.parent.mkdir()
+    soundfile.write(source, muffled(0.5).T, 44_100)
+    done = saga(source.parent, "-o", tmp_path / "aus gabe", "--model", model_folder)
+    assert done.exit_code == 0, done.stderr
+    assert soundfile.info(tmp_path / "aus gabe" / source.name).frames == 22_050

@@ -163,14 +163,17 @@ class BandEnvelope:
             repeat = self.hop // self.synthesis_hop
             if repeat == 2:
                 level, sounding = _twice_as_many(level), xp.repeat(sounding, 2, axis=-1)
-            gain = xp.exp(level @ like(self.interpolation, work) * (math.log(10) / 20)) * sounding[..., None]
             window = like(self.window, work)
-            spectra = self._excite(seeds, low, gain.shape[-2], window, first * repeat, cutoff_hz)
-            spectra *= gain * math.sqrt(float((window * window).sum()))
-            del gain
-            frames = xp.fft.irfft(spectra, n=N_FFT)
-            frames *= window
-            audio = add_frames(frames, self.synthesis_hop) / overlap_weight(window, self.synthesis_hop, frames.shape[-2])
+            spectra = self._excite(seeds, low, level.shape[-2], window, first * repeat, cutoff_hz)
+            weight = overlap_weight(window, self.synthesis_hop, level.shape[-2])
+            sounds = []
+            for side in range(2):  # one after the other: half the memory, and more of it in the cache
+                nepers = level[:, side] @ like(self.interpolation, work) * (math.log(10) / 20)
+                shaped = spectra[:, side] * (xp.exp(nepers) * sounding[:, side, :, None])
+                frames = xp.fft.irfft(shaped, n=N_FFT)
+                frames *= window * math.sqrt(float((window * window).sum()))
+                sounds.append(add_frames(frames, self.synthesis_hop) / weight)
+            audio = xp.stack(sounds, axis=1)
             return xp.astype(to_left_right(audio), z.dtype, copy=False)
 
     def with_noise(self, z: Array, z_l: Array, power: np.ndarray, hertz: np.ndarray) -> Array:
