@@ -35,7 +35,7 @@ FAST_EVALUATIONS = 4
 WINDOWS_AT_ONCE = 8
 # Codec and spectra work on pieces of a long clip. The margin holds what they see beyond a piece's ends, most of it the
 # 1.5 s on each side over which `audio.low_band` compares levels.
-PIECE_SECONDS = 16.0
+PIECE_SECONDS = 12.0
 PIECE_MARGIN_SECONDS = 1.7
 ENCODING_MARGIN = 32  # frames
 FILTER_MARGIN = 8_192  # samples
