@@ -1,6 +1,5 @@
 """What a person's browser shows: the report from disk, and our run beside the paper's in MLflow's UI."""
 
-import importlib.util
 import os
 import signal
 import subprocess
@@ -14,7 +13,6 @@ import pandas as pd
 import pytest
 
 from found_audit import found_audit
-from must_have import missing, must_have
 from saga_kedro.audit.report import write_pages
 from saga_kedro.evaluation.summary import summarise
 from saga_kedro.reporting.html import write_html
@@ -27,28 +25,8 @@ ROOT = Path(__file__).parents[2]
 TARGETS = read_targets(ROOT / "conf" / "base" / "paper_targets.csv")
 
 
-def _pictures():
-    """docs/make_pictures.py, which knows where browsers are and how they start."""
-    must_have("playwright")
-    spec = importlib.util.spec_from_file_location("make_pictures", ROOT / "docs" / "make_pictures.py")
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 @pytest.fixture(scope="module")
-def browser():
-    pictures = _pictures()
-    if pictures.find_browser() is None:
-        missing("There is no Chromium or Chrome: install one (apt-get install chromium), or name it with CHROMIUM=/path/to/it.")
-    with pictures.open_browser() as opened:
-        yield opened
-
-
-@pytest.fixture(scope="module")
-def ui(tmp_path_factory):
+def ui(pictures, tmp_path_factory):
     """MLflow's UI over a store with one run of ours and the paper's: its address and the experiment's id."""
     folder = tmp_path_factory.mktemp("ui")
     store = f"sqlite:///{folder / 'mlflow.db'}"
@@ -60,7 +38,7 @@ def ui(tmp_path_factory):
     with mlflow.start_run(experiment_id=experiment, run_name="demo, 6 steps"):
         mlflow.log_metric("eval/LSD/speech/4kHz", 1.9876)
     mlflow.set_tracking_uri(before)
-    port = _pictures().free_port()
+    port = pictures.free_port()
     address = f"http://127.0.0.1:{port}"
     command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", store, "--port", str(port), "--workers", "1"]
     process = subprocess.Popen(
@@ -129,9 +107,8 @@ def test_the_audits_page_fits_the_screen_and_its_links_lead_somewhere(browser, a
     page.close()
 
 
-def test_mlflow_shows_our_run_beside_the_papers(browser, ui):
+def test_mlflow_shows_our_run_beside_the_papers(pictures, browser, ui):
     address, experiment = ui
-    pictures = _pictures()
     page = pictures.new_page(browser, 1760, 720)
     page.add_init_script(pictures.MLFLOW_STATE)
     page.goto(view_address(address, experiment))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import functools
 import http.server
-import importlib.util
 import re
 import shutil
 import subprocess
@@ -18,7 +17,7 @@ import pytest
 import soundfile
 from typer.testing import CliRunner
 
-from must_have import missing, must_have
+from must_have import missing
 from saga_kedro.audio import SAMPLE_RATE
 from saga_kedro.audio.lowpass import LowPass, low_pass
 from saga_kedro.cli import app
@@ -33,25 +32,6 @@ DROP = """([name, base64]) => {
   dataTransfer.items.add(new File([bytes], name));
   document.body.dispatchEvent(new DragEvent('drop', { dataTransfer, bubbles: true, cancelable: true }));
 }"""
-
-
-def _pictures():
-    must_have("playwright")
-    spec = importlib.util.spec_from_file_location("make_pictures", ROOT / "docs" / "make_pictures.py")
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-@pytest.fixture(scope="module")
-def browser():
-    pictures = _pictures()
-    if pictures.find_browser() is None:
-        missing("There is no Chromium or Chrome: install one (apt-get install chromium), or name it with CHROMIUM=/path/to/it.")
-    with pictures.open_browser() as opened:
-        yield opened
 
 
 @pytest.fixture(scope="module")
