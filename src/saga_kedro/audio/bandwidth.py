@@ -8,6 +8,8 @@ from typing import Literal
 
 import numpy as np
 
+from saga_kedro.audio.spectra import hann
+
 N_FFT = 2_048
 HOP = 512
 MOST_FRAMES = 4_096  # 48 s at 44.1 kHz without overlap lost; longer clips are looked at in as many frames, evenly spread
@@ -140,7 +142,7 @@ def frame_powers(read: Read, samples: int, without_clipping: bool = False) -> np
     starts = np.arange(0, max(1, samples - N_FFT + 1), HOP)
     if len(starts) > MOST_FRAMES:
         starts = starts[np.linspace(0, len(starts) - 1, MOST_FRAMES).astype(int)]
-    window = np.hanning(N_FFT + 1)[:-1].astype(np.float32)
+    window = hann(N_FFT)
     power, peaks = [], []
     # frames near each other are read together
     for group in np.split(starts, np.flatnonzero(np.diff(starts) > N_FFT) + 1):

@@ -10,6 +10,7 @@ import numpy as np
 
 from saga_kedro.audio import SAMPLE_RATE
 from saga_kedro.audio.bandwidth import squared_spectrum
+from saga_kedro.audio.spectra import hann
 
 N_FFT = 2_048
 HOP = 512
@@ -51,7 +52,7 @@ def measure_floor(audio: np.ndarray, cutoff_hz: float) -> np.ndarray | None:
     frames = frames[np.abs(frames).max(axis=-1) > 2.0**-24]
     if len(frames) < 2 * LEAST_FRAMES:
         return None
-    window = np.hanning(N_FFT + 1)[:-1].astype(np.float32)
+    window = hann(N_FFT)
     power = squared_spectrum(frames * window) / np.square(window).sum()
     first, top = (round(hertz * N_FFT / SAMPLE_RATE) for hertz in (HUM_HZ, HIGHEST * cutoff_hz))
     bins = slice(round(LOWEST * cutoff_hz * N_FFT / SAMPLE_RATE), top)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from saga_kedro.audio import SAMPLE_RATE
+from saga_kedro.audio.spectra import hann
 from saga_kedro.weights import MissingWeights
 
 WINDOW_SECONDS = 1.0
@@ -42,8 +43,8 @@ def log_mel(audio: np.ndarray, category: str = "") -> np.ndarray:
     mono = np.asarray(audio, np.float32).mean(axis=0)
     mono = np.pad(mono, (0, max(0, round(WINDOW_SECONDS * SAMPLE_RATE) - len(mono))))
     frames = np.lib.stride_tricks.sliding_window_view(mono, N_FFT)[::HOP]
-    hann = np.hanning(N_FFT + 1)[:-1].astype(np.float32)
-    power = (np.abs(np.fft.rfft(frames * hann, axis=1)) * (2 / hann.sum())) ** 2
+    window = hann(N_FFT)
+    power = (np.abs(np.fft.rfft(frames * window, axis=1)) * (2 / window.sum())) ** 2
     levels = np.log10(power @ _mel_filters() + FLOOR)
     length, step = (round(seconds * SAMPLE_RATE / HOP) for seconds in (WINDOW_SECONDS, HOP_SECONDS))
     windows = np.lib.stride_tricks.sliding_window_view(levels, min(length, len(levels)), axis=0)[::step]

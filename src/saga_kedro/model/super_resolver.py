@@ -163,8 +163,8 @@ class SuperResolver(ABC):
         Args:
             audio: float [channels, samples] in [-1, 1], or a file.
             sample_rate: its rate in Hz; a file brings its own.
-            rolloff: f_h, how bright the result shall be: a fraction of the Nyquist frequency in [0, 1], or "predicted" from the
-                input; None is the configured one.
+            rolloff: f_h, how bright the result shall be: a fraction of the Nyquist frequency in [0, 1], "predicted" from the
+                input, or "untold"; None is the configured one.
             prompt: what is to be heard: one caption, or one for each stretch of 5.94 s (`captioning.windows`); None lets the
                 signal-descriptor captioner say it, stretch by stretch.
             steps: evaluations of the network; None is the configured number.

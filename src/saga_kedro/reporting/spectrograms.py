@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 from matplotlib.figure import Figure as Picture
 
+from saga_kedro.audio.spectra import hann
 from saga_kedro.reporting.figures import new_picture
 
 WINDOW = 2048
@@ -29,8 +30,8 @@ def spectrogram_db(audio: np.ndarray, window: int = WINDOW, hop: int = HOP) -> n
     if len(mono) < window:
         mono = np.pad(mono, (0, window - len(mono)))
     frames = np.lib.stride_tricks.sliding_window_view(mono, window)[::hop]
-    hann = np.hanning(window + 1)[:-1].astype(np.float32)
-    magnitude = np.abs(np.fft.rfft(frames * hann, axis=1)) * (2 / hann.sum())
+    weights = hann(window)
+    magnitude = np.abs(np.fft.rfft(frames * weights, axis=1)) * (2 / weights.sum())
     return (20 * np.log10(np.maximum(magnitude, 1e-10))).T.astype(np.float32)
 
 

@@ -166,12 +166,13 @@ class BandEnvelope:
             window = like(self.window, work)
             spectra = self._excite(seeds, low, level.shape[-2], window, first * repeat, cutoff_hz)
             weight = overlap_weight(window, self.synthesis_hop, level.shape[-2])
+            interpolation = like(self.interpolation, work) * (math.log(10) / 20)
+            shape = window * math.sqrt(float((window * window).sum()))
             sounds = []
             for side in range(2):  # one after the other: half the memory, and more of it in the cache
-                nepers = level[:, side] @ like(self.interpolation, work) * (math.log(10) / 20)
-                shaped = spectra[:, side] * (xp.exp(nepers) * sounding[:, side, :, None])
-                frames = xp.fft.irfft(shaped, n=N_FFT)
-                frames *= window * math.sqrt(float((window * window).sum()))
+                gain = xp.exp(level[:, side] @ interpolation) * sounding[:, side, :, None]
+                frames = xp.fft.irfft(spectra[:, side] * gain, n=N_FFT)
+                frames *= shape
                 sounds.append(add_frames(frames, self.synthesis_hop) / weight)
             audio = xp.stack(sounds, axis=1)
             return xp.astype(to_left_right(audio), z.dtype, copy=False)
