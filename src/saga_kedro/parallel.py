@@ -10,7 +10,12 @@ Result = TypeVar("Result")
 
 
 def parallel_map(
-    function: Callable[..., Result], items: Iterable[Item], describe: str, workers: int | None = None, **arguments: Any
+    function: Callable[..., Result],
+    items: Iterable[Item],
+    describe: str,
+    workers: int | None = None,
+    gpu: bool = False,
+    **arguments: Any,
 ) -> list[Result]:
     """Apply ``function(item, **arguments)`` to every item in processes of their own.
 
@@ -19,6 +24,7 @@ def parallel_map(
         items: what to work on; results come back in the same order.
         describe: the progress bar's text.
         workers: processes; None is one a core, at most LOKY_MAX_CPU_COUNT where that is set. 1 stays in this process.
+        gpu: the function computes on a GPU where there is one: then all of them in this process, which has it.
         arguments: passed to every call.
     """
     from joblib import Parallel, cpu_count, delayed
@@ -26,6 +32,10 @@ def parallel_map(
     from tqdm import tqdm
 
     items = list(items)
+    if gpu:
+        import torch
+
+        workers = 1 if torch.cuda.is_available() else workers
     workers = min(workers or cpu_count(), max(1, len(items)))
     results = Parallel(n_jobs=workers, return_as="generator")(delayed(function)(item, **arguments) for item in items)
     done = list(tqdm(results, total=len(items), desc=describe, unit="item", disable=not items))

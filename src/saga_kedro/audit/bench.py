@@ -90,8 +90,7 @@ class Bench:
 
     def _side_by_side(self, function: Any, items: Sequence[Any], describe: str) -> None:
         alone = Bench(self.data, self.records, self.models, self.sounds, self.seeds, self.retrain)
-        workers = 1 if torch.cuda.is_available() else None
-        parallel_map(function, items, describe, workers=workers, bench=alone)
+        parallel_map(function, items, describe, gpu=True, bench=alone)
 
     def _finished(self, key: str) -> bool:
         return (training_folder(self.models, key) / SUMMARY).exists()
