@@ -95,11 +95,10 @@ def super_resolve(
     Exit codes: 0 all done, 1 some files failed (they are listed, the others are done), 2 wrong usage.
     """
     from saga_kedro.use.command import Request, WrongUsage, run
+    from saga_kedro.use.settings import Settings
 
-    request = Request(
-        inputs=inputs,
-        out=out,
-        format=format.value if format else None,
+    settings = Settings(
+        form=format.value if format else None,
         cutoff_hz=cutoff,
         rolloff=rolloff,
         noise_floor=noise_floor,
@@ -108,13 +107,9 @@ def super_resolve(
         s_a=s_a,
         s_t=s_t,
         seed=seed,
-        device=device,
         fast=fast,
-        model=model,
-        overwrite=overwrite,
-        dry_run=dry_run,
-        json=json,
     )
+    request = Request(inputs, out, settings, device, model, overwrite, dry_run, json)
     try:
         raise typer.Exit(run(request))
     except WrongUsage as error:

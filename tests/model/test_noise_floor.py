@@ -13,6 +13,7 @@ from saga_kedro.audio.lowpass import LowPass, low_pass
 from saga_kedro.draws import rng
 from saga_kedro.model import blocks, noise_floor, super_resolver
 from saga_kedro.model.codec.band_envelope import SCALE_DB, BandEnvelope
+from saga_kedro.model.dials import Dials
 from saga_kedro.model.noise_floor import (
     BANDS,
     HERTZ,
@@ -314,7 +315,7 @@ class TestSuperResolve:
         whole = self.resolve(model, audio, 1.0)
         monkeypatch.setattr(blocks, "BLOCK_SECONDS", 8.0)
         monkeypatch.setattr(super_resolver, "PIECE_SECONDS", 5.0)
-        parts = model.stream(reader(audio), audio.shape[1], Treatment(CUTOFF, False, ""), rolloff=0.8, noise_floor=1.0)
+        parts = model.stream(reader(audio), audio.shape[1], Treatment(CUTOFF, False, ""), dials=Dials(0.8, noise_floor=1.0))
         added, difference = (np.square(x).mean() for x in (whole - audio, np.concatenate(list(parts), axis=1) - whole))
         assert difference < 1e-8 * added
 

@@ -18,8 +18,9 @@ from saga_kedro.audio.lowpass import LowPass, low_pass
 from saga_kedro.cli import app
 from saga_kedro.model import saved
 from saga_kedro.use.command import ended_politely
-from saga_kedro.use.one_file import UNFINISHED, Settings, super_resolve_file
+from saga_kedro.use.one_file import UNFINISHED, super_resolve_file
 from saga_kedro.use.places import Job
+from saga_kedro.use.settings import Settings
 from sounds import bursts_over_noise, full_band, muffled
 
 

@@ -9,8 +9,9 @@ import pytest
 import soundfile
 
 from saga_kedro.audio.full_scale import gain_for
-from saga_kedro.use.one_file import Settings, super_resolve_file
+from saga_kedro.use.one_file import super_resolve_file
 from saga_kedro.use.places import Job, find_jobs
+from saga_kedro.use.settings import Settings
 from saga_kedro.use.spool import Spool, decode
 from saga_kedro.use.tags import Picture, Tags, read_tags, write_tags
 from sounds import full_band, muffled

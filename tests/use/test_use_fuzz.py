@@ -11,8 +11,9 @@ import soundfile
 
 from saga_kedro.audio.io import audio_info
 from saga_kedro.draws import rng
-from saga_kedro.use.one_file import Settings, super_resolve_file
+from saga_kedro.use.one_file import super_resolve_file
 from saga_kedro.use.places import find_jobs
+from saga_kedro.use.settings import Settings
 from sounds import full_band, muffled
 
 FORMATS = [

@@ -10,9 +10,11 @@ import soundfile
 from scipy.signal import butter, resample_poly, sosfiltfilt
 
 from saga_kedro.model import blocks, super_resolver
+from saga_kedro.model.dials import Dials
 from saga_kedro.model.treatment import Treatment
-from saga_kedro.use.one_file import Settings, super_resolve_file
+from saga_kedro.use.one_file import super_resolve_file
 from saga_kedro.use.places import Job
+from saga_kedro.use.settings import Settings
 from sounds import full_band, muffled
 
 
@@ -200,7 +202,7 @@ def test_a_long_file_is_never_held_as_a_whole(model, monkeypatch):
 
     done = [0.0, 0.0]
     todo = Treatment(4_000.0, False, "")
-    for part in model.stream(read, 90 * 44_100, todo, rolloff=0.8, advance=lambda s: done.append(s)):
+    for part in model.stream(read, 90 * 44_100, todo, dials=Dials(0.8), advance=lambda s: done.append(s)):
         done[0] += part.shape[1] / 44_100
         asked.append(part.shape[1])
     assert done[0] == pytest.approx(90)

@@ -23,6 +23,7 @@ from saga_kedro.draws import seed_of
 from saga_kedro.model.blocks import Block, ahead, blocks, joined, noise_at, pieces
 from saga_kedro.model.codec import Codec, build_codec
 from saga_kedro.model.condition import UNTOLD, Condition
+from saga_kedro.model.dials import OWN, Dials, Prompt
 from saga_kedro.model.noise_floor import HERTZ, FloorPredictor, FloorTrack, track_floor
 from saga_kedro.model.parts import part
 from saga_kedro.model.rolloff_predictor import RolloffPredictor
@@ -30,7 +31,6 @@ from saga_kedro.model.silence import digital_silence
 from saga_kedro.model.treatment import Treatment, treatment
 from saga_kedro.model.windows import cross_fade, cut, window_starts
 
-FAST_EVALUATIONS = 4
 # Bounds the memory of one guided step; results do not depend on it.
 WINDOWS_AT_ONCE = 8
 # Codec and spectra work on pieces of a long clip. The margin holds what they see beyond a piece's ends, most of it the
@@ -41,8 +41,6 @@ ENCODING_MARGIN = 32  # frames
 FILTER_MARGIN = 8_192  # samples
 # The low-pass for inputs that carry something above their cutoff: one that training draws.
 LIKE_TRAINING = partial(LowPass, "chebyshev", 8)
-
-Prompt = str | Sequence[str] | None
 
 
 @dataclass(frozen=True)
@@ -140,42 +138,23 @@ class SuperResolver(ABC):
         tables = {"rolloff_predictor": self.rolloff_predictor.state_dict(), "floors": self.floor_predictor.state_dict()}
         return {f"{part}.{name}": table for part, named in tables.items() for name, table in named.items()}
 
-    def fast(self) -> dict[str, Any]:
-        """Settings for `super_resolve` with at most four evaluations of the network: few steps, and no guidance."""
-        return {"steps": min(FAST_EVALUATIONS, self.sample["steps"]), "s_a": 1.0, "s_t": 1.0}
-
     def super_resolve(
         self,
         audio: np.ndarray | str | Path,
         sample_rate: int | None = None,
-        rolloff: float | str | None = None,
-        prompt: Prompt = None,
-        steps: int | None = None,
-        s_a: float | None = None,
-        s_t: float | None = None,
-        seed: int = 0,
         cutoff_hz: float | None = None,
         progress: bool = False,
-        noise_floor: float | None = None,
+        **dials: Any,
     ) -> np.ndarray:
         """Give muffled audio the upper band that it could have had.
 
         Args:
             audio: float [channels, samples] in [-1, 1], or a file.
             sample_rate: its rate in Hz; a file brings its own.
-            rolloff: f_h, how bright the result shall be: a fraction of the Nyquist frequency in [0, 1], "predicted" from the
-                input, or "untold"; None is the configured one.
-            prompt: what is to be heard: one caption, or one for each stretch of 5.94 s (`captioning.windows`); None lets the
-                signal-descriptor captioner say it, stretch by stretch.
-            steps: evaluations of the network; None is the configured number.
-            s_a: acoustic guidance scale; None is the configured one.
-            s_t: semantic guidance scale; None is the configured one.
-            seed: names every draw: the same call gives the same result.
             cutoff_hz: below it the result is the input, which carries nothing above it; None measures that, and leaves a
                 full-band input as it is.
             progress: show a progress bar over the seconds of audio.
-            noise_floor: how much of the input's stationary noise goes on above its cutoff: from 0, none, to 1, all that is
-                likely to be there; None is the configured amount. An input without such noise gets none.
+            dials: of `Dials`: rolloff, noise_floor, prompt, steps, s_a, s_t, seed, fast.
 
         Returns:
             float32 [channels, samples] at 44.1 kHz: mono in, mono out; more than two channels become two. Digital silence stays
@@ -202,20 +181,7 @@ class SuperResolver(ABC):
         else:
             todo = Treatment(cutoff_hz if low.any() else None, False, "")
         with tqdm(total=samples / SAMPLE_RATE, desc="super-resolving", unit="s", disable=not progress) as bar:
-            parts = self.stream(
-                read,
-                samples,
-                todo,
-                np.array_equal(low[0], low[1]),
-                rolloff,
-                prompt,
-                steps,
-                s_a,
-                s_t,
-                seed,
-                bar.update,
-                noise_floor,
-            )
+            parts = self.stream(read, samples, todo, np.array_equal(low[0], low[1]), Dials(**dials), bar.update)
             high = np.concatenate([low[:, :0], *parts], axis=1)
         return high[:1] if len(audio) == 1 else high
 
@@ -225,14 +191,8 @@ class SuperResolver(ABC):
         samples: int,
         todo: Treatment,
         identical: bool = False,
-        rolloff: float | str | None = None,
-        prompt: Prompt = None,
-        steps: int | None = None,
-        s_a: float | None = None,
-        s_t: float | None = None,
-        seed: int = 0,
-        advance: Callable[[float], Any] | None = None,
-        noise_floor: float | None = None,
+        dials: Dials = OWN,
+        advance: Callable[[float], Any] = lambda seconds: None,
     ) -> Iterator[np.ndarray]:
         """Super-resolve audio that need not fit into memory.
 
@@ -241,53 +201,37 @@ class SuperResolver(ABC):
             samples: its length.
             todo: up to where the input is kept.
             identical: whether its channels are the same; then the result's are.
-            rolloff, prompt, steps, s_a, s_t, seed: as for `super_resolve`.
+            dials: how.
             advance: called with seconds of audio as they are done.
-            noise_floor: as for `super_resolve`.
 
         Yields:
             float32 [2, n], one after the other, ``samples`` in all.
+
+        Raises:
+            ValueError: a dial that is out of its range, or that this model has not.
         """
-        wanted, amount = self.wanted_rolloff(rolloff), self.wanted_floor(noise_floor)
-        advance = advance or (lambda seconds: None)
-        cutoff_hz = todo.cutoff_hz
-        if cutoff_hz is None:
+        if todo.cutoff_hz is None:
+            self.wanted(dials)
             for run, _ in pieces(0, samples, samples, int(PIECE_SECONDS * SAMPLE_RATE), 0):
                 yield read(run.start, run.stop)
                 advance((run.stop - run.start) / SAMPLE_RATE)
             return
 
         def resolved() -> Iterator[Iterator[np.ndarray]]:
-            for one in self.stretches(read, samples, cutoff_hz, todo.low_pass, identical, wanted, prompt, seed, amount):
+            for one in self.stretches(read, samples, todo, identical, dials):
                 report = _reporting(advance, one.seconds)
-                yield one.finish(self.generate(one.z_l, one.condition, one.starts, steps, s_a, s_t, seed, one.first, report))
+                yield one.finish(self.generate(one.z_l, one.condition, one.starts, dials, one.first, report))
 
         yield from joined(resolved())
 
-    def stretches(
-        self,
-        read: Read,
-        samples: int,
-        cutoff_hz: float,
-        low_pass: bool,
-        identical: bool,
-        rolloff: float | None,
-        prompt: Prompt,
-        seed: int,
-        amount: float,
-    ) -> Iterator[Stretch]:
-        """All of `stream` but the sampling.
-
-        Args:
-            read, samples, identical, prompt, seed: as for `stream`.
-            cutoff_hz, low_pass: of the `Treatment`.
-            rolloff: f_h in [0, 1] or `UNTOLD`, None predicts it.
-            amount: of noise floor.
-        """
-        captions = self.captions(read, samples, prompt)
+    def stretches(self, read: Read, samples: int, todo: Treatment, identical: bool, dials: Dials) -> Iterator[Stretch]:
+        """All of `stream` but the sampling, for an input that has a cutoff. Arguments and errors are `stream`'s."""
+        rolloff, amount = self.wanted(dials)
+        cutoff_hz, seed = todo.cutoff_hz or 0.0, dials.seed
+        captions = self.captions(read, samples, dials.prompt)
         hop, length = self.codec.hop, self.segment_frames
         frames = max(length, -(-samples // hop))
-        hear = partial(_low_passed, read, samples, LIKE_TRAINING(int(cutoff_hz))) if low_pass else read
+        hear = partial(_low_passed, read, samples, LIKE_TRAINING(int(cutoff_hz))) if todo.low_pass else read
         floor = track_floor(hear, samples, cutoff_hz, self.floor_predictor, amount)
 
         def finish(z_l: Array, block: Block, z_h: Array) -> Iterator[np.ndarray]:
@@ -348,10 +292,7 @@ class SuperResolver(ABC):
         z_l: Array,
         condition: Condition,
         starts: list[int],
-        steps: int | None = None,
-        s_a: float | None = None,
-        s_t: float | None = None,
-        seed: int = 0,
+        dials: Dials = OWN,
         first: int = 0,
         progress: Callable[[Iterable[Any]], Iterable[Any]] | None = None,
     ) -> Array:
@@ -359,15 +300,14 @@ class SuperResolver(ABC):
 
         Args:
             z_l, condition, starts: as ``condition`` returned them.
-            steps, s_a, s_t, seed: as for ``super_resolve``.
+            dials: how many steps, how much guidance, which draws.
             first: frame of a longer clip that z_l starts with.
             progress: wraps the iterable of steps, e.g. ``tqdm``.
 
         Returns:
             z_h, [C, L].
         """
-        chosen = {"steps": steps, "s_a": s_a, "s_t": s_t}
-        setting = self.sample | {name: value for name, value in chosen.items() if value is not None}
+        setting = dials.sampling(self.sample)
         frames = z_l.shape[-1]
 
         def velocity(z_t: Array, t: Array) -> Array:
@@ -377,7 +317,9 @@ class SuperResolver(ABC):
             return cross_fade(array_namespace(z_t).concat(v), starts, frames)[None]
 
         temperature = setting.get("temperature", 1.0)
-        drawn = noise_at(seed, "noise", len(z_l), first, frames) if temperature else np.zeros((len(z_l), frames), np.float32)
+        drawn = (
+            noise_at(dials.seed, "noise", len(z_l), first, frames) if temperature else np.zeros((len(z_l), frames), np.float32)
+        )
         noise = like(np.float32(temperature) * drawn, z_l)[None]
         schedule = part("schedule", setting["schedule"])(setting["steps"])
         return part("sampler", setting.get("sampler", "euler"))(velocity, noise, schedule, progress)[0]
@@ -463,25 +405,25 @@ class SuperResolver(ABC):
         """Frames that make whole hops of the spectra that low bands are replaced in."""
         return math.lcm(self.codec.hop, LOW_BAND_HOP) // self.codec.hop
 
-    def wanted_rolloff(self, rolloff: float | str | None) -> float | None:
-        """The number asked for; None where it is to be predicted, `UNTOLD` where nothing is said of it."""
-        rolloff = self.sample["rolloff"] if rolloff is None else rolloff
-        if rolloff == "predicted":
-            return None
-        if rolloff == "untold":
-            return UNTOLD
-        if isinstance(rolloff, str) or not 0 <= rolloff <= 1:
-            raise ValueError(f"rolloff must be a number in [0, 1], 'predicted' or 'untold', not {rolloff!r}.")
-        return float(rolloff)
+    def wanted(self, dials: Dials) -> tuple[float | None, float]:
+        """The roll-off and the noise floor asked for.
 
-    def wanted_floor(self, amount: float | None) -> float:
-        """The amount of noise floor asked for."""
-        amount = self.sample.get("noise_floor", 0.0) if amount is None else amount
+        Returns:
+            f_h in [0, 1], None where it is to be predicted, `UNTOLD` where nothing is said of it; the amount of noise floor.
+
+        Raises:
+            ValueError: one of them is out of its range, or the codec adds no noise.
+        """
+        setting = dials.sampling(self.sample)
+        rolloff, amount = setting["rolloff"], setting.get("noise_floor", 0.0)
+        named = {"predicted": None, "untold": UNTOLD}
+        if rolloff not in named and (isinstance(rolloff, str) or not 0 <= rolloff <= 1):
+            raise ValueError(f"rolloff must be a number in [0, 1], 'predicted' or 'untold', not {rolloff!r}.")
         if not 0 <= amount <= 1:
             raise ValueError(f"noise_floor must be a number in [0, 1], not {amount!r}.")
         if amount and not hasattr(self.codec, "with_noise"):
             raise ValueError(f"The codec {self.config['codec']['name']} adds no noise floor: ask for noise_floor=0.")
-        return float(amount)
+        return named[rolloff] if rolloff in named else float(rolloff), float(amount)
 
     def _with_floor(self, z_h: Array, z_l: Array, floor: FloorTrack, first: int) -> Array:
         """z_h [C, L] with the noise floor; it starts at frame ``first`` of the clip."""

@@ -22,6 +22,7 @@ from saga_kedro.audio.resample import resample
 from saga_kedro.audio.rolloff import rolloff_from_hz
 from saga_kedro.audio.spectra import hann
 from saga_kedro.model.blocks import joined
+from saga_kedro.model.dials import Dials
 from saga_kedro.model.graph_model import GraphSagaSR
 from saga_kedro.model.super_resolver import Stretch
 from saga_kedro.model.treatment import treatment
@@ -99,7 +100,7 @@ def super_resolve(
         audio: float32 [channels, samples] at 44.1 kHz.
         sample_rate: of the file, in Hz: it carries nothing above half of that.
         rolloff_hz: how bright the result shall be; None is the model's own setting.
-        noise_floor: as for `SuperResolver.super_resolve`.
+        noise_floor: as for `Dials`.
 
     Yields:
         Inputs of the graph, for which its output is to be sent; and in between, which part of the work is done, in [0, 1].
@@ -121,11 +122,10 @@ def super_resolve(
         return Outcome(None, todo.why.split(";")[0])  # what follows names an option of the command line
     yield MEASURED
 
-    wanted = model.wanted_rolloff(None if rolloff_hz is None else rolloff_from_hz(rolloff_hz))
-    amount = model.wanted_floor(noise_floor)
-    identical = np.array_equal(low[0], low[1])
+    rolloff = None if rolloff_hz is None else rolloff_from_hz(rolloff_hz)
+    dials = Dials(rolloff=rolloff, noise_floor=noise_floor)
     finished, done = [], 0.0
-    for stretch in model.stretches(read, samples, todo.cutoff_hz, todo.low_pass, identical, wanted, None, 0, amount):
+    for stretch in model.stretches(read, samples, todo, np.array_equal(low[0], low[1]), dials):
         finished.append(stretch.finish((yield from model.sampled(stretch))))
         done += stretch.seconds * SAMPLE_RATE / samples
         yield MEASURED + (SAMPLED - MEASURED) * done

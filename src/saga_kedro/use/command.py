@@ -7,11 +7,12 @@ import signal
 import sys
 from collections.abc import Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from saga_kedro.use.places import Job, find_jobs
+from saga_kedro.use.settings import Settings
 
 DONE, SOME_FAILED = 0, 1
 
@@ -26,17 +27,8 @@ class Request:
 
     inputs: Sequence[Path]
     out: Path
-    format: str | None
-    cutoff_hz: float | None
-    rolloff: float | None
-    noise_floor: float | None
-    prompt: str | None
-    steps: int | None
-    s_a: float | None
-    s_t: float | None
-    seed: int
+    settings: Settings
     device: str
-    fast: bool
     model: Path | None
     overwrite: bool
     dry_run: bool
@@ -54,21 +46,10 @@ def run(request: Request) -> int:
     """
     if request.out.exists() and not request.out.is_dir():
         raise WrongUsage(f"{request.out} is a file: --out names a folder.")
-    jobs = find_jobs(request.inputs, request.out, request.format, request.overwrite)
-    from saga_kedro.use.one_file import Settings, super_resolve_file
+    settings = replace(request.settings, cutoff_hz=_cutoff(request.settings.cutoff_hz))
+    jobs = find_jobs(request.inputs, request.out, settings.form, request.overwrite)
+    from saga_kedro.use.one_file import super_resolve_file
 
-    settings = Settings(
-        form=request.format,
-        cutoff_hz=_cutoff(request.cutoff_hz),
-        rolloff=request.rolloff,
-        noise_floor=request.noise_floor,
-        prompt=request.prompt,
-        steps=request.steps,
-        s_a=request.s_a,
-        s_t=request.s_t,
-        seed=request.seed,
-        fast=request.fast,
-    )
     model = None if request.dry_run else load(request.model, request.device)
     with ended_politely(), _progress(jobs, hidden=request.json) as progress:
         outcomes = []

@@ -9,8 +9,9 @@ from typing import Any
 import pandas as pd
 
 from saga_kedro.model.loading import load_model
-from saga_kedro.use.one_file import Settings, super_resolve_file
+from saga_kedro.use.one_file import super_resolve_file
 from saga_kedro.use.places import find_jobs
+from saga_kedro.use.settings import Settings
 
 logger = logging.getLogger(__name__)
 

@@ -26,7 +26,8 @@ def super_resolve(
         sample_rate: of an array, in Hz.
         model: folder of a trained model; None is the one that comes with the package. It is loaded once.
         device: cpu, or what `saga super-resolve --device` takes.
-        settings: of `SuperResolver.super_resolve`: rolloff, noise_floor, cutoff_hz, seed, steps, s_a, s_t, prompt, progress.
+        settings: ``cutoff_hz`` and ``progress`` of `SuperResolver.super_resolve`, and `Dials`: rolloff, noise_floor, prompt,
+            steps, s_a, s_t, seed, fast.
 
     Returns:
         float32 [channels, samples] at 44.1 kHz.

@@ -21,6 +21,7 @@ from saga_kedro.model.super_resolver import SuperResolver
 from saga_kedro.model.treatment import Treatment, treatment
 from saga_kedro.use.encode import subtype_for, write
 from saga_kedro.use.places import FORMATS, Job, format_of
+from saga_kedro.use.settings import Settings
 from saga_kedro.use.spool import Source, Spool, at_own_rate, decode, read_parts
 from saga_kedro.use.tags import read_tags
 
@@ -53,41 +54,6 @@ class Outcome:
     def as_dict(self) -> dict[str, Any]:
         """For JSON and tables."""
         return asdict(self)
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How files are super-resolved; None is the model's own setting.
-
-    Attributes:
-        form: wav, flac or ogg; None is the input's where that is one of them, else flac.
-        cutoff_hz: None measures it.
-        rolloff, noise_floor, prompt, steps, s_a, s_t, seed: as for `SuperResolver.super_resolve`.
-        fast: at most four evaluations of the network; ``steps``, ``s_a`` and ``s_t`` given beside it hold.
-    """
-
-    form: str | None = None
-    cutoff_hz: float | None = None
-    rolloff: float | str | None = None
-    noise_floor: float | None = None
-    prompt: str | None = None
-    steps: int | None = None
-    s_a: float | None = None
-    s_t: float | None = None
-    seed: int = 0
-    fast: bool = False
-
-    def sampling(self, model: SuperResolver) -> dict[str, Any]:
-        """Arguments for `SuperResolver.stream`."""
-        asked = {name: getattr(self, name) for name in ("steps", "s_a", "s_t") if getattr(self, name) is not None}
-        return {
-            "rolloff": self.rolloff,
-            "noise_floor": self.noise_floor,
-            "prompt": self.prompt,
-            "seed": self.seed,
-            **(model.fast() if self.fast else {}),
-            **asked,
-        }
 
 
 def super_resolve_file(
@@ -156,7 +122,7 @@ def _resolve(
     advance: Callable[[float], Any],
 ) -> list[str]:
     channels = source.spool.channels
-    stream = model.stream(read, source.spool.samples, todo, source.identical, **settings.sampling(model), advance=advance)
+    stream = model.stream(read, source.spool.samples, todo, source.identical, settings, advance)
     high = (part[:channels] for part in stream)
     rate = max(SAMPLE_RATE, source.rate)
     result = Spool(folder / "output.raw", channels)

@@ -117,15 +117,16 @@ def super_resolve(model: Any, path: Path, folder: Path, settings: dict[str, Any]
         model: of `load_model`.
         path: the file.
         folder: for the result.
-        settings: of `one_file.Settings`.
+        settings: of `Settings`.
         progress: called with the part that is done, in [0, 1].
 
     Returns:
         Path of the result, a figure of both spectrograms, what was done in a sentence; and what went wrong.
     """
     from saga_kedro.audio.io import UnreadableAudio, audio_info
-    from saga_kedro.use.one_file import Settings, super_resolve_file
+    from saga_kedro.use.one_file import super_resolve_file
     from saga_kedro.use.places import Job, format_of
+    from saga_kedro.use.settings import Settings
 
     try:
         duration = audio_info(path).duration_s

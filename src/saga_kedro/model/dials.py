@@ -1,0 +1,49 @@
+"""What may be asked of a model beside the audio."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+FAST_EVALUATIONS = 4
+
+Prompt = str | Sequence[str] | None
+
+
+@dataclass(frozen=True)
+class Dials:
+    """How audio is super-resolved; None is the model's own setting.
+
+    Attributes:
+        rolloff: f_h, how bright the result shall be: a fraction of the Nyquist frequency in [0, 1], "predicted" from the input,
+            or "untold".
+        noise_floor: how much of the input's stationary noise goes on above its cutoff: from 0, none, to 1, all that is likely
+            to be there. An input without such noise gets none.
+        prompt: what is to be heard: one caption, or one for each stretch of 5.94 s (`captioning.windows`); None lets the
+            signal-descriptor captioner say it, stretch by stretch.
+        steps: evaluations of the network.
+        s_a: acoustic guidance scale.
+        s_t: semantic guidance scale.
+        seed: names every draw: the same call gives the same result.
+        fast: at most four evaluations of the network and no guidance; ``steps``, ``s_a`` and ``s_t`` given beside it hold.
+    """
+
+    rolloff: float | str | None = None
+    noise_floor: float | None = None
+    prompt: Prompt = None
+    steps: int | None = None
+    s_a: float | None = None
+    s_t: float | None = None
+    seed: int = 0
+    fast: bool = False
+
+    def sampling(self, own: Mapping[str, Any]) -> dict[str, Any]:
+        """A model's ``sample`` section with what is asked for in its place."""
+        fast = {"steps": min(FAST_EVALUATIONS, own["steps"]), "s_a": 1.0, "s_t": 1.0} if self.fast else {}
+        asked = {name: getattr(self, name) for name in ("steps", "s_a", "s_t", "rolloff", "noise_floor")}
+        return {**own, **fast, **{name: value for name, value in asked.items() if value is not None}}
+
+
+OWN = Dials()
+"""The model's own settings."""
