@@ -15,6 +15,7 @@ import pandas as pd
 import torch
 from lightning.pytorch import Callback
 from lightning.pytorch.callbacks import LearningRateMonitor, ModelCheckpoint, TQDMProgressBar
+from lightning.pytorch.plugins.io import TorchCheckpointIO
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
@@ -43,6 +44,14 @@ logger = logging.getLogger(__name__)
 
 SUMMARY = "fit.json"
 EMA = "ema.ema_model."  # where `FlowTraining` keeps the averaged network
+
+
+class WholeCheckpoints(TorchCheckpointIO):
+    """Checkpoints beside their place, then renamed: Lightning writes aside to /tmp, and copies from there to another device."""
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:
+        with atomic_path(path) as temporary, temporary.open("wb") as file:
+            torch.save(checkpoint, file)
 
 
 class SegmentBatches(pl.LightningDataModule):
@@ -238,6 +247,7 @@ def fit(
         enable_model_summary=False,
         deterministic="warn",
         logger=run_logger or False,
+        plugins=[WholeCheckpoints()],
         callbacks=[
             ModelCheckpoint(last.parent, filename="{step}", save_last=True, save_top_k=1, save_on_train_epoch_end=True),
             GradientNorms(parameters.fit.log_every),
