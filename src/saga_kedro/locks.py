@@ -4,10 +4,10 @@ A run notes in data/.locks what it reads and writes, as the catalog has it, and 
 note for as long as it lasts. Who comes next reads the notes. A note whose lock is free is of a process that is gone, however
 it ended, and is removed.
 
-The lock is flock(2). On NFS Linux makes it a byte-range lock, which holds between hosts with version 4, and with version 3 where
-its lock daemon runs; on Lustre it does where it is mounted with `flock`. Mounted with `nolock`, `local_lock` or `localflock` it
-holds between the processes of one host only. Where there is no flock, filelock takes a marker file instead, and says so.
-Sources: flock(2), nfs(5), mount.lustre(8).
+The lock is flock(2). On NFS Linux makes it a byte-range lock, which holds between hosts with version 4, and with version 3
+where its lock daemon runs; on Lustre it does where it is mounted with `flock`. Mounted with `nolock`, `local_lock` or
+`localflock` it holds between the processes of one host only. Where there is no flock, filelock takes a marker file instead,
+and says so. Sources: flock(2), nfs(5), mount.lustre(8).
 """
 
 from __future__ import annotations

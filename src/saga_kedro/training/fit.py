@@ -176,7 +176,9 @@ def finished(folder: str | Path, data_version: str, steps: int) -> dict[str, Any
 
 
 def begin(folder: Path, data_version: str) -> None:
-    """Note which data a training is of; one that was begun on other data is removed."""
+    """Note which data a training is of; one that was begun on other data is removed, and half a checkpoint of a killed one."""
+    for half in (folder / "training").glob(".*.ckpt"):
+        half.unlink()
     began = folder / "training" / "began.json"
     if began.exists() and json.loads(began.read_text())["data_version"] != data_version:
         logger.warning("The data changed since this training began: it begins anew.")
