@@ -16,7 +16,9 @@ from typing import Any
 from click import ClickException
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
-FULL_IN_WORDS = ("No space left on device", "Disk quota exceeded", "database or disk is full", "(os error 28)")
+NO_SPACE = "No space is left on the device"
+SQLITE_FULL = "database or disk is full"
+FULL_IN_WORDS = (NO_SPACE, "No space left on device", "Disk quota exceeded", SQLITE_FULL, "(os error 28)")
 NOTHING = 2**16
 """Bytes; with less than so much free nothing can be written, whatever the library that failed says of it."""
 
@@ -37,7 +39,12 @@ def full_device(error: BaseException) -> BaseException | None:
 
 
 def _says_full(error: BaseException) -> bool:
-    return (isinstance(error, OSError) and error.errno in FULL) or any(words in str(error) for words in FULL_IN_WORDS)
+    return (isinstance(error, OSError) and error.errno in FULL) or full_in_words(str(error))
+
+
+def full_in_words(text: str) -> bool:
+    """Whether a message is of a full device."""
+    return any(words in text for words in FULL_IN_WORDS)
 
 
 def free_bytes(path: str | Path) -> int:
@@ -49,7 +56,7 @@ def free_bytes(path: str | Path) -> int:
 def no_space(what: str, where: str | Path) -> str:
     """The sentence about a full device: ``what`` could not be written, and ``where`` it was to be."""
     return (
-        f"No space is left on the device of {where} ({free_bytes(where) / 1e6:.1f} MB are free): {what}. "
+        f"{NO_SPACE} of {where} ({free_bytes(where) / 1e6:.1f} MB are free): {what}. "
         "Make room, and give the same command again: what is finished stays, and it goes on from there."
     )
 
@@ -77,11 +84,12 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         if isinstance(error, NoSpace) or not (full_device(error) or free_bytes(path.parent) < NOTHING):
             raise
         written = temporary.stat().st_size if temporary and temporary.exists() else 0
-        # The rest of it is not known; what it replaces is mostly as large.
-        before = f" (the one before has {path.stat().st_size / 1e6:.1f} MB)" if path.exists() else ""
         if temporary:
             temporary.unlink(missing_ok=True)
-        needs = f"{path.name}, which was being written, needs more than {written / 1e6:.1f} MB{before}"
+        # How large it would have become is not known: more than there is room for, and what it replaces is mostly as large.
+        least = max(written, free_bytes(path.parent)) / 1e6
+        before = f" (the one before has {path.stat().st_size / 1e6:.1f} MB)" if path.exists() else ""
+        needs = f"{path.name}, which was being written, needs more than {least:.1f} MB{before}"
         raise NoSpace(no_space(needs, path.parent)) from error
     finally:
         if temporary:

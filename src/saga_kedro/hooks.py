@@ -16,7 +16,7 @@ from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
 from saga_kedro.configuration import made_by, run_name, told
-from saga_kedro.files import NoSpace, free_bytes, full_device, no_space, parameter_hash
+from saga_kedro.files import SQLITE_FULL, NoSpace, free_bytes, full_device, no_space, parameter_hash
 from saga_kedro.locks import RunLock, joins_another, store_lock, uses
 from saga_kedro.parameters import validate
 from saga_kedro.weights import missing_weights
@@ -206,12 +206,11 @@ class FullDiskHook:
 
     @hook_impl(wrapper=True, tryfirst=True)
     def after_context_created(self, context: KedroContext) -> Iterator[None]:
-        self.project, self.doing = Path(context.project_path), "MLflow's store, which was being opened, could not grow"
+        self.project, self.doing = Path(context.project_path), "the run was beginning"
         return (yield from self._sentence())
 
     @hook_impl(wrapper=True, tryfirst=True)
     def before_pipeline_run(self) -> Iterator[None]:
-        self.doing = "MLflow's run, which was being opened, could not be written"
         return (yield from self._sentence())
 
     @hook_impl
@@ -220,14 +219,13 @@ class FullDiskHook:
 
     @hook_impl(wrapper=True, tryfirst=True)
     def after_pipeline_run(self) -> Iterator[None]:
-        self.doing = "MLflow's run, which was being ended, could not be written"
         return (yield from self._sentence())
 
     @hook_impl(wrapper=True, tryfirst=True)
     def on_pipeline_error(self, error: Exception) -> Iterator[None]:
         try:
             result = yield
-        except Exception as second:  # whoever wanted to write down that the run failed met the full device again
+        except Exception as second:  # whoever wanted to write down that the run failed met the full device, too
             self._check(error)
             self._check(second)
             raise
@@ -244,9 +242,18 @@ class FullDiskHook:
     def _check(self, error: BaseException) -> None:
         """Raise the sentence, if a full device is what ``error`` is about."""
         found = full_device(error)
+        if found is None:
+            return
         if isinstance(found, NoSpace):
             raise NoSpace(found.message) from None
-        if found:
-            places = [*(self.project / "data").iterdir(), self.project / "mlruns", Path(tempfile.gettempdir())]
-            named = getattr(found, "filename", None)
-            raise NoSpace(no_space(self.doing, named or min(places, key=free_bytes))) from None
+        if SQLITE_FULL in str(found):
+            import mlflow
+
+            store = Path(mlflow.get_tracking_uri().removeprefix("sqlite:///"))
+            has = f"{store.stat().st_size / 1e6:.1f} MB" if store.exists() else "nothing"
+            raise NoSpace(
+                no_space(f"{store.name}, MLflow's store, needs more than the {has} that it has", store.parent)
+            ) from None
+        places = [*(self.project / "data").iterdir(), self.project / "mlruns", Path(tempfile.gettempdir())]
+        where = getattr(found, "filename", None) or min(places, key=free_bytes)
+        raise NoSpace(no_space(self.doing, where)) from None

@@ -9,6 +9,7 @@ from pathlib import Path
 from kedro.utils import find_kedro_project
 
 from saga_kedro.configuration import SagaConfigLoader
+from saga_kedro.files import full_in_words
 from saga_kedro.hooks import AuditHook, FullDiskHook, LockHook, ParameterHook, TrackingHook, WeightsHook
 from saga_kedro.quiet import without_warnings
 
@@ -20,6 +21,9 @@ warnings.filterwarnings("ignore", message="Option '--pipeline' is deprecated")
 logging.getLogger("kedro_viz.integrations.kedro.run_hooks").addFilter(
     lambda record: "Workflow tracking is disabled" not in record.getMessage()
 )
+# A full device is told once, by FullDiskHook, and not on the way by every library, with tracebacks.
+for name in ("kedro.pipeline.node", "mlflow.store.db.utils", "mlflow.system_metrics.system_metrics_monitor"):
+    logging.getLogger(name).addFilter(lambda record: not full_in_words(record.getMessage()))
 # kedro-mlflow defines a model of its own without type hints, and MLflow advises whoever does. Kedro imports it a little later
 # in any case; here it is imported without the advice.
 with without_warnings("Add type hints to the `predict` method"):

@@ -1,4 +1,4 @@
-"""Two runs at once: those that use the same tables wait for one another or are refused in a sentence, others go side by side."""
+"""Two runs at once: those that use the same tables are refused in a sentence, or wait; others go side by side."""
 
 from __future__ import annotations
 
