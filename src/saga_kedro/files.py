@@ -13,8 +13,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from click import ClickException
-
 FULL = (errno.ENOSPC, errno.EDQUOT)
 NO_SPACE = "No space is left on the device"
 SQLITE_FULL = "database or disk is full"
@@ -23,7 +21,7 @@ NOTHING = 2**16
 """Bytes; with less than so much free nothing can be written, whatever the library that failed says of it."""
 
 
-class NoSpace(ClickException):
+class NoSpace(Exception):
     """A device is full. Not an OSError, so that nobody takes it for what is wrong with one item and goes on to the next."""
 
 
@@ -56,8 +54,8 @@ def free_bytes(path: str | Path) -> int:
 def no_space(what: str, where: str | Path) -> str:
     """The sentence about a full device: ``what`` could not be written, and ``where`` it was to be."""
     return (
-        f"{NO_SPACE} of {where} ({free_bytes(where) / 1e6:.1f} MB are free): {what}. "
-        "Make room, and give the same command again: what is finished stays, and it goes on from there."
+        f"{NO_SPACE} of {where} ({free_bytes(where) / 1e6:.1f} MB are free): {what}; "
+        "make room, and the same command goes on from what is finished."
     )
 
 

@@ -245,15 +245,14 @@ class FullDiskHook:
         if found is None:
             return
         if isinstance(found, NoSpace):
-            raise NoSpace(found.message) from None
+            raise ClickException(str(found)) from None
         if SQLITE_FULL in str(found):
             import mlflow
 
             store = Path(mlflow.get_tracking_uri().removeprefix("sqlite:///"))
             has = f"{store.stat().st_size / 1e6:.1f} MB" if store.exists() else "nothing"
-            raise NoSpace(
-                no_space(f"{store.name}, MLflow's store, needs more than the {has} that it has", store.parent)
-            ) from None
+            needs = f"{store.name}, MLflow's store, needs more than the {has} that it has"
+            raise ClickException(no_space(needs, store.parent)) from None
         places = [*(self.project / "data").iterdir(), self.project / "mlruns", Path(tempfile.gettempdir())]
         where = getattr(found, "filename", None) or min(places, key=free_bytes)
-        raise NoSpace(no_space(self.doing, where)) from None
+        raise ClickException(no_space(self.doing, where)) from None

@@ -103,11 +103,11 @@ class RunLock:
         while sentence := self._try(pipeline, reads, writes):
             if not wait:
                 raise InUse(
-                    f"{sentence} Start again when it has ended, or let this run wait for that: --params lock=wait; "
-                    "a dataset of another name goes beside it: --params dataset=NAME."
+                    f"{sentence}: start again when it has ended, let this run wait for that with --params lock=wait, "
+                    "or give it a dataset of its own with --params dataset=NAME."
                 )
             if not told:
-                logger.info("%s Waiting for its end.", sentence)
+                logger.info("%s: waiting for its end.", sentence)
             told = True
             time.sleep(POLL_S)
 
@@ -162,4 +162,4 @@ def _meet(one: str, other: str) -> bool:
 def _who(other: Mapping[str, Any], does: str, path: str) -> str:
     dataset = PurePosixPath(path).parts[2]
     who = f"`{other['pipeline']}`, process {other['pid']} on {other['host']}, since {other['since']}"
-    return f"The dataset {dataset} is in use by another run ({who}), which {does} {path}."
+    return f"The dataset {dataset} is in use by another run ({who}), which {does} {path}"

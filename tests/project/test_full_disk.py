@@ -13,9 +13,10 @@ import pytest
 import sqlalchemy
 import torch
 import yaml
+from click import ClickException
 from kedro.io import DataCatalog, DatasetError
 
-from saga_kedro import files
+from saga_kedro import cli, files
 from saga_kedro.files import NoSpace, atomic_path, full_device
 from saga_kedro.training.fit import WholeCheckpoints
 from saga_kedro.whole_files import write_whole
@@ -99,13 +100,13 @@ def test_a_full_device_says_what_was_written_and_what_it_needs(tmp_path, monkeyp
     monkeypatch.setattr(files, "free_bytes", lambda _: 1_000_000)
     with pytest.raises(NoSpace) as error:
         fill(path)
-    said = error.value.message
+    said = str(error.value)
     assert said.startswith(f"No space is left on the device of {tmp_path} (1.0 MB are free): table.bin, which")
-    assert "table.bin, which was being written, needs more than 1.5 MB (the one before has 3.0 MB)." in said
-    assert said.endswith("give the same command again: what is finished stays, and it goes on from there.")
+    assert "table.bin, which was being written, needs more than 1.5 MB (the one before has 3.0 MB);" in said
+    assert said.endswith("; make room, and the same command goes on from what is finished.")
     assert [path.name for path in tmp_path.iterdir()] == ["table.bin"]
     assert path.stat().st_size == 3_000_000
-    assert pickle.loads(pickle.dumps(error.value)).message == said  # it comes back from another process
+    assert str(pickle.loads(pickle.dumps(error.value))) == said  # it comes back from another process
 
 
 @pytest.mark.parametrize(
@@ -135,6 +136,13 @@ def test_a_checkpoint_that_finds_no_space_leaves_the_one_before(tmp_path, monkey
     assert torch.load(path) == {"step": 1}
 
 
+def test_the_command_that_uses_a_model_says_the_same(monkeypatch, capsys):
+    monkeypatch.setattr(cli, "app", lambda: (_ for _ in ()).throw(NoSpace("No space is left on the device of out")))
+    with pytest.raises(SystemExit, match="1"):
+        cli.main()
+    assert capsys.readouterr().err == "Error: No space is left on the device of out\n"
+
+
 def test_other_errors_stay_what_they_are(tmp_path):
     with pytest.raises(ValueError, match="wrong"), atomic_path(tmp_path / "a.txt"):
         raise ValueError("wrong")
@@ -148,13 +156,13 @@ def test_a_full_disk_of_tables_or_of_mlflow_is_one_sentence_of_the_command(proje
     folder = project()
     with monkeypatch.context() as full:
         full.setattr(pd.DataFrame, "to_csv", lambda *_, **__: (_ for _ in ()).throw(FULL))
-        with pytest.raises(NoSpace) as error:
+        with pytest.raises(ClickException) as error:
             run_pipeline(folder, "targets")
     assert error.value.message.startswith(f"No space is left on the device of {folder}/data/08_reporting (")
     assert "paper_lsd.csv, which was being written, needs more than" in error.value.message
     sqlalchemy.event.listen(sqlalchemy.Engine, "connect", no_more)
     try:
-        with pytest.raises(NoSpace) as error:
+        with pytest.raises(ClickException) as error:
             run_pipeline(folder, "fit")  # it has nothing to train on, and comes not so far
     finally:
         sqlalchemy.event.remove(sqlalchemy.Engine, "connect", no_more)

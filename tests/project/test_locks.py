@@ -82,7 +82,7 @@ def test_who_uses_a_table_that_is_being_written_is_told_who_writes_it(tmp_path, 
     said = str(error.value)
     assert said.startswith("The dataset demo is in use by another run (`train`, process ")
     assert f"process {holder.process.pid} on {os.uname().nodename}, since 2" in said
-    assert f"which writes {MANIFEST}. Start again when it has ended, or let this run wait" in said
+    assert f"which writes {MANIFEST}: start again when it has ended, let this run wait" in said
 
 
 def test_a_table_that_is_being_read_is_not_written(tmp_path):
