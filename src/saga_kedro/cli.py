@@ -9,6 +9,7 @@ from typing import Annotated
 import click
 import typer
 
+from saga_kedro.files import NoSpace
 from saga_kedro.quiet import silence
 
 silence()
@@ -228,9 +229,12 @@ def diagnose(
 
 
 def main() -> None:
-    """`saga`. What the light installation leaves out is one sentence."""
+    """`saga`. What the light installation leaves out is one sentence, and so is a full disk."""
     try:
         app()
+    except NoSpace as error:
+        typer.echo(f"Error: {error}", err=True)
+        raise SystemExit(1) from None
     except ModuleNotFoundError as error:
         if str(error.name).startswith("saga_kedro"):
             raise

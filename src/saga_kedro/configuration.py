@@ -16,6 +16,14 @@ from saga_kedro.parameters import Repository
 # What a trained model depends on: sampling and evaluation parameters may change without a new training.
 TRAINS = ("seed", "ingest", "caption", "vary", "degrade", "model", "fit")
 
+HOW = ("lock",)
+"""Parameters that say how a run goes about its work and not what it makes: they are in no hash, and MLflow is not told."""
+
+
+def made_by(parameters: dict[str, Any]) -> dict[str, Any]:
+    """All parameters but those of `HOW`."""
+    return {name: value for name, value in parameters.items() if name not in HOW}
+
 
 def dataset_name(parameters: dict[str, Any]) -> str:
     """The folder below data/<layer>/ that holds this source's files, so that corpora don't overwrite each other.
@@ -49,7 +57,7 @@ def told(parameters: dict[str, Any]) -> dict[str, Any]:
     """
     corpus = corpus_parameters(parameters["ingest"], parameters.get("repositories", []))
     listed = [Repository.model_validate(one) for one in corpus.get("repositories", [])]
-    return {name: value for name, value in parameters.items() if name != "repositories"} | (
+    return {name: value for name, value in made_by(parameters).items() if name != "repositories"} | (
         {"repositories": {one.name: one.commit for one in listed}} if listed else {}
     )
 

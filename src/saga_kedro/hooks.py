@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,11 +13,14 @@ from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
 from kedro.io import CatalogProtocol, MemoryDataset
 from kedro.pipeline import Pipeline
+from kedro.pipeline.node import Node
 
-from saga_kedro.configuration import run_name, told
-from saga_kedro.files import parameter_hash
+from saga_kedro.configuration import made_by, run_name, told
+from saga_kedro.files import SQLITE_FULL, NoSpace, free_bytes, full_device, no_space, parameter_hash
+from saga_kedro.locks import RunLock, joins_another, store_lock, uses
 from saga_kedro.parameters import validate
 from saga_kedro.weights import missing_weights
+from saga_kedro.whole_files import write_whole
 
 
 class ParameterHook:
@@ -84,14 +88,70 @@ class AuditHook:
         return (yield)
 
 
+class LockHook:
+    """Keeps other runs from the tables that this one reads and writes, and lets the catalog write each of them whole."""
+
+    def __init__(self) -> None:
+        self.lock: RunLock | None = None
+
+    @hook_impl
+    def after_context_created(self, context: KedroContext) -> None:
+        self.context = context
+
+    @hook_impl
+    def after_catalog_created(self, catalog: CatalogProtocol, conf_catalog: dict[str, Any]) -> None:
+        self.conf_catalog = conf_catalog
+        write_whole(catalog)
+
+    @hook_impl(wrapper=True, tryfirst=True)
+    def before_pipeline_run(self, run_params: dict[str, Any], pipeline: Pipeline) -> Iterator[None]:
+        if joins_another():
+            return (yield)
+        self._release()  # what an interrupted run of this same process left
+        self.lock = RunLock(self.context.project_path)
+        try:
+            name = "+".join(_pipeline_names(run_params))
+            reads, writes = uses(pipeline, self.conf_catalog, self.context.project_path)
+            self.lock.take(name, reads, writes, wait=self.context.params["lock"] == "wait")
+            return (yield)
+        except BaseException:
+            self._release()
+            raise
+
+    @hook_impl(wrapper=True, tryfirst=True)
+    def after_pipeline_run(self) -> Iterator[None]:
+        try:
+            return (yield)
+        finally:
+            self._release()
+
+    @hook_impl(wrapper=True, tryfirst=True)
+    def on_pipeline_error(self) -> Iterator[None]:
+        try:
+            return (yield)
+        finally:
+            self._release()
+
+    def _release(self) -> None:
+        if self.lock:
+            self.lock.release()
+            self.lock = None
+
+
+def _pipeline_names(run_params: dict[str, Any]) -> list[str]:
+    return run_params.get("pipeline_names") or [run_params.get("pipeline_name") or "__default__"]
+
+
 class TrackingHook:
     """Reopens the MLflow run of a configuration that was run before: a killed training goes on in its own run, and an
     evaluation is logged beside the training that it judges. kedro-mlflow starts the run; this hook tells it which one.
     """
 
-    @hook_impl
-    def after_context_created(self, context: KedroContext) -> None:
+    @hook_impl(wrapper=True)
+    def after_context_created(self, context: KedroContext) -> Iterator[None]:
         self.context = context
+        with store_lock(context.project_path):  # two first runs at once would both create the experiment
+            return (yield)
 
     @hook_impl
     def after_catalog_created(self, catalog: CatalogProtocol) -> None:
@@ -100,9 +160,8 @@ class TrackingHook:
     @hook_impl(wrapper=True)
     def before_pipeline_run(self, run_params: dict[str, Any]) -> Iterator[None]:
         tracking = self.context.mlflow.tracking  # type: ignore[attr-defined]  # kedro-mlflow adds it
-        names = run_params.get("pipeline_names") or [run_params.get("pipeline_name") or "__default__"]
         plugin = self._kedro_mlflow()
-        if set(names) & set(tracking.disable_tracking.pipelines):
+        if set(_pipeline_names(run_params)) & set(tracking.disable_tracking.pipelines):
             plugin.run_id = None  # it outlives the session, and would reopen the last session's run at every node
             return (yield)
         import mlflow
@@ -111,7 +170,7 @@ class TrackingHook:
 
         mlflow.enable_system_metrics_logging()
         parameters, env = self.context.params, self.context.env or "base"
-        configuration = parameter_hash(parameters, env)[:10]
+        configuration = parameter_hash(made_by(parameters), env)[:10]
         tracking.run.id = runs.find(tracking.experiment.name, configuration)
         tracking.run.name = run_name(parameters, env)
         result = yield
@@ -140,3 +199,60 @@ class TrackingHook:
         from kedro_mlflow.framework.hooks.mlflow_hook import MlflowHook
 
         return next(plugin for plugin in self.context._hook_manager.get_plugins() if isinstance(plugin, MlflowHook))
+
+
+class FullDiskHook:
+    """A device that is full is one sentence, whichever library met it: where, how much is free, what was being written."""
+
+    @hook_impl(wrapper=True, tryfirst=True)
+    def after_context_created(self, context: KedroContext) -> Iterator[None]:
+        self.project, self.doing = Path(context.project_path), "the run was beginning"
+        return (yield from self._sentence())
+
+    @hook_impl(wrapper=True, tryfirst=True)
+    def before_pipeline_run(self) -> Iterator[None]:
+        return (yield from self._sentence())
+
+    @hook_impl
+    def before_node_run(self, node: Node) -> None:
+        self.doing = f"the step {node.name} was writing"
+
+    @hook_impl(wrapper=True, tryfirst=True)
+    def after_pipeline_run(self) -> Iterator[None]:
+        return (yield from self._sentence())
+
+    @hook_impl(wrapper=True, tryfirst=True)
+    def on_pipeline_error(self, error: Exception) -> Iterator[None]:
+        try:
+            result = yield
+        except Exception as second:  # whoever wanted to write down that the run failed met the full device, too
+            self._check(error)
+            self._check(second)
+            raise
+        self._check(error)
+        return result
+
+    def _sentence(self) -> Iterator[None]:
+        try:
+            return (yield)
+        except Exception as error:
+            self._check(error)
+            raise
+
+    def _check(self, error: BaseException) -> None:
+        """Raise the sentence, if a full device is what ``error`` is about."""
+        found = full_device(error)
+        if found is None:
+            return
+        if isinstance(found, NoSpace):
+            raise ClickException(str(found)) from None
+        if SQLITE_FULL in str(found):
+            import mlflow
+
+            store = Path(mlflow.get_tracking_uri().removeprefix("sqlite:///"))
+            has = f"{store.stat().st_size / 1e6:.1f} MB" if store.exists() else "nothing"
+            needs = f"{store.name}, MLflow's store, needs more than the {has} that it has"
+            raise ClickException(no_space(needs, store.parent)) from None
+        places = [*(self.project / "data").iterdir(), self.project / "mlruns", Path(tempfile.gettempdir())]
+        where = getattr(found, "filename", None) or min(places, key=free_bytes)
+        raise ClickException(no_space(self.doing, where)) from None

@@ -311,6 +311,7 @@ class SuperResolve(Section):
 class Parameters(Section):
     seed: int
     dataset: str
+    lock: Literal["refuse", "wait"]
     ingest: Ingest
     repositories: list[Repository] = []  # in a file of its own: parameters.yml alone is complete
     caption: Caption

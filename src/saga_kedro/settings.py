@@ -9,7 +9,8 @@ from pathlib import Path
 from kedro.utils import find_kedro_project
 
 from saga_kedro.configuration import SagaConfigLoader
-from saga_kedro.hooks import AuditHook, ParameterHook, TrackingHook, WeightsHook
+from saga_kedro.files import full_in_words
+from saga_kedro.hooks import AuditHook, FullDiskHook, LockHook, ParameterHook, TrackingHook, WeightsHook
 from saga_kedro.quiet import without_warnings
 
 # Kedro 1.7 and kedro-mlflow 2.0 call OmegaConf by a name that it is giving up; nobody who runs a pipeline can mend that.
@@ -20,12 +21,15 @@ warnings.filterwarnings("ignore", message="Option '--pipeline' is deprecated")
 logging.getLogger("kedro_viz.integrations.kedro.run_hooks").addFilter(
     lambda record: "Workflow tracking is disabled" not in record.getMessage()
 )
+# A full device is told once, by FullDiskHook, and not on the way by every library, with tracebacks.
+for name in ("kedro.pipeline.node", "mlflow.store.db.utils", "mlflow.system_metrics.system_metrics_monitor"):
+    logging.getLogger(name).addFilter(lambda record: not full_in_words(record.getMessage()))
 # kedro-mlflow defines a model of its own without type hints, and MLflow advises whoever does. Kedro imports it a little later
 # in any case; here it is imported without the advice.
 with without_warnings("Add type hints to the `predict` method"):
     import kedro_mlflow.mlflow  # noqa: F401
 
-HOOKS = (ParameterHook(), WeightsHook(), AuditHook(), TrackingHook())
+HOOKS = (ParameterHook(), LockHook(), WeightsHook(), AuditHook(), TrackingHook(), FullDiskHook())
 DISABLE_HOOKS_FOR_PLUGINS = ("kedro-telemetry",)
 CONFIG_LOADER_CLASS = SagaConfigLoader
 CONFIG_LOADER_ARGS = {

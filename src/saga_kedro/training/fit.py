@@ -15,6 +15,7 @@ import pandas as pd
 import torch
 from lightning.pytorch import Callback
 from lightning.pytorch.callbacks import LearningRateMonitor, ModelCheckpoint, TQDMProgressBar
+from lightning.pytorch.plugins.io import TorchCheckpointIO
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
@@ -43,6 +44,14 @@ logger = logging.getLogger(__name__)
 
 SUMMARY = "fit.json"
 EMA = "ema.ema_model."  # where `FlowTraining` keeps the averaged network
+
+
+class WholeCheckpoints(TorchCheckpointIO):
+    """Checkpoints beside their place, then renamed: Lightning writes aside to /tmp, and copies from there to another device."""
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:
+        with atomic_path(path) as temporary, temporary.open("wb") as file:
+            torch.save(checkpoint, file)
 
 
 class SegmentBatches(pl.LightningDataModule):
@@ -167,7 +176,9 @@ def finished(folder: str | Path, data_version: str, steps: int) -> dict[str, Any
 
 
 def begin(folder: Path, data_version: str) -> None:
-    """Note which data a training is of; one that was begun on other data is removed."""
+    """Note which data a training is of; one that was begun on other data is removed, and half a checkpoint of a killed one."""
+    for half in (folder / "training").glob(".*.ckpt"):
+        half.unlink()
     began = folder / "training" / "began.json"
     if began.exists() and json.loads(began.read_text())["data_version"] != data_version:
         logger.warning("The data changed since this training began: it begins anew.")
@@ -238,6 +249,7 @@ def fit(
         enable_model_summary=False,
         deterministic="warn",
         logger=run_logger or False,
+        plugins=[WholeCheckpoints()],
         callbacks=[
             ModelCheckpoint(last.parent, filename="{step}", save_last=True, save_top_k=1, save_on_train_epoch_end=True),
             GradientNorms(parameters.fit.log_every),

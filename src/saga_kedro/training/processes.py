@@ -16,7 +16,7 @@ from typing import Any
 import mlflow
 import pandas as pd
 
-from saga_kedro.files import atomic_path
+from saga_kedro.files import NOTHING, NoSpace, atomic_path, free_bytes, no_space
 from saga_kedro.parameters import Fit, Parameters
 from saga_kedro.training.devices import devices_per_node
 from saga_kedro.training.fit import fit
@@ -59,6 +59,8 @@ def fit_in_processes(
     logger.info("Training in %d processes on this node.", devices_per_node(parameters.fit))
     environment = {"OMP_NUM_THREADS": "1"} | os.environ | {"MLFLOW_TRACKING_URI": mlflow.get_tracking_uri()}
     if subprocess.run(command, env=environment).returncode:
+        if free_bytes(where) < NOTHING:
+            raise NoSpace(no_space("a training process could not write a checkpoint", where))
         raise RuntimeError("A training process failed, see above. Run again: training goes on from its last checkpoint.")
     return json.loads((where / DONE).read_text())
 

@@ -1,0 +1,165 @@
+"""One run at a time writes a table, and nobody reads it meanwhile; runs that do not touch each other go side by side.
+
+A run notes in data/.locks what it reads and writes, as the catalog has it, and holds an operating system's lock beside the
+note for as long as it lasts. Who comes next reads the notes. A note whose lock is free is of a process that is gone, however
+it ended, and is removed.
+
+The lock is flock(2). On NFS Linux makes it a byte-range lock, which holds between hosts with version 4, and with version 3
+where its lock daemon runs; on Lustre it does where it is mounted with `flock`. Mounted with `nolock`, `local_lock` or
+`localflock` it holds between the processes of one host only. Where there is no flock, filelock takes a marker file instead,
+and says so. Sources: flock(2), nfs(5), mount.lustre(8).
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import socket
+import time
+import uuid
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+from click import ClickException
+from filelock import FileLock, Timeout
+
+from saga_kedro.files import atomic_path
+
+if TYPE_CHECKING:
+    from kedro.pipeline import Pipeline
+
+logger = logging.getLogger(__name__)
+
+FOLDER = Path("data/.locks")
+POLL_S = 1.0
+
+
+class InUse(ClickException):
+    """Another run writes what this one reads or writes, or reads what this one writes."""
+
+
+def uses(pipeline: Pipeline, conf_catalog: Mapping[str, Any], project: str | Path) -> tuple[list[str], list[str]]:
+    """What a run reads and what it writes: paths relative to the project, of the folders of datasets.
+
+    Files that all datasets share, as data/08_reporting/paper_lsd.csv, are left out: they say the same whoever writes them.
+
+    Args:
+        pipeline: as it is run, parts left out.
+        conf_catalog: the catalog's configuration. A MemoryDataset there names a folder, in which a reader may look.
+        project: its folder.
+    """
+
+    def paths(names: Iterable[str]) -> list[str]:
+        entries = [conf_catalog[name] for name in names if name in conf_catalog]
+        found = [entry.get("filepath", entry.get("data")) for entry in entries]
+        relative = {path.removeprefix(f"{Path(project).as_posix()}/") for path in found if isinstance(path, str)}
+        return sorted(path for path in relative if len(PurePosixPath(path).parts) > 3)
+
+    return paths(pipeline.datasets() - pipeline.all_outputs()), paths(pipeline.all_outputs())
+
+
+def joins_another() -> bool:
+    """Whether this process works for a run that another process began: a further node or rank of a training."""
+    return any(os.environ.get(name, "0") != "0" for name in ("RANK", "NODE_RANK"))
+
+
+def store_lock(project: str | Path = ".") -> FileLock:
+    """For what MLflow does in two steps, look and create: an experiment, the paper's runs. Held for seconds."""
+    return _lock(Path(project) / FOLDER / "mlflow.lock")
+
+
+def _lock(path: Path) -> FileLock:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return FileLock(path)
+
+
+class RunLock:
+    """What one run holds.
+
+    Args:
+        project: its folder.
+    """
+
+    def __init__(self, project: str | Path) -> None:
+        self.folder = Path(project) / FOLDER
+        self.gate = _lock(self.folder / "gate.lock")
+        self.held: tuple[Path, FileLock] | None = None
+
+    def take(self, pipeline: str, reads: list[str], writes: list[str], wait: bool) -> None:
+        """Hold what the run uses, until `release` or this process's end.
+
+        Args:
+            pipeline: its name, for others to read.
+            reads, writes: of `uses`.
+            wait: for runs that are in the way to end.
+
+        Raises:
+            InUse: one is in the way; the sentence says who, since when and over what.
+        """
+        told = False
+        while sentence := self._try(pipeline, reads, writes):
+            if not wait:
+                raise InUse(
+                    f"{sentence}: start again when it has ended, let this run wait for that with --params lock=wait, "
+                    "or give it a dataset of its own with --params dataset=NAME."
+                )
+            if not told:
+                logger.info("%s: waiting for its end.", sentence)
+            told = True
+            time.sleep(POLL_S)
+
+    def _try(self, pipeline: str, reads: list[str], writes: list[str]) -> str:
+        """Take the lock and return nothing, or say who is in the way."""
+        with self.gate:
+            for other in self._others():
+                for path in [*writes, *reads]:
+                    if any(_meet(path, theirs) for theirs in other["writes"]):
+                        return _who(other, "writes", path)
+                    if path in writes and any(_meet(path, theirs) for theirs in other["reads"]):
+                        return _who(other, "reads", path)
+            note = self.folder / f"{uuid.uuid4().hex}.json"
+            lock = _lock(note.with_suffix(".lock"))
+            lock.acquire(blocking=False)
+            self.held = note, lock
+            about = {"pid": os.getpid(), "host": socket.gethostname(), "since": f"{datetime.now():%Y-%m-%d %H:%M:%S}"}
+            with atomic_path(note) as temporary:
+                temporary.write_text(json.dumps({**about, "pipeline": pipeline, "reads": reads, "writes": writes}))
+        return ""
+
+    def _others(self) -> Iterator[dict[str, Any]]:
+        """The notes of runs that go on; those of runs that are gone are removed. The gate is held."""
+        for note in sorted(self.folder.glob("[!.]*.json")):
+            lock = _lock(note.with_suffix(".lock"))
+            try:
+                lock.acquire(blocking=False)
+            except Timeout:
+                yield json.loads(note.read_text())
+                continue
+            _remove(note, lock)
+
+    def release(self) -> None:
+        """Hold nothing any more."""
+        if self.held:
+            with self.gate:
+                _remove(*self.held)
+            self.held = None
+
+
+def _remove(note: Path, lock: FileLock) -> None:
+    note.unlink(missing_ok=True)
+    lock.release()
+    Path(lock.lock_file).unlink(missing_ok=True)
+
+
+def _meet(one: str, other: str) -> bool:
+    """Whether two paths are the same, or one is in the other."""
+    return PurePosixPath(one).is_relative_to(other) or PurePosixPath(other).is_relative_to(one)
+
+
+def _who(other: Mapping[str, Any], does: str, path: str) -> str:
+    dataset = PurePosixPath(path).parts[2]
+    who = f"`{other['pipeline']}`, process {other['pid']} on {other['host']}, since {other['since']}"
+    return f"The dataset {dataset} is in use by another run ({who}), which {does} {path}"

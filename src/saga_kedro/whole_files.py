@@ -1,0 +1,42 @@
+"""Every file that the catalog writes is whole or absent: it is written beside its place and renamed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any
+
+from fsspec.implementations.local import LocalFileSystem
+from kedro.io import CatalogProtocol
+
+from saga_kedro.files import atomic_path
+
+
+class WholeFiles(LocalFileSystem):
+    """fsspec's local files, of which a written one takes its place when its block ends well.
+
+    A reader sees the old file or the new one; a save that fails or is killed half-way leaves the old one. fsspec has
+    transactions for that, but writes aside to /tmp, from where another device is reached by copying only, and a text file
+    that fails is closed as if it had ended.
+    """
+
+    def open(self, path: str, mode: str = "rb", **options: Any) -> Any:
+        """As fsspec's, and what is opened to be written is for ``with`` only, which is how Kedro's datasets use it."""
+        return self._whole(path, mode, options) if "w" in mode else super().open(path, mode, **options)
+
+    def _whole(self, path: str, mode: str, options: dict[str, Any]) -> AbstractContextManager[Any]:
+        plain = LocalFileSystem(**self.storage_options)
+
+        @contextmanager
+        def written() -> Iterator[Any]:
+            with atomic_path(self._strip_protocol(path)) as temporary, plain.open(str(temporary), mode, **options) as file:
+                yield file
+
+        return written()
+
+
+def write_whole(catalog: CatalogProtocol) -> None:
+    """Let every dataset of the catalog that lives in local files write them whole."""
+    for _, dataset in catalog.items():
+        if type(getattr(dataset, "_fs", None)) is LocalFileSystem:
+            dataset._fs = WholeFiles(**dataset._fs.storage_options)
