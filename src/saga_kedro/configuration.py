@@ -44,12 +44,14 @@ def corpus_parameters(ingest: dict[str, Any], repositories: list[dict[str, Any]]
 def told(parameters: dict[str, Any]) -> dict[str, Any]:
     """All parameters as MLflow and the report tell them: of the list of repositories, names and commits of a corpus of them.
 
+    Not ``workers``: who worked changes nothing of a run, which may go on with others.
+
     Args:
         parameters: all of them.
     """
     corpus = corpus_parameters(parameters["ingest"], parameters.get("repositories", []))
     listed = [Repository.model_validate(one) for one in corpus.get("repositories", [])]
-    return {name: value for name, value in parameters.items() if name != "repositories"} | (
+    return {name: value for name, value in parameters.items() if name not in ("repositories", "workers")} | (
         {"repositories": {one.name: one.commit for one in listed}} if listed else {}
     )
 
@@ -58,6 +60,13 @@ def run_key(parameters: dict[str, Any]) -> str:
     """Ten digits that name a training: the hash of every parameter that the trained weights depend on."""
     corpus = corpus_parameters(parameters["ingest"], parameters.get("repositories", []))
     return parameter_hash({name: parameters[name] for name in TRAINS if name in parameters} | corpus)[:10]
+
+
+def configuration_key(parameters: dict[str, Any], env: str) -> str:
+    """Ten digits that name a configuration, whose life is one run of MLflow: every parameter and the environment, and not
+    who works.
+    """
+    return parameter_hash({name: value for name, value in parameters.items() if name != "workers"}, env)[:10]
 
 
 def run_name(parameters: dict[str, Any], env: str) -> str:

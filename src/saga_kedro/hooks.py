@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,10 @@ from kedro.framework.hooks import hook_impl
 from kedro.io import CatalogProtocol, MemoryDataset
 from kedro.pipeline import Pipeline
 
-from saga_kedro.configuration import run_name, told
-from saga_kedro.files import parameter_hash
+from saga_kedro.configuration import configuration_key, run_name, told
+from saga_kedro.parallel import engine
 from saga_kedro.parameters import validate
-from saga_kedro.weights import missing_weights
+from saga_kedro.weights import missing_weights, wanted_weights
 
 
 class ParameterHook:
@@ -84,6 +85,39 @@ class AuditHook:
         return (yield)
 
 
+class EngineHook:
+    """Has the run's work done by whom ``workers`` names, once they are found fit for it."""
+
+    def __init__(self) -> None:
+        self.engine = ExitStack()
+
+    @hook_impl
+    def after_context_created(self, context: KedroContext) -> None:
+        self.context = context
+
+    @hook_impl(wrapper=True, tryfirst=True)
+    def before_pipeline_run(self, pipeline: Pipeline) -> Iterator[None]:
+        parameters = self.context.params
+        nodes = {node.name for node in pipeline.nodes}
+        weights = [path for _, path, users in wanted_weights(parameters) if path and not users.isdisjoint(nodes)]
+        weights += [parameters["evaluate"]["model"]] if parameters["evaluate"]["model"] else []
+        needs = [path for path in (parameters["ingest"]["path"], parameters["ingest"]["clones"]) if path]
+        self.engine.enter_context(engine(parameters["workers"], self.context.project_path, needs, weights))
+        try:
+            return (yield)
+        except BaseException:  # of another hook: then Kedro runs none of those below
+            self.engine.close()
+            raise
+
+    @hook_impl
+    def after_pipeline_run(self) -> None:
+        self.engine.close()
+
+    @hook_impl
+    def on_pipeline_error(self) -> None:
+        self.engine.close()
+
+
 class TrackingHook:
     """Reopens the MLflow run of a configuration that was run before: a killed training goes on in its own run, and an
     evaluation is logged beside the training that it judges. kedro-mlflow starts the run; this hook tells it which one.
@@ -111,7 +145,8 @@ class TrackingHook:
 
         mlflow.enable_system_metrics_logging()
         parameters, env = self.context.params, self.context.env or "base"
-        configuration = parameter_hash(parameters, env)[:10]
+        env = "base" if env == "cluster" else env  # which says who works, and nothing else
+        configuration = configuration_key(parameters, env)
         tracking.run.id = runs.find(tracking.experiment.name, configuration)
         tracking.run.name = run_name(parameters, env)
         result = yield

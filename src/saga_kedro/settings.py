@@ -9,7 +9,7 @@ from pathlib import Path
 from kedro.utils import find_kedro_project
 
 from saga_kedro.configuration import SagaConfigLoader
-from saga_kedro.hooks import AuditHook, ParameterHook, TrackingHook, WeightsHook
+from saga_kedro.hooks import AuditHook, EngineHook, ParameterHook, TrackingHook, WeightsHook
 from saga_kedro.quiet import without_warnings
 
 # Kedro 1.7 and kedro-mlflow 2.0 call OmegaConf by a name that it is giving up; nobody who runs a pipeline can mend that.
@@ -25,7 +25,7 @@ logging.getLogger("kedro_viz.integrations.kedro.run_hooks").addFilter(
 with without_warnings("Add type hints to the `predict` method"):
     import kedro_mlflow.mlflow  # noqa: F401
 
-HOOKS = (ParameterHook(), WeightsHook(), AuditHook(), TrackingHook())
+HOOKS = (ParameterHook(), EngineHook(), WeightsHook(), AuditHook(), TrackingHook())  # of wrappers the last comes first
 DISABLE_HOOKS_FOR_PLUGINS = ("kedro-telemetry",)
 CONFIG_LOADER_CLASS = SagaConfigLoader
 CONFIG_LOADER_ARGS = {
