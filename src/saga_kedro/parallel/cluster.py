@@ -123,7 +123,7 @@ def _connect(address: str, where: str) -> Client:
     except Exception as error:  # anything may listen there, and answer anything
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise ClickException(
-            f"workers.address={address}: no Dask scheduler answers there; start `dask scheduler` or mend the address ({reason})."
+            f"workers.address={address}: no Dask scheduler answers there; start `dask scheduler` or mend it ({reason})."
         ) from None
     try:
         client.wait_for_workers(1, timeout=ANSWER_S)
