@@ -16,8 +16,9 @@ from saga_kedro.parameters import Repository
 # What a trained model depends on: sampling and evaluation parameters may change without a new training.
 TRAINS = ("seed", "ingest", "caption", "vary", "degrade", "model", "fit")
 
-HOW = ("lock",)
-"""Parameters that say how a run goes about its work and not what it makes: they are in no hash, and MLflow is not told."""
+HOW = ("lock", "workers")
+"""Parameters that say how a run goes about its work and not what it makes: no hash holds them, MLflow is not told them, and a
+run may go on with others."""
 
 
 def made_by(parameters: dict[str, Any]) -> dict[str, Any]:
@@ -66,6 +67,13 @@ def run_key(parameters: dict[str, Any]) -> str:
     """Ten digits that name a training: the hash of every parameter that the trained weights depend on."""
     corpus = corpus_parameters(parameters["ingest"], parameters.get("repositories", []))
     return parameter_hash({name: parameters[name] for name in TRAINS if name in parameters} | corpus)[:10]
+
+
+def configuration_key(parameters: dict[str, Any], env: str) -> str:
+    """Ten digits that name a configuration, whose life is one run of MLflow: every parameter but those of `HOW`,
+    and the environment.
+    """
+    return parameter_hash(made_by(parameters), env)[:10]
 
 
 def run_name(parameters: dict[str, Any], env: str) -> str:

@@ -10,6 +10,7 @@ import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -98,6 +99,19 @@ def content_hash(path: str | Path) -> str:
     """BLAKE2b hash of a file's bytes: 32 hexadecimal digits."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
+
+
+@lru_cache
+def source_hash(*parts: str) -> str:
+    """Hash of this package's code, wherever it is installed: ten digits.
+
+    Args:
+        parts: files and folders below the package that count; none: all of it.
+    """
+    root = Path(__file__).parent
+    places = [root / part for part in parts or (".",)]
+    files = sorted({file for place in places for file in ([place] if place.suffix == ".py" else place.rglob("*.py"))})
+    return parameter_hash([(file.relative_to(root).as_posix(), content_hash(file)) for file in files])[:10]
 
 
 def parameter_hash(*parameters: Any) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,12 @@ from kedro.io import CatalogProtocol, MemoryDataset
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
-from saga_kedro.configuration import made_by, run_name, told
-from saga_kedro.files import SQLITE_FULL, NoSpace, free_bytes, full_device, no_space, parameter_hash
+from saga_kedro.configuration import configuration_key, run_name, told
+from saga_kedro.files import SQLITE_FULL, NoSpace, free_bytes, full_device, no_space
 from saga_kedro.locks import RunLock, joins_another, store_lock, uses
+from saga_kedro.parallel import engine
 from saga_kedro.parameters import validate
-from saga_kedro.weights import missing_weights
+from saga_kedro.weights import missing_weights, wanted_weights
 from saga_kedro.whole_files import write_whole
 
 
@@ -138,6 +140,39 @@ class LockHook:
             self.lock = None
 
 
+class EngineHook:
+    """Has the run's work done by whom ``workers`` names, once they are found fit for it."""
+
+    def __init__(self) -> None:
+        self.engine = ExitStack()
+
+    @hook_impl
+    def after_context_created(self, context: KedroContext) -> None:
+        self.context = context
+
+    @hook_impl(wrapper=True, tryfirst=True)
+    def before_pipeline_run(self, pipeline: Pipeline) -> Iterator[None]:
+        parameters = self.context.params
+        nodes = {node.name for node in pipeline.nodes}
+        weights = [path for _, path, users in wanted_weights(parameters) if path and not users.isdisjoint(nodes)]
+        weights += [parameters["evaluate"]["model"]] if parameters["evaluate"]["model"] else []
+        needs = [path for path in (parameters["ingest"]["path"], parameters["ingest"]["clones"]) if path]
+        self.engine.enter_context(engine(parameters["workers"], self.context.project_path, needs, weights))
+        try:
+            return (yield)
+        except BaseException:  # of another hook: then Kedro runs none of those below
+            self.engine.close()
+            raise
+
+    @hook_impl
+    def after_pipeline_run(self) -> None:
+        self.engine.close()
+
+    @hook_impl
+    def on_pipeline_error(self) -> None:
+        self.engine.close()
+
+
 def _pipeline_names(run_params: dict[str, Any]) -> list[str]:
     return run_params.get("pipeline_names") or [run_params.get("pipeline_name") or "__default__"]
 
@@ -170,7 +205,8 @@ class TrackingHook:
 
         mlflow.enable_system_metrics_logging()
         parameters, env = self.context.params, self.context.env or "base"
-        configuration = parameter_hash(made_by(parameters), env)[:10]
+        env = "base" if env == "cluster" else env  # which says who works, and nothing else
+        configuration = configuration_key(parameters, env)
         tracking.run.id = runs.find(tracking.experiment.name, configuration)
         tracking.run.name = run_name(parameters, env)
         result = yield

@@ -308,6 +308,12 @@ class SuperResolve(Section):
     device: str
 
 
+class Workers(Section):
+    engine: Literal["processes", "dask"]
+    address: str | None
+    gpus_per_worker: int = Field(ge=0)
+
+
 class Parameters(Section):
     seed: int
     dataset: str
@@ -326,6 +332,7 @@ class Parameters(Section):
     audit: Audit
     sweep: Sweep
     super_resolve: SuperResolve
+    workers: Workers
 
 
 class ParameterError(ClickException, ValueError):
@@ -389,6 +396,8 @@ def validate(parameters: dict[str, Any]) -> Parameters:
         raise ParameterError("vary: the softest hiss is louder than the loudest; swap them.")
     if checked.encode.latents and checked.degrade.draws is None:
         raise ParameterError("encode.latents needs degrade.draws: how many low-passes of each segment to keep.")
+    if checked.workers.engine == "processes" and (checked.workers.address or checked.workers.gpus_per_worker):
+        raise ParameterError("workers.address and workers.gpus_per_worker are Dask's: add workers.engine=dask.")
     if checked.audit.budget not in checked.audit.budgets:
         raise ParameterError(f"audit.budget is one of {', '.join(checked.audit.budgets)}, not {checked.audit.budget!r}.")
     _check_repositories(checked)

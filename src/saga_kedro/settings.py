@@ -10,7 +10,7 @@ from kedro.utils import find_kedro_project
 
 from saga_kedro.configuration import SagaConfigLoader
 from saga_kedro.files import full_in_words
-from saga_kedro.hooks import AuditHook, FullDiskHook, LockHook, ParameterHook, TrackingHook, WeightsHook
+from saga_kedro.hooks import AuditHook, EngineHook, FullDiskHook, LockHook, ParameterHook, TrackingHook, WeightsHook
 from saga_kedro.quiet import without_warnings
 
 # Kedro 1.7 and kedro-mlflow 2.0 call OmegaConf by a name that it is giving up; nobody who runs a pipeline can mend that.
@@ -29,7 +29,8 @@ for name in ("kedro.pipeline.node", "mlflow.store.db.utils", "mlflow.system_metr
 with without_warnings("Add type hints to the `predict` method"):
     import kedro_mlflow.mlflow  # noqa: F401
 
-HOOKS = (ParameterHook(), LockHook(), WeightsHook(), AuditHook(), TrackingHook(), FullDiskHook())
+# Of wrappers the last comes first: a full disk is told whoever meets it, and the lock is taken before workers are looked for.
+HOOKS = (ParameterHook(), EngineHook(), LockHook(), WeightsHook(), AuditHook(), TrackingHook(), FullDiskHook())
 DISABLE_HOOKS_FOR_PLUGINS = ("kedro-telemetry",)
 CONFIG_LOADER_CLASS = SagaConfigLoader
 CONFIG_LOADER_ARGS = {

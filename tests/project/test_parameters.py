@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import yaml
 from click import ClickException
 
-from saga_kedro.configuration import dataset_name, run_key
+from saga_kedro.audit.configurations import serves_as, trains_as
+from saga_kedro.configuration import configuration_key, dataset_name, run_key, told
 from saga_kedro.parameters import ParameterError, validate
 from scratch_project import ROOT, base_parameters, merged, run_pipeline
 
@@ -28,6 +30,10 @@ def test_the_committed_parameters_are_valid():
         ({"fit": {"steps": 2.5}}, "parameter fit.steps = 2.5"),
         ({"sample": {"rolloff": "bright"}}, "parameter sample.rolloff = 'bright'"),
         ({"ingest": {"source": "folder"}}, "ingest.source=folder needs ingest.path"),
+        (
+            {"workers": {"address": "tcp://head:8786"}},
+            "workers.address and workers.gpus_per_worker are Dask's: add workers.engine",
+        ),
         ({"degrade": {"minimum_hz": 9000, "maximum_hz": 8000}}, "the minimum order or cutoff is above the maximum"),
     ],
 )
@@ -71,6 +77,17 @@ def test_corpora_have_folders_of_their_own():
 def test_only_what_training_depends_on_starts_another_training():
     assert run_key(merged(BASE, {"sample": {"steps": 1}})) == run_key(BASE)
     assert run_key(merged(BASE, {"fit": {"learning_rate": 1e-4}})) != run_key(BASE)
+
+
+def test_who_works_changes_neither_results_nor_runs():
+    cluster = merged(BASE, yaml.safe_load((ROOT / "conf/cluster/parameters.yml").read_text()))
+    assert validate(cluster).workers.engine == "dask"
+    assert cluster != BASE
+    assert run_key(cluster) == run_key(BASE)
+    assert configuration_key(cluster, "base") == configuration_key(BASE, "base")
+    assert told(cluster) == told(BASE)
+    assert trains_as(cluster) == trains_as(BASE)
+    assert serves_as(cluster) == serves_as(BASE)
 
 
 def test_settings_hooks_and_registry_import_nothing_heavy():

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import json
 import math
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import saga_kedro
-from saga_kedro.files import atomic_path, content_hash, parameter_hash
+from saga_kedro.files import atomic_path, source_hash
 
 # The code that decides a result. Reports, the command line and the pipelines' wiring may change without a new run.
 DECIDING = ("audio", "captioning", "model", "training", "evaluation/rows.py", "audit/as_found")
@@ -37,14 +35,9 @@ class Records:
         return json.loads(text)
 
 
-@lru_cache(1)
 def code_version() -> str:
     """Hash of the code that decides results: ten digits. A change of it makes new records."""
-    root = Path(saga_kedro.__file__).parent
-    files = sorted(
-        {file for part in DECIDING for file in ([root / part] if part.endswith(".py") else (root / part).rglob("*.py"))}
-    )
-    return parameter_hash([(file.relative_to(root).as_posix(), content_hash(file)) for file in files])[:10]
+    return source_hash(*DECIDING)
 
 
 def _plain(value: Any) -> Any:

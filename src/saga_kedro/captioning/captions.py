@@ -77,7 +77,9 @@ def caption_clips(
     ]
     due = [item for item in items if not item.cache.exists()]
     if captioner.batch_size is None:
-        outcomes = parallel_map(_caption_one, due, "captions", captioner=captioner)
+        outcomes = parallel_map(
+            _caption_one, due, "captions", lost=lambda item, reason: f"{item.path}: {reason}", captioner=captioner
+        )
     else:
         outcomes = _caption_in_batches(due, captioner, captioner.batch_size)
     failures = [outcome for outcome in outcomes if outcome]

@@ -105,7 +105,15 @@ def examine_all(
     Returns:
         The clips and the rejections, each in the order of the sources.
     """
-    results = parallel_map(examine, sources, "examine", workers, project=project, cache=cache)
+    results = parallel_map(
+        examine,
+        sources,
+        "examine",
+        workers,
+        lost=lambda source, reason: Rejected(project_path(source.path, project), reason),
+        project=project,
+        cache=cache,
+    )
     clips: dict[str, Clip] = {}
     rejected = []
     for result in results:

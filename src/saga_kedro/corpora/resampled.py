@@ -33,7 +33,14 @@ def resample_clips(manifest: pd.DataFrame, folder: str | Path, workers: int | No
         those, ``path`` and ``reason``.
     """
     rows = manifest.to_dict("records")
-    results = parallel_map(_resample_one, rows, "resample", workers, folder=str(folder))
+    results = parallel_map(
+        _resample_one,
+        rows,
+        "resample",
+        workers,
+        lost=lambda row, reason: Rejected(row["path"], reason),
+        folder=str(folder),
+    )
     done = [result for result in results if not isinstance(result, Rejected)]
     if Path(folder).is_dir():
         keep_only(folder, [row["flac"] for row in done])

@@ -100,7 +100,7 @@ def make_pairs(
             taken[row["category"]] = taken.get(row["category"], 0) + 1
             wanted.append(_excerpt(row, Path(folder), float(cutoff_khz), order, excerpt_seconds))
 
-    results = parallel_map(_write, wanted, "evaluation pairs")
+    results = parallel_map(_write, wanted, "evaluation pairs", lost=lambda excerpt, reason: Rejected(excerpt.flac, reason))
     pairs = [result for result in results if isinstance(result, Pair)]
     refused += [result for result in results if isinstance(result, Rejected)]
     Path(folder).mkdir(parents=True, exist_ok=True)
@@ -126,7 +126,9 @@ def pairs_from_table(table: pd.DataFrame, folder: str | Path) -> tuple[pd.DataFr
         (str(item), str(category), float(str(at)), dict(zip(lines["system"], lines["path"].astype(str), strict=True)))
         for (item, category, at), lines in table.groupby(["item", "category", "cutoff_khz"], sort=True)
     ]
-    results = parallel_map(_gather, items, "given pairs", folder=str(folder))
+    results = parallel_map(
+        _gather, items, "given pairs", lost=lambda item, reason: (None, [Rejected(item[0], reason)]), folder=str(folder)
+    )
     pairs = [pair for pair, _ in results if pair is not None]
     refused = [line for _, lines in results for line in lines]
     Path(folder).mkdir(parents=True, exist_ok=True)
