@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import errno
 import pickle
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import mlflow
 import pandas as pd
 import plotly.graph_objects as go
 import pytest
@@ -18,6 +20,8 @@ from kedro.io import DataCatalog, DatasetError
 
 from saga_kedro import cli, files
 from saga_kedro.files import NoSpace, atomic_path, full_device
+from saga_kedro.reporting import mlflow_views
+from saga_kedro.reporting.paper_runs import SYSTEM
 from saga_kedro.training.fit import WholeCheckpoints
 from saga_kedro.whole_files import write_whole
 from scratch_project import ROOT, run_pipeline
@@ -32,12 +36,12 @@ class Dies(Exception):
 class Table(pd.DataFrame):
     """A table of which half is written."""
 
-    def to_csv(self, path_or_buf: Any, **_: Any) -> None:  # type: ignore[override]
+    def to_csv(self, path_or_buf: Any, **_: Any) -> None:
         path_or_buf.write("half")
         path_or_buf.flush()
         raise Dies
 
-    def to_parquet(self, file: Any, **_: Any) -> None:  # type: ignore[override]
+    def to_parquet(self, file: Any, **_: Any) -> None:
         file.write(b"half")
         file.flush()
         raise Dies
@@ -148,25 +152,35 @@ def test_other_errors_stay_what_they_are(tmp_path):
         raise ValueError("wrong")
 
 
-def no_more(connection: Any, _: Any) -> None:
-    connection.execute("PRAGMA max_page_count = 1")  # as many as there are, then SQLite's own error of a full disk
+@pytest.fixture
+def pages() -> Iterator[list[int]]:
+    """How many pages a SQLite database may have, the last one counts: SQLite's own error of a full disk."""
+    most = [2**30]
+
+    def limit(connection: Any, *_: Any) -> None:
+        connection.execute(f"PRAGMA max_page_count = {most[-1]}")  # 1: as many as there are
+
+    sqlalchemy.event.listen(sqlalchemy.Pool, "checkout", limit)
+    yield most
+    sqlalchemy.event.remove(sqlalchemy.Pool, "checkout", limit)
 
 
-def test_a_full_disk_of_tables_or_of_mlflow_is_one_sentence_of_the_command(project, monkeypatch, caplog):
+def test_a_full_disk_of_mlflow_or_of_tables_is_one_sentence_and_the_same_command_goes_on(project, monkeypatch, caplog, pages):
     folder = project()
+    with monkeypatch.context() as full:
+        full.setattr(mlflow_views, "set_up_experiment", lambda _: pages.append(1))
+        with pytest.raises(ClickException) as error:
+            run_pipeline(folder, "targets")
+    assert error.value.message.startswith(f"No space is left on the device of {folder}/mlruns (")
+    assert "mlflow.db, MLflow's store, needs more than the " in error.value.message
+    pages.append(2**30)
     with monkeypatch.context() as full:
         full.setattr(pd.DataFrame, "to_csv", lambda *_, **__: (_ for _ in ()).throw(FULL))
         with pytest.raises(ClickException) as error:
             run_pipeline(folder, "targets")
     assert error.value.message.startswith(f"No space is left on the device of {folder}/data/08_reporting (")
     assert "paper_lsd.csv, which was being written, needs more than" in error.value.message
-    sqlalchemy.event.listen(sqlalchemy.Engine, "connect", no_more)
-    try:
-        with pytest.raises(ClickException) as error:
-            run_pipeline(folder, "fit")  # it has nothing to train on, and comes not so far
-    finally:
-        sqlalchemy.event.remove(sqlalchemy.Engine, "connect", no_more)
-    assert error.value.message.startswith(f"No space is left on the device of {folder}/mlruns (")
-    assert "mlflow.db, MLflow's store, needs more than the " in error.value.message
     assert not [record for record in caplog.records if record.levelname == "ERROR"]
     run_pipeline(folder, "targets")
+    systems = [run.data.tags[SYSTEM] for run in mlflow.search_runs(search_all_experiments=True, output_format="list")]
+    assert len(systems) == len(set(systems)) > 3

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import mlflow
@@ -68,7 +68,7 @@ def holds(tmp_path) -> Iterator[Callable[..., Holder]]:
         os.killpg(holder.process.pid, signal.SIGKILL) if holder.process.poll() is None else holder.process.wait()
 
 
-def take(project: Path, reads: tuple[str, ...] = (), writes: tuple[str, ...] = (), wait: bool = False) -> RunLock:
+def take(project: Path, reads: Sequence[str] = (), writes: Sequence[str] = (), wait: bool = False) -> RunLock:
     lock = RunLock(project)
     lock.take("ingest", list(reads), list(writes), wait)
     return lock

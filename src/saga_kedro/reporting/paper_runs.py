@@ -35,7 +35,8 @@ def log_paper_runs(targets: pd.DataFrame, experiment_id: str) -> pd.DataFrame:
         run = known.get(paper_run.system)
         written = "new" if run is None else "as it was" if _says(run, paper_run) else "changed"
         if run is None:
-            run = client.create_run(experiment_id, start_time=PUBLISHED - 1000 * place, run_name=paper_run.name)
+            tags = {SYSTEM: paper_run.system}  # at once: a process that dies before it wrote the rest finds its run again
+            run = client.create_run(experiment_id, PUBLISHED - 1000 * place, tags, paper_run.name)
         if written != "as it was":
             _write(client, run, paper_run)
         lines.append((paper_run.system, paper_run.name, run.info.run_id, len(paper_run.metrics), written))
