@@ -28,12 +28,13 @@ from saga_kedro.whole_files import write_whole
 class ParameterHook:
     """Refuses unknown and ill-typed parameters, on the command line too, and makes relative paths those of the project."""
 
-    @hook_impl(tryfirst=True)
-    def after_context_created(self, context: KedroContext) -> None:
+    @hook_impl(wrapper=True, tryfirst=True)  # a wrapper, to come before the wrapper that touches MLflow's store
+    def after_context_created(self, context: KedroContext) -> Iterator[None]:
         _check_environment(context)
         validate(context.params)
         os.chdir(context.project_path)
         self.parameters = context.params
+        return (yield)
 
     @hook_impl
     def after_catalog_created(self, catalog: CatalogProtocol) -> None:
