@@ -8,25 +8,10 @@ from typing import Any
 from omegaconf import OmegaConf
 from torch import nn
 
-from saga_kedro.model.codec.autoencoder import Autoencoder, build_autoencoder
+from saga_kedro.model.codec.autoencoder import STABLE_AUDIO_OPEN_VAE, Autoencoder, build_autoencoder
 from saga_kedro.parameters import Parameters, validate
 
 ROOT = Path(__file__).parents[1]
-
-# Stable Audio Open 1.0's model_config.json, its pretransform.
-_SIZE = {"channels": 128, "c_mults": [1, 2, 4, 8, 16], "strides": [2, 4, 4, 8, 8], "use_snake": True}
-STABLE_AUDIO_OPEN_VAE: dict[str, Any] = {
-    "model_type": "autoencoder",
-    "sample_rate": 44_100,
-    "model": {
-        "encoder": {"type": "oobleck", "config": {"in_channels": 2, "latent_dim": 128, **_SIZE}},
-        "decoder": {"type": "oobleck", "config": {"out_channels": 2, "latent_dim": 64, "final_tanh": False, **_SIZE}},
-        "bottleneck": {"type": "vae"},
-        "latent_dim": 64,
-        "downsampling_ratio": 2048,
-        "io_channels": 2,
-    },
-}
 
 
 def read_parameters(*environments: str) -> Parameters:

@@ -156,6 +156,53 @@ def doctor(
     report(examine(folder, read_parameters(folder, env)), env)
 
 
+@app.command("plan")
+def make_plan(
+    hours: Annotated[
+        float | None,
+        typer.Option(
+            help="Hours of audio, all splits. Default: of the dataset that is there, or of the demo.", show_default=False
+        ),
+    ] = None,
+    gpus: Annotated[
+        int | None,
+        typer.Option(help="GPUs of a node; 0: none. Default: fit.devices, or what this machine has.", show_default=False),
+    ] = None,
+    nodes: Annotated[int | None, typer.Option(help="Machines, all alike. Default: fit.nodes.", show_default=False)] = None,
+    cores: Annotated[
+        int | None,
+        typer.Option(help="CPU cores of a node. Default: 16 a GPU, or what this machine has.", show_default=False),
+    ] = None,
+    env: Annotated[str, typer.Option(help="The configuration to plan for: a folder of conf/.")] = "base",
+    measure: Annotated[
+        bool, typer.Option("--measure", help="Time the unit costs on this machine first, in under two minutes.")
+    ] = False,
+    project: Annotated[
+        Path | None, typer.Option(help="Folder of the project. Default: the one around this folder.", show_default=False)
+    ] = None,
+) -> None:
+    """What each step will take, before anything runs: GPU time, core time, wall time, disk, memory.
+
+    Reckoned from the configuration (steps, batch, low-passes, network) and from unit costs, which are in conf/base/plan.yml:
+    those of a core were measured, those of a GPU are given, each with its source. docs/scale.md has the formulas. Examples:
+
+    saga plan
+
+    saga plan --hours 3800 --gpus 8 --nodes 2 --env paper
+
+    saga plan --hours 100 --env paper --measure
+    """
+    from click import ClickException
+
+    from saga_kedro.scale.command import run
+
+    try:
+        run(project or Path.cwd(), env, hours, gpus, nodes, cores, measure)
+    except (ClickException, ValueError) as error:
+        typer.echo(f"Error: {error}", err=True)
+        raise typer.Exit(WRONG_USAGE) from None
+
+
 @app.command()
 def diagnose(
     loss: Annotated[float | None, typer.Option(help="Where the training loss settled.", show_default=False)] = None,

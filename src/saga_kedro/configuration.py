@@ -90,10 +90,27 @@ def find_project(folder: Path) -> Path | None:
 
 def read_parameters(project: Path, env: str) -> dict[str, Any]:
     """The parameters of an environment, without a session."""
+    return _read(project, env, "parameters")
+
+
+def read_unit_costs(project: Path, env: str) -> dict[str, Any]:
+    """What `saga plan` reckons with: conf/base/plan.yml, with the environment's on top where it has one.
+
+    They are no parameters of a run, whose keys and MLflow runs must not depend on them.
+    """
+    return _read(project, env, "plan")
+
+
+def _read(project: Path, env: str, what: str) -> dict[str, Any]:
     with warnings.catch_warnings(action="ignore", category=UserWarning):  # Kedro's own, about a call that omegaconf renames
         return SagaConfigLoader(
-            str(project / "conf"), env=env, base_env="base", default_run_env="local", merge_strategy={"parameters": "soft"}
-        )["parameters"]
+            str(project / "conf"),
+            env=env,
+            base_env="base",
+            default_run_env="local",
+            config_patterns={"plan": ["plan*"]},
+            merge_strategy={"parameters": "soft", "plan": "soft"},
+        )[what]
 
 
 class SagaConfigLoader(OmegaConfigLoader):

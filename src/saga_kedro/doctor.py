@@ -14,15 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from saga_kedro.configuration import read_parameters, read_unit_costs
+from saga_kedro.scale.costs import CorpusCosts
+from saga_kedro.scale.sizes import GIB, PAPER_HOURS, corpus_of_hours, segment_bytes, training_bytes
 from saga_kedro.weights import Weights, wanted_weights
-
-GIB = 2**30
-PAPER_HOURS = 3800  # of audio (P)
-LATENT_CHANNELS, LATENT_HOP = 64, 2048  # of Stable Audio Open's VAE
-TEXT_BYTES = 40 * 768 * 2  # a caption of 40 tokens as T5-base's states in bfloat16
-SLOT_SECONDS = 5  # saga_kedro/training/segments.py
-TRAINING_BYTES_PER_PARAMETER = 16  # float32 weights, gradient, two moments of AdamW; the average comes on top
-PAPER_PARAMETERS = 1.06e9  # of the trained network of conf/paper, benchmarks/full_size_model.py
 
 
 @dataclass(frozen=True)
@@ -50,7 +45,7 @@ def examine(project: Path, parameters: Mapping[str, Any]) -> list[Finding]:
         parameters: of the environment that is to run.
     """
     return [
-        *machine(),
+        *machine(training_bytes(read_parameters(project, "paper"))),
         *weights(project, parameters),
         *corpora(project, parameters),
         *disk(project, parameters),
@@ -59,8 +54,8 @@ def examine(project: Path, parameters: Mapping[str, Any]) -> list[Finding]:
     ]
 
 
-def machine() -> Iterator[Finding]:
-    """Python, torch, memory, GPUs."""
+def machine(needed_bytes: float) -> Iterator[Finding]:
+    """Python, torch, memory, GPUs; the last against what a training of conf/paper takes on each."""
     import psutil
     import torch
 
@@ -72,7 +67,7 @@ def machine() -> Iterator[Finding]:
     memory = psutil.virtual_memory()
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     yield Finding("memory", "ok", f"{memory.available / GIB:.0f} of {memory.total / GIB:.0f} GiB free, {cores} CPU cores")
-    needed = PAPER_PARAMETERS * (TRAINING_BYTES_PER_PARAMETER + 4) / GIB
+    needed = needed_bytes / GIB
     if not torch.cuda.is_available():
         yield Finding(
             "GPU",
@@ -145,20 +140,15 @@ def ingested(project: Path) -> Iterator[tuple[str, float, int]]:
         yield path.parent.name, float(durations.sum()) / 3600, len(durations)
 
 
-def latents_bytes(hours: float, parameters: Mapping[str, Any]) -> float:
-    """Disk that the cached latents of so much audio take: per slot z_h's mean and deviation, K times z_l, the text states."""
-    frames = -(-parameters["model"]["segment_samples"] // LATENT_HOP)
-    latent = LATENT_CHANNELS * frames * 2
-    return hours * 3600 / SLOT_SECONDS * (latent * (2 + parameters["degrade"]["draws"]) + TEXT_BYTES)
-
-
 def disk(project: Path, parameters: Mapping[str, Any]) -> Iterator[Finding]:
     """Free disk, against the latents of the paper's 3,800 hours."""
     free = shutil.disk_usage(project).free / GIB
     if not parameters["encode"]["latents"]:
         yield Finding("disk", "ok", f"{free:.0f} GiB free below {project}")
         return
-    needed = latents_bytes(PAPER_HOURS, parameters) / GIB
+    mean = CorpusCosts.model_validate(read_unit_costs(project, "base")["corpus"])  # `saga plan` reckons the same
+    segments = corpus_of_hours(PAPER_HOURS, parameters, mean.clip_seconds).segments
+    needed = segments * segment_bytes(parameters, mean.caption_tokens) / GIB
     remedy = f"Let data/05_model_input lead to a larger disk, or train on at most {PAPER_HOURS * free / needed:.0f} h."
     found = f"{free:.0f} GiB free below {project}; the latents of {PAPER_HOURS:,} h take {needed:.0f} GiB"
     yield Finding("disk", "ok" if free > needed else "note", found, "" if free > needed else remedy)

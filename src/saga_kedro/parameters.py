@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections.abc import Mapping
 from pathlib import PurePosixPath
-from typing import Annotated, Any, Literal, get_args, get_origin
+from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
 
 from click import ClickException
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
@@ -335,16 +336,18 @@ class Parameters(Section):
     workers: Workers
 
 
+Checked = TypeVar("Checked", bound=Section)
+
+
 class ParameterError(ClickException, ValueError):
     """A parameter that is unknown or of the wrong type; Kedro's command line prints it as one sentence."""
 
 
-def _named(place: tuple[Any, ...]) -> tuple[tuple[str, ...], type[BaseModel]]:
-    """The part of pydantic's error location that names parameters, and the section that it ends in.
+def _named(place: tuple[Any, ...], section: type[BaseModel]) -> tuple[tuple[str, ...], type[BaseModel]]:
+    """The part of pydantic's error location below ``section`` that names parameters, and the section that it ends in.
 
     Behind it may follow list positions and the alternatives of a union, which are pydantic's business.
     """
-    section: type[BaseModel] = Parameters
     for depth, name in enumerate(place):
         if isinstance(name, int):  # a position in a list of sections
             continue
@@ -358,7 +361,7 @@ def _named(place: tuple[Any, ...]) -> tuple[tuple[str, ...], type[BaseModel]]:
     return place, section
 
 
-def _sentence(name: str, section: type[BaseModel], errors: list[Any]) -> str:
+def _sentence(name: str, section: type[BaseModel], errors: list[Any], file: str) -> str:
     """What is wrong with one parameter, and what to do."""
     first = errors[0]
     if first["type"] == "extra_forbidden":
@@ -367,10 +370,31 @@ def _sentence(name: str, section: type[BaseModel], errors: list[Any]) -> str:
         hint = f"did you mean {'.'.join([*above, *near])}?" if near else f"known here: {', '.join(section.model_fields)}."
         return f"unknown parameter {name}: {hint}"
     if first["type"] == "missing":
-        file = "parameters_repositories.yml" if name.startswith("repositories.") else "parameters.yml"
+        file = "parameters_repositories.yml" if name.startswith("repositories.") else file
         return f"parameter {name} is missing: set it in conf/base/{file}."
     wrong = ", or ".join(dict.fromkeys(error["msg"].lower() for error in errors))
     return f"parameter {name} = {first['input']!r}: {wrong}."
+
+
+def fitted(section: type[Checked], values: Mapping[str, Any], file: str) -> Checked:
+    """Values as a section of parameters.
+
+    Args:
+        section: what they are to be.
+        values: by name.
+        file: of conf/base that has all of them.
+
+    Raises:
+        ParameterError: one sentence for each that is unknown, missing or ill-typed.
+    """
+    try:
+        return section.model_validate(values)
+    except ValidationError as error:
+        wrong: dict[tuple[str, type[BaseModel]], list[Any]] = {}
+        for one in error.errors():
+            place, where = _named(one["loc"], section)
+            wrong.setdefault((".".join(map(str, place)), where), []).append(one)
+        raise ParameterError(" ".join(_sentence(*where, errors, file) for where, errors in wrong.items())) from None
 
 
 def validate(parameters: dict[str, Any]) -> Parameters:
@@ -382,14 +406,7 @@ def validate(parameters: dict[str, Any]) -> Parameters:
     Raises:
         ParameterError: one sentence for each parameter that is unknown, missing or ill-typed.
     """
-    try:
-        checked = Parameters.model_validate(parameters)
-    except ValidationError as error:
-        wrong: dict[tuple[str, type[BaseModel]], list[Any]] = {}
-        for one in error.errors():
-            place, section = _named(one["loc"])
-            wrong.setdefault((".".join(map(str, place)), section), []).append(one)
-        raise ParameterError(" ".join(_sentence(*where, errors) for where, errors in wrong.items())) from None
+    checked = fitted(Parameters, parameters, "parameters.yml")
     if checked.degrade.minimum_hz > checked.degrade.maximum_hz or checked.degrade.minimum_order > checked.degrade.maximum_order:
         raise ParameterError("degrade: the minimum order or cutoff is above the maximum; swap them.")
     if checked.vary.hiss_minimum_db > checked.vary.hiss_maximum_db:

@@ -29,6 +29,22 @@ PREFIXES = ("", "autoencoder_ema.ema_model.", "autoencoder.", "pretransform.mode
 prefers) or not; in a diffusion model's export, such as Stable Audio Open's; in a diffusion model's training checkpoint."""
 
 
+_SIZE = {"channels": 128, "c_mults": [1, 2, 4, 8, 16], "strides": [2, 4, 4, 8, 8], "use_snake": True}
+STABLE_AUDIO_OPEN_VAE: dict[str, Any] = {
+    "model_type": "autoencoder",
+    "sample_rate": 44_100,
+    "model": {
+        "encoder": {"type": "oobleck", "config": {"in_channels": 2, "latent_dim": 128, **_SIZE}},
+        "decoder": {"type": "oobleck", "config": {"out_channels": 2, "latent_dim": 64, "final_tanh": False, **_SIZE}},
+        "bottleneck": {"type": "vae"},
+        "latent_dim": 64,
+        "downsampling_ratio": 2048,
+        "io_channels": 2,
+    },
+}
+"""Stable Audio Open 1.0's model_config.json, its pretransform: what is built where the speed of the real size is measured."""
+
+
 class UnloadedCodec(MissingWeights):
     """An autoencoder's weights are absent, or do not fill it: its latents would be noise."""
 

@@ -1,0 +1,274 @@
+"""What each step takes: work by formulas from the configuration, times by unit costs. docs/scale.md has the formulas."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from saga_kedro.parameters import Parameters
+from saga_kedro.scale.costs import UnitCosts, precision_of
+from saga_kedro.scale.sizes import (
+    GIB,
+    Corpus,
+    dit,
+    segment_bytes,
+    segment_seconds,
+    text_bytes,
+    training_bytes,
+)
+
+CATEGORIES = 3  # that evaluation pairs are made of
+VALIDATION_LEVELS = 5  # saga_kedro/training/flow_training.py, VALIDATION_T
+FILE_BYTES = 4096  # a small file takes a block of the file system
+FIXED_ROWS = 3  # of the table of scores, beside the model's: input, codec, spectral copy
+CHECKPOINTS = 2  # the last and the best: weights, average and two moments, 16 bytes a parameter each
+CHECKPOINT_BYTES, SAVED_BYTES = 16, 4
+ENCODER_PARAMETERS = {"t5": 85e6, "minilm": 10.6e6, "none": 0.0}  # without embeddings, which are looked up
+QWEN_GIB, VAE_GIB = 16, 0.6  # weights: 8.4e9 parameters in bfloat16, 156e6 in float32
+GRADIENT_BYTES = 4
+
+
+@dataclass(frozen=True)
+class Machines:
+    """What the plan is for.
+
+    Attributes:
+        nodes: machines, all alike.
+        gpus: of each; 0 computes everything on cores.
+        cores: of each.
+    """
+
+    nodes: int
+    gpus: int
+    cores: int
+
+    @property
+    def all_gpus(self) -> int:
+        return self.nodes * self.gpus
+
+    @property
+    def all_cores(self) -> int:
+        return self.nodes * self.cores
+
+
+@dataclass(frozen=True)
+class Step:
+    """One line of the plan.
+
+    Attributes:
+        name: of the step.
+        work: what is to be done, in words.
+        core_hours, gpu_hours: of work.
+        wall_hours: by the clock; NaN where a unit cost is missing.
+        disk_bytes: that stay.
+        memory: of a process or device, in words.
+        costs: unit costs that it depends on, as ``group.name``.
+    """
+
+    name: str
+    work: str
+    core_hours: float = 0.0
+    gpu_hours: float = 0.0
+    wall_hours: float = 0.0
+    disk_bytes: float = 0.0
+    memory: str = ""
+    costs: tuple[str, ...] = ()
+
+
+def plan(parameters: Parameters, costs: UnitCosts, corpus: Corpus, machines: Machines) -> list[Step]:
+    """The steps of `kedro run --pipeline train`, in their order.
+
+    Args:
+        parameters: of the environment.
+        costs: unit costs.
+        corpus: what there is to do.
+        machines: what there is to do it on.
+    """
+    return _Planner(parameters, costs, corpus, machines).steps()
+
+
+def global_batch(parameters: Parameters) -> int:
+    """Segments of an optimiser step on the devices that the configuration is written for: on others it stays what it is."""
+    fit = parameters.fit
+    configured = fit.devices if isinstance(fit.devices, int) and fit.devices > 0 else 1
+    devices = len(fit.devices) if isinstance(fit.devices, list) else configured
+    return fit.batch_size * fit.accumulate * devices * fit.nodes
+
+
+class _Planner:
+    def __init__(self, parameters: Parameters, costs: UnitCosts, corpus: Corpus, machines: Machines) -> None:
+        self.parameters, self.costs, self.corpus, self.machines = parameters, costs, corpus, machines
+        self.values: Mapping[str, Any] = parameters.model_dump()
+        self.dit, self.precision = dit(self.values), precision_of(parameters.fit.precision)
+        self.process = f"{costs.cores.process_gib:g} GiB a process"
+        self.vae = parameters.model.codec.name == "autoencoder"
+
+    def steps(self) -> list[Step]:
+        steps = [self.examine(), self.resample(), self.captions(), self.pairs()]
+        if self.parameters.encode.latents:
+            steps.append(self.latents())
+        elif self.parameters.model.text.encoder != "none":
+            steps.append(self.text_states())
+        return [*steps, self.training(), self.evaluation()]
+
+    def wall(self, core_s: float, gpu_s: float, cores: int | None = None) -> float:
+        """Hours: cores and GPUs work side by side, and the slower of the two is waited for."""
+        on_gpus = gpu_s / self.machines.all_gpus if gpu_s else 0.0
+        return max(core_s / (cores or self.machines.all_cores), on_gpus) / 3600
+
+    def step(self, name: str, work: str, core_s: float, gpu_s: float = 0.0, cores: int | None = None, **rest: Any) -> Step:
+        return Step(name, work, core_s / 3600, gpu_s / 3600, self.wall(core_s, gpu_s, cores), **rest)
+
+    def examine(self) -> Step:
+        seconds, clips = self.corpus.hours * 3600, self.corpus.clips
+        disk, core_s = clips * FILE_BYTES, seconds * self.costs.cores.examine
+        return self.step(
+            "examine", f"{clips:,.0f} clips", core_s, disk_bytes=disk, memory=self.process, costs=("cores.examine",)
+        )
+
+    def resample(self) -> Step:
+        disk = self.corpus.hours * self.costs.cores.flac_megabytes * 1e6
+        core_s = self.corpus.hours * 3600 * self.costs.cores.resample
+        used = ("cores.resample", "cores.flac_megabytes")
+        return self.step("resample", f"{self.corpus.hours:,.4g} h", core_s, disk_bytes=disk, memory=self.process, costs=used)
+
+    def captions(self) -> Step:
+        """Descriptors: seconds x cost. Qwen2-Audio: windows / batch x tokens / (tokens per second of an item)."""
+        caption, windows = self.parameters.caption, self.corpus.windows
+        work, disk = f"{windows:,.0f} windows", self.corpus.clips * FILE_BYTES
+        if caption.source == "table":
+            return Step("captions", f"{work}, from a table")
+        if caption.source == "descriptors":
+            core_s = self.corpus.hours * 3600 * self.costs.cores.describe
+            return self.step("captions", work, core_s, disk_bytes=disk, memory=self.process, costs=("cores.describe",))
+        used = ("gpu.generation_steps", "corpus.caption_tokens")
+        memory = f"{QWEN_GIB} GiB a GPU"
+        if not self.machines.gpus:
+            return Step("captions", f"{work}, on a GPU only", wall_hours=math.nan, disk_bytes=disk, memory=memory, costs=used)
+        tokens = min(self.costs.corpus.caption_tokens, caption.max_new_tokens)
+        gpu_s = windows / caption.batch_size * tokens / self.costs.gpu.generation_steps
+        return self.step("captions", work, 0.0, gpu_s, disk_bytes=disk, memory=memory, costs=used)
+
+    def number_of_pairs(self) -> float:
+        degrade = self.parameters.degrade
+        most = self.corpus.test_clips
+        if degrade.pairs_per_category is not None:
+            most = min(most, CATEGORIES * degrade.pairs_per_category)
+        return most * len(degrade.cutoffs_khz)
+
+    def excerpt_seconds(self) -> float:
+        clip = self.corpus.hours * 3600 / self.corpus.clips
+        return min(self.parameters.degrade.excerpt_seconds, clip)
+
+    def pairs(self) -> Step:
+        seconds = self.number_of_pairs() * self.excerpt_seconds()
+        disk = 2 * seconds / 3600 * self.costs.cores.flac_megabytes * 1e6
+        work, used = f"{self.number_of_pairs():,.0f} pairs", ("cores.pair",)
+        return self.step("pairs", work, seconds * self.costs.cores.pair, disk_bytes=disk, memory=self.process, costs=used)
+
+    def encoding(self, audio_s: float) -> tuple[float, float, tuple[str, ...]]:
+        """Core-seconds, GPU-seconds and unit costs of so many seconds through the codec, one way."""
+        if not self.vae:
+            return audio_s * self.costs.cores.codec, 0.0, ("cores.codec",)
+        if self.machines.gpus:
+            return 0.0, audio_s / self.costs.gpu.vae_seconds, ("gpu.vae_seconds",)
+        return audio_s * self.costs.cores.vae, 0.0, ("cores.vae",)
+
+    def reading(self, low_passes: float) -> float:
+        """Core-seconds of one segment and so many low-passed versions of it."""
+        return segment_seconds(self.values) * (self.costs.cores.crop + low_passes * self.costs.cores.low_pass)
+
+    def loaders(self) -> int:
+        """Cores that read for the GPUs, or all where there are none."""
+        fit, machines = self.parameters.fit, self.machines
+        return min(machines.all_cores, max(1, fit.workers) * machines.all_gpus) if machines.gpus else machines.all_cores
+
+    def multiplying(self, operations: float, precision: str, on_gpu: bool = True) -> tuple[float, float, tuple[str, ...]]:
+        """Core-seconds, GPU-seconds and unit costs of so many operations of the DiT or a text encoder."""
+        if self.machines.gpus and on_gpu:
+            per_second = getattr(self.costs.gpu.peak_tflops, precision) * 1e12 * self.costs.gpu.utilisation
+            return 0.0, operations / per_second, ("gpu.peak_tflops", "gpu.utilisation")
+        return operations / (getattr(self.costs.cores.gflops, precision) * 1e9), 0.0, ("cores.gflops",)
+
+    def text_operations(self) -> float:
+        """Of a caption: twice the encoder's parameters for each token."""
+        text = self.parameters.model.text
+        return 2 * ENCODER_PARAMETERS[text.encoder] * min(self.costs.corpus.caption_tokens, text.max_tokens)
+
+    def text_states(self) -> Step:
+        """Of all windows; fewer where captions repeat. They are held in memory at once."""
+        core_s, _, used = self.multiplying(self.corpus.windows * self.text_operations(), "fp32", on_gpu=False)
+        size = self.corpus.windows * text_bytes(self.values, self.costs.corpus.caption_tokens)
+        work, memory = f"at most {self.corpus.windows:,.0f} captions", f"{size / GIB:,.2g} GiB, one process"
+        return self.step("text states", work, core_s, disk_bytes=size, memory=memory, costs=(*used, "corpus.caption_tokens"))
+
+    def latents(self) -> Step:
+        """Every segment and its K low-passed versions through the codec, its caption through the text encoder."""
+        draws, segments = self.parameters.degrade.draws or 1, self.corpus.segments
+        core_s, gpu_s, used = self.encoding(segments * (1 + draws) * segment_seconds(self.values))
+        text_core_s, text_gpu_s, _ = self.multiplying(segments * self.text_operations(), "fp32")
+        core_s += segments * self.reading(draws) + text_core_s
+        size = segments * segment_bytes(self.values, self.costs.corpus.caption_tokens)
+        return self.step(
+            "latents",
+            f"{segments:,.0f} segments x {1 + draws}",
+            core_s,
+            gpu_s + text_gpu_s,
+            self.loaders(),
+            disk_bytes=size,
+            memory=f"{VAE_GIB} GiB a device and activations" if self.vae else self.process,
+            costs=("cores.crop", "cores.low_pass", *used, "corpus.caption_tokens"),
+        )
+
+    def training(self) -> Step:
+        """Steps x batch x operations, the validations, and once a step the gradients from device to device (a ring)."""
+        fit, machines = self.parameters.fit, self.machines
+        batch = global_batch(self.parameters)
+        visits = fit.steps * batch
+        looks = math.ceil(fit.steps / fit.steps_per_epoch) * fit.validation_segments * VALIDATION_LEVELS
+        operations = visits * self.dit.training_flops(self.parameters.model.backbone.checkpointing)
+        core_s, gpu_s, used = self.multiplying(operations + looks * self.dit.forward_flops(), self.precision)
+        if not self.parameters.encode.latents:
+            codec_core_s, codec_gpu_s, codec_used = self.encoding(2 * visits * segment_seconds(self.values))
+            core_s, gpu_s = core_s + codec_core_s + visits * self.reading(1), gpu_s + codec_gpu_s
+            used = (*used, *codec_used, "cores.crop", "cores.low_pass")
+        parameters = self.dit.parameters()
+        link = self.costs.gpu.between_nodes if machines.nodes > 1 else self.costs.gpu.within_node
+        devices = machines.all_gpus
+        exchange_s = 2 * parameters * GRADIENT_BYTES * (1 - 1 / devices) / (link * 1e9) if devices > 1 else 0.0
+        if exchange_s:
+            used = (*used, "gpu.between_nodes" if machines.nodes > 1 else "gpu.within_node")
+        step = self.step(
+            "training",
+            f"{fit.steps:,} steps x {batch}",
+            core_s,
+            gpu_s,
+            self.loaders(),
+            disk_bytes=parameters * (CHECKPOINTS * CHECKPOINT_BYTES + SAVED_BYTES),
+            memory=f"{training_bytes(self.values) / GIB:,.1f} GiB a device and activations",
+            costs=used,
+        )
+        return Step(**{**vars(step), "wall_hours": step.wall_hours + fit.steps * exchange_s / 3600})
+
+    def evaluation(self) -> Step:
+        """Sampling of every pair, in one process on cores of one node; then the metrics of every row."""
+        sample, evaluate = self.parameters.sample, self.parameters.evaluate
+        seconds, pairs = self.excerpt_seconds(), self.number_of_pairs()
+        windows = math.ceil(seconds / segment_seconds(self.values))
+        branches = 1 if sample.s_a == 1 and sample.s_t == 1 else 3
+        ours = 1 + evaluate.rolloff_reference
+        operations = pairs * ours * windows * sample.steps * branches * self.dit.forward_flops()
+        core_s, _, used = self.multiplying(operations, "fp32", on_gpu=False)
+        per_second = self.costs.cores.vae if self.vae else self.costs.cores.codec
+        core_s += pairs * (2 * ours + 2) * windows * segment_seconds(self.values) * per_second
+        opinions = sum(name.startswith("ViSQOL") for name in evaluate.metrics)
+        scored = pairs * seconds * (ours + FIXED_ROWS)
+        scores_s = scored * (self.costs.cores.score + opinions * self.costs.cores.visqol)
+        used = (*used, "cores.vae" if self.vae else "cores.codec", "cores.score", *(["cores.visqol"] if opinions else []))
+        wall = core_s / self.machines.cores / 3600 + scores_s / self.machines.all_cores / 3600
+        disk = pairs * seconds * (ours + FIXED_ROWS - 1) * 44_100 * 2 * 4
+        work = f"{pairs:,.0f} pairs, {ours + FIXED_ROWS} rows"
+        memory = f"{self.dit.parameters() * SAVED_BYTES / GIB + (VAE_GIB if self.vae else 0):,.1f} GiB, one process"
+        return Step("evaluation", work, (core_s + scores_s) / 3600, 0.0, wall, disk, memory, used)

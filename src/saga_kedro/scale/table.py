@@ -1,0 +1,110 @@
+"""`saga plan`: the plan as a screen."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Sequence
+
+from saga_kedro.parameters import Parameters
+from saga_kedro.scale.costs import UnitCosts, amount, origin, unit
+from saga_kedro.scale.sizes import Corpus
+from saga_kedro.scale.steps import Machines, Step, global_batch
+
+
+def report(
+    steps: Sequence[Step],
+    parameters: Parameters,
+    costs: UnitCosts,
+    corpus: Corpus,
+    machines: Machines,
+    env: str,
+    fresh: Collection[str] = (),
+    width: int | None = None,
+) -> None:
+    """Print the plan, the unit costs that it depends on, and what it takes for granted.
+
+    Args:
+        steps: of `saga_kedro.scale.steps.plan`.
+        parameters, costs, corpus, machines: that it was made of.
+        env: name of the environment.
+        fresh: unit costs that were measured just now.
+        width: of the screen; None is the terminal's.
+    """
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console(width=width, highlight=False)
+    gpus = f"{machines.gpus} GPUs and " if machines.gpus else ""
+    nodes = f"{machines.nodes} nodes of " if machines.nodes > 1 else "one node of "
+    console.print(f"[bold]{corpus.hours:,.4g} h of audio, conf/{env}, {nodes}{gpus}{machines.cores} cores[/]\n")
+    table = Table(box=None, pad_edge=False)
+    for column in ("step", "work"):
+        table.add_column(column)
+    for column in ("GPU time", "core time", "wall time", "disk"):
+        table.add_column(column, justify="right", no_wrap=True)
+    table.add_column("memory")
+    for step in steps:
+        table.add_row(step.name, step.work, *_figures([step]), step.memory)
+    table.add_section()
+    table.add_row("all", "", *_figures(steps), "", style="bold")
+    console.print(table)
+    console.print("\nUnit costs, of conf/base/plan.yml:")
+    legend = Table(box=None, show_header=False, pad_edge=False)
+    wheres: dict[str, list[str]] = {}
+    for name in sorted({name for step in steps for name in step.costs}):
+        wheres.setdefault("measured just now" if name in fresh else origin(costs, name), []).append(name)
+    for where, names in sorted(wheres.items(), reverse=True):
+        legend.add_row(f"[bold]{where}[/]")
+        for name in names:
+            used = ", ".join(step.name for step in steps if name in step.costs)
+            legend.add_row(f"  {name}", f"{amount(costs, name)} {unit(costs, name)}", used)
+    console.print(legend)
+    console.print()
+    for note in notes(steps, parameters, corpus, machines):
+        console.print(f"- {note}")
+
+
+def notes(steps: Sequence[Step], parameters: Parameters, corpus: Corpus, machines: Machines) -> list[str]:
+    """What the plan takes for granted."""
+    said = [f"The originals come on top: {in_bytes(corpus.hours * 3600 * 44_100 * 4)} as 16-bit stereo at 44.1 kHz."]
+    if any(math.isnan(step.wall_hours) for step in steps):
+        said.append("No unit cost is known of a step without a time: name --gpus, or another caption.source.")
+    if machines.all_gpus > 1 or machines.nodes > 1:
+        said.append("All GPUs and nodes before and after training need workers.engine=dask; training has its own processes.")
+    fit, devices = parameters.fit, machines.all_gpus or 1
+    accumulate, rest = divmod(global_batch(parameters), fit.batch_size * devices)
+    if rest:
+        said.append(
+            f"{global_batch(parameters)} segments a step are no multiple of {devices} GPUs x fit.batch_size={fit.batch_size}: "
+            "choose another fit.batch_size."
+        )
+    elif (accumulate, machines.nodes) != (fit.accumulate, fit.nodes) and machines.gpus:
+        said.append(
+            f"Training keeps its {global_batch(parameters)} segments a step with "
+            f"--params fit.nodes={machines.nodes},fit.devices={machines.gpus},fit.accumulate={accumulate}."
+        )
+    return said
+
+
+def _figures(steps: Sequence[Step]) -> list[str]:
+    gpu, core, wall, disk = (
+        sum(values) for values in zip(*((s.gpu_hours, s.core_hours, s.wall_hours, s.disk_bytes) for s in steps), strict=True)
+    )
+    return [in_hours(gpu), in_hours(core), in_hours(wall), in_bytes(disk)]
+
+
+def in_hours(hours: float) -> str:
+    if math.isnan(hours):
+        return "?"
+    if not hours:
+        return ""
+    if hours * 60 < 1:
+        return f"{hours * 3600:.2g} s"
+    return f"{hours * 60:.0f} min" if hours < 1 else f"{hours:,.1f} h" if hours < 100 else f"{hours:,.0f} h"
+
+
+def in_bytes(count: float) -> str:
+    for name, size in (("TiB", 2**40), ("GiB", 2**30), ("MiB", 2**20)):
+        if count >= size:
+            return f"{count / size:,.3g} {name}" if count < 1000 * size else f"{count / size:,.0f} {name}"
+    return f"{count / 2**10:.3g} KiB" if count else ""
