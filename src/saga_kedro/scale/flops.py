@@ -73,8 +73,10 @@ class Dit:
         return self.blocks_flops() + 2.0 * (once + context * self.context + frame * self.frames + last)
 
     def training_flops(self, checkpointing: bool) -> float:
-        """Of one segment's forward and backward pass; with ``checkpointing`` the blocks are computed forward once more."""
-        return (1 + BACKWARD) * self.forward_flops() + (self.blocks_flops() if checkpointing else 0.0)
+        """Of one segment's forward and backward pass; with ``checkpointing`` the blocks are computed forward once more, all but
+        their last product (4E E), whose inputs are all that is needed of it."""
+        last = 2.0 * self.depth * 4 * self.width**2 * (self.frames + 1)
+        return (1 + BACKWARD) * self.forward_flops() + (self.blocks_flops() - last if checkpointing else 0.0)
 
     def parameters(self) -> float:
         """Trained parameters: the weights above; biases and norms, a thousandth of them, are left out."""

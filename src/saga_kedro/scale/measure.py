@@ -49,12 +49,12 @@ class Stopwatch:
         self.gpu = torch.cuda.is_available()
         self.device = torch.device("cuda" if self.gpu else "cpu")
 
-    def seconds(self, work: Callable[[], object], on_gpu: bool = False, least: float = LEAST_SECONDS) -> float:
+    def seconds(self, work: Callable[[], object], on_gpu: bool = False) -> float:
         """Mean seconds of ``work``, repeated; the first call does not count."""
         now = time.perf_counter if on_gpu else time.process_time
         work()
         times, start = 0, self._now(now, on_gpu)
-        while not times or self._now(now, on_gpu) - start < least:
+        while not times or self._now(now, on_gpu) - start < LEAST_SECONDS:
             work()
             times += 1
         return (self._now(now, on_gpu) - start) / times

@@ -1,0 +1,261 @@
+"""`saga plan`: what a corpus of some hours will take. Its formulas are held against torch's counter and a cache on disk."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pandas as pd
+import pytest
+import torch
+import yaml
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils.flop_counter import FlopCounterMode
+from typer.testing import CliRunner
+
+from saga_kedro.captioning.windows import window_table
+from saga_kedro.cli import app
+from saga_kedro.configuration import run_key
+from saga_kedro.model.codec import build_codec
+from saga_kedro.model.condition import Condition
+from saga_kedro.model.network import build_network
+from saga_kedro.parameters import ParameterError, validate
+from saga_kedro.scale.costs import unit_costs
+from saga_kedro.scale.sizes import corpus_of_hours, corpus_of_manifest, dit, segment_bytes
+from saga_kedro.scale.steps import Machines, plan
+from saga_kedro.training.fit import make_segments
+from saga_kedro.training.latents import Encoder, write_latents
+from saga_kedro.training.segments import slots_of
+from scratch_project import ROOT, base_parameters, make_project, merged
+from small_corpus import captions_of, tiny_parameters, write_clips
+
+COSTS_FILE = ROOT / "conf/base/plan.yml"
+BASE = base_parameters()
+PAPER = merged(BASE, yaml.safe_load((ROOT / "conf/paper/parameters.yml").read_text()))
+COSTS = unit_costs(yaml.safe_load(COSTS_FILE.read_text()))
+
+
+def steps_of(values: dict[str, Any] = PAPER, hours: float = 3800, nodes: int = 2, gpus: int = 8, cores: int = 128, costs=COSTS):
+    corpus = corpus_of_hours(hours, values, costs.corpus.clip_seconds)
+    return {step.name: step for step in plan(validate(values), costs, corpus, Machines(nodes, gpus, cores))}
+
+
+def test_what_is_done_to_every_hour_grows_with_the_hours():
+    once, ten_times = steps_of(), steps_of(hours=38_000)
+    for name in ("examine", "resample", "captions", "latents"):
+        for figure in ("core_hours", "gpu_hours", "wall_hours", "disk_bytes"):
+            assert getattr(ten_times[name], figure) == pytest.approx(10 * getattr(once[name], figure)), (name, figure)
+
+
+def test_pairs_training_and_evaluation_take_what_the_configuration_says_however_many_hours_there_are():
+    once, ten_times = steps_of(), steps_of(hours=38_000)
+    for name in ("pairs", "training", "evaluation"):
+        assert ten_times[name] == once[name]
+
+
+def test_twice_the_gpus_take_half_the_time_and_do_the_same_work():
+    eight, sixteen = steps_of(nodes=1, cores=256), steps_of(nodes=1, gpus=16, cores=256)
+    for name in ("captions", "latents", "training"):
+        assert sixteen[name].gpu_hours == eight[name].gpu_hours
+    for name in ("captions", "latents"):
+        assert sixteen[name].wall_hours == pytest.approx(eight[name].wall_hours / 2)
+
+
+def test_gradients_that_travel_between_nodes_keep_training_from_halving():
+    one, two = steps_of(nodes=1)["training"], steps_of(nodes=2)["training"]
+    assert one.gpu_hours == two.gpu_hours
+    assert one.wall_hours / 2 < two.wall_hours < one.wall_hours
+
+
+def test_other_parameters_make_another_plan():
+    def with_(**changes: Any):
+        return steps_of(merged(PAPER, changes))
+
+    paper = steps_of()
+    assert with_(degrade={"draws": 1})["latents"].disk_bytes < paper["latents"].disk_bytes
+    assert with_(fit={"steps": 13_000})["training"].gpu_hours == pytest.approx(paper["training"].gpu_hours / 2)
+    assert with_(caption={"batch_size": 16})["captions"].gpu_hours == pytest.approx(paper["captions"].gpu_hours / 2)
+    assert with_(caption={"source": "descriptors"})["captions"].gpu_hours == 0
+    online = with_(encode={"latents": False})
+    assert "latents" not in online
+    assert online["training"].gpu_hours > paper["training"].gpu_hours
+    assert online["text states"].disk_bytes == pytest.approx(online["captions"].work.startswith("2,4") * 2_414_394 * 61_440)
+
+
+def test_the_batch_of_a_step_stays_on_any_number_of_gpus():
+    assert steps_of(gpus=8)["training"].work == steps_of(gpus=2)["training"].work == "26,000 steps x 256"
+
+
+def test_without_gpus_cores_do_the_work_and_captions_of_a_7_b_model_are_not_reckoned():
+    steps = steps_of(nodes=1, gpus=0, cores=2)
+    assert steps["captions"].wall_hours != steps["captions"].wall_hours  # NaN
+    assert steps["latents"].gpu_hours == 0
+    assert steps["latents"].wall_hours == pytest.approx(steps["latents"].core_hours / 2)
+
+
+@pytest.mark.parametrize("projected", [False, True])
+def test_operations_and_parameters_of_the_dit_are_those_that_torch_counts(projected):
+    changes = {"project_cond_tokens": projected, "embed_dim": 256, "depth": 3, "num_heads": 4}
+    text = {"encoder": "none", "max_tokens": 20}
+    values = merged(PAPER, {"model": {"backbone": changes, "segment_samples": 40 * 2048, "text": text}})
+    shape = dit(values)
+    backbone = values["model"]["backbone"] | {"checkpointing": False}
+    network = build_network(64, 128, backbone, values["model"]["conditioning"])
+    z, ratio = torch.randn(1, 64, 40), torch.tensor([0.5])
+    condition = Condition(z_l=z, text=torch.randn(1, 20, 128), f_l=ratio, f_h=ratio)
+    forward, backward, again = (FlopCounterMode(display=False) for _ in range(3))
+    with sdpa_kernel(SDPBackend.MATH):
+        with forward:
+            v = network(z, ratio, condition)
+        with backward:
+            v.sum().backward()
+        network.checkpointing = True
+        with again:
+            network(z, ratio, condition).sum().backward()
+    assert shape.forward_flops() == pytest.approx(forward.get_total_flops(), rel=1e-3)
+    both = forward.get_total_flops() + backward.get_total_flops()
+    assert shape.training_flops(checkpointing=False) == pytest.approx(both, rel=0.01)
+    assert shape.training_flops(checkpointing=True) == pytest.approx(again.get_total_flops(), rel=0.01)
+    assert shape.parameters() == pytest.approx(sum(weight.numel() for weight in network.parameters()), rel=0.01)
+
+
+def test_the_papers_network_is_as_large_as_it_was_counted():
+    shape = dit(PAPER)
+    assert shape.parameters() == pytest.approx(1.0573e9, rel=1e-3)
+    assert shape.forward_flops() == pytest.approx(275.65e9, rel=1e-3)
+    # six operations a parameter and token, the rule of thumb for a forward and backward pass, are near it
+    assert shape.training_flops(False) == pytest.approx(6 * shape.parameters() * (shape.frames + 1), rel=0.02)
+
+
+class FortyTokens:
+    """Stands in for a text encoder as wide as MiniLM."""
+
+    def encode(self, captions):
+        return [torch.zeros(40, 384) for _ in captions]
+
+
+@pytest.mark.parametrize("codec", [{"name": "band_envelope", "bands": 64, "hop": 1024}, {"name": "mdct", "bands": 64}])
+@pytest.mark.parametrize("draws", [1, 3])
+def test_a_segment_on_disk_is_as_large_as_planned(tmp_path, codec, draws):
+    options = {"bands": None, "hop": None, "excitation": None} | codec
+    parameters = tiny_parameters(degrade={"draws": draws}, model={"codec": options, "text": {"max_tokens": 64}})
+    clips = write_clips(tmp_path, seconds=0.8, per_category=3)
+    segments = make_segments(clips, captions_of(clips), {}, parameters, "train")
+    encoder = Encoder(build_codec(**options), cast(Any, FortyTokens()), torch.device("cpu"))
+    written = write_latents(segments, encoder, tmp_path / "cache", 4, 6)
+    planned = segment_bytes(parameters.model_dump(), tokens=40)
+    assert written["bytes"] / written["segments"] == pytest.approx(planned, rel=0.01)
+
+
+def test_a_vae_keeps_a_deviation_unless_only_its_mean_is_taken():
+    mean = merged(PAPER, {"model": {"codec": {"posterior": "mean"}}})
+    assert segment_bytes(PAPER, 40) - segment_bytes(mean, 40) == 64 * 128 * 2
+
+
+def test_a_manifest_is_counted_as_the_steps_count_it():
+    lengths = [0.5, 5.0, 5.1, 7.0, 7.6, 30.0, 100.3]
+    manifest = pd.DataFrame({"start_s": 1.0, "end_s": [1.0 + length for length in lengths], "split": "train"})
+    manifest.loc[3, "split"] = "test"
+    samples = pd.Series([round(44_100 * length) for length in lengths])
+    clips = pd.DataFrame({"clip_id": range(len(lengths)), "samples": samples})
+    counted = corpus_of_manifest(manifest, BASE)
+    assert counted.hours == pytest.approx(sum(lengths) / 3600)
+    assert counted.windows == len(window_table(clips, BASE["caption"]["window_seconds"]))
+    assert counted.segments == slots_of(samples[manifest["split"] != "test"]).sum()
+    assert (counted.clips, counted.test_clips) == (7, 1)
+
+
+def test_hours_alone_are_near_to_what_a_manifest_of_them_counts():
+    lengths = [3 + 0.011 * number for number in range(5000)]  # 30.5 s on average
+    manifest = pd.DataFrame({"start_s": 0.0, "end_s": lengths, "split": ["test"] * 750 + ["train"] * 4250})
+    manifest = manifest.assign(split=manifest["split"].sample(frac=1, random_state=0).to_numpy())
+    counted = corpus_of_manifest(manifest, BASE)
+    guessed = corpus_of_hours(counted.hours, BASE, sum(lengths) / len(lengths))
+    for figure in ("clips", "windows", "segments", "test_clips"):
+        assert getattr(guessed, figure) == pytest.approx(getattr(counted, figure), rel=0.02), figure
+
+
+def test_unit_costs_are_no_parameters_of_a_run():
+    assert "plan" not in BASE
+    assert run_key(BASE) == run_key({**BASE, "plan": COSTS.model_dump()})
+
+
+def test_every_unit_cost_has_a_comment_and_is_checked():
+    lines = [line for line in COSTS_FILE.read_text().splitlines() if ":" in line.split("#")[0]]
+    assert not [line for line in lines if "#" not in line and not line.rstrip().endswith(":")]
+    with pytest.raises(ParameterError, match="unknown parameter cores.exmine: did you mean cores.examine"):
+        unit_costs(merged(COSTS.model_dump(), {"cores": {"exmine": 1.0}}))
+    with pytest.raises(ParameterError, match="parameter gpu.utilisation = 35"):
+        unit_costs(merged(COSTS.model_dump(), {"gpu": {"utilisation": 35}}))
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory):
+    here = Path.cwd()
+    yield make_project(tmp_path_factory.mktemp("plan") / "project")
+    os.chdir(here)
+
+
+def saga_plan(project: Path, *arguments: str) -> SimpleNamespace:
+    answer = CliRunner().invoke(app, ["plan", "--project", str(project), *arguments], env={"COLUMNS": "130"})
+    return SimpleNamespace(code=answer.exit_code, said=answer.output)
+
+
+def test_the_papers_plan_fits_a_screen(project):
+    answer = saga_plan(project, "--hours", "3800", "--gpus", "8", "--nodes", "2", "--env", "paper")
+    assert answer.code == 0, answer.said
+    assert "3,800 h of audio, conf/paper, 2 nodes of 8 GPUs and 128 cores" in answer.said
+    assert len(answer.said.splitlines()) <= 45
+    assert max(map(len, answer.said.splitlines())) <= 130
+    for sign in ("26,000 steps x 256", "375 GiB", "measured 2026", "given", "fit.nodes=2,fit.devices=8,fit.accumulate=1"):
+        assert sign in answer.said
+
+
+def test_without_options_the_demo_is_planned_then_the_dataset_that_is_there(project, tmp_path):
+    assert "0.1667 h of audio, conf/base, one node of" in saga_plan(project).said
+    manifest = project / "data/02_intermediate/demo/manifest.parquet"
+    manifest.parent.mkdir(parents=True)
+    pd.DataFrame({"start_s": [0.0, 0.0], "end_s": [7200.0, 3600.0], "split": ["train", "test"]}).to_parquet(manifest)
+    answer = saga_plan(project)
+    manifest.unlink()
+    assert "3 h of audio" in answer.said
+    assert "2 clips" in answer.said
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--hours", "0"], "Error: --hours is 0: give a number above 0."),
+        (["--hours", "nan"], "Error: --hours is nan: give a number above 0."),
+        (["--gpus", "-1"], "Error: --gpus is -1: give a number from 0 on."),
+        (["--nodes", "0"], "Error: --nodes is 0: give a number above 0."),
+        (["--env", "nowhere"], "Error: there is no environment 'nowhere': conf/ has base, box, paper."),
+        (["--env", "paper"], "say how many hours of audio there are with --hours (the paper: 3800)."),
+        (["--project", "/"], "Error: there is no project at /: name the folder with --project."),
+    ],
+)
+def test_bad_input_is_one_sentence(project, arguments, sentence):
+    answer = saga_plan(project, *arguments)
+    assert answer.code == 2
+    assert sentence in answer.said
+    assert len(answer.said.splitlines()) == 1
+
+
+def test_a_number_of_gpus_that_the_batch_does_not_divide_by_is_said(project):
+    answer = saga_plan(project, "--hours", "10", "--gpus", "3", "--env", "paper")
+    assert "256 segments a step are no multiple of 3 GPUs x fit.batch_size=16" in answer.said
+
+
+def test_measured_costs_take_the_place_of_those_on_file(monkeypatch):
+    from saga_kedro.scale import measure as module
+
+    monkeypatch.setattr(module, "LEAST_SECONDS", 0.01)
+    monkeypatch.setattr(module, "CLIP_S", 1.5)
+    costs, fresh = module.measure(tiny_parameters(evaluate={"metrics": ["LSD"]}), COSTS)
+    assert {"cores.examine", "cores.resample", "cores.low_pass", "cores.codec", "cores.describe"} <= set(fresh)
+    assert 0 < costs.cores.examine != COSTS.cores.examine
+    assert costs.cores.vae == COSTS.cores.vae
+    assert 0 < replace(dit(BASE), depth=1).training_flops(False) / costs.cores.gflops.fp32 / 1e9 < 10
