@@ -132,7 +132,9 @@ class _Planner:
         disk = self.corpus.hours * self.costs.cores.flac_megabytes * 1e6
         core_s = self.corpus.hours * 3600 * self.costs.cores.resample
         used = ("cores.resample", "cores.flac_megabytes")
-        return self.step("resample", f"{self.corpus.hours:,.4g} h", core_s, disk_bytes=disk, memory=self.process, costs=used)
+        return self.step(
+            "resample", f"{self.corpus.clips:,.0f} clips", core_s, disk_bytes=disk, memory=self.process, costs=used
+        )
 
     def captions(self) -> Step:
         """Descriptors: seconds x cost. Qwen2-Audio: windows / batch x tokens / (tokens per second of an item)."""
@@ -253,22 +255,25 @@ class _Planner:
         return Step(**{**vars(step), "wall_hours": step.wall_hours + fit.steps * exchange_s / 3600})
 
     def evaluation(self) -> Step:
-        """Sampling of every pair, in one process on cores of one node; then the metrics of every row."""
+        """Sampling of every pair, in float32; the codec to and fro, for the model's rows and its own; metrics of every row."""
         sample, evaluate = self.parameters.sample, self.parameters.evaluate
         seconds, pairs = self.excerpt_seconds(), self.number_of_pairs()
         windows = math.ceil(seconds / segment_seconds(self.values))
         branches = 1 if sample.s_a == 1 and sample.s_t == 1 else 3
         ours = 1 + evaluate.rolloff_reference
+        rows = ours + FIXED_ROWS
         operations = pairs * ours * windows * sample.steps * branches * self.dit.forward_flops()
-        core_s, _, used = self.multiplying(operations, "fp32", on_gpu=False)
-        per_second = self.costs.cores.vae if self.vae else self.costs.cores.codec
-        core_s += pairs * (2 * ours + 2) * windows * segment_seconds(self.values) * per_second
+        core_s, gpu_s, used = self.multiplying(operations, "fp32")
+        codec_core_s, codec_gpu_s, codec_used = self.encoding(pairs * 2 * (ours + 1) * windows * segment_seconds(self.values))
         opinions = sum(name.startswith("ViSQOL") for name in evaluate.metrics)
-        scored = pairs * seconds * (ours + FIXED_ROWS)
-        scores_s = scored * (self.costs.cores.score + opinions * self.costs.cores.visqol)
-        used = (*used, "cores.vae" if self.vae else "cores.codec", "cores.score", *(["cores.visqol"] if opinions else []))
-        wall = core_s / self.machines.cores / 3600 + scores_s / self.machines.all_cores / 3600
-        disk = pairs * seconds * (ours + FIXED_ROWS - 1) * 44_100 * 2 * 4
-        work = f"{pairs:,.0f} pairs, {ours + FIXED_ROWS} rows"
-        memory = f"{self.dit.parameters() * SAVED_BYTES / GIB + (VAE_GIB if self.vae else 0):,.1f} GiB, one process"
-        return Step("evaluation", work, (core_s + scores_s) / 3600, 0.0, wall, disk, memory, used)
+        core_s += codec_core_s + pairs * seconds * rows * (self.costs.cores.score + opinions * self.costs.cores.visqol)
+        saved = self.dit.parameters() * SAVED_BYTES / GIB + (VAE_GIB if self.vae else 0)
+        return self.step(
+            "evaluation",
+            f"{pairs:,.0f} pairs, {rows} rows",
+            core_s,
+            gpu_s + codec_gpu_s,
+            disk_bytes=pairs * seconds * (rows - 1) * 44_100 * 2 * 4,
+            memory=f"{saved:,.2g} GiB a device",
+            costs=(*used, *codec_used, "cores.score", *(["cores.visqol"] if opinions else [])),
+        )

@@ -34,9 +34,9 @@ def report(
     from rich.table import Table
 
     console = Console(width=width, highlight=False)
-    gpus = f"{machines.gpus} GPUs and " if machines.gpus else ""
+    gpus = f"{machines.gpus} GPU{'s' if machines.gpus > 1 else ''} and " if machines.gpus else ""
     nodes = f"{machines.nodes} nodes of " if machines.nodes > 1 else "one node of "
-    console.print(f"[bold]{corpus.hours:,.4g} h of audio, conf/{env}, {nodes}{gpus}{machines.cores} cores[/]\n")
+    console.print(f"[bold]{_count(corpus.hours)} h of audio, conf/{env}, {nodes}{gpus}{machines.cores} cores[/]\n")
     table = Table(box=None, pad_edge=False)
     for column in ("step", "work"):
         table.add_column(column)
@@ -91,6 +91,10 @@ def _figures(steps: Sequence[Step]) -> list[str]:
         sum(values) for values in zip(*((s.gpu_hours, s.core_hours, s.wall_hours, s.disk_bytes) for s in steps), strict=True)
     )
     return [in_hours(gpu), in_hours(core), in_hours(wall), in_bytes(disk)]
+
+
+def _count(hours: float) -> str:
+    return f"{hours:,.0f}" if hours >= 100 else f"{hours:.4g}"
 
 
 def in_hours(hours: float) -> str:
