@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import itertools
 import logging
+import math
 import pickle
 import queue
 import shutil
+import time
 import uuid
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -29,8 +31,8 @@ AHEAD = 2
 """Batches a worker thread: one that it works on, one that waits there."""
 MOST = 1024
 """Items of a batch; the time that they take is bounded by the worker (`batch.SECONDS`)."""
-PATIENCE_S = 10.0
-"""Without a result for so long, it is looked whether there are workers."""
+COUNT_S = 10.0
+"""So often the workers are counted."""
 REASON = f"it killed its worker {DEATHS} times: memory ran out, or a library crashed on it"
 
 
@@ -92,59 +94,62 @@ class _Run:
     def __init__(self, engine: DaskEngine, items: list[Any], describe: str, folder: Path, resources: dict | None) -> None:
         self.engine, self.items, self.describe, self.folder, self.resources = engine, items, describe, folder, resources
         self.names = map(str, itertools.count())
-        self.todo: deque[_Batch] = deque()  # begun and given back
-        self.next = 0  # the first item that no batch has yet
+        self.left = deque(range(len(items)))
+        self.again: list[_Batch] = []  # their workers were killed
         self.under_way: dict[Future, _Batch] = {}
         self.ended: queue.SimpleQueue[Future] = queue.SimpleQueue()
         self.size = 1
-        self.workers = True
+        self.workers, self.counted = 1, -math.inf
 
     def results(self) -> list[Any]:
         results: list[Any] = [None] * len(self.items)
-        window = self._window()
         with tqdm(total=len(self.items), desc=self.describe, unit="item") as bar:
-            while self.todo or self.next < len(self.items) or self.under_way:
-                while len(self.under_way) < window and (self.todo or self.next < len(self.items)):
-                    self._submit(self._batch(window))
+            while self.left or self.again or self.under_way:
+                window = AHEAD * max(1, self._workers())
+                while len(self.under_way) < window and (self.left or self.again):
+                    self._submit(self.again.pop() if self.again else self._batch(window))
                 try:
-                    future = self.ended.get(timeout=PATIENCE_S)
+                    future = self.ended.get(timeout=COUNT_S)
                 except queue.Empty:
-                    window = self._window()
                     continue
                 batch = self.under_way.pop(future)
                 found = self._result(future, batch)
+                if batch.killed:
+                    self.again.append(batch)
+                    continue
                 for place, result in zip(batch.places, found, strict=False):
                     results[place] = result
-                if rest := batch.places[len(found) :]:
-                    self.todo.append(batch if batch.killed else _Batch(next(self.names), rest))
+                self.left.extendleft(reversed(batch.places[len(found) :]))
                 bar.update(len(found))
         return results
 
     def stop(self) -> None:
         """Take back what is under way: a driver that ends early leaves the workers to others."""
-        with suppress(Exception):
-            self.engine.client.cancel(list(self.under_way))
+        if self.under_way and self.engine.client.status == "running":
+            with suppress(OSError, CancelledError):
+                self.engine.client.cancel(list(self.under_way))
 
-    def _window(self) -> int:
+    def _workers(self) -> int:
+        """How many there are: they come and go."""
+        if time.monotonic() - self.counted < COUNT_S:
+            return self.workers
         try:
-            threads = sum(self.engine.client.nthreads().values())
+            workers = sum(self.engine.client.nthreads().values())
         except (OSError, CancelledError, ValueError):
             raise self._gone() from None
-        if not threads and self.workers:
+        if self.workers and not workers:
             logger.warning("%s: %s has no worker left; waiting for one.", self.describe, self.engine.address)
-        self.workers = threads > 0
-        return AHEAD * max(threads, 1)
+        self.workers, self.counted = workers, time.monotonic()
+        return workers
 
     def _batch(self, window: int) -> _Batch:
-        if self.todo:
-            return self.todo.popleft()
-        left = len(self.items) - self.next
-        last = self.next + min(self.size, -(-left // window))  # at the end smaller ones, so that no worker is left to the last
-        places = list(range(self.next, last))
-        self.next = last
-        return _Batch(next(self.names), places)
+        # at the end smaller ones, so that no worker has the last items for itself
+        items = min(self.size, -(-len(self.left) // window))
+        return _Batch(next(self.names), [self.left.popleft() for _ in range(items)])
 
     def _submit(self, batch: _Batch) -> None:
+        if self.engine.client.status != "running":
+            raise self._gone()
         engine, items = self.engine, [self.items[place] for place in batch.places]
         job = (str(self.folder), source_hash(), str(engine.project))
         future = engine.client.submit(
@@ -155,17 +160,17 @@ class _Run:
 
     def _result(self, future: Future, batch: _Batch) -> list[Any]:
         """What was done of a batch: nothing, where its worker was killed."""
-        if future.status == "error":
-            error = future.exception()
-            if not isinstance(error, KilledWorker):
-                raise error  # the function's own
-            batch.killed += 1
-            if batch.killed > DEATHS:
-                raise ClickException(f"{self.describe}: workers are killed before they begin to work; see what they log.")
-            return []
         try:
             seconds, found = future.result()
+        except KilledWorker:
+            batch.killed += 1
+            if batch.killed > DEATHS:
+                sentence = f"{self.describe}: workers are killed before they begin to work; see their logs."
+                raise ClickException(sentence) from None
+            return []
         except (CancelledError, OSError):
+            if future.status == "error":  # the function's own
+                raise
             raise self._gone() from None
         # towards batches that last as long as a worker gives them, at most four times as many items as before
         self.size = max(1, min(4 * self.size, MOST, int(SECONDS * len(found) / max(seconds, 1e-6))))
