@@ -1,6 +1,6 @@
 """Files examined a second: two processes, against Dask with one worker and with two, on the same files in one run.
 
-    .venv/bin/python benchmarks/engines.py [--minutes 10] [--rounds 3]
+    .venv/bin/python benchmarks/engines.py [--minutes 3] [--times 8] [--rounds 3]
 
 It synthesises the files first. Every round has each engine once, in turn; starting Dask's workers is not in a round's time,
 and told apart. Starting processes is in it, since `processes` does so at every call. Ratios are of the rounds' medians.
@@ -25,13 +25,14 @@ ENGINES = {"processes, 2": ("processes", 2), "Dask, 1 worker": ("dask", 1), "Das
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--minutes", type=float, default=10, help="of audio to synthesise")
+    parser.add_argument("--minutes", type=float, default=3, help="of audio to synthesise")
+    parser.add_argument("--times", type=int, default=8, help="that each file is examined in a round")
     parser.add_argument("--rounds", type=int, default=3)
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         os.environ["LOKY_MAX_CPU_COUNT"] = "2"
         write_demo(folder, 0, asked.minutes)
-        sources = find_folder(Path(folder), INDEX)
+        sources = find_folder(Path(folder), INDEX) * asked.times
         took: dict[str, list[float]] = {name: [] for name in ENGINES}
         starts: dict[str, list[float]] = {name: [] for name in ENGINES}
         for _ in range(asked.rounds):
@@ -45,7 +46,7 @@ def main() -> None:
                     starts[name].append(ready - begun)
                 assert len(results) == len(sources)
     reference = statistics.median(took["processes, 2"])
-    print(f"{len(sources)} files, {asked.minutes:g} min of audio, {asked.rounds} rounds")
+    print(f"{len(sources)} files, {asked.minutes * asked.times:g} min of audio, {asked.rounds} rounds")
     for name, times in took.items():
         middle = statistics.median(times)
         each = ", ".join(f"{one:.1f}" for one in times)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import platform
 import signal
 import socket
 import subprocess
@@ -109,6 +110,16 @@ def test_dask_works_on_all_workers_and_does_each_item_once(joined, tmp_path):
 
 def test_one_worker_is_this_process_whatever_the_engine(joined):
     assert parallel_map(process_of, range(3), "here", workers=1) == [os.getpid()] * 3
+
+
+def test_a_driver_clears_away_what_a_killed_one_left(cluster, tmp_path):
+    folder = tmp_path / dask_cluster.SHARED
+    left, others = folder / f"{platform.node()}.999999999.0123", folder / f"{platform.node()}.{os.getppid()}.0123"
+    left.mkdir(parents=True)
+    others.mkdir()
+    with engine(on(cluster.scheduler_address), tmp_path):
+        assert parallel_map(squared, [3], "squares") == [9]
+    assert list(folder.iterdir()) == [others]
 
 
 @pytest.mark.parametrize("where", ["processes", "dask"])

@@ -5,7 +5,9 @@ from __future__ import annotations
 import itertools
 import logging
 import math
+import os
 import pickle
+import platform
 import queue
 import shutil
 import time
@@ -18,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
 from click import ClickException
 from distributed import Client, Future, KilledWorker
 from tqdm import tqdm
@@ -55,6 +58,9 @@ class DaskEngine:
 
     def __init__(self, client: Client, project: Path, jobs: Path, gpus: int) -> None:
         self.client, self.project, self.jobs, self.gpus = client, project, jobs, gpus
+        for left in jobs.glob(f"{platform.node()}.*.*"):  # by a driver that was killed
+            if not psutil.pid_exists(int(left.name.split(".")[-2])):
+                shutil.rmtree(left, ignore_errors=True)
         self.address = client.scheduler_info(0)["address"]
 
     def map(
@@ -66,7 +72,7 @@ class DaskEngine:
         lost: Callable[[Any, str], Any] | None,
         arguments: Mapping[str, Any],
     ) -> list[Any]:
-        folder = self.jobs / uuid.uuid4().hex
+        folder = self.jobs / f"{platform.node()}.{os.getpid()}.{uuid.uuid4().hex}"
         folder.mkdir(parents=True)
         with atomic_path(folder / JOB) as temporary:
             temporary.write_bytes(pickle.dumps((function, dict(arguments))))

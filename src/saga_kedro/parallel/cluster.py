@@ -143,7 +143,7 @@ def _check(
 ) -> None:
     """Ask every worker what it sees; the answer that differs from ours is the sentence."""
     places = ([str(Path(path).absolute()) for path in needs], [str(Path(path).absolute()) for path in weights])
-    token = project / SHARED / f"token-{uuid.uuid4().hex}"
+    token = project / SHARED / f"token.{os.getpid()}.{uuid.uuid4().hex}"
     with atomic_path(token) as temporary:
         temporary.write_text(token.name)
     try:
