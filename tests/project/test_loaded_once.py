@@ -6,7 +6,7 @@ import pytest
 
 from saga_kedro.loaded_once import LoadedOnce, let_go
 
-loads = []
+loads: list[str] = []
 
 
 def load(name, options):
