@@ -142,7 +142,7 @@ def write_latents(
         batch_size: segments encoded together.
         shard_segments: segments in a shard.
         readers: processes that read and low-pass for a GPU.
-        workers: of `parallel_map`: a shard is a task, computed by one thread, so that its bytes are the same wherever it is made.
+        workers: of `parallel_map`. A shard is a task of one thread, so that its bytes are the same wherever it is made.
 
     Returns:
         ``segments``, ``shards`` and ``bytes`` of the whole.
