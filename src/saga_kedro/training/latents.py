@@ -1,8 +1,8 @@
 """Latents on disk, for codecs that are slow: every segment and its K low-passed versions encoded once.
 
-One shard is one chunk of a litdata dataset, and a task of `parallel_map`. It is written aside, renamed, and then noted in a file of its own; the dataset's
-index is made of these notes when all are there. What a killed run left half written is therefore never read, and the next run
-writes the shards that are not noted.
+One shard is one chunk of a litdata dataset, and a task of `parallel_map`. It is written aside, renamed, and then noted in a
+file of its own; the dataset's index is made of these notes when all are there. What a killed run left half written is therefore
+never read, and the next run writes the shards that are not noted.
 
 Latents are float16 (a relative error of 5e-4, far below the posterior's deviation), text states bfloat16 and without padding.
 """
