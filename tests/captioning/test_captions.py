@@ -84,9 +84,9 @@ def test_a_group_whose_worker_was_killed_is_done_again_without_the_clips_that_we
     def twice(function, items, describe, captioner, **_):
         groups.extend(items)
         with pytest.raises(KeyboardInterrupt):
-            function(items[0], captioner)
+            function(groups[0], captioner)
         captioner.stop_after = None
-        return [function(items[0], captioner)]
+        return [function(groups[0], captioner)]
 
     monkeypatch.setattr(captions, "parallel_map", twice)
     captioner = Counting(batch_size=3, stop_after=1)

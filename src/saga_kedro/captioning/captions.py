@@ -86,9 +86,15 @@ def caption_clips(
             _caption_one, due, "captions", lost=lambda item, reason: f"{item.path}: {reason}", captioner=captioner
         )
     else:
-        # as large as such a model is, one process of a machine's cores holds it, or one a GPU
-        groups = list(_groups(due, BATCHES * captioner.batch_size))
-        found = parallel_map(_caption_group, groups, "captions, in groups of clips", workers=1, gpu=True, captioner=captioner)
+        found = parallel_map(
+            _caption_group,
+            _groups(due, BATCHES * captioner.batch_size),
+            "captions, in groups of clips",
+            workers=1,  # as large as such a model is, one process of a machine's cores holds it, or one a GPU
+            gpu=True,
+            lost=lambda group, reason: [f"one of {len(group)} clips from {group[0].path} on: {reason}"],
+            captioner=captioner,
+        )
         outcomes = [failure for failures in found for failure in failures]
     failures = [outcome for outcome in outcomes if outcome]
     if failures:
