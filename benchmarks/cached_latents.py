@@ -88,7 +88,7 @@ def main() -> None:
         states = dict(zip(captions["caption"], MadeUpStates().encode(list(captions["caption"])), strict=True))
         online = make_segments(clips, captions, states, parameters, "train")
         start = time.perf_counter()
-        summary = write_latents(online, encoder, folder / "latents", 1, 64)
+        summary = write_latents(online, lambda: encoder, folder / "latents", 1, 64, workers=1)
         written = time.perf_counter() - start
         cached = CachedSegments(online, folder / "latents", parameters.model.text.max_tokens)
         seconds = step_times(training, {"online": online, "cached": cached}, chosen.batch, chosen.repeats)

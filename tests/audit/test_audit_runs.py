@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import pickle
+import subprocess
+import sys
+
 import mlflow
 import pytest
 
@@ -100,6 +104,42 @@ def test_a_killed_audit_gives_the_same_table_when_it_goes_on(data, folder, param
     fresh = run_arms(arms, tiny_bench(data, folder / "fresh", parameters))
     compared = [name for name in COLUMNS if name not in ("seconds",)]
     assert resumed[compared].equals(fresh[compared])
+
+
+ELSEWHERE = """
+import multiprocessing, pickle, sys
+multiprocessing.current_process().daemon = True  # as a worker of a cluster is
+for function, items, arguments in pickle.load(open(sys.argv[1], "rb")):
+    for item in items:
+        function(item, **arguments)
+"""
+
+
+def test_an_arm_needs_nothing_of_the_process_that_plans_it_and_leaves_its_results_on_disk(data, tmp_path, monkeypatch):
+    parameters = tiny_parameters()
+    parameters["fit"]["workers"] = 1
+    bench = tiny_bench(data, tmp_path, parameters)
+    tasks: list = []
+
+    def noted(function, items, describe, gpu, **arguments):
+        assert gpu
+        tasks.append((function, list(items), arguments))
+
+    monkeypatch.setattr("saga_kedro.audit.bench.parallel_map", noted)
+    bench.prepare([(parameters, 0)], "arms")
+    bench.probe([parameters])
+    (tmp_path / "tasks").write_bytes(pickle.dumps(tasks))
+    subprocess.run([sys.executable, "-c", ELSEWHERE, str(tmp_path / "tasks")], check=True, cwd=tmp_path, timeout=600)
+
+    monkeypatch.setattr("saga_kedro.audit.training.fit", lambda *_, **__: pytest.fail("trained again"))
+    monkeypatch.setattr("saga_kedro.audit.bench.score", lambda *_, **__: pytest.fail("scored again"))
+    monkeypatch.setattr("saga_kedro.audit.bench.probe", lambda *_, **__: pytest.fail("probed again"))
+    assert bench.scored(parameters, 0, "")["error"] is None
+    assert bench.probed(parameters)["error"] is None
+    assert bench.finished(parameters).curve["loss"].notna().all()
+    bench.prepare([(parameters, 0)], "arms")
+    bench.probe([parameters])
+    assert [items for _, items, _ in tasks[2:]] == [[], []]
 
 
 def test_in_full_every_seed_trains_anew(data, tmp_path):

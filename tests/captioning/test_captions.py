@@ -3,6 +3,7 @@ import pandas as pd
 import pytest
 
 from saga_kedro.audio.io import UnreadableAudio, write_audio
+from saga_kedro.captioning import captions
 from saga_kedro.captioning.captions import caption_clips
 from saga_kedro.captioning.descriptors import DescriptorCaptioner, caption
 from saga_kedro.draws import rng
@@ -66,6 +67,32 @@ def test_batches_span_clips_and_each_window_gets_its_own_caption(clips, tmp_path
     assert captioner.batches == [3, 3, 3]
     lengths = [int(text.split()[0]) / RATE for text in table["caption"]]
     assert lengths == pytest.approx([2, 2, 1, 2, 2, 2, 2, 2, 1.6])
+
+
+def test_a_task_is_a_group_of_clips_that_fills_some_batches(clips, tmp_path, monkeypatch):
+    monkeypatch.setattr(captions, "BATCHES", 1)
+    captioner = Counting(batch_size=3)
+    table = caption_clips(clips, captioner, WINDOW, tmp_path, "flac")
+    assert captioner.batches == [3, 3, 3]  # b and a; c and d, which are six
+    lengths = [int(text.split()[0]) / RATE for text in table["caption"]]
+    assert lengths == pytest.approx([2, 2, 1, 2, 2, 2, 2, 2, 1.6])
+
+
+def test_a_group_whose_worker_was_killed_is_done_again_without_the_clips_that_were_finished(clips, tmp_path, monkeypatch):
+    groups = []
+
+    def twice(function, items, describe, captioner, **_):
+        groups.extend(items)
+        with pytest.raises(KeyboardInterrupt):
+            function(groups[0], captioner)
+        captioner.stop_after = None
+        return [function(groups[0], captioner)]
+
+    monkeypatch.setattr(captions, "parallel_map", twice)
+    captioner = Counting(batch_size=3, stop_after=1)
+    caption_clips(clips, captioner, WINDOW, tmp_path, "flac")
+    assert len(groups) == 1
+    assert sum(captioner.batches) == 9  # every window once
 
 
 def test_finished_clips_are_not_done_again(clips, tmp_path):

@@ -1,3 +1,5 @@
+import pickle
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -84,6 +86,13 @@ def test_clips_are_captioned_once_by_content(captioner, checkpoint, tmp_path):
     resumed = Qwen2AudioCaptioner(checkpoint, batch_size=4, max_new_tokens=6, device="cpu")
     pd.testing.assert_frame_equal(caption_clips(clips, resumed, 5.94, tmp_path / "cache", "flac"), table)
     assert "model" not in vars(resumed)  # with nothing left to do, 16 GB are not loaded
+
+
+def test_a_worker_gets_the_captioner_without_its_16_gb(checkpoint):
+    captioner = Qwen2AudioCaptioner(checkpoint, max_new_tokens=6)
+    assert captioner.parameters
+    assert len(pickle.dumps(captioner)) < 1_000
+    assert "model" not in vars(pickle.loads(pickle.dumps(captioner)))
 
 
 def test_another_checkpoint_or_limit_makes_captions_due_again(captioner, tmp_path):

@@ -2,6 +2,7 @@
 
 import json
 import math
+import time
 
 import numpy as np
 import pandas as pd
@@ -74,7 +75,7 @@ def value(scores, row, metric, clip="0"):
 
 
 def test_every_row_of_every_pair_is_scored_against_its_own_reference(pairs, tmp_path):
-    scores = score_pairs(pairs, tmp_path / "rows", Louder(), "w", Identity(), names=["LSD", "SNR"], workers=1)
+    scores = score_pairs(pairs, tmp_path / "rows", Louder, "w", Identity, names=["LSD", "SNR"], workers=1)
     assert list(scores.columns) == SCORE_COLUMNS
     assert set(scores["row"]) == {"untouched", "codec", "copy_up", "ours", "other"}
     reference, low = (read_audio(pairs[side][0])[0] for side in ("reference", "low"))
@@ -95,7 +96,7 @@ def test_results_are_the_same_in_processes_of_their_own(pairs, tmp_path):
 def test_the_model_is_told_cutoff_seed_prompt_and_sampling(pairs, tmp_path):
     model = Louder()
     asked = pairs.assign(prompt=["a voice", ""])
-    render_rows(asked, tmp_path, model, sampling={"steps": 3}, rolloff_reference=True)
+    render_rows(asked, tmp_path, lambda: model, sampling={"steps": 3}, rolloff_reference=True)
     first, oracle, second, _ = model.calls
     assert (first["cutoff_hz"], first["prompt"], first["steps"]) == (4000.0, "a voice", 3)
     assert second["prompt"] is None
@@ -106,13 +107,36 @@ def test_the_model_is_told_cutoff_seed_prompt_and_sampling(pairs, tmp_path):
 
 def test_a_killed_evaluation_goes_on_where_it_was(pairs, tmp_path):
     model = Louder()
-    render_rows(pairs[:1], tmp_path, model, "w")
-    render_rows(pairs, tmp_path, model, "w")
+    render_rows(pairs[:1], tmp_path, lambda: model, "w")
+    render_rows(pairs, tmp_path, lambda: model, "w")
     assert len(model.calls) == 2
-    render_rows(pairs, tmp_path, model, "other weights")
+    render_rows(pairs, tmp_path, lambda: model, "other weights")
     assert len(model.calls) == 4
-    render_rows(pairs, tmp_path, model, "w", sampling={"steps": 2})
+    render_rows(pairs, tmp_path, lambda: model, "w", sampling={"steps": 2})
     assert len(model.calls) == 6
+
+
+def test_a_model_is_loaded_where_something_is_missing_and_only_there(pairs, tmp_path):
+    class Loads:
+        number = 0
+
+        def __call__(self):
+            self.number += 1
+            return Louder()
+
+    model = Loads()
+    render_rows(pairs[:1], tmp_path, model, "w")
+    render_rows(pairs[:1], tmp_path, model, "w")
+    assert model.number == 1
+
+
+def test_loading_does_not_count_as_making_a_sound(pairs, tmp_path):
+    def load():
+        time.sleep(0.5)
+        return Louder()
+
+    outputs = render_rows(pairs, tmp_path, load)
+    assert outputs[outputs["row"] == "ours"]["seconds"].max() < 0.5
 
 
 def test_scores_are_kept_and_only_new_metrics_are_computed(pairs, tmp_path, monkeypatch):
@@ -127,9 +151,9 @@ def test_scores_are_kept_and_only_new_metrics_are_computed(pairs, tmp_path, monk
 
 
 def test_what_belongs_to_no_row_any_more_is_removed(pairs, tmp_path):
-    old = render_rows(pairs, tmp_path, Louder(), "old")
+    old = render_rows(pairs, tmp_path, Louder, "old")
     score_outputs(pairs, old, tmp_path, ["LSD"], workers=1)
-    new = render_rows(pairs, tmp_path, Louder(), "new")
+    new = render_rows(pairs, tmp_path, Louder, "new")
     assert prune(tmp_path, new) == 6  # a sound, its cost and its scores, for two pairs
     assert len(list((tmp_path / "outputs").glob("*.wav"))) == 4
 
@@ -140,7 +164,7 @@ def test_missing_is_missing_not_zero(pairs, tmp_path, capsys):
             return audio * np.nan
 
     broken = pairs.assign(systems=[json.dumps({"lost": str(tmp_path / "lost.wav")}), "{}"])
-    scores = score_pairs(broken, tmp_path, Broken(), names=["LSD", "SI-SDR"], workers=1)
+    scores = score_pairs(broken, tmp_path, Broken, names=["LSD", "SI-SDR"], workers=1)
     assert math.isnan(value(scores, "ours", "LSD"))
     assert math.isnan(value(scores, "lost", "SI-SDR"))
     assert np.isfinite(value(scores, "untouched", "LSD"))
@@ -152,7 +176,7 @@ def test_missing_is_missing_not_zero(pairs, tmp_path, capsys):
 def test_an_unknown_metric_is_refused_before_anything_is_made(pairs, tmp_path):
     model = Louder()
     with pytest.raises(ValueError, match=r"no metric 'PESQ'; evaluation knows LSD, "):
-        score_pairs(pairs, tmp_path, model, names=["PESQ"])
+        score_pairs(pairs, tmp_path, lambda: model, names=["PESQ"])
     assert not model.calls
 
 
@@ -189,8 +213,8 @@ def test_the_dial_measures_what_comes_out(pairs, tmp_path):
             return torch.fft.irfft(spectrum, n=audio.shape[1]).numpy()
 
     model = Obedient()
-    dial = rolloff_dial(pairs, tmp_path, model, requested=(0.3, 0.8))
+    dial = rolloff_dial(pairs, tmp_path, lambda: model, requested=(0.3, 0.8))
     assert len(dial) == 4
     np.testing.assert_allclose(dial["measured"], dial["requested"], atol=0.02)
-    rolloff_dial(pairs, tmp_path, model, requested=(0.3, 0.8))
+    rolloff_dial(pairs, tmp_path, lambda: model, requested=(0.3, 0.8))
     assert len(model.calls) == 4

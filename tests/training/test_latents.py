@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import time
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -10,13 +13,14 @@ import torch
 from torch.utils.data import DataLoader
 
 from saga_kedro.draws import generator
+from saga_kedro.loaded_once import LoadedOnce, let_go
 from saga_kedro.model.codec import build_codec
 from saga_kedro.model.network import SagaNetwork
 from saga_kedro.parameters import ParameterError
 from saga_kedro.training.cache import cache_of, latents_key
 from saga_kedro.training.fit import make_segments
 from saga_kedro.training.flow_training import FlowTraining
-from saga_kedro.training.latents import CachedSegments, Encoder, write_latents
+from saga_kedro.training.latents import CachedSegments, Encoder, load_encoder, write_latents
 from saga_kedro.training.segments import Draws, collate
 from small_corpus import captions_of, states_of, tiny_parameters, write_clips
 from tiny_autoencoder import write_tiny_autoencoder
@@ -60,7 +64,7 @@ def encoder(corpus):
 
 
 def write(corpus, encoder, folder):
-    return write_latents(corpus.segments, encoder, folder, batch_size=2, shard_segments=SHARD)
+    return write_latents(corpus.segments, lambda: encoder, folder, batch_size=2, shard_segments=SHARD, workers=1)
 
 
 @pytest.fixture(scope="module")
@@ -134,13 +138,14 @@ def test_a_killed_run_goes_on_with_the_shards_that_are_missing(corpus, encoder, 
     class Killed(Exception):
         pass
 
-    def killed_in_the_second_shard(slots):
-        if encoder.text_encoder.asked > SHARD:
-            raise Killed
-        return encoder(slots)
+    class KilledInTheSecondShard(Encoder):
+        def __call__(self, slots):
+            if self.text_encoder.asked > SHARD:
+                raise Killed
+            return super().__call__(slots)
 
     with pytest.raises(Killed):
-        write(corpus, killed_in_the_second_shard, tmp_path)
+        write(corpus, KilledInTheSecondShard(encoder.codec, encoder.text_encoder, encoder.device), tmp_path)
     (tmp_path / "chunk-0-1.bin").write_bytes(b"half a shard")
     with pytest.raises(FileNotFoundError, match="run the pipeline `encode`"):
         CachedSegments(corpus.segments, tmp_path, 32)
@@ -156,6 +161,35 @@ def test_a_killed_run_goes_on_with_the_shards_that_are_missing(corpus, encoder, 
     encoder.text_encoder.asked = 0
     write(corpus, encoder, tmp_path)
     assert encoder.text_encoder.asked == 0
+
+
+def load_and_tell(folder, *arguments):
+    (Path(folder) / f"{os.getpid()}-{time.monotonic_ns()}").touch()
+    return load_encoder(*arguments)
+
+
+def shards(folder):
+    return {path.name: path.read_bytes() for path in folder.glob("*.bin")}
+
+
+def test_two_processes_write_the_bytes_that_one_writes_and_each_loads_the_models_once(corpus, tmp_path):
+    for name, workers in (("one", 1), ("two", 2)):
+        (tmp_path / f"loads of {name}").mkdir()
+        arguments = (corpus.parameters.model.codec.model_dump(), {"encoder": "none", "path": None, "max_tokens": 8}, "cpu")
+        encoder = LoadedOnce(load_and_tell, (str(tmp_path / f"loads of {name}"), *arguments))
+        write_latents(corpus.segments, encoder, tmp_path / name, 2, shard_segments=1, workers=workers)
+    one, two = (shards(tmp_path / name) for name in ("one", "two"))
+    assert len(one) == 6
+    assert one == two
+    assert len(list((tmp_path / "loads of one").iterdir())) == 1
+    loads = [path.name.split("-")[0] for path in (tmp_path / "loads of two").iterdir()]
+    assert 1 <= len(loads) == len(set(loads)) <= 2
+    assert str(os.getpid()) not in loads
+    let_go()
+    for one, other in zip(
+        *(batches(CachedSegments(corpus.segments, tmp_path / name, 8)) for name in ("one", "two")), strict=True
+    ):
+        assert torch.equal(one["z_l"], other["z_l"])
 
 
 def test_a_codec_without_a_deviation_stores_none(corpus, tmp_path):

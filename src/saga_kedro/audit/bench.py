@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import io
 import logging
+import multiprocessing
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -169,6 +170,8 @@ def run_probe(parameters: dict[str, Any], bench: Bench) -> None:
 @contextlib.contextmanager
 def alone() -> Iterator[None]:
     """One thread, so that numbers are the same however many tasks run beside this one; and only the driver shows progress."""
+    # A Dask worker is a daemon, which may have no children lest they outlive it. A loader's do not.
+    multiprocessing.current_process().daemon = False
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)

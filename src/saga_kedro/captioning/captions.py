@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from saga_kedro.audio import SAMPLE_RATE
 from saga_kedro.audio.io import UnreadableAudio, read_audio
 from saga_kedro.captioning.windows import window_table
-from saga_kedro.files import atomic_path, parameter_hash
+from saga_kedro.files import atomic_path, names_in, parameter_hash
 from saga_kedro.parallel import parallel_map
+
+BATCHES = 8
+"""Batches of a task: the last one is seldom full."""
 
 
 class Captioner(Protocol):
@@ -24,8 +26,8 @@ class Captioner(Protocol):
 
     Attributes:
         parameters: everything besides the audio that captions depend on; part of the cache's key.
-        batch_size: windows captioned together in this process; None: clips are spread over processes, and the captioner
-            is pickled.
+        batch_size: windows captioned together, on a GPU where there is one; None: one by one, on every core. A worker gets the
+            captioner pickled, before it has loaded anything.
     """
 
     @property
@@ -69,19 +71,31 @@ def caption_clips(
             f"Two clips are called {clips['clip_id'][clips['clip_id'].duplicated()].iloc[0]}: give each its own clip_id."
         )
     windows = window_table(clips, window_seconds)
-    of_clip = {clip_id: rows for clip_id, rows in windows.groupby("clip_id", sort=False)}
+    of_clip: dict[str, list[tuple[int, int]]] = {}
+    for clip_id, start, samples in zip(windows["clip_id"], windows["start"], windows["samples"], strict=True):
+        of_clip.setdefault(clip_id, []).append((start, samples))
     items = [
-        _Item(Path(path), _cache_path(cache_folder, clip_id, content, captioner, window_seconds), *_ranges(of_clip[clip_id]))
+        _Item(Path(path), _cache_path(cache_folder, clip_id, content, captioner, window_seconds), of_clip[clip_id])
         for clip_id, path, content in zip(clips["clip_id"], clips[path_column], clips["content_hash"], strict=True)
         if clip_id in of_clip
     ]
-    due = [item for item in items if not item.cache.exists()]
+    held = names_in(cache_folder)
+    due = [item for item in items if item.cache.name not in held]
     if captioner.batch_size is None:
         outcomes = parallel_map(
             _caption_one, due, "captions", lost=lambda item, reason: f"{item.path}: {reason}", captioner=captioner
         )
     else:
-        outcomes = _caption_in_batches(due, captioner, captioner.batch_size)
+        found = parallel_map(
+            _caption_group,
+            _groups(due, BATCHES * captioner.batch_size),
+            "captions, in groups of clips",
+            workers=1,  # as large as such a model is, one process of a machine's cores holds it, or one a GPU
+            gpu=True,
+            lost=lambda group, reason: [f"one of {len(group)} clips from {group[0].path} on: {reason}"],
+            captioner=captioner,
+        )
+        outcomes = [failure for failures in found for failure in failures]
     failures = [outcome for outcome in outcomes if outcome]
     if failures:
         raise UnreadableAudio(f"{len(failures)} of {len(items)} clips could not be captioned; the first: {failures[0]}")
@@ -90,15 +104,15 @@ def caption_clips(
 
 
 class _Item:
-    """A clip to caption: its audio, where its captions go, and its windows as first samples and lengths."""
+    """A clip to caption: its audio, where its captions go, and its windows: first sample and length."""
 
-    def __init__(self, path: Path, cache: Path, starts: list[int], lengths: list[int]):
-        self.path, self.cache, self.starts, self.lengths = path, cache, starts, lengths
+    def __init__(self, path: Path, cache: Path, windows: list[tuple[int, int]]):
+        self.path, self.cache, self.windows = path, cache, windows
 
     def audio(self) -> list[NDArray[np.float32]]:
         """The windows' audio. Raises UnreadableAudio."""
         windows = []
-        for start, length in zip(self.starts, self.lengths, strict=True):
+        for start, length in self.windows:
             audio, rate = read_audio(self.path, start, length)
             if rate != SAMPLE_RATE or audio.shape[-1] == 0:
                 raise UnreadableAudio(
@@ -111,10 +125,6 @@ class _Item:
     def finish(self, captions: Sequence[str]) -> None:
         with atomic_path(self.cache) as temporary:
             temporary.write_text(json.dumps(list(captions), ensure_ascii=False), encoding="utf-8")
-
-
-def _ranges(rows: pd.DataFrame) -> tuple[list[int], list[int]]:
-    return rows["start"].tolist(), rows["samples"].tolist()
 
 
 def _cache_path(folder: str | Path, clip_id: str, content: str, captioner: Captioner, window_seconds: float) -> Path:
@@ -130,27 +140,45 @@ def _caption_one(item: _Item, captioner: Captioner) -> str:
     return ""
 
 
-def _caption_in_batches(items: Sequence[_Item], captioner: Captioner, batch_size: int) -> list[str]:
-    """Caption windows of several clips together; a clip is finished as soon as its last window is captioned."""
+def _groups(items: Sequence[_Item], windows: int) -> Iterator[list[_Item]]:
+    """Clips that follow each other, so many that they have at least so many windows."""
+    group: list[_Item] = []
+    for item in items:
+        group.append(item)
+        if sum(len(one.windows) for one in group) >= windows:
+            yield group
+            group = []
+    if group:
+        yield group
+
+
+def _caption_group(items: Sequence[_Item], captioner: Captioner) -> list[str]:
+    """Caption windows of several clips together; a clip is finished as soon as its last window is captioned.
+
+    Returns:
+        What went wrong, clip by clip.
+    """
     failures: list[str] = []
     waiting: list[tuple[_Item, NDArray[np.float32]]] = []
     done: dict[Path, list[str]] = {}
 
     def caption_waiting() -> None:
-        batch = waiting[:batch_size]
-        del waiting[:batch_size]
+        batch = waiting[: captioner.batch_size]
+        del waiting[: captioner.batch_size]
         for (item, _), caption in zip(batch, captioner([audio for _, audio in batch], SAMPLE_RATE), strict=True):
             captions = done.setdefault(item.cache, [])
             captions.append(caption)
-            if len(captions) == len(item.starts):
+            if len(captions) == len(item.windows):
                 item.finish(done.pop(item.cache))
 
-    for item in tqdm(items, desc="captions", unit="item", disable=not items):
+    for item in items:
+        if item.cache.exists():  # of a worker that was killed over another clip of the group
+            continue
         try:
             waiting.extend((item, audio) for audio in item.audio())
         except UnreadableAudio as error:
             failures.append(str(error))
-        while len(waiting) >= batch_size:
+        while len(waiting) >= (captioner.batch_size or 1):
             caption_waiting()
     while waiting:
         caption_waiting()

@@ -38,7 +38,12 @@ class Qwen2AudioCaptioner:
         self.path = QWEN2_AUDIO.require(path)
         self.batch_size = batch_size
         self.max_new_tokens = max_new_tokens
-        self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        self._device = device
+
+    @property
+    def device(self) -> torch.device:
+        """Where this process computes: it may have a GPU where the one that began has none."""
+        return torch.device(self._device or ("cuda" if torch.cuda.is_available() else "cpu"))
 
     @cached_property
     def parameters(self) -> Mapping[str, Any]:

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import torch
 
 from saga_kedro.audio import SAMPLE_RATE
 from saga_kedro.evaluation.render import prune, render_rows
 from saga_kedro.evaluation.rolloff_dial import COLUMNS as DIAL_COLUMNS
 from saga_kedro.evaluation.rolloff_dial import rolloff_dial
+from saga_kedro.evaluation.rows import Codec
 from saga_kedro.evaluation.score import check_metrics, score_outputs
 from saga_kedro.files import content_hash, parameter_hash
+from saga_kedro.loaded_once import LoadedOnce
 from saga_kedro.model.saga_sr import SagaSR
-from saga_kedro.model.saved import CONFIG, WEIGHTS
+from saga_kedro.model.saved import CONFIG, WEIGHTS, read_config
 
 
 def with_prompts(pairs: pd.DataFrame, pair_captions: pd.DataFrame) -> pd.DataFrame:
@@ -50,14 +56,14 @@ def score_model(
     """
     sample, evaluate = parameters["sample"], parameters["evaluate"]
     check_metrics(evaluate["metrics"])
-    model, weights = judged_model(model_summary, sample)
+    judged = judged_model(model_summary, sample)
     outputs = render_rows(
-        with_prompts(pairs, pair_captions) if model.takes_prompts else pairs,
+        with_prompts(pairs, pair_captions) if judged.takes_prompts else pairs,
         folder,
-        model=model,
-        weights=weights,
-        codec=model.codec,
-        codec_parameters=model.config["codec"],
+        model=judged.model,
+        weights=judged.weights,
+        codec=partial(_codec_of, judged.model),
+        codec_parameters=judged.config["codec"],
         low_band=sample["low_band"],
         rolloff_reference=sample["rolloff"] == "reference" or evaluate["rolloff_reference"],
         seed=parameters["seed"],
@@ -88,18 +94,50 @@ def turn_dial(
     few = pairs.sort_values(["cutoff_khz", "pair_id"]).groupby("category").head(report["dial_pairs"])
     if few.empty:
         return pd.DataFrame(columns=DIAL_COLUMNS)
-    model, weights = judged_model(model_summary, parameters["sample"])
+    judged = judged_model(model_summary, parameters["sample"])
     few = few.assign(samples=few["samples"].clip(upper=round(report["dial_seconds"] * SAMPLE_RATE)))
-    few = with_prompts(few, pair_captions) if model.takes_prompts else few
-    return rolloff_dial(few, folder, model, weights, requested=report["dial"], seed=parameters["seed"])
+    few = with_prompts(few, pair_captions) if judged.takes_prompts else few
+    return rolloff_dial(few, folder, judged.model, judged.weights, requested=report["dial"], seed=parameters["seed"])
 
 
-def judged_model(model_summary: dict[str, Any], sample: dict[str, Any]) -> tuple[SagaSR, str]:
-    """A saved model set to sample as this run's parameters say, and the hash of all that decides its outputs beside inputs."""
-    model = SagaSR.from_pretrained(model_summary["folder"])
+@dataclass(frozen=True)
+class Judged:
+    """A saved model that is to be judged.
+
+    Attributes:
+        model: loads it where it is to work.
+        weights: hash of all that decides its outputs beside inputs.
+        config: that it was saved with.
+    """
+
+    model: LoadedOnce[SagaSR]
+    weights: str
+    config: dict[str, Any]
+
+    @property
+    def takes_prompts(self) -> bool:
+        """Whether it was trained with captions."""
+        return self.config["text"]["encoder"] != "none"
+
+
+def judged_model(model_summary: dict[str, Any], sample: dict[str, Any]) -> Judged:
+    """A saved model set to sample as this run's parameters say."""
+    _, config = read_config(model_summary["folder"])
     # only a reference has its roll-off: that row is labelled so, and ours keeps to what an input tells
-    model.sample = {**sample, "rolloff": "predicted" if sample["rolloff"] == "reference" else sample["rolloff"]}
-    return model, parameter_hash(model_summary["weights"], model.config, model.sample)
+    sample = {**sample, "rolloff": "predicted" if sample["rolloff"] == "reference" else sample["rolloff"]}
+    weights = parameter_hash(model_summary["weights"], config, sample)
+    return Judged(LoadedOnce(_load, (str(model_summary["folder"]), weights, sample)), weights, config)
+
+
+def _load(folder: str, weights: str, sample: dict[str, Any]) -> SagaSR:
+    """The model in a folder; ``weights`` tells it from one that lay there before."""
+    model = SagaSR.from_pretrained(folder, "cuda" if torch.cuda.is_available() else "cpu")
+    model.sample = sample
+    return model
+
+
+def _codec_of(model: Callable[[], SagaSR]) -> Codec:
+    return model().codec
 
 
 def find_model(folder: str | Path) -> dict[str, Any]:

@@ -36,10 +36,12 @@ from saga_kedro.evaluation.rows import (
     ours,
 )
 from saga_kedro.files import atomic_path, content_hash, keep_only, parameter_hash
+from saga_kedro.parallel import parallel_map
 
 OUTPUT_COLUMNS = ["pair_id", "row", "path", "key", "seconds", "peak_memory_GB"]
 # part of every key: to be raised when a row is made otherwise
 VERSION = 2
+_Line = tuple[str, str, str, str, float, float]
 
 
 @dataclass(frozen=True)
@@ -59,33 +61,38 @@ class PairSounds:
 
 @dataclass(frozen=True)
 class _Recipe:
-    """How a row is made of a pair, and what decides the result beside the pair."""
+    """How a row is made of a pair with what is loaded for it, and what decides the result beside the pair."""
 
     row: str
     decided_by: Any
-    make: Callable[[], np.ndarray]
+    load: Callable[[], Any]
+    make: Callable[[Any], np.ndarray]
 
 
 def render_rows(
     pairs: pd.DataFrame,
     folder: str | Path,
-    model: SuperResolver | None = None,
+    model: Callable[[], SuperResolver] | None = None,
     weights: str = "",
-    codec: Codec | None = None,
+    codec: Callable[[], Codec] | None = None,
     codec_parameters: Mapping[str, Any] | None = None,
     sampling: Mapping[str, Any] | None = None,
     rolloff_reference: bool = False,
     low_band: str = "input_cutoff",
     seed: int = 0,
 ) -> pd.DataFrame:
-    """Make each row's sound, pair by pair in this process, and keep it as float WAV (nothing is clipped).
+    """Make each row's sound and keep it as float WAV (nothing is clipped).
+
+    A pair is a task of `parallel_map`. In processes they come one after the other, each with all cores: what it takes to make a
+    row is measured, too.
 
     Args:
         pairs: of `evaluation.pairs`; a column ``prompt`` is given to the model where there is one.
         folder: of finished outputs; files carry the hash of all that decides them in their names.
-        model: rows ``ours`` and, on demand, ``rolloff_reference``; None leaves them out.
+        model: gives what makes rows ``ours`` and, on demand, ``rolloff_reference``, where something of theirs is missing: a
+            `LoadedOnce`; None leaves them out.
         weights: hash of the model's weights and of its configuration.
-        codec: row ``codec``; None leaves it out.
+        codec: gives what makes row ``codec``; None leaves it out.
         codec_parameters: what the codec was built from.
         sampling: keyword arguments of `super_resolve` beside those that a pair decides (steps, s_a, s_t, rolloff).
         rolloff_reference: also ask the model for the reference's own roll-off (an oracle).
@@ -97,21 +104,50 @@ def render_rows(
         ``peak_memory_GB`` are of its making, NaN where nothing was computed. What failed (an unreadable file, an output that is
         not finite) has an empty path, and the reason is printed.
     """
-    from tqdm import tqdm
+    lines = parallel_map(
+        _render_pair,
+        records(pairs),
+        "outputs",
+        workers=1,
+        gpu=True,
+        folder=str(folder),
+        model=model,
+        weights=weights,
+        codec=codec,
+        codec_parameters=dict(codec_parameters or {}),
+        sampling=dict(sampling or {}),
+        rolloff_reference=rolloff_reference,
+        low_band=low_band,
+        seed=seed,
+    )
+    return pd.DataFrame([line for of_pair in lines for line in of_pair], columns=OUTPUT_COLUMNS)
 
-    lines: list[tuple[str, str, str, str, float, float]] = []
-    for pair in tqdm(records(pairs), desc="outputs", unit="pair", disable=pairs.empty):
-        sounds = PairSounds(pair)
-        pair_seed = seed_of(seed, "evaluate", str(pair["pair_id"]))
-        recipes = [_copy_up(sounds)]
-        if codec is not None:
-            recipes.append(_codec(sounds, codec, dict(codec_parameters or {}), low_band, pair_seed))
-        if model is not None:
-            recipes += _model(sounds, model, weights, dict(sampling or {}), rolloff_reference, pair_seed)
-        lines += [_given(pair, UNTOUCHED, pair["low"])]
-        lines += [_rendered(pair, recipe, Path(folder) / "outputs") for recipe in recipes]
-        lines += [_given(pair, system, path) for system, path in system_paths(pair).items()]
-    return pd.DataFrame(lines, columns=OUTPUT_COLUMNS)
+
+def _render_pair(
+    pair: Mapping[str, Any],
+    folder: str,
+    model: Callable[[], SuperResolver] | None,
+    weights: str,
+    codec: Callable[[], Codec] | None,
+    codec_parameters: dict[str, Any],
+    sampling: dict[str, Any],
+    rolloff_reference: bool,
+    low_band: str,
+    seed: int,
+) -> list[_Line]:
+    """A pair's lines of `render_rows`."""
+    sounds = PairSounds(pair)
+    pair_seed = seed_of(seed, "evaluate", str(pair["pair_id"]))
+    recipes = [_copy_up(sounds)]
+    if codec is not None:
+        recipes.append(_codec(sounds, codec, codec_parameters, low_band, pair_seed))
+    if model is not None:
+        recipes += _model(sounds, model, weights, sampling, rolloff_reference, pair_seed)
+    return [
+        _given(pair, UNTOUCHED, pair["low"]),
+        *(_rendered(pair, recipe, Path(folder) / "outputs") for recipe in recipes),
+        *(_given(pair, system, path) for system, path in system_paths(pair).items()),
+    ]
 
 
 def prune(folder: str | Path, outputs: pd.DataFrame) -> int:
@@ -129,52 +165,56 @@ def _cutoff_hz(sounds: PairSounds) -> float:
 
 
 def _copy_up(sounds: PairSounds) -> _Recipe:
-    return _Recipe(COPY_UP, (), lambda: copy_up(sounds.low, _cutoff_hz(sounds)))
+    return _Recipe(COPY_UP, (), lambda: None, lambda _: copy_up(sounds.low, _cutoff_hz(sounds)))
 
 
-def _codec(sounds: PairSounds, codec: Codec, parameters: dict[str, Any], rule: str, seed: int) -> _Recipe:
-    return _Recipe(
-        CODEC,
-        (parameters, rule, seed),
-        lambda: codec_ceiling(codec, sounds.reference, sounds.low, _cutoff_hz(sounds), rule, seed),
-    )
+def _codec(sounds: PairSounds, codec: Callable[[], Codec], parameters: dict[str, Any], rule: str, seed: int) -> _Recipe:
+    def make(codec: Codec) -> np.ndarray:
+        return codec_ceiling(codec, sounds.reference, sounds.low, _cutoff_hz(sounds), rule, seed)
+
+    return _Recipe(CODEC, (parameters, rule, seed), codec, make)
 
 
 def _model(
-    sounds: PairSounds, model: SuperResolver, weights: str, sampling: dict[str, Any], rolloff_reference: bool, seed: int
+    sounds: PairSounds,
+    model: Callable[[], SuperResolver],
+    weights: str,
+    sampling: dict[str, Any],
+    rolloff_reference: bool,
+    seed: int,
 ) -> list[_Recipe]:
     prompt = sounds.pair.get("prompt")
     prompt = prompt if isinstance(prompt, str) and prompt else None
     decided_by = (weights, sampling, prompt, seed)
 
-    def make() -> np.ndarray:
+    def make(model: SuperResolver) -> np.ndarray:
         return ours(model, sounds.low, _cutoff_hz(sounds), prompt, seed, **sampling)
 
-    def make_with_oracle() -> np.ndarray:
+    def make_with_oracle(model: SuperResolver) -> np.ndarray:
         asked = {**sampling, "rolloff": oracle_rolloff(sounds.reference)}
         return ours(model, sounds.low, _cutoff_hz(sounds), prompt, seed, **asked)
 
-    oracle = [_Recipe(ROLLOFF_REFERENCE, decided_by, make_with_oracle)] if rolloff_reference else []
-    return [_Recipe(OURS, decided_by, make), *oracle]
+    oracle = [_Recipe(ROLLOFF_REFERENCE, decided_by, model, make_with_oracle)] if rolloff_reference else []
+    return [_Recipe(OURS, decided_by, model, make), *oracle]
 
 
 def _key(pair: Mapping[str, Any], row: str, decided_by: Any) -> str:
     return parameter_hash(VERSION, pair["content_hash"], float(pair["cutoff_khz"]), row, decided_by)
 
 
-def _given(pair: Mapping[str, Any], row: str, path: str) -> tuple[str, str, str, str, float, float]:
+def _given(pair: Mapping[str, Any], row: str, path: str) -> _Line:
     digest = content_hash(path) if Path(path).exists() else ""
     if not digest:
         print(f"{pair['pair_id']}, {row}: {path}: there is no such file; it has no scores", file=sys.stderr)
     return pair["pair_id"], row, path if digest else "", _key(pair, row, digest), math.nan, math.nan
 
 
-def _rendered(pair: Mapping[str, Any], recipe: _Recipe, folder: Path) -> tuple[str, str, str, str, float, float]:
+def _rendered(pair: Mapping[str, Any], recipe: _Recipe, folder: Path) -> _Line:
     key = _key(pair, recipe.row, recipe.decided_by)
     path, cost = folder / f"{key}.wav", folder / f"{key}.json"
     try:
         if not (path.exists() and cost.exists()):
-            _make(path, cost, recipe.make)
+            _make(path, cost, recipe)
     except (UnreadableAudio, FloatingPointError) as error:
         print(f"{pair['pair_id']}, {recipe.row}: {error}", file=sys.stderr)
         return pair["pair_id"], recipe.row, "", key, math.nan, math.nan
@@ -182,9 +222,10 @@ def _rendered(pair: Mapping[str, Any], recipe: _Recipe, folder: Path) -> tuple[s
     return pair["pair_id"], recipe.row, project_path(path), key, float(known["seconds"]), float(known["peak_memory_GB"])
 
 
-def _make(path: Path, cost: Path, make: Callable[[], np.ndarray]) -> None:
+def _make(path: Path, cost: Path, recipe: _Recipe) -> None:
+    loaded = recipe.load()  # once, and not a part of what the making of a sound takes
     started = time.perf_counter()
-    audio = make()
+    audio = recipe.make(loaded)
     seconds = time.perf_counter() - started
     if not np.isfinite(audio).all():
         raise FloatingPointError("the output holds values that are not finite; it has no scores")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from saga_kedro.audio.io import read_audio
 from saga_kedro.draws import seed_of
 from saga_kedro.evaluation.rows import SuperResolver, oracle_rolloff, ours
 from saga_kedro.files import atomic_path, keep_only, parameter_hash
+from saga_kedro.parallel import parallel_map
 
 REQUESTED = (0.4, 0.6, 0.8, 0.95)
 COLUMNS = ["pair_id", "category", "cutoff_khz", "requested", "measured"]
@@ -20,7 +22,7 @@ COLUMNS = ["pair_id", "category", "cutoff_khz", "requested", "measured"]
 def rolloff_dial(
     pairs: pd.DataFrame,
     folder: str | Path,
-    model: SuperResolver,
+    model: Callable[[], SuperResolver],
     weights: str = "",
     sampling: Mapping[str, Any] | None = None,
     requested: Sequence[float] = REQUESTED,
@@ -37,25 +39,41 @@ def rolloff_dial(
     Returns:
         Columns pair_id, category, cutoff_khz, requested, measured: roll-offs as of `audio.rolloff`, 1 is half the rate.
     """
-    from tqdm import tqdm
-
     sampling = dict(sampling or {})
-    lines: list[tuple[str, str, float, float, float]] = []
-    wanted: list[Path] = []
-    work = [(pair, value) for pair in pairs.to_dict("records") for value in requested]
-    for pair, value in tqdm(work, desc="roll-off dial", unit="output", disable=not work):
-        pair_seed = seed_of(seed, "evaluate", pair["pair_id"])
+    work = []
+    for pair in pairs.to_dict("records"):
         prompt = pair.get("prompt") or None
+        pair_seed = seed_of(seed, "evaluate", pair["pair_id"])
         span = (pair["content_hash"], pair["cutoff_khz"], int(pair["samples"]))
-        key = parameter_hash("dial", span, weights, sampling, prompt, pair_seed, value)
-        path = Path(folder) / f"{key}.txt"
-        wanted.append(path)
-        if not path.exists():
-            low, _ = read_audio(pair["low"], 0, int(pair["samples"]))
-            output = ours(model, low, 1000 * float(pair["cutoff_khz"]), prompt, pair_seed, **{**sampling, "rolloff": value})
-            with atomic_path(path) as temporary:
-                temporary.write_text(repr(oracle_rolloff(output)))
-        lines.append((pair["pair_id"], pair["category"], float(pair["cutoff_khz"]), float(value), float(path.read_text())))
+        for value in requested:
+            key = parameter_hash("dial", span, weights, sampling, prompt, pair_seed, value)
+            asked = {"prompt": prompt, "seed": pair_seed, **sampling, "rolloff": value}
+            work.append(_Turn(pair, asked, str(Path(folder) / f"{key}.txt")))
+    # one after the other where it is in processes, as outputs are made
+    measured = parallel_map(_turn, work, "roll-off dial", workers=1, gpu=True, model=model)
     if Path(folder).is_dir():
-        keep_only(folder, wanted)
+        keep_only(folder, [turn.path for turn in work])
+    lines = [
+        (turn.pair["pair_id"], turn.pair["category"], float(turn.pair["cutoff_khz"]), float(turn.asked["rolloff"]), rolloff)
+        for turn, rolloff in zip(work, measured, strict=True)
+    ]
     return pd.DataFrame(lines, columns=COLUMNS)
+
+
+@dataclass(frozen=True)
+class _Turn:
+    """A pair, what is asked of the model, and the file that keeps what was measured."""
+
+    pair: Mapping[str, Any]
+    asked: Mapping[str, Any]
+    path: str
+
+
+def _turn(turn: _Turn, model: Callable[[], SuperResolver]) -> float:
+    path, pair = Path(turn.path), turn.pair
+    if not path.exists():
+        low, _ = read_audio(pair["low"], 0, int(pair["samples"]))
+        output = ours(model(), low, 1000 * float(pair["cutoff_khz"]), **turn.asked)
+        with atomic_path(path) as temporary:
+            temporary.write_text(repr(oracle_rolloff(output)))
+    return float(path.read_text())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,9 +26,9 @@ SCORE_COLUMNS = ["pair_id", "clip_id", "group", "category", "cutoff_khz", "row",
 def score_pairs(
     pairs: pd.DataFrame,
     folder: str | Path,
-    model: SuperResolver | None = None,
+    model: Callable[[], SuperResolver] | None = None,
     weights: str = "",
-    codec: Codec | None = None,
+    codec: Callable[[], Codec] | None = None,
     codec_parameters: Mapping[str, Any] | None = None,
     sampling: Mapping[str, Any] | None = None,
     rolloff_reference: bool = False,

@@ -49,7 +49,7 @@ def parallel_map(
         items: what to work on; results come back in the same order.
         describe: the progress bar's text.
         workers: processes; None is one a core, at most LOKY_MAX_CPU_COUNT where that is set. 1 stays in this process,
-            whatever the engine; of Dask's workers all are used otherwise.
+            whatever the engine, unless it is work for a GPU; of Dask's workers all are used otherwise.
         gpu: the function computes on a GPU where there is one. In processes, all of them then stay in this one, which has it.
         lost: ``lost(item, reason)`` is the result of an item that killed its Dask worker three times. Without it such an item
             ends the run, when all others are done.
@@ -59,7 +59,7 @@ def parallel_map(
         click.ClickException: one sentence; a worker process was killed, or Dask's scheduler. The same command goes on.
     """
     items = list(items)
-    if workers == 1 or inside.a_worker():
+    if (workers == 1 and not gpu) or inside.a_worker():
         return map_here(function, items, describe, arguments)
     if _engine is not None:
         return _engine.map(function, items, describe, gpu, lost, arguments) if items else []

@@ -7,14 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import torch
 
 from saga_kedro.files import parameter_hash
-from saga_kedro.model.codec import build_codec
-from saga_kedro.model.text import TextEncoder
+from saga_kedro.loaded_once import LoadedOnce, let_go
 from saga_kedro.parameters import Parameters
 from saga_kedro.training.fit import make_segments
-from saga_kedro.training.latents import CachedSegments, Encoder, write_latents
+from saga_kedro.training.latents import CachedSegments, load_encoder, write_latents
 
 MEASURED = 256  # segments that the latents' statistics are taken from
 
@@ -37,7 +35,11 @@ def latents_key(parameters: Parameters, data_version: str, captions: Iterable[st
 
 
 def encode_splits(
-    clips: pd.DataFrame, captions: pd.DataFrame, data_version: str, parameters: Parameters, folder: str | Path
+    clips: pd.DataFrame,
+    captions: pd.DataFrame,
+    data_version: str,
+    parameters: Parameters,
+    folder: str | Path,
 ) -> dict[str, Any]:
     """Encode the training and validation splits.
 
@@ -52,14 +54,8 @@ def encode_splits(
         ``key``, ``folder``; ``train`` and ``validation`` as `write_latents` returns them; ``statistics`` of the training split.
     """
     key = latents_key(parameters, data_version, captions["caption"])
-    cuda = torch.cuda.is_available() and parameters.fit.accelerator != "cpu"
-    device = torch.device("cuda" if cuda else "cpu")
     text = parameters.model.text
-    encoder = Encoder(
-        build_codec(**parameters.model.codec.model_dump()).to(device),
-        TextEncoder.load(text.encoder, text.path, text.max_tokens).to(device),
-        device,
-    )
+    encoder = LoadedOnce(load_encoder, (parameters.model.codec.model_dump(), text.model_dump(), parameters.fit.accelerator))
     summary: dict[str, Any] = {"key": key, "folder": (Path(folder) / key).as_posix()}
     for split in ("train", "validation"):
         segments = make_segments(clips, captions, {}, parameters, split)
@@ -74,6 +70,7 @@ def encode_splits(
         if split == "train":
             cached = CachedSegments(segments, Path(folder) / key / split, text.max_tokens)
             summary["statistics"] = cached.statistics(MEASURED)
+    let_go()  # whoever trains next in this process wants the memory
     return summary
 
 

@@ -1,19 +1,21 @@
 """Latents on disk, for codecs that are slow: every segment and its K low-passed versions encoded once.
 
-One shard is one chunk of a litdata dataset. It is written aside, renamed, and then noted in a file of its own; the dataset's
-index is made of these notes when all are there. What a killed run left half written is therefore never read, and the next run
-writes the shards that are not noted.
+One shard is one chunk of a litdata dataset, and a task of `parallel_map`. It is written aside, renamed, and then noted in a
+file of its own; the dataset's index is made of these notes when all are there. What a killed run left half written is therefore
+never read, and the next run writes the shards that are not noted.
 
 Latents are float16 (a relative error of 5e-4, far below the posterior's deviation), text states bfloat16 and without padding.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
+import multiprocessing
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,14 +24,14 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
-from tqdm import tqdm
 
 from saga_kedro.draws import seed_of
 from saga_kedro.files import atomic_path
-from saga_kedro.model.codec import Codec
+from saga_kedro.model.codec import Codec, build_codec
 from saga_kedro.model.codec.posterior import Posterior
 from saga_kedro.model.codec.statistics import posterior_statistics
 from saga_kedro.model.text import TextEncoder, pad_states
+from saga_kedro.parallel import parallel_map
 from saga_kedro.training.segments import Segments, as_text
 
 INDEX = "index.json"  # litdata's name for it
@@ -110,36 +112,64 @@ def _half(latent: Tensor) -> Tensor:
     return latent.to(torch.float16).cpu().contiguous()
 
 
+def load_encoder(codec: Mapping[str, Any], text: Mapping[str, Any], accelerator: str) -> Encoder:
+    """The models of a configuration, on this process's GPU where there is one.
+
+    Args:
+        codec, text: the sections of parameters.
+        accelerator: ``fit.accelerator``; "cpu" leaves a GPU alone.
+    """
+    device = torch.device("cuda" if torch.cuda.is_available() and accelerator != "cpu" else "cpu")
+    text_encoder = TextEncoder.load(text["encoder"], text["path"], text["max_tokens"])
+    return Encoder(build_codec(**codec).to(device), text_encoder.to(device), device)
+
+
 def write_latents(
-    segments: Segments, encoder: Encoder, folder: str | Path, batch_size: int, shard_segments: int, workers: int = 0
+    segments: Segments,
+    encoder: Callable[[], Encoder],
+    folder: str | Path,
+    batch_size: int,
+    shard_segments: int,
+    readers: int = 0,
+    workers: int | None = None,
 ) -> dict[str, float]:
     """Write every slot of ``segments`` that the folder does not hold yet.
 
     Args:
         segments: of one split, with ``degrade.draws`` set.
-        encoder: what encodes.
-        folder: of this split.
+        encoder: gives what encodes, in whichever process it is asked: a `LoadedOnce`.
+        folder: of this split; every worker has to see it.
         batch_size: segments encoded together.
         shard_segments: segments in a shard.
-        workers: processes that read and low-pass.
+        readers: processes that read and low-pass for a GPU.
+        workers: of `parallel_map`. A shard is a task of one thread, so that its bytes are the same wherever it is made.
 
     Returns:
         ``segments``, ``shards`` and ``bytes`` of the whole.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    for abandoned in folder.glob(".shard-*"):
-        shutil.rmtree(abandoned)
+    held = set(os.listdir(folder))
+    for name in held:
+        if name.startswith(".shard-"):  # of a killed run
+            shutil.rmtree(folder / name)
     total = int(segments.order.first[-1])
     shards = [range(start, min(start + shard_segments, total)) for start in range(0, total, shard_segments)]
     notes = [folder / f"shard-{number:06d}.json" for number in range(len(shards))]
-    missing = [number for number, note in enumerate(notes) if not note.exists()]
-    with tqdm(total=sum(len(shards[number]) for number in missing), desc="encode latents", unit="segment") as bar:
-        for number in missing:
-            slots = Slots(segments, shards[number])
-            loader = DataLoader(slots, batch_size=batch_size, collate_fn=list, num_workers=workers)
-            items = (item for batch in loader for item in encoder(batch))
-            write_shard(items, number, len(slots), folder, notes[number], bar)
+    missing = [number for number, note in enumerate(notes) if note.name not in held]
+    if missing:
+        parallel_map(
+            write_shard,
+            [(number, shards[number]) for number in missing],
+            "shards of latents",
+            workers=workers,
+            gpu=True,
+            segments=segments,
+            encoder=encoder,
+            folder=str(folder),
+            batch_size=batch_size,
+            readers=readers,
+        )
     indices = [json.loads(note.read_text()) for note in notes]
     chunks = [chunk for index in indices for chunk in index["chunks"]]
     with atomic_path(folder / INDEX) as temporary:
@@ -151,30 +181,52 @@ def write_latents(
     }
 
 
-def write_shard(items: Iterable[dict[str, Any]], number: int, size: int, folder: Path, note: Path, bar: tqdm) -> None:
+def write_shard(
+    shard: tuple[int, range],
+    segments: Segments,
+    encoder: Callable[[], Encoder],
+    folder: str,
+    batch_size: int,
+    readers: int,
+) -> None:
     """Write one shard aside, then rename it, then note it.
 
     Args:
-        items: of `Encoder`.
-        number: of the shard.
-        size: how many items there are.
-        folder: of the dataset.
-        note: the shard's own index.
-        bar: goes on with every item.
+        shard: its number and its places.
+        segments, encoder, folder, batch_size, readers: of `write_latents`.
     """
     from litdata.streaming.cache import Cache
 
-    aside = Path(tempfile.mkdtemp(prefix=f".shard-{number:06d}.", dir=folder))
-    cache = Cache(str(aside), chunk_size=size, writer_chunk_index=number)
-    for index, item in enumerate(items):
-        cache[index] = item
-        bar.update()
+    number, places = shard
+    encode, place = encoder(), Path(folder)
+    if encode.device.type == "cpu":
+        readers = 0  # tasks take all cores already
+    if readers:
+        # A Dask worker is a daemon, which may have no children lest they outlive it. A loader's do not.
+        multiprocessing.current_process().daemon = False
+    loader = DataLoader(Slots(segments, places), batch_size=batch_size, collate_fn=list, num_workers=readers)
+    aside = Path(tempfile.mkdtemp(prefix=f".shard-{number:06d}.", dir=place))
+    cache = Cache(str(aside), chunk_size=len(places), writer_chunk_index=number)
+    with one_thread():
+        for index, item in enumerate(item for batch in loader for item in encode(batch)):
+            cache[index] = item
     cache.done()
     cache.merge(1)
     (chunk,) = aside.glob("*.bin")
-    chunk.replace(folder / chunk.name)
-    (aside / INDEX).replace(note)
+    chunk.replace(place / chunk.name)
+    (aside / INDEX).replace(place / f"shard-{number:06d}.json")
     shutil.rmtree(aside)
+
+
+@contextlib.contextmanager
+def one_thread() -> Iterator[None]:
+    """PyTorch sums in another order with another number of threads."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 class CachedSegments(Dataset):
