@@ -10,7 +10,11 @@ from kedro.utils import find_kedro_project
 
 from saga_kedro.configuration import SagaConfigLoader
 from saga_kedro.files import full_in_words
-from saga_kedro.hooks import AuditHook, EngineHook, FullDiskHook, LockHook, ParameterHook, TrackingHook, WeightsHook
+from saga_kedro.hooks.full_disk import FullDiskHook
+from saga_kedro.hooks.lock import LockHook
+from saga_kedro.hooks.refusals import AuditHook, ParameterHook, WeightsHook
+from saga_kedro.hooks.tracking import TrackingHook
+from saga_kedro.hooks.workers import EngineHook
 from saga_kedro.quiet import without_warnings
 
 # Kedro 1.7 and kedro-mlflow 2.0 call OmegaConf by a name that it is giving up; nobody who runs a pipeline can mend that.

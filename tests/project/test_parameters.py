@@ -96,7 +96,7 @@ def test_settings_hooks_and_registry_import_nothing_heavy():
     import sys
 
     code = (
-        "import sys, saga_kedro.settings, saga_kedro.hooks, saga_kedro.pipeline_registry as r; r.register_pipelines();"
+        "import sys, saga_kedro.settings, saga_kedro.pipeline_registry as r; r.register_pipelines();"
         "print([m for m in ('torch', 'stable_audio_tools', 'transformers', 'lightning') if m in sys.modules])"
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=Path(ROOT), check=True)

@@ -145,7 +145,7 @@ def test_a_segment_on_disk_is_as_large_as_planned(tmp_path, codec, draws):
     clips = write_clips(tmp_path, seconds=0.8, per_category=3)
     segments = make_segments(clips, captions_of(clips), {}, parameters, "train")
     encoder = Encoder(build_codec(**options), cast(Any, FortyTokens()), torch.device("cpu"))
-    written = write_latents(segments, encoder, tmp_path / "cache", 4, 6)
+    written = write_latents(segments, lambda: encoder, tmp_path / "cache", 4, 6, workers=1)
     planned = segment_bytes(parameters.model_dump(), tokens=40)
     assert written["bytes"] / written["segments"] == pytest.approx(planned, rel=0.01)
 

@@ -1,0 +1,46 @@
+"""Who does a run's work."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+from kedro.framework.context import KedroContext
+from kedro.framework.hooks import hook_impl
+from kedro.pipeline import Pipeline
+
+from saga_kedro.parallel import engine
+from saga_kedro.weights import wanted_weights
+
+
+class EngineHook:
+    """Has the run's work done by whom ``workers`` names, once they are found fit for it."""
+
+    def __init__(self) -> None:
+        self.engine = ExitStack()
+
+    @hook_impl
+    def after_context_created(self, context: KedroContext) -> None:
+        self.context = context
+
+    @hook_impl(wrapper=True, tryfirst=True)
+    def before_pipeline_run(self, pipeline: Pipeline) -> Iterator[None]:
+        parameters = self.context.params
+        nodes = {node.name for node in pipeline.nodes}
+        weights = [path for _, path, users in wanted_weights(parameters) if path and not users.isdisjoint(nodes)]
+        weights += [parameters["evaluate"]["model"]] if parameters["evaluate"]["model"] else []
+        needs = [path for path in (parameters["ingest"]["path"], parameters["ingest"]["clones"]) if path]
+        self.engine.enter_context(engine(parameters["workers"], self.context.project_path, needs, weights))
+        try:
+            return (yield)
+        except BaseException:  # of another hook: then Kedro runs none of those below
+            self.engine.close()
+            raise
+
+    @hook_impl
+    def after_pipeline_run(self) -> None:
+        self.engine.close()
+
+    @hook_impl
+    def on_pipeline_error(self) -> None:
+        self.engine.close()
