@@ -204,6 +204,22 @@ def make_plan(
 
 
 @app.command()
+def export(
+    checkpoint: Annotated[Path, typer.Argument(help="A training's checkpoint: <run>/training/last.ckpt.", show_default=False)],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the model.", show_default=False)],
+) -> None:
+    """Make a model of a training's checkpoint, in one process: of a killed one too, and of one that was sharded over many."""
+    from saga_kedro.training.export import export
+
+    try:
+        steps = export(checkpoint, out)
+    except (FileNotFoundError, ValueError) as error:
+        typer.echo(f"Error: {error}", err=True)
+        raise typer.Exit(WRONG_USAGE) from None
+    typer.echo(f"{out}: the averaged weights after {steps} steps.")
+
+
+@app.command()
 def diagnose(
     loss: Annotated[float | None, typer.Option(help="Where the training loss settled.", show_default=False)] = None,
     latent_std: Annotated[

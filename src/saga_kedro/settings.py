@@ -12,6 +12,7 @@ from saga_kedro.configuration import SagaConfigLoader
 from saga_kedro.files import full_in_words
 from saga_kedro.hooks.full_disk import FullDiskHook
 from saga_kedro.hooks.lock import LockHook
+from saga_kedro.hooks.nodes import NodesHook
 from saga_kedro.hooks.refusals import AuditHook, ParameterHook, WeightsHook
 from saga_kedro.hooks.tracking import TrackingHook
 from saga_kedro.hooks.workers import EngineHook
@@ -34,7 +35,7 @@ with without_warnings("Add type hints to the `predict` method"):
     import kedro_mlflow.mlflow  # noqa: F401
 
 # Of wrappers the last comes first: a full disk is told whoever meets it, and the lock is taken before workers are looked for.
-HOOKS = (ParameterHook(), EngineHook(), LockHook(), WeightsHook(), AuditHook(), TrackingHook(), FullDiskHook())
+HOOKS = (ParameterHook(), EngineHook(), LockHook(), WeightsHook(), AuditHook(), TrackingHook(), FullDiskHook(), NodesHook())
 DISABLE_HOOKS_FOR_PLUGINS = ("kedro-telemetry",)
 CONFIG_LOADER_CLASS = SagaConfigLoader
 CONFIG_LOADER_ARGS = {

@@ -32,6 +32,7 @@ from saga_kedro.parameters import Parameters
 from saga_kedro.tracking import log_table
 from saga_kedro.training.callbacks import GradientNorms, Throughput
 from saga_kedro.training.devices import is_first, strategy_of
+from saga_kedro.training.export import Exportable, averaged
 from saga_kedro.training.flow_training import FlowTraining
 from saga_kedro.training.latents import CachedSegments
 from saga_kedro.training.noise_floors import floors_of
@@ -43,7 +44,6 @@ from saga_kedro.training.yardsticks import yardsticks
 logger = logging.getLogger(__name__)
 
 SUMMARY = "fit.json"
-EMA = "ema.ema_model."  # where `FlowTraining` keeps the averaged network
 
 
 class WholeCheckpoints(TorchCheckpointIO):
@@ -254,6 +254,7 @@ def fit(
             ModelCheckpoint(last.parent, filename="{step}", save_last=True, save_top_k=1, save_on_train_epoch_end=True),
             GradientNorms(parameters.fit.log_every),
             Throughput(parameters.fit.log_every),
+            Exportable(model),
             TQDMProgressBar(refresh_rate=10),
             *([LearningRateMonitor("step")] if run_logger else []),
             *callbacks,
@@ -263,6 +264,8 @@ def fit(
     known: dict[str, float] = {}
     if trainer.is_global_zero:
         known = measure_first(model, training, segments["train"], parameters, trainer.strategy.root_device)
+        if parameters.vary.denoise:  # the network learns nothing of noise floors
+            model.floor_predictor.fit(floors_of(clips[clips["split"] == "train"], parameters.seed))
         if run_logger:
             run_logger.log_metrics(known, step=0)
     with warnings.catch_warnings():
@@ -281,13 +284,7 @@ def fit(
     state = trainer.strategy.lightning_module_state_dict()  # where training is sharded, whole on the first process only
     if not trainer.is_global_zero:
         return {}
-    # A network of its own, since the trained one may be sharded.
-    trained = SagaSR(model.config, model.codec, model.text_encoder)
-    trained.network.load_state_dict({name.removeprefix(EMA): state[name] for name in state if name.startswith(EMA)})
-    trained.rolloff_predictor.load_state_dict(model.rolloff_predictor.state_dict())
-    if parameters.vary.denoise:  # the network learns nothing of noise floors
-        trained.floor_predictor.fit(floors_of(clips[clips["split"] == "train"], parameters.seed))
-    trained.save_pretrained(folder)
+    averaged(model, state).save_pretrained(folder)
     return {
         "folder": folder.as_posix(),
         "weights": content_hash(folder / WEIGHTS),

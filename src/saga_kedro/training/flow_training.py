@@ -9,7 +9,7 @@ import lightning.pytorch as pl
 import torch
 from ema_pytorch import EMA
 from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
-from torch import Tensor
+from torch import Tensor, distributed
 from torch.distributed.fsdp import FSDPModule, fully_shard
 
 from saga_kedro.draws import generator, seed_of
@@ -126,6 +126,22 @@ class FlowTraining(pl.LightningModule):
         """
         return replace(condition, f_h=condition.f_h.masked_fill(items, UNTOLD))
 
+    def share(self, mask: Tensor) -> Tensor | float:
+        """What this process's mean counts for, so that the mean over all processes is the mean over all of their frames.
+
+        Where segments are shorter than their windows, one process may have fewer frames than another; a mean of means would
+        then be another loss than that of one process with the same batch.
+
+        Args:
+            mask: bool [B, T], the frames that count.
+        """
+        if not (distributed.is_available() and distributed.is_initialized()):
+            return 1.0
+        own = mask.sum(dtype=torch.float32)
+        together = own.clone()
+        distributed.all_reduce(together)
+        return own * distributed.get_world_size() / together.clamp(min=1)
+
     def training_step(self, batch: dict[str, Any], batch_index: int) -> Tensor:
         z_h, condition, mask = self.encode(batch)
         names = batch["name"]
@@ -142,6 +158,7 @@ class FlowTraining(pl.LightningModule):
             drop_context=self.dropped("drop context", self.fit.drop_context, names),
         )
         loss, _ = flow_loss(v, self.objective.target(z_h, noise), mask)
+        loss = loss * self.share(mask)
         self._losses.append(loss.detach())
         return loss
 
@@ -163,15 +180,15 @@ class FlowTraining(pl.LightningModule):
         z_h, condition, mask = self.encode(batch)
         noise = self.noise_like(z_h, batch["name"], "validation noise")
         target = self.objective.target(z_h, noise)
-        losses = {}
+        losses, share = {}, self.share(mask)
         for level in VALIDATION_T:
             t = torch.full((len(z_h),), level, device=z_h.device)
             loss, _ = flow_loss(self.network(self.objective.interpolate(z_h, noise, t), t, condition), target, mask)
-            losses[f"val/loss/t{level}"] = loss
+            losses[f"val/loss/t{level}"] = loss * share
         if self.fit.mean_share:
             if self.fit.untold_share:
                 condition = self.untold(condition, torch.ones_like(condition.f_h, dtype=torch.bool))
             mean = -self.network(torch.zeros_like(z_h), torch.ones(len(z_h), device=z_h.device), condition)
-            self.log("val/mean_error", flow_loss(mean, z_h, mask)[0], batch_size=len(z_h), sync_dist=True)
+            self.log("val/mean_error", flow_loss(mean, z_h, mask)[0] * share, batch_size=len(z_h), sync_dist=True)
         self.log_dict(losses, batch_size=len(z_h), sync_dist=True)
         self.log("val/loss", torch.stack([*losses.values()]).mean(), prog_bar=True, batch_size=len(z_h), sync_dist=True)
