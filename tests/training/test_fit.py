@@ -58,6 +58,7 @@ def test_resumed_equals_uninterrupted(data, tmp_path, run_id):
     train(data, tmp_path / "parts", parts)
     assert curve(parts) == curve(whole)
     assert curve(parts, "val/loss") == curve(whole, "val/loss")
+    assert curve(parts, "lr-AdamW") == curve(whole, "lr-AdamW")
     weights = [load_file(tmp_path / name / "model.safetensors") for name in ("whole", "parts")]
     assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
 

@@ -1,4 +1,4 @@
-"""What is measured while training: gradient norms, throughput."""
+"""What is measured while training, and under which step: gradient norms, throughput."""
 
 from __future__ import annotations
 
@@ -31,6 +31,16 @@ def gradient_norms(network: SagaNetwork) -> dict[str, float]:
 def whole(value: torch.Tensor) -> torch.Tensor:
     """A tensor that FSDP shards, put together; any other as it is."""
     return value.full_tensor() if isinstance(value, DTensor) else value
+
+
+class StepNumbers(Callback):
+    """Has Lightning log each step under its own number; it must come before the callbacks that log.
+
+    Lightning counts the steps that it logs apart from the steps that it did, and is one ahead after a resume.
+    """
+
+    def on_train_batch_start(self, trainer: pl.Trainer, module: pl.LightningModule, batch, batch_index: int) -> None:
+        trainer.fit_loop.epoch_loop._batches_that_stepped = trainer.global_step
 
 
 class GradientNorms(Callback):

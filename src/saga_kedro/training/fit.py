@@ -30,7 +30,7 @@ from saga_kedro.model.saved import WEIGHTS
 from saga_kedro.model.starting_weights import SCRATCH, load_starting_weights
 from saga_kedro.parameters import Parameters
 from saga_kedro.tracking import log_table
-from saga_kedro.training.callbacks import GradientNorms, Throughput
+from saga_kedro.training.callbacks import GradientNorms, StepNumbers, Throughput
 from saga_kedro.training.devices import is_first, strategy_of
 from saga_kedro.training.export import Exportable, averaged
 from saga_kedro.training.flow_training import FlowTraining
@@ -251,6 +251,7 @@ def fit(
         logger=run_logger or False,
         plugins=[WholeCheckpoints()],
         callbacks=[
+            StepNumbers(),
             ModelCheckpoint(last.parent, filename="{step}", save_last=True, save_top_k=1, save_on_train_epoch_end=True),
             GradientNorms(parameters.fit.log_every),
             Throughput(parameters.fit.log_every),

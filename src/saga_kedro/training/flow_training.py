@@ -72,10 +72,6 @@ class FlowTraining(pl.LightningModule):
     def setup(self, stage: str) -> None:
         self.codec.to(self.device)
 
-    def on_train_start(self) -> None:
-        # Lightning counts the steps that it logs apart from the steps that it did, and is one ahead after a resume.
-        self.trainer.fit_loop.epoch_loop._batches_that_stepped = self.trainer.global_step
-
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         optimizer = torch.optim.AdamW(
             self.network.parameters(), lr=self.fit.learning_rate, betas=self.fit.betas, weight_decay=self.fit.weight_decay
@@ -166,11 +162,6 @@ class FlowTraining(pl.LightningModule):
         # Of all the batches that the step accumulates, on all devices.
         self.log("train/loss", torch.stack(self._losses).mean(), prog_bar=True, sync_dist=True)
         self._losses.clear()
-
-    def on_train_batch_start(self, batch: dict[str, Any], batch_index: int) -> None:
-        # Lightning numbers what it logs by a counter of its own, which is one too high after a restart where batches are
-        # accumulated.
-        self.trainer.fit_loop.epoch_loop._batches_that_stepped = self.trainer.global_step
 
     def on_before_zero_grad(self, optimizer: torch.optim.Optimizer) -> None:
         # Where stable-audio-tools updates it: after the optimiser's step, before the next one's gradients.

@@ -1,8 +1,8 @@
 """The processes of a training hear each other: when one is gone, the others name it and end, whatever they wait for.
 
 A process that was killed closes its connections, and the others' next exchange fails; one whose machine is gone leaves them
-waiting, for half an hour with PyTorch's time limit. Either way the error that PyTorch raises names an address, not who was lost.
-So each process counts up a sign of life in the store that torchrun keeps on the first node, and looks at those of the others.
+waiting, for half an hour with PyTorch's time limit. Either way PyTorch's error names an address at best, not who was lost. So
+each process counts up a sign of life in the store that torchrun keeps on the first node, and looks at the others'.
 """
 
 from __future__ import annotations
