@@ -81,7 +81,7 @@ class Presence:
                             del heard[rank]  # it has done its part
                         else:
                             self._lost(rank, time.monotonic() - since)
-            except DistError:
+            except RuntimeError:  # whatever the store's connection raises
                 end(f"The first node, at {self.address}, is gone, and so ends the training. {GO_ON}")
 
     def _lost(self, rank: int, seconds: float) -> None:
