@@ -58,9 +58,9 @@ def halt(node: Node) -> None:
 
 CASES: list[tuple[str, bool, str, int, Callable[[Node], None]]] = [
     ("ddp", False, "process of node 1 killed", 1, kill_process),
-    ("ddp", True, "node 1 halted", 1, halt),
+    ("fsdp", True, "node 1 halted", 1, halt),
     ("fsdp", False, "process of node 0 killed", 0, kill_process),
-    ("fsdp", True, "command on node 0 killed", 0, kill_command),
+    ("ddp", True, "command on node 0 killed", 0, kill_command),
 ]
 
 
@@ -159,7 +159,7 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         project = Project((options.folder or Path(temporary)) / "project", options.steps)
-        project.run("train --to-nodes encode_latents", "prepare", encode={"latents": True})
+        project.run("train --to-nodes encode_text,encode_latents", "prepare", encode={"latents": True})
         alone = {latents: project.train(latents, f"alone-{latents}") for latents in (False, True)}
         print("| strategy | from | disturbance | other node ended after | loss | validation loss | it said |")
         print("| --- | --- | --- | ---: | ---: | ---: | --- |")

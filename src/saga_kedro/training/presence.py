@@ -12,6 +12,7 @@ import re
 import socket
 import threading
 import time
+from contextlib import suppress
 from datetime import timedelta
 from types import TracebackType
 
@@ -60,7 +61,8 @@ class Presence:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         if error is None:
             self.over.set()
-            self.store.add(f"over/{self.rank}", 1)
+            with suppress(RuntimeError):  # the first node may have ended before
+                self.store.add(f"over/{self.rank}", 1)
         elif isinstance(error, DistError) or re.search("gloo|nccl", str(error), re.IGNORECASE):
             self.patience = BROKEN
             time.sleep(BROKEN + 3 * EVERY)  # if another process is gone, this one ends here
