@@ -27,8 +27,9 @@ from saga_kedro.training.processes import TrainingError, fit_in_processes, take_
 from saga_kedro.training.segments import Draws, Order
 from small_corpus import captions_of, states_of, tiny_parameters, write_clips
 
+STEPS = 8
 SPEED = {
-    "steps": 8,
+    "steps": STEPS,
     "steps_per_epoch": 2,
     "accelerator": "cpu",
     "learning_rate": 0.002,
@@ -124,6 +125,7 @@ def kill_process(rank: int, folder: Path) -> None:
     for process in psutil.Process().children(recursive=True):
         if str(folder) in " ".join(process.cmdline()) and process.environ()["RANK"] == str(rank):
             process.kill()
+            (folder / "killed").touch()
 
 
 def curve(run: str, metric: str) -> dict[int, float]:
@@ -135,7 +137,7 @@ def curve(run: str, metric: str) -> dict[int, float]:
 def assert_same_curves(run: str, other: str) -> None:
     for metric in CURVES:
         assert curve(run, metric) == pytest.approx(curve(other, metric), rel=1e-5, abs=1e-5), metric
-    assert list(curve(run, "train/loss")) == list(range(SPEED["steps"]))
+    assert list(curve(run, "train/loss")) == list(range(STEPS))
 
 
 def assert_same_model(folder: Path, other: Path) -> None:
@@ -149,15 +151,14 @@ def assert_same_model(folder: Path, other: Path) -> None:
 def test_two_nodes_of_which_one_was_killed_give_the_losses_and_the_average_of_one_process(corpus, undisturbed, tmp_path):
     run = corpus["new_run"]()
     given = shared_out(corpus, tmp_path, run, nodes=2, devices=1, strategy="ddp")
-    killed: list[float] = []
-    first, second = on_two_nodes(given, lambda: killed.append(kill_process(1, tmp_path) or time.monotonic()))
-    assert time.monotonic() - killed[0] < 60
+    first, second = on_two_nodes(given, lambda: kill_process(1, tmp_path))
+    assert time.time() - (tmp_path / "killed").stat().st_mtime < 60
     for ended, why in ((first, "Process 1 of 2"), (second, "SIGKILL")):
         assert isinstance(ended, TrainingError)
         assert why in str(ended)
         assert "Start the same command again, on every node" in str(ended)
         assert "\n" not in str(ended)
-    assert len(curve(run, "train/loss")) < SPEED["steps"]
+    assert len(curve(run, "train/loss")) < STEPS
     assert on_two_nodes(given) == [None, None]
     assert_same_curves(run, undisturbed[1])
     assert_same_model(tmp_path, undisturbed[0])
@@ -165,10 +166,10 @@ def test_two_nodes_of_which_one_was_killed_give_the_losses_and_the_average_of_on
 
 def test_a_sharded_training_that_was_killed_is_a_model_in_one_process_and_goes_on_there(corpus, latents, tmp_path):
     other, run, folder = alone(corpus, tmp_path / "alone", latents), corpus["new_run"](), tmp_path / "sharded"
-    given = shared_out(corpus, folder, run, latents, nodes=2, devices=1, strategy="fsdp")
-    first, second = on_two_nodes(given, lambda: kill_process(0, folder))
-    assert "SIGKILL" in str(first)
-    assert "Process 0 of 2" in str(second) or "The first node, at 127.0.0.1:" in str(second)
+    with ThreadPoolExecutor(1) as node:
+        ended = node.submit(fit_in_processes, *shared_out(corpus, folder, run, latents, devices=2, strategy="fsdp"))
+        kill_process(1, folder)
+        assert "A training process of this node was killed (SIGKILL)" in str(ended.exception(timeout=300))
 
     exported = CliRunner().invoke(app, ["export", str(folder / "training/last.ckpt"), "--out", str(tmp_path / "model")])
     assert exported.exit_code == 0, exported.output
@@ -181,12 +182,6 @@ def test_a_sharded_training_that_was_killed_is_a_model_in_one_process_and_goes_o
     alone(corpus, folder, latents, run=run)
     assert_same_curves(run, other)
     assert_same_model(folder, tmp_path / "alone")
-
-
-def test_two_processes_of_one_node_give_the_average_of_one(corpus, undisturbed, tmp_path):
-    summary = fit_in_processes(*shared_out(corpus, tmp_path, None, devices=2, strategy="fsdp"))
-    assert summary["steps"] == SPEED["steps"]
-    assert_same_model(tmp_path, undisturbed[0])
 
 
 @pytest.mark.parametrize(("content", "said"), [(None, "There is no checkpoint"), (b"sound", "is not a checkpoint that")])
@@ -222,4 +217,4 @@ def test_every_device_of_every_node_is_in_the_shards():
 
 def test_several_nodes_need_to_know_their_place(corpus, tmp_path):
     with pytest.raises(TrainingError, match="NODE_RANK and MASTER_ADDR and MASTER_PORT is not set"):
-        fit_in_processes(*shared_out(corpus, tmp_path, None, nodes=2), environment={})
+        fit_in_processes(*shared_out(corpus, tmp_path, None, nodes=2), {})

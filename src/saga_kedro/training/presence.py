@@ -21,7 +21,7 @@ from torch.distributed.elastic.multiprocessing.errors import get_error_handler
 
 EVERY = 1.0  # s between two signs of life
 SILENCE = 30.0  # s without one, after which a process is given up
-BROKEN = 10.0  # s without one, where an exchange has failed already
+BROKEN = 5.0  # s without one, where an exchange has failed already
 START = 300.0  # s until the first one: libraries are read from a disk that nodes may share
 GO_ON = "Start the same command again, on every node: training goes on from its last checkpoint."
 
