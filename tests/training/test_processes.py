@@ -98,29 +98,31 @@ def undisturbed(corpus, tmp_path_factory):
     return folder, alone(corpus, folder)
 
 
-def shared_out(corpus, folder: Path, run: str | None, latents: str | None = None, **fit: Any) -> tuple:
+def shared_out(corpus, folder: Path, run: str | None, latents: str | None = None, **fit: Any) -> dict[str, Any]:
     """What `fit_in_processes` is given: half the batch for each of two processes."""
     job = {"text_states_file": corpus["file"], "data_version": "1", "run_id": run, "latents": latents}
     parameters = tiny_parameters(fit={**SPEED, "batch_size": 2, **fit}, degrade={"draws": 2 if latents else None})
-    return corpus["tables"], parameters, folder, job
+    return {"tables": corpus["tables"], "parameters": parameters, "folder": folder, "job": job}
 
 
-def on_two_nodes(given: tuple, meanwhile: Callable[[], None] = lambda: None) -> list[BaseException | None]:
+def on_two_nodes(given: dict[str, Any], meanwhile: Callable[[], None] = lambda: None) -> list[BaseException | None]:
     """Train on two nodes of one process each, and do something else meanwhile: how each node ended."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     places = [{"NODE_RANK": str(node), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)} for node in range(2)]
     with ThreadPoolExecutor(2) as nodes:
-        first: Future = nodes.submit(fit_in_processes, *given, places[0])
-        second: Future = nodes.submit(take_part, given[1].fit, given[2], places[1])
+        first: Future = nodes.submit(fit_in_processes, **given, environment=places[0])
+        second: Future = nodes.submit(take_part, given["parameters"].fit, given["folder"], places[1])
         meanwhile()
         return [first.exception(timeout=300), second.exception(timeout=300)]
 
 
 def kill_process(rank: int, folder: Path) -> None:
     """SIGKILL for a process of a training, once it has left a checkpoint."""
+    limit = time.monotonic() + 240
     while not (folder / "training/last.ckpt").exists():
+        assert time.monotonic() < limit, "no checkpoint in four minutes"
         time.sleep(0.005)
     for process in psutil.Process().children(recursive=True):
         if str(folder) in " ".join(process.cmdline()) and process.environ()["RANK"] == str(rank):
@@ -167,7 +169,7 @@ def test_two_nodes_of_which_one_was_killed_give_the_losses_and_the_average_of_on
 def test_a_sharded_training_that_was_killed_is_a_model_in_one_process_and_goes_on_there(corpus, latents, tmp_path):
     other, run, folder = alone(corpus, tmp_path / "alone", latents), corpus["new_run"](), tmp_path / "sharded"
     with ThreadPoolExecutor(1) as node:
-        ended = node.submit(fit_in_processes, *shared_out(corpus, folder, run, latents, devices=2, strategy="fsdp"))
+        ended = node.submit(fit_in_processes, **shared_out(corpus, folder, run, latents, devices=2, strategy="fsdp"))
         kill_process(1, folder)
         assert "A training process of this node was killed (SIGKILL)" in str(ended.exception(timeout=300))
 
@@ -217,4 +219,4 @@ def test_every_device_of_every_node_is_in_the_shards():
 
 def test_several_nodes_need_to_know_their_place(corpus, tmp_path):
     with pytest.raises(TrainingError, match="NODE_RANK and MASTER_ADDR and MASTER_PORT is not set"):
-        fit_in_processes(*shared_out(corpus, tmp_path, None, nodes=2), {})
+        fit_in_processes(**shared_out(corpus, tmp_path, None, nodes=2), environment={})
