@@ -28,7 +28,9 @@ class Exportable(Callback):
         self.model = model
 
     def on_save_checkpoint(self, trainer: pl.Trainer, module: pl.LightningModule, checkpoint: dict[str, Any]) -> None:
-        checkpoint[MODEL] = {"config": self.model.config, "tables": self.model.tables()}
+        # Tensors, since Lightning loads the checkpoint of a sharded training with `weights_only`, whatever it is told.
+        tables = {name: torch.from_numpy(table) for name, table in self.model.tables().items()}
+        checkpoint[MODEL] = {"config": self.model.config, "tables": tables}
 
 
 def averaged(model: SagaSR, state: Mapping[str, torch.Tensor]) -> SagaSR:
@@ -44,7 +46,7 @@ def export(checkpoint: str | Path, folder: str | Path) -> int:
     """Write the model that a checkpoint holds into ``folder``, as a training that came to its end would.
 
     Args:
-        checkpoint: that `fit` wrote; it is unpickled, so it must be one's own.
+        checkpoint: that `fit` wrote.
         folder: for ``model.safetensors`` and ``saga_sr.json``.
 
     Returns:
@@ -57,7 +59,7 @@ def export(checkpoint: str | Path, folder: str | Path) -> int:
     if not Path(checkpoint).is_file():
         raise FileNotFoundError(f"There is no checkpoint {checkpoint}: a training writes <its folder>/training/last.ckpt.")
     try:
-        held = torch.load(checkpoint, map_location="cpu", weights_only=False, mmap=True)
+        held = torch.load(checkpoint, map_location="cpu", weights_only=True, mmap=True)
     except (RuntimeError, pickle.UnpicklingError):
         held = {}
     if MODEL not in held:
@@ -66,6 +68,6 @@ def export(checkpoint: str | Path, folder: str | Path) -> int:
         )
     model = SagaSR(held[MODEL]["config"])
     for name, value in held[MODEL]["tables"].items():
-        model.tables()[name][...] = value
+        model.tables()[name][...] = value.numpy()
     averaged(model, held["state_dict"]).save_pretrained(folder)
     return int(held["global_step"])
