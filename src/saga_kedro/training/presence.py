@@ -45,6 +45,7 @@ class Presence:
         self.parent = os.getppid()
         self.patience = SILENCE
         self.over = threading.Event()
+        self.thread = threading.Thread(target=self._watch, daemon=True, name="presence")
 
     def agree(self, what: str, text: str) -> bool:
         """Whether ``text`` is what the first process has given as ``what``."""
@@ -55,17 +56,18 @@ class Presence:
 
     def __enter__(self) -> Presence:
         self.store.set(f"host/{self.rank}", socket.gethostname())
-        threading.Thread(target=self._watch, daemon=True, name="presence").start()
+        self.thread.start()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if isinstance(error, DistError) or re.search("gloo|nccl", str(error), re.IGNORECASE):
+            self.patience = BROKEN
+            time.sleep(BROKEN + 5 * EVERY)  # if another process is gone, this one ends here
+        self.over.set()
+        self.thread.join(5 * EVERY)  # a thread that is inside the store when Python ends would abort the process
         if error is None:
-            self.over.set()
             with suppress(RuntimeError):  # the first node may have ended before
                 self.store.add(f"over/{self.rank}", 1)
-        elif isinstance(error, DistError) or re.search("gloo|nccl", str(error), re.IGNORECASE):
-            self.patience = BROKEN
-            time.sleep(BROKEN + 3 * EVERY)  # if another process is gone, this one ends here
 
     def _watch(self) -> None:
         heard = {rank: (0, time.monotonic()) for rank in range(self.size) if rank != self.rank}
