@@ -19,13 +19,14 @@ import pandas as pd
 from saga_kedro.files import NOTHING, NoSpace, atomic_path, free_bytes, no_space
 from saga_kedro.parameters import Fit, Parameters
 from saga_kedro.training.devices import devices_per_node
-from saga_kedro.training.fit import fit
+from saga_kedro.training.fit import SPLITS, begin, make_segments, segments_of, table_path, train
+from saga_kedro.training.segment_table import SegmentTable
 from saga_kedro.training.text_states import read_states
 
 logger = logging.getLogger(__name__)
 
 JOB, DONE = "job.json", "done.json"
-TABLES = ("clips", "captions", "text_index")
+TABLES = ("clips", "text_index")
 
 
 def fit_in_processes(
@@ -46,15 +47,20 @@ def fit_in_processes(
         ValueError: several nodes, and this one was not told its place among them.
         RuntimeError: a process failed; it has said why.
     """
+    nodes = _nodes(parameters.fit)
+    if os.environ.get("NODE_RANK", "0") == "0":
+        begin(Path(folder), job["data_version"])
     where = Path(folder).absolute() / "training" / "job"
     where.mkdir(parents=True, exist_ok=True)
     (where / DONE).unlink(missing_ok=True)
     for name in TABLES:
         with atomic_path(where / f"{name}.parquet") as temporary:
             tables[name].to_parquet(temporary)
+    for split in SPLITS:
+        make_segments(tables["clips"], None if job["latents"] else tables["captions"], {}, parameters, split, where)
     with atomic_path(where / JOB) as temporary:
         temporary.write_text(json.dumps({**job, "folder": str(folder), "parameters": parameters.model_dump(mode="json")}))
-    command = [sys.executable, "-m", "torch.distributed.run", *_nodes(parameters.fit)]
+    command = [sys.executable, "-m", "torch.distributed.run", *nodes]
     command += ["--nproc-per-node", str(devices_per_node(parameters.fit)), "-m", __name__, str(where)]
     logger.info("Training in %d processes on this node.", devices_per_node(parameters.fit))
     environment = {"OMP_NUM_THREADS": "1"} | os.environ | {"MLFLOW_TRACKING_URI": mlflow.get_tracking_uri()}
@@ -83,12 +89,12 @@ def work(where: str | Path) -> None:
     """One process of a training that `fit_in_processes` described in the folder ``where``."""
     where = Path(where)
     job = json.loads((where / JOB).read_text())
-    clips, captions, index = (pd.read_parquet(where / f"{name}.parquet") for name in TABLES)
+    clips, index = (pd.read_parquet(where / f"{name}.parquet") for name in TABLES)
     states = {} if job["latents"] else read_states(index, job["text_states_file"])
     parameters = Parameters.model_validate(job["parameters"])
-    summary = fit(
-        clips, captions, states, parameters, job["folder"], job["data_version"], job["run_id"], latents=job["latents"]
-    )
+    segments = {split: segments_of(SegmentTable.open(table_path(where, split)), states, parameters, split) for split in SPLITS}
+    folder, version = Path(job["folder"]), job["data_version"]
+    summary = train(clips, segments, parameters, folder, version, job["run_id"], latents=job["latents"])
     if summary:
         with atomic_path(where / DONE) as temporary:
             temporary.write_text(json.dumps(summary))
