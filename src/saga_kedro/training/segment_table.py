@@ -55,7 +55,7 @@ class SegmentTable:
         sizes = np.bincount(groups)
         table = pa.table(
             {
-                **{name: pa.array(clips[name], pa.large_string()) for name in ("clip_id", "category", "flac")},
+                **{name: _strings(clips[name]) for name in ("clip_id", "category", "flac")},
                 "samples": pa.array(clips["samples"].to_numpy(np.int64)),
                 "bandwidth_hz": pa.array(clips["bandwidth_hz"].to_numpy(np.float64)),
                 "by_group": np.argsort(groups, kind="stable").astype(np.int32),
@@ -106,8 +106,7 @@ class SegmentTable:
 
 def _by_clip(clip_ids: pa.ChunkedArray, captions: pd.DataFrame) -> pa.Array:
     """The captions of each clip in a list, in the order of the windows; of two for one window the last."""
-    row = pc.index_in(pa.array(captions["clip_id"], pa.large_string()), value_set=clip_ids)
-    row = pc.fill_null(row, -1).to_numpy(zero_copy_only=False)
+    row = pc.fill_null(pc.index_in(_strings(captions["clip_id"]), value_set=clip_ids), -1).to_numpy()
     window = captions["window"].to_numpy(np.int64)
     order = np.flatnonzero(row >= 0)
     order = order[np.lexsort((window[order], row[order]))]
@@ -120,5 +119,10 @@ def _by_clip(clip_ids: pa.ChunkedArray, captions: pd.DataFrame) -> pa.Array:
     if len(missing):
         example = clip_ids[int(missing[0])]
         raise ValueError(f"{len(missing)} clips lack the caption of a window, such as {example}: run the pipeline `caption`.")
-    texts = pa.array(captions["caption"], pa.large_string())
-    return pa.ListArray.from_arrays(np.append(first, len(order)).astype(np.int32), texts.take(pa.array(order)))
+    texts = _strings(captions["caption"]).take(pa.array(order))
+    return pa.ListArray.from_arrays(np.append(first, len(order)).astype(np.int32), texts)
+
+
+def _strings(column: pd.Series) -> pa.Array:
+    strings = pa.array(column, pa.large_string())  # in chunks, where pandas has it so
+    return strings.combine_chunks() if isinstance(strings, pa.ChunkedArray) else strings
