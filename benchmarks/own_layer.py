@@ -1,7 +1,8 @@
 """What our own layer costs: a training step against a bare forward and backward, a guided step against three bare forwards.
 
 `python benchmarks/own_layer.py` prints times and their ratios: of the clock, for a quiet machine, and of the cores, the
-processes that load included, which hold on a busy one too. Aims: a training step 1.4, with cached latents 1.1; a guided step 1.05.
+processes that load included, which hold on a busy one too. Aims: a training step 1.4, with cached latents 1.1; a guided
+step 1.05.
 """
 
 from __future__ import annotations
