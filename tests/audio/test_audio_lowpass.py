@@ -90,6 +90,12 @@ def test_high_orders_are_stable_and_channels_independent(noise, kind, cutoff):
     assert not filtered[1].any()
 
 
+def test_mono_on_two_channels_stays_so_and_is_what_each_channel_is_by_itself(noise):
+    low = LowPass("chebyshev", 8, 4_001)
+    filtered = low_pass(np.stack([noise[0, :9_999]] * 2), SAMPLE_RATE, low)
+    assert np.array_equal(filtered, np.stack([low_pass(noise[:1, :9_999], SAMPLE_RATE, low)[0]] * 2))
+
+
 def test_nothing_is_delayed():
     click = np.zeros((1, 4_001), np.float32)
     click[0, 2_000] = 1

@@ -79,7 +79,7 @@ def latents(corpus, tmp_path_factory):
     tables = corpus["tables"]
     for split in ("train", "validation"):
         segments = make_segments(tables["clips"], tables["captions"], corpus["states"], parameters, split)
-        write_latents(segments, encoder, folder / split, batch_size=4, shard_segments=4)
+        write_latents(segments, lambda: encoder, folder / split, batch_size=4, shard_segments=4, workers=1)
     return str(folder)
 
 

@@ -122,7 +122,9 @@ def test_clips_that_carry_too_little_are_not_trained_on(clips):
     captions = captions_of(clips)
     dull = clips.assign(bandwidth_hz=[5_000.0 if category == "music" else 20_000.0 for category in clips["category"]])
     wide = tiny_parameters(fit={"minimum_bandwidth_hz": 16_000.0})
-    assert "music" not in set(make_segments(dull, captions, states_of(captions), wide, "train").clips["category"])
+    assert "music" not in set(
+        make_segments(dull, captions, states_of(captions), wide, "train").clips.table["category"].to_pylist()
+    )
 
 
 def drawn(clips, ensemble, **changes):
@@ -133,7 +135,7 @@ def drawn(clips, ensemble, **changes):
 
 def crops(segments, category):
     """The first visit of every slot of a category."""
-    rows = [row for row, name in enumerate(segments.clips["category"]) if name == category]
+    rows = [row for row, name in enumerate(segments.clips.table["category"].to_pylist()) if name == category]
     return [segments.crop(row, 0, 0) for row in rows]
 
 
@@ -179,7 +181,7 @@ def test_an_ensemble_carries_no_more_than_the_dullest_of_its_voices(notes):
 
 def test_an_ensemble_is_mixed_as_often_as_asked_for(notes):
     alone, sometimes = drawn(notes, 0.0), drawn(notes, 0.5)
-    row = list(alone.clips["category"]).index("music")
+    row = alone.clips.table["category"].to_pylist().index("music")
     mixed = [not np.array_equal(alone.crop(row, 0, k).high, sometimes.crop(row, 0, k).high) for k in range(60)]
     assert 0.3 < np.mean(mixed) < 0.7
 
@@ -226,5 +228,7 @@ def test_they_are_the_same_every_time_in_their_order_and_others_with_another_see
 def test_training_draws_from_these_clips_alone(clips):
     captions = captions_of(clips)
     one = make_segments(clips, captions, states_of(captions), tiny_parameters(fit={"segments_per_origin": 1}), "train")
-    assert sorted(one.clips["clip_id"]) == sorted(few_of_each_origin(clips[clips["split"] == "train"], 1, 0)["clip_id"])
+    assert sorted(one.clips.table["clip_id"].to_pylist()) == sorted(
+        few_of_each_origin(clips[clips["split"] == "train"], 1, 0)["clip_id"]
+    )
     assert len(one.clips) < (clips["split"] == "train").sum()

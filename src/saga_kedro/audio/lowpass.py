@@ -69,6 +69,8 @@ def low_pass(audio: np.ndarray, rate: int, low: LowPass) -> np.ndarray:
     samples = audio.shape[-1]
     if samples == 0:
         return audio.astype(np.float32)
+    if len(audio) > 1 and (audio == audio[:1]).all():  # mono on two channels
+        return np.repeat(low_pass(audio[:1], rate, low), len(audio), axis=0)
     common = gcd(2 * cutoff, rate)
     few, many = 2 * cutoff // common, rate // common
     # half the rate and the cutoff both fall on a bin

@@ -250,8 +250,8 @@ def segment(setting: Setting) -> Finding:
         said = f"int(44,100 x 5.94) = {samples:,} samples"
     decoded = samples // hop * hop
     segments = setting.segments()
-    longest = int(np.argmax(segments.clips["samples"].to_numpy()))
-    spare = int(segments.clips.at[longest, "samples"]) - segments.segment_samples
+    longest = int(np.argmax(segments.clips.samples))
+    spare = int(segments.clips.samples[longest]) - segments.segment_samples
     starts = {int(rng("segment", *segments.name(longest, 0, k)).integers(spare + 1)) for k in range(8)} if spare > 0 else {0}
     shift = samples - decoded
     moves = len(starts) > 1 or spare <= 0

@@ -32,8 +32,9 @@ from saga_kedro.model.network import build_network
 from saga_kedro.parameters import Parameters
 from saga_kedro.scale.costs import UnitCosts, precision_of
 from saga_kedro.scale.sizes import dit
+from saga_kedro.training.fit import segments_of
 from saga_kedro.training.flow_training import FlowTraining
-from saga_kedro.training.segments import Segments
+from saga_kedro.training.segment_table import SegmentTable
 
 LEAST_SECONDS = 1.0  # of each measurement
 CLIP_S = 6.0  # of the sounds: a window's length
@@ -125,10 +126,8 @@ class _Sounds:
         self.audio = [read_audio(path)[0] for path in self.paths]
         captions = pd.DataFrame({"clip_id": self.clips["clip_id"], "window": 0, "caption": ""})
         degrade = parameters.degrade.model_copy(update={"draws": parameters.degrade.draws or 1})
-        self.segments = Segments(
-            self.clips, captions, {}, parameters.vary, degrade, parameters.model.segment_samples,
-            parameters.caption.window_seconds, 1, 0, parameters.model.channels, parameters.model.rolloff,
-        )  # fmt: skip
+        drawn = parameters.model_copy(update={"degrade": degrade})
+        self.segments = segments_of(SegmentTable.of_frames(self.clips, captions), {}, drawn, "train")
         self.number = 0
 
     def next(self) -> int:

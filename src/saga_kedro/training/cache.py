@@ -11,7 +11,7 @@ import pandas as pd
 from saga_kedro.files import parameter_hash
 from saga_kedro.loaded_once import LoadedOnce, let_go
 from saga_kedro.parameters import Parameters
-from saga_kedro.training.fit import make_segments
+from saga_kedro.training.fit import SPLITS, make_segments
 from saga_kedro.training.latents import CachedSegments, load_encoder, write_latents
 
 MEASURED = 256  # segments that the latents' statistics are taken from
@@ -57,8 +57,8 @@ def encode_splits(
     text = parameters.model.text
     encoder = LoadedOnce(load_encoder, (parameters.model.codec.model_dump(), text.model_dump(), parameters.fit.accelerator))
     summary: dict[str, Any] = {"key": key, "folder": (Path(folder) / key).as_posix()}
-    for split in ("train", "validation"):
-        segments = make_segments(clips, captions, {}, parameters, split)
+    for split in SPLITS:
+        segments = make_segments(clips, captions, {}, parameters, split, Path(folder) / key)
         summary[split] = write_latents(
             segments,
             encoder,

@@ -38,12 +38,14 @@ from saga_kedro.training.latents import CachedSegments
 from saga_kedro.training.noise_floors import floors_of
 from saga_kedro.training.origins import in_drawn_order, origins_of
 from saga_kedro.training.run_logger import RunLogger
+from saga_kedro.training.segment_table import SegmentTable
 from saga_kedro.training.segments import Draws, Segments, collate, slots_of
 from saga_kedro.training.yardsticks import yardsticks
 
 logger = logging.getLogger(__name__)
 
 SUMMARY = "fit.json"
+SPLITS = ("train", "validation")
 
 
 class WholeCheckpoints(TorchCheckpointIO):
@@ -97,19 +99,39 @@ class SegmentBatches(pl.LightningDataModule):
 
 def make_segments(
     clips: pd.DataFrame,
-    captions: pd.DataFrame,
+    captions: pd.DataFrame | None,
     text_states: Mapping[str, Tensor],
     parameters: Parameters,
     split: str,
+    folder: str | Path | None = None,
 ) -> Segments:
-    """The segments of one split, with a seed of its own."""
+    """The segments of one split, with a seed of its own.
+
+    Args:
+        clips: of all splits.
+        captions: of their windows; None where the segments are encoded already.
+        text_states: of the captions.
+        parameters: all of them.
+        split: which one.
+        folder: where their table is written, for other processes to map; None keeps it in this one.
+    """
     wide = clips["bandwidth_hz"] >= parameters.fit.minimum_bandwidth_hz
     chosen = clips[wide & (clips["split"] == split)]
     if parameters.fit.segments_per_origin is not None:
         chosen = few_of_each_origin(chosen, parameters.fit.segments_per_origin, parameters.seed)
+    table = SegmentTable.of_frames(chosen, captions)
+    return segments_of(table.write(table_path(folder, split)) if folder else table, text_states, parameters, split)
+
+
+def table_path(folder: str | Path, split: str) -> Path:
+    """Where the table of a split's segments lies."""
+    return Path(folder) / f"{split}.arrow"
+
+
+def segments_of(table: SegmentTable, text_states: Mapping[str, Tensor], parameters: Parameters, split: str) -> Segments:
+    """The segments of a split's clips."""
     return Segments(
-        chosen,
-        captions,
+        table,
         text_states,
         parameters.vary,
         parameters.degrade,
@@ -198,7 +220,7 @@ def fit(
     callbacks: Sequence[Callback] = (),
     latents: str | Path | None = None,
 ) -> dict[str, Any]:
-    """Train, and save the model with its EMA weights.
+    """Train in this process, and save the model with its EMA weights.
 
     Args:
         clips: resampled clips of the training and validation splits.
@@ -212,12 +234,37 @@ def fit(
         latents: folder of the cache that `encode_latents` wrote; None encodes while training, from ``text_states``.
 
     Returns:
+        As `train`.
+    """
+    folder = Path(folder)
+    begin(folder, data_version)
+    segments = {
+        split: make_segments(clips, None if latents else captions, text_states, parameters, split, folder / "training")
+        for split in SPLITS
+    }
+    return train(clips, segments, parameters, folder, data_version, run_id, callbacks, latents)
+
+
+def train(
+    clips: pd.DataFrame,
+    segments: Mapping[str, Segments],
+    parameters: Parameters,
+    folder: Path,
+    data_version: str,
+    run_id: str | None = None,
+    callbacks: Sequence[Callback] = (),
+    latents: str | Path | None = None,
+) -> dict[str, Any]:
+    """What every process of a training does.
+
+    Args:
+        clips, parameters, folder, data_version, run_id, callbacks, latents: as of `fit`.
+        segments: of ``SPLITS``.
+
+    Returns:
         What the catalog keeps as ``fit.json``: folder, weights (a hash), steps, data_version, run_id, the data's
         source, yardsticks and the roll-off predictor's error. Empty in every process but the first.
     """
-    folder = Path(folder)
-    if is_first():
-        begin(folder, data_version)
     model = SagaSR(parameters.model.model_dump() | {"sample": parameters.sample.model_dump()})
     initialise_by_name(model.network, parameters.seed)
     if parameters.fit.start != SCRATCH:
@@ -225,11 +272,10 @@ def fit(
         if run_id and is_first():
             log_table(run_id, table, "starting_weights.json")
     training = FlowTraining(model.network, model.codec, parameters.fit)
-    segments: dict[str, Dataset] = {}
-    for split in ("train", "validation"):
-        online = make_segments(clips, captions, text_states, parameters, split)
-        cached = latents and CachedSegments(online, Path(latents) / split, parameters.model.text.max_tokens)
-        segments[split] = cached or online
+    examples: dict[str, Dataset] = {
+        split: CachedSegments(online, Path(latents) / split, parameters.model.text.max_tokens) if latents else online
+        for split, online in segments.items()
+    }
     run_logger = RunLogger(run_id) if run_id else None
     last = folder / "training" / "last.ckpt"
     trainer = pl.Trainer(
@@ -264,7 +310,7 @@ def fit(
     )
     known: dict[str, float] = {}
     if trainer.is_global_zero:
-        known = measure_first(model, training, segments["train"], parameters, trainer.strategy.root_device)
+        known = measure_first(model, training, examples["train"], parameters, trainer.strategy.root_device)
         if parameters.vary.denoise:  # the network learns nothing of noise floors
             model.floor_predictor.fit(floors_of(clips[clips["split"] == "train"], parameters.seed))
         if run_logger:
@@ -278,7 +324,7 @@ def fit(
         warnings.filterwarnings("ignore", message=".isinstance.treespec, LeafSpec.. is deprecated")
         trainer.fit(
             training,
-            datamodule=SegmentBatches(segments["train"], segments["validation"], parameters),
+            datamodule=SegmentBatches(examples["train"], examples["validation"], parameters),
             ckpt_path=str(last) if last.exists() else None,
             weights_only=False if last.exists() else None,
         )

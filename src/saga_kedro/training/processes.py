@@ -30,14 +30,15 @@ from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 from saga_kedro.files import NOTHING, NoSpace, atomic_path, free_bytes, no_space
 from saga_kedro.parameters import Fit, Parameters
 from saga_kedro.training.devices import devices_per_node
-from saga_kedro.training.fit import begin, fit
+from saga_kedro.training.fit import SPLITS, begin, make_segments, segments_of, table_path, train
 from saga_kedro.training.presence import GO_ON, Presence, Stopped, end
+from saga_kedro.training.segment_table import SegmentTable
 from saga_kedro.training.text_states import read_states
 
 logger = logging.getLogger(__name__)
 
 JOB, DONE = "job.json", "done.json"
-TABLES = ("clips", "captions", "text_index")
+TABLES = ("clips", "text_index")
 PLACE = ("NODE_RANK", "MASTER_ADDR", "MASTER_PORT")
 MEETING = 600  # s that nodes wait for one another
 
@@ -76,6 +77,8 @@ def fit_in_processes(
     for name in TABLES:
         with atomic_path(where / f"{name}.parquet") as temporary:
             tables[name].to_parquet(temporary)
+    for split in SPLITS:
+        make_segments(tables["clips"], None if job["latents"] else tables["captions"], {}, parameters, split, where)
     told = {"folder": str(folder), "parameters": parameters.model_dump(mode="json"), "tracking": mlflow.get_tracking_uri()}
     with atomic_path(where / JOB) as temporary:
         temporary.write_text(json.dumps({**job, **told, "token": uuid.uuid4().hex}))
@@ -180,12 +183,13 @@ def work(where: str | Path) -> None:
                 "but for NODE_RANK."
             )
         mlflow.set_tracking_uri(job["tracking"])
-        clips, captions, index = (pd.read_parquet(where / f"{name}.parquet") for name in TABLES)
+        clips, index = (pd.read_parquet(where / f"{name}.parquet") for name in TABLES)
         states = {} if job["latents"] else read_states(index, job["text_states_file"])
         parameters = Parameters.model_validate(job["parameters"])
-        summary = fit(
-            clips, captions, states, parameters, job["folder"], job["data_version"], job["run_id"], latents=job["latents"]
-        )
+        tables = {split: SegmentTable.open(table_path(where, split)) for split in SPLITS}
+        segments = {split: segments_of(table, states, parameters, split) for split, table in tables.items()}
+        folder, version = Path(job["folder"]), job["data_version"]
+        summary = train(clips, segments, parameters, folder, version, job["run_id"], latents=job["latents"])
         if summary:
             with atomic_path(where / DONE) as temporary:
                 temporary.write_text(json.dumps(summary))

@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset, Sampler, default_collate
@@ -21,12 +23,13 @@ from saga_kedro.draws import rng
 from saga_kedro.model.parts import part
 from saga_kedro.model.text import pad_states
 from saga_kedro.parameters import Degrade, Vary
+from saga_kedro.training.segment_table import SegmentTable
 from saga_kedro.training.variation import hissing, varied
 
 SLOT_SECONDS = 5.0  # a clip counts once per 5 s: the authors' code cuts its segments so (C)
 
 
-def slots_of(samples: pd.Series) -> np.ndarray:
+def slots_of(samples: pd.Series | pa.ChunkedArray) -> np.ndarray:
     """How often clips of so many samples count in a round: once per 5 s, at least once."""
     return np.maximum(1, np.ceil(samples.to_numpy() / (SLOT_SECONDS * SAMPLE_RATE)).astype(int))
 
@@ -39,14 +42,13 @@ class Order:
         seed: of the permutations.
     """
 
-    def __init__(self, clips: pd.DataFrame, seed: int) -> None:
+    def __init__(self, clips: pd.DataFrame | pa.Table, seed: int) -> None:
         self.seed = seed
-        rows = np.repeat(np.arange(len(clips)), slots_of(clips["samples"]))
-        categories = clips["category"].to_numpy()[rows]
-        self.slots = [rows[categories == category] for category in sorted(set(categories))]
+        rows = np.repeat(np.arange(len(clips), dtype=np.int32), slots_of(clips["samples"]))
+        turns, categories = pd.factorize(clips["category"].to_numpy(), sort=True)
+        self.turns = turns.astype(np.int16)
+        self.slots = [rows[self.turns[rows] == turn] for turn in range(len(categories))]
         self.first = np.cumsum([0, *map(len, self.slots)])
-        self.turn_of = {category: turn for turn, category in enumerate(sorted(set(categories)))}
-        self.categories = clips["category"].to_numpy()
         self._rounds: dict[tuple[int, int], np.ndarray] = {}
 
     def __len__(self) -> int:
@@ -66,7 +68,7 @@ class Order:
 
     def place(self, row: int, slot: int) -> int:
         """Number of a slot among the slots of all categories, 0 to ``self.first[-1] - 1``."""
-        return int(self.first[self.turn_of[self.categories[row]]]) + slot
+        return int(self.first[self.turns[row]]) + slot
 
     def slot_at(self, place: int) -> tuple[int, int]:
         """Row and slot of a `place`."""
@@ -100,8 +102,7 @@ class Segments(Dataset):
     order of its own; what is still missing is zeros, which ``valid`` leaves out of the loss.
 
     Args:
-        clips: rows of the split, with clip_id, group, category, bandwidth_hz, samples and flac (a path).
-        captions: clip_id, window, caption.
+        clips: of the split, with their captions.
         text_states: caption -> its token states [L, W].
         vary: how levels and noise floors differ from the clips'.
         degrade: which low-passes are drawn.
@@ -114,8 +115,7 @@ class Segments(Dataset):
 
     def __init__(
         self,
-        clips: pd.DataFrame,
-        captions: pd.DataFrame,
+        clips: SegmentTable,
         text_states: Mapping[str, Tensor],
         vary: Vary,
         degrade: Degrade,
@@ -126,15 +126,7 @@ class Segments(Dataset):
         channels: str = "stereo",
         rolloff: str = "magnitude",
     ) -> None:
-        if clips.empty:
-            raise ValueError(
-                "no clip to draw segments from: ingest more audio, make the other splits smaller, or lower "
-                "fit.minimum_bandwidth_hz."
-            )
-        self.clips = clips.reset_index(drop=True)
-        self.groups = self.clips.groupby("group").indices
-        self.captions = {(row.clip_id, row.window): row.caption for row in captions.itertuples()}
-        self.windows = captions.groupby("clip_id")["window"].nunique().to_dict()
+        self.clips = clips
         self.text_states = text_states
         self.vary = vary
         self.degrade = degrade
@@ -145,9 +137,21 @@ class Segments(Dataset):
         self.low_pass = part("low_pass", degrade.low_pass)
         self.channels = part("channels", channels)
         self.measure_rolloff = part("rolloff", rolloff)
-        self.order = Order(self.clips, seed)
+        self._number()
+
+    def _number(self) -> None:
+        self.order = Order(self.clips.table, self.seed)
         # a music clip shorter than two segments is a note or a phrase
-        self.is_note = (self.clips["category"] == "music").to_numpy() & (self.clips["samples"] < 2 * segment_samples).to_numpy()
+        music = pc.equal(self.clips.table["category"], "music").to_numpy()
+        self.is_note = music & (self.clips.samples < 2 * self.segment_samples)
+        self.notes = np.flatnonzero(self.is_note)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name not in ("order", "is_note", "notes")}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._number()
 
     def __len__(self) -> int:
         return len(self.order)
@@ -179,7 +183,7 @@ class Segments(Dataset):
     def name(self, row: int, slot: int, k: int | None = None) -> tuple:
         """What a visit's draws are made of; without ``k``, those that all visits of the slot share."""
         visit = () if k is None else (k,)
-        return (self.seed, self.clips.at[row, "clip_id"], slot, *visit)
+        return (self.seed, self.clips.clip_id(row), slot, *visit)
 
     def degradation(self, k: int) -> int:
         """Which of the slot's low-passes its visit ``k`` uses."""
@@ -187,17 +191,18 @@ class Segments(Dataset):
 
     def crop(self, row: int, slot: int, k: int) -> Crop:
         """The segment of a slot's visit ``k``."""
-        clip = self.clips.iloc[row]
+        samples = int(self.clips.samples[row])
         name = self.name(row, slot, k if self.degrade.draws is None else None)
-        spare = max(0, int(clip.samples) - self.segment_samples)
+        spare = max(0, samples - self.segment_samples)
         start = int(rng("segment", *name).integers(spare + 1))
         high, bandwidth_hz, valid = self._read(row, start, name)
         if self.is_note[row] and rng("ensemble", *name).uniform() < self.vary.ensemble:
             high, bandwidth_hz, valid = self._ensemble(high, bandwidth_hz, rng("ensemble", "voices", *name))
-        middle = (start + min(self.segment_samples, int(clip.samples)) / 2) / SAMPLE_RATE
-        window = window_at(middle, self.windows[clip.clip_id], self.window_seconds)
-        high[:, :valid] = varied(high[:, :valid], self.vary, rng("vary", *name), str(clip.category))
-        return Crop(high, bandwidth_hz, valid, self.captions[clip.clip_id, window])
+        captions = self.clips.captions(row)
+        middle = (start + min(self.segment_samples, samples) / 2) / SAMPLE_RATE
+        window = window_at(middle, len(captions), self.window_seconds)
+        high[:, :valid] = varied(high[:, :valid], self.vary, rng("vary", *name), self.clips.category(row))
+        return Crop(high, bandwidth_hz, valid, captions[window].as_py())
 
     def degraded(self, crop: Crop, name: tuple) -> np.ndarray:
         """The segment with a noise floor, low-passed as drawn for ``name``, and rounded as a file would hold it."""
@@ -208,11 +213,11 @@ class Segments(Dataset):
 
     def _ensemble(self, first: np.ndarray, bandwidth_hz: float, source: np.random.Generator) -> tuple[np.ndarray, float, int]:
         """A phrase among phrases of other instruments, each at a place of its own; result as of `_read`."""
-        notes, samples = np.flatnonzero(self.is_note), self.segment_samples
+        samples = self.segment_samples
         voices = [first]
         for voice in range(int(source.integers(1, 3, endpoint=True))):
             name = ("ensemble", int(source.integers(2**31)), voice)
-            audio, bandwidth, _ = self._read(int(source.choice(notes)), 0, name)
+            audio, bandwidth, _ = self._read(int(source.choice(self.notes)), 0, name)
             angle, level_db = source.uniform(0, np.pi / 2), source.uniform(-12, 0)
             place = np.sqrt(2) * np.array([[np.cos(angle)], [np.sin(angle)]]) * 10 ** (level_db / 20)
             voices.append(np.roll(audio.mean(axis=0, keepdims=True) * place, int(source.integers(samples)), axis=1))
@@ -222,21 +227,24 @@ class Segments(Dataset):
 
     def _read(self, row: int, start: int, name: tuple) -> tuple[np.ndarray, float, int]:
         """The segment [2, segment_samples], the smallest own bandwidth in it in Hz, and how much of it is audio."""
-        others = self.groups[self.clips.at[row, "group"]]
-        others = rng("join", *name).permutation(others[others != row])
         pieces: list[np.ndarray] = []
         bandwidths = []
         missing = self.segment_samples
-        for joined in [row, *others]:
-            clip = self.clips.iloc[joined]
-            audio, _ = read_audio(Path(clip.flac), start=start if joined == row else 0, samples=missing)
+        for joined in self._joined(row, name):
+            audio, _ = read_audio(Path(self.clips.flac(joined)), start=start if joined == row else 0, samples=missing)
             pieces.append(self.channels(audio))
-            bandwidths.append(float(clip.bandwidth_hz))
+            bandwidths.append(float(self.clips.bandwidth_hz[joined]))
             missing -= audio.shape[1]
             if missing <= 0:
                 break
         segment = np.concatenate([*pieces, np.zeros((2, max(0, missing)), np.float32)], axis=1)
         return segment, min(bandwidths), self.segment_samples - max(0, missing)
+
+    def _joined(self, row: int, name: tuple) -> Iterator[int]:
+        """The clip, and behind it, for who goes on, the others of its group in an order of the name's own."""
+        yield row
+        others = self.clips.group(row)
+        yield from rng("join", *name).permutation(others[others != row]).tolist()
 
     def _filter(self, name: tuple, bandwidth_hz: float) -> LowPass:
         return draw_low_pass(

@@ -115,15 +115,21 @@ class BandEnvelope:
         xp = array_namespace(audio)
         with exact(audio):
             work = in_working_dtype(audio)
-            energy = float(np.square(self.window).sum())
-            frames = cut_frames(to_mid_side(work), N_FFT, self.hop) * like(self.window, work)
-            silent = (frames * frames).sum(axis=-1) < SILENT_POWER * energy
-            mean_magnitude = magnitude(xp.fft.rfft(frames)) @ like(self.averaging, work) / math.sqrt(energy)
-            level = xp.clip(20 * xp.log10(xp.clip(mean_magnitude, min=1e-9)), min=FLOOR_DB)
-            level = xp.where(silent[..., None], SILENCE_DB, level)
-            latents = (level - like(self.centre, work)) / SCALE_DB
+            # one after the other: the frames of one stay in the cache, those of a batch take twice the time
+            levels = [self._levels(work[item : item + 1]) for item in range(len(work))] or [self._levels(work)]
+            latents = (xp.concat(levels) - like(self.centre, work)) / SCALE_DB
             latents = xp.matrix_transpose(latents).reshape((len(audio), self.latent_channels, -1))
             return Posterior.exact(xp.astype(latents, audio.dtype, copy=False))
+
+    def _levels(self, audio: Array) -> Array:
+        """[B, 2, N] to band levels in dB, [B, 2, T, bands]."""
+        xp = array_namespace(audio)
+        energy = float(np.square(self.window).sum())
+        frames = cut_frames(to_mid_side(audio), N_FFT, self.hop) * like(self.window, audio)
+        silent = (frames * frames).sum(axis=-1) < SILENT_POWER * energy
+        mean_magnitude = magnitude(xp.fft.rfft(frames)) @ like(self.averaging, audio) / math.sqrt(energy)
+        level = xp.clip(20 * xp.log10(xp.clip(mean_magnitude, min=1e-9)), min=FLOOR_DB)
+        return xp.where(silent[..., None], SILENCE_DB, level)
 
     def decode(
         self,
