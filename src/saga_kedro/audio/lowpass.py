@@ -9,6 +9,11 @@ from typing import Literal, get_args
 
 import numpy as np
 
+try:
+    from scipy.fft import irfft, rfft  # both channels at once: an inverse takes a third of the time that NumPy 1's takes
+except ModuleNotFoundError:  # as in the light package
+    from numpy.fft import irfft, rfft
+
 Kind = Literal["chebyshev", "butterworth", "bessel", "elliptic"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
@@ -77,7 +82,7 @@ def low_pass(audio: np.ndarray, rate: int, low: LowPass) -> np.ndarray:
     times = _fast_multiple(2 * many, samples + round(GAP * rate / cutoff))
     nyquist, lower_nyquist = many * times, few * times
 
-    spectrum = np.fft.rfft(_ring(audio, 2 * nyquist), axis=-1)
+    spectrum = rfft(_ring(audio, 2 * nyquist), axis=-1)
     gains = _gains(low, rate, nyquist)
     # real and imaginary parts by themselves: a product with real numbers takes half the time
     parts = np.stack([spectrum.real[..., : len(gains)] * gains, spectrum.imag[..., : len(gains)] * gains])
@@ -87,7 +92,7 @@ def low_pass(audio: np.ndarray, rate: int, low: LowPass) -> np.ndarray:
     parts = _resampled(_resampled(parts, nyquist, lower_nyquist, kernel), lower_nyquist, nyquist, kernel)
     spectrum = np.empty(parts.shape[1:], np.complex128)
     spectrum.real, spectrum.imag = parts
-    return np.ascontiguousarray(np.fft.irfft(spectrum, 2 * nyquist, axis=-1)[..., :samples], dtype=np.float32)
+    return np.ascontiguousarray(irfft(spectrum, 2 * nyquist, axis=-1)[..., :samples], dtype=np.float32)
 
 
 def draw_low_pass(
