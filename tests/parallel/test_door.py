@@ -123,13 +123,13 @@ def test_a_driver_clears_away_what_a_killed_one_left(cluster, tmp_path):
     assert list(folder.iterdir()) == [others]
 
 
-@pytest.mark.parametrize("where", ["processes", "dask"])
 def test_work_for_a_gpu_goes_to_dasks_workers_though_in_processes_one_does_it_all(joined):
     here = {os.getpid()}
     assert here.isdisjoint(parallel_map(process_of, [1, 2, 3], "pids", workers=1, gpu=True))
     assert set(map_in_processes(process_of, [1, 2, 3], "pids", 1, True, {})) == here
 
 
+@pytest.mark.parametrize("where", ["processes", "dask"])
 def test_what_a_worker_maps_it_maps_by_itself(where, cluster, tmp_path):
     with engine(PROCESSES if where == "processes" else on(cluster.scheduler_address), tmp_path):
         for process, inner in parallel_map(inner_process, range(2), "outer", workers=2):
