@@ -68,7 +68,7 @@ def joins_another() -> bool:
 
 def store_lock(project: str | Path = ".") -> FileLock:
     """For what MLflow does in two steps, look and create: an experiment, the paper's runs. Held for seconds."""
-    return _lock(Path(project) / FOLDER / "mlflow.lock")
+    return _lock(Path(project) / "mlruns" / ".lock")
 
 
 def _lock(path: Path) -> FileLock:

@@ -191,5 +191,5 @@ def test_a_run_that_is_refused_has_done_nothing_and_one_that_ended_holds_nothing
     assert not [path for path in (folder / "data").rglob("*") if path.is_file() and path.parent.name != ".locks"]
     run_pipeline(folder, "targets")
     holder.let_go()
-    assert sorted(path.name for path in (folder / "data/.locks").iterdir()) == ["gate.lock", "mlflow.lock"]
+    assert sorted(path.name for path in (folder / "data/.locks").iterdir()) == ["gate.lock"]
     assert mlflow.search_runs(search_all_experiments=True, output_format="list")
