@@ -15,7 +15,7 @@ from scratch_project import make_project
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Whole runs first: files that take minutes must not be the last that are begun, with one process waiting for the other."""
-    items.sort(key=lambda item: item.path.parent.name != "project")
+    items.sort(key=lambda item: item.path.parent.name != "project" and item.path.name != "test_processes.py")
 
 
 @pytest.fixture(autouse=True, scope="session")
