@@ -173,6 +173,19 @@ def test_missing_is_missing_not_zero(pairs, tmp_path, capsys):
     assert "there is no such file" in printed
 
 
+def test_a_pair_that_kills_its_worker_has_no_outputs_and_the_others_have(pairs, tmp_path, monkeypatch):
+    def killed_by_the_first(function, items, describe, workers=None, gpu=False, lost=None, **arguments):
+        return [lost(items[0], "it killed its worker"), *(function(item, **arguments) for item in items[1:])]
+
+    monkeypatch.setattr("saga_kedro.evaluation.render.parallel_map", killed_by_the_first)
+    outputs = render_rows(pairs, tmp_path, model=Louder, weights="w")
+    killer = outputs["pair_id"] == pairs["pair_id"][0]
+    assert outputs[killer].set_index("row")["path"].map(bool).to_dict() == {
+        "untouched": True, "copy_up": False, "ours": False, "other": True,
+    }  # fmt: skip
+    assert outputs[~killer]["path"].all()
+
+
 def test_an_unknown_metric_is_refused_before_anything_is_made(pairs, tmp_path):
     model = Louder()
     with pytest.raises(ValueError, match=r"no metric 'PESQ'; evaluation knows LSD, "):

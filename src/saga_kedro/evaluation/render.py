@@ -102,30 +102,36 @@ def render_rows(
     Returns:
         ``OUTPUT_COLUMNS``, a line per pair and row: ``key`` hashes all that decides the sound; ``seconds`` and
         ``peak_memory_GB`` are of its making, NaN where nothing was computed. What failed (an unreadable file, an output that is
-        not finite) has an empty path, and the reason is printed.
+        not finite, a pair that killed its worker three times) has an empty path, and the reason is printed.
     """
+    made_of: dict[str, Any] = {
+        "model": model,
+        "weights": weights,
+        "codec": codec,
+        "codec_parameters": dict(codec_parameters or {}),
+        "sampling": dict(sampling or {}),
+        "rolloff_reference": rolloff_reference,
+        "low_band": low_band,
+        "seed": seed,
+    }
+
+    def lost(pair: Mapping[str, Any], reason: str) -> list[_Line]:
+        return _with_given(pair, [_failed(pair, recipe) for recipe in _recipes(PairSounds(pair), **made_of)])
+
     lines = parallel_map(
-        _render_pair,
-        records(pairs),
-        "outputs",
-        workers=1,
-        gpu=True,
-        folder=str(folder),
-        model=model,
-        weights=weights,
-        codec=codec,
-        codec_parameters=dict(codec_parameters or {}),
-        sampling=dict(sampling or {}),
-        rolloff_reference=rolloff_reference,
-        low_band=low_band,
-        seed=seed,
+        _render_pair, records(pairs), "outputs", workers=1, gpu=True, lost=lost, folder=str(folder), made_of=made_of
     )
     return pd.DataFrame([line for of_pair in lines for line in of_pair], columns=OUTPUT_COLUMNS)
 
 
-def _render_pair(
-    pair: Mapping[str, Any],
-    folder: str,
+def _render_pair(pair: Mapping[str, Any], folder: str, made_of: dict[str, Any]) -> list[_Line]:
+    """A pair's lines of `render_rows`."""
+    recipes = _recipes(PairSounds(pair), **made_of)
+    return _with_given(pair, [_rendered(pair, recipe, Path(folder) / "outputs") for recipe in recipes])
+
+
+def _recipes(
+    sounds: PairSounds,
     model: Callable[[], SuperResolver] | None,
     weights: str,
     codec: Callable[[], Codec] | None,
@@ -134,20 +140,20 @@ def _render_pair(
     rolloff_reference: bool,
     low_band: str,
     seed: int,
-) -> list[_Line]:
-    """A pair's lines of `render_rows`."""
-    sounds = PairSounds(pair)
-    pair_seed = seed_of(seed, "evaluate", str(pair["pair_id"]))
+) -> list[_Recipe]:
+    """How the rows of a pair are made that are not given."""
+    pair_seed = seed_of(seed, "evaluate", str(sounds.pair["pair_id"]))
     recipes = [_copy_up(sounds)]
     if codec is not None:
         recipes.append(_codec(sounds, codec, codec_parameters, low_band, pair_seed))
     if model is not None:
         recipes += _model(sounds, model, weights, sampling, rolloff_reference, pair_seed)
-    return [
-        _given(pair, UNTOUCHED, pair["low"]),
-        *(_rendered(pair, recipe, Path(folder) / "outputs") for recipe in recipes),
-        *(_given(pair, system, path) for system, path in system_paths(pair).items()),
-    ]
+    return recipes
+
+
+def _with_given(pair: Mapping[str, Any], made: list[_Line]) -> list[_Line]:
+    systems = [_given(pair, system, path) for system, path in system_paths(pair).items()]
+    return [_given(pair, UNTOUCHED, pair["low"]), *made, *systems]
 
 
 def prune(folder: str | Path, outputs: pd.DataFrame) -> int:
@@ -217,9 +223,13 @@ def _rendered(pair: Mapping[str, Any], recipe: _Recipe, folder: Path) -> _Line:
             _make(path, cost, recipe)
     except (UnreadableAudio, FloatingPointError) as error:
         print(f"{pair['pair_id']}, {recipe.row}: {error}", file=sys.stderr)
-        return pair["pair_id"], recipe.row, "", key, math.nan, math.nan
+        return _failed(pair, recipe)
     known = json.loads(cost.read_text())
     return pair["pair_id"], recipe.row, project_path(path), key, float(known["seconds"]), float(known["peak_memory_GB"])
+
+
+def _failed(pair: Mapping[str, Any], recipe: _Recipe) -> _Line:
+    return pair["pair_id"], recipe.row, "", _key(pair, recipe.row, recipe.decided_by), math.nan, math.nan
 
 
 def _make(path: Path, cost: Path, recipe: _Recipe) -> None:

@@ -75,7 +75,8 @@ def score_outputs(
     by_id = {pair["pair_id"]: pair for pair in records(pairs)}
     lines = records(outputs)
     jobs = [Job(by_id[line["pair_id"]], line["row"], line["path"], line["key"]) for line in lines]
-    results = parallel_map(measure, jobs, "scores", workers=workers, names=tuple(names), folder=str(Path(folder) / "scores"))
+    scores = str(Path(folder) / "scores")
+    results = parallel_map(measure, jobs, "scores", workers, lost=lambda job, reason: {}, names=tuple(names), folder=scores)
     table: list[tuple] = []
     for job, line, values in zip(jobs, lines, results, strict=True):
         pair = job.pair
@@ -100,7 +101,7 @@ def frequency_curves(pairs: pd.DataFrame, outputs: pd.DataFrame, bands: int = 12
     """
     by_id = {pair["pair_id"]: pair for pair in records(pairs)}
     jobs = [Job(by_id[line["pair_id"]], line["row"], line["path"], line["key"]) for line in records(outputs) if line["path"]]
-    found = parallel_map(measure_by_frequency, jobs, "LSD against frequency", workers=workers, bands=bands)
+    found = parallel_map(measure_by_frequency, jobs, "LSD against frequency", workers, lost=lambda job, reason: [], bands=bands)
     table = [
         (job.row, job.pair["category"], float(job.pair["cutoff_khz"]), frequency, value)
         for job, curve in zip(jobs, found, strict=True)

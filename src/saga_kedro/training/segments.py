@@ -166,7 +166,7 @@ class Segments(Dataset):
         row, slot, k = self.order.at(draw)
         crop = self.crop(row, slot, k)
         degradation = self.name(row, slot, self.degradation(k))
-        audio = torch.from_numpy(np.stack([self.degraded(crop, degradation), crop.high]).astype(np.float32))
+        audio = torch.from_numpy(np.stack([self.degraded(crop, degradation), crop.high], dtype=np.float32))
         f_l, f_h = self.measure_rolloff(audio)
         state = self.text_states[crop.caption]
         return {
