@@ -121,7 +121,7 @@ def test_an_arm_needs_nothing_of_the_process_that_plans_it_and_leaves_its_result
     bench = tiny_bench(data, tmp_path, parameters)
     tasks: list = []
 
-    def noted(function, items, describe, gpu, **arguments):
+    def noted(function, items, describe, gpu, lost, **arguments):
         assert gpu
         tasks.append((function, list(items), arguments))
 
@@ -142,6 +142,22 @@ def test_an_arm_needs_nothing_of_the_process_that_plans_it_and_leaves_its_result
     bench.prepare([(parameters, 0)], "arms")
     bench.probe([parameters])
     assert [items for _, items, _ in tasks[2:]] == [[], []]
+
+
+def test_an_arm_that_kills_its_worker_is_an_arm_that_crashes(bench, parameters, monkeypatch):
+    def killed(function, items, describe, gpu, lost, **arguments):
+        for item in items:
+            lost(item, "it killed its worker")
+
+    monkeypatch.setattr("saga_kedro.audit.bench.parallel_map", killed)
+    arm = planned(parameters, "text_null", "zeroed_text")
+    bench.prepare([(arm.parameters, 0)], "arms")
+    bench.probe([arm.parameters])
+    assert bench.scored(arm.parameters, 0, "")["error"] == bench.probed(arm.parameters)["error"] == "it killed its worker"
+    monkeypatch.setattr(
+        "saga_kedro.audit.bench.parallel_map", lambda function, items, *_, **__: pytest.fail("again") if items else []
+    )
+    bench.prepare([(arm.parameters, 0)], "arms")
 
 
 def test_in_full_every_seed_trains_anew(data, tmp_path):
