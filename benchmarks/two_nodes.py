@@ -56,6 +56,11 @@ def halt(node: Node) -> None:
         process.send_signal(signal.SIGSTOP)
 
 
+def source_of(latents: bool) -> dict[str, Any]:
+    """Parameters; with a seed of its own, since what segments are read from is no part of a training's name."""
+    return {"encode": {"latents": latents}, "seed": int(latents)}
+
+
 CASES: list[tuple[str, bool, str, int, Callable[[Node], None]]] = [
     ("ddp", False, "process of node 1 killed", 1, kill_process),
     ("fsdp", False, "process of node 0 killed", 0, kill_process),
@@ -91,7 +96,7 @@ class Project:
     def train(self, latents: bool, log: str) -> Path:
         """Train in one process: the model's folder."""
         before = self.known()
-        self.run("fit", log, fit={"batch_size": 4}, encode={"latents": latents})
+        self.run("fit", log, fit={"batch_size": 4}, **source_of(latents))
         return (self.known() - before).pop()
 
     def start_nodes(self, strategy: str, latents: bool, log: str) -> list[Node]:
@@ -100,7 +105,7 @@ class Project:
             place = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free.getsockname()[1])}
         fit = {"batch_size": 2, "nodes": 2, "devices": 1, "strategy": strategy}
         return [
-            self.start("fit", f"{log}-node{n}", place | {"NODE_RANK": str(n)}, fit=fit, encode={"latents": latents})
+            self.start("fit", f"{log}-node{n}", place | {"NODE_RANK": str(n)}, fit=fit, **source_of(latents))
             for n in range(2)
         ]
 
@@ -163,7 +168,7 @@ def main() -> None:
         print("| strategy | from | disturbance | other node ended after | loss | validation loss | it said |")
         print("| --- | --- | --- | ---: | ---: | ---: | --- |")
         for latents in (False, True):
-            project.run("encode", f"encode-{latents}", encode={"latents": latents})
+            project.run("encode", f"encode-{latents}", **source_of(latents))
             alone = project.train(latents, f"alone-{latents}")
             for case in CASES:
                 if case[1] == latents:
