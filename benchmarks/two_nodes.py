@@ -105,8 +105,7 @@ class Project:
             place = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free.getsockname()[1])}
         fit = {"batch_size": 2, "nodes": 2, "devices": 1, "strategy": strategy}
         return [
-            self.start("fit", f"{log}-node{n}", place | {"NODE_RANK": str(n)}, fit=fit, **source_of(latents))
-            for n in range(2)
+            self.start("fit", f"{log}-node{n}", place | {"NODE_RANK": str(n)}, fit=fit, **source_of(latents)) for n in range(2)
         ]
 
     def known(self) -> set[Path]:
