@@ -144,7 +144,9 @@ def test_an_arm_needs_nothing_of_the_process_that_plans_it_and_leaves_its_result
     assert [items for _, items, _ in tasks[2:]] == [[], []]
 
 
-def test_an_arm_that_kills_its_worker_is_an_arm_that_crashes(bench, parameters, monkeypatch):
+def test_an_arm_that_kills_its_worker_is_an_arm_that_crashes(data, tmp_path, parameters, monkeypatch):
+    bench = tiny_bench(data, tmp_path, parameters)
+
     def killed(function, items, describe, gpu, lost, **arguments):
         for item in items:
             lost(item, "it killed its worker")
