@@ -103,8 +103,12 @@ def test_a_folder_is_used_with_what_is_in_it(tmp_path):
 
 
 def test_another_dataset_goes_beside_it(tmp_path, holds):
-    holds()
-    take(tmp_path, writes=(MANIFEST.replace("demo", "other"),)).release()
+    holder = holds()
+    other = take(tmp_path, writes=(MANIFEST.replace("demo", "other"),))
+    assert len(list((tmp_path / "data/.locks").glob("*.json"))) == 2  # both hold what they use
+    other.release()
+    holder.let_go()
+    assert not list((tmp_path / "data/.locks").glob("*.json"))
 
 
 def test_who_waits_goes_on_when_the_other_has_ended(tmp_path, holds):

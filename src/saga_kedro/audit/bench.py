@@ -9,14 +9,11 @@ from __future__ import annotations
 import contextlib
 import io
 import logging
-import multiprocessing
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-
-import torch
 
 from saga_kedro.audit.configurations import changed, serves_as
 from saga_kedro.audit.data import AuditData
@@ -26,6 +23,7 @@ from saga_kedro.audit.scoring import score
 from saga_kedro.audit.training import LATENTS, Trained, gradient_curve, probe, train, training_folder, training_key
 from saga_kedro.files import parameter_hash
 from saga_kedro.parallel import parallel_map
+from saga_kedro.parallel.inside import may_have_children, one_thread
 from saga_kedro.training.fit import SUMMARY
 
 CURVE_NAMES = {
@@ -183,13 +181,7 @@ def run_probe(parameters: dict[str, Any], bench: Bench) -> None:
 @contextlib.contextmanager
 def alone() -> Iterator[None]:
     """One thread, so that numbers are the same however many tasks run beside this one; and only the driver shows progress."""
-    # A Dask worker is a daemon, which may have no children lest they outlive it. A loader's do not.
-    multiprocessing.current_process().daemon = False
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
+    may_have_children()
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
-    try:
-        with contextlib.redirect_stderr(io.StringIO()), contextlib.redirect_stdout(io.StringIO()):
-            yield
-    finally:
-        torch.set_num_threads(threads)
+    with one_thread(), contextlib.redirect_stderr(io.StringIO()), contextlib.redirect_stdout(io.StringIO()):
+        yield

@@ -29,6 +29,7 @@ from saga_kedro.evaluation.measure import METRICS
 from saga_kedro.model.codec import build_codec
 from saga_kedro.model.codec.autoencoder import STABLE_AUDIO_OPEN_VAE, Autoencoder, build_autoencoder
 from saga_kedro.model.network import build_network
+from saga_kedro.parallel.inside import one_thread
 from saga_kedro.parameters import Parameters
 from saga_kedro.scale.costs import UnitCosts, precision_of
 from saga_kedro.scale.sizes import dit
@@ -80,27 +81,23 @@ def measure(parameters: Parameters, known: UnitCosts) -> tuple[UnitCosts, list[s
     Returns:
         The unit costs, and which of them are new, as ``group.name``.
     """
-    watch, threads = Stopwatch(), torch.get_num_threads()
-    torch.set_num_threads(1)
+    watch = Stopwatch()
     cores: dict[str, Any] = {}
     gpu: dict[str, float] = {}
-    try:
-        with tempfile.TemporaryDirectory() as temporary:
-            sounds = _Sounds(Path(temporary), parameters)
-            jobs = _core_jobs(sounds, parameters)
-            last = [("codec", _measure_codec), ("training step", _measure_training)]
-            with tqdm(total=len(jobs) + len(last), desc="measure", unit="cost") as bar:
-                for name, work, seconds in jobs:
-                    bar.set_postfix_str(name)
-                    cores[name] = watch.seconds(work) / seconds
-                    bar.update()
-                for name, job in last:
-                    bar.set_postfix_str(name)
-                    on_core, on_gpu = job(watch, parameters, known)
-                    cores, gpu = cores | on_core, gpu | on_gpu
-                    bar.update()
-    finally:
-        torch.set_num_threads(threads)
+    with one_thread(), tempfile.TemporaryDirectory() as temporary:
+        sounds = _Sounds(Path(temporary), parameters)
+        jobs = _core_jobs(sounds, parameters)
+        last = [("codec", _measure_codec), ("training step", _measure_training)]
+        with tqdm(total=len(jobs) + len(last), desc="measure", unit="cost") as bar:
+            for name, work, seconds in jobs:
+                bar.set_postfix_str(name)
+                cores[name] = watch.seconds(work) / seconds
+                bar.update()
+            for name, job in last:
+                bar.set_postfix_str(name)
+                on_core, on_gpu = job(watch, parameters, known)
+                cores, gpu = cores | on_core, gpu | on_gpu
+                bar.update()
     costs = known.model_copy(
         update={"cores": known.cores.model_copy(update=cores), "gpu": known.gpu.model_copy(update=gpu)},
     )

@@ -10,12 +10,12 @@ import numpy as np
 import pandas as pd
 
 from saga_kedro.audio import SAMPLE_RATE
+from saga_kedro.captioning.windows import SHORTEST_TAIL_S
 from saga_kedro.scale.flops import Dit
 
 GIB = 2**30
 PAPER_HOURS = 3800  # of audio (P)
 SLOT_SECONDS = 5  # saga_kedro/training/segments.py
-SHORTEST_TAIL_S = 1.5  # saga_kedro/captioning/windows.py
 TEXT_WIDTH = {"t5": 768, "minilm": 384, "none": 128}
 HEAD_BYTES = 220  # what litdata writes beside the arrays of an item: their sizes, shapes and types, and an offset
 TRAINING_BYTES_PER_PARAMETER = 16  # float32 weights, gradient, two moments of AdamW; the average comes on top

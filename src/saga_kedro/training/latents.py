@@ -9,13 +9,11 @@ Latents are float16 (a relative error of 5e-4, far below the posterior's deviati
 
 from __future__ import annotations
 
-import contextlib
 import json
-import multiprocessing
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,12 +24,13 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from saga_kedro.draws import seed_of
-from saga_kedro.files import atomic_path
+from saga_kedro.files import atomic_path, names_in
 from saga_kedro.model.codec import Codec, build_codec
 from saga_kedro.model.codec.posterior import Posterior
 from saga_kedro.model.codec.statistics import posterior_statistics
 from saga_kedro.model.text import TextEncoder, pad_states
 from saga_kedro.parallel import parallel_map
+from saga_kedro.parallel.inside import may_have_children, one_thread
 from saga_kedro.training.segments import Segments, as_text
 
 INDEX = "index.json"  # litdata's name for it
@@ -149,7 +148,7 @@ def write_latents(
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    held = set(os.listdir(folder))
+    held = names_in(folder)
     for name in held:
         if name.startswith(".shard-"):  # of a killed run
             shutil.rmtree(folder / name)
@@ -202,8 +201,7 @@ def write_shard(
     if encode.device.type == "cpu":
         readers = 0  # tasks take all cores already
     if readers:
-        # A Dask worker is a daemon, which may have no children lest they outlive it. A loader's do not.
-        multiprocessing.current_process().daemon = False
+        may_have_children()
     loader = DataLoader(Slots(segments, places), batch_size=batch_size, collate_fn=list, num_workers=readers)
     aside = Path(tempfile.mkdtemp(prefix=f".shard-{number:06d}.", dir=place))
     cache = Cache(str(aside), chunk_size=len(places), writer_chunk_index=number)
@@ -216,17 +214,6 @@ def write_shard(
     chunk.replace(place / chunk.name)
     (aside / INDEX).replace(place / f"shard-{number:06d}.json")
     shutil.rmtree(aside)
-
-
-@contextlib.contextmanager
-def one_thread() -> Iterator[None]:
-    """PyTorch sums in another order with another number of threads."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
 
 
 class CachedSegments(Dataset):
