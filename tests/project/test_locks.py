@@ -28,8 +28,12 @@ from saga_kedro.locks import RunLock
 
 lock = RunLock(".")
 lock.take("train", [], sys.argv[1].split(","), wait=False)
-if sys.argv[2] == "forks" and os.fork() == 0:  # as a loader's process, which outlives a killed training by seconds
-    time.sleep(60)
+if sys.argv[2] == "forks":
+    begun, begin = os.pipe()
+    if os.fork() == 0:  # as a loader's process, which outlives a killed training by seconds
+        os.write(begin, b"1")
+        time.sleep(60)
+    os.read(begun, 1)  # a fork that has not yet run holds what its parent held
 print("held", flush=True)
 sys.stdin.readline()
 lock.release()
