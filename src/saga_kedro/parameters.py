@@ -128,6 +128,7 @@ class Vary(Section):
     speech_tilt_db: tuple[float, float]
     ensemble: Probability
     room: Probability
+    master: Probability
     ending: Probability
     denoise: bool
     hiss: Probability

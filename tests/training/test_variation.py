@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ NOTHING: dict[str, Any] = {
     "speech_tilt_db": (0.0, 0.0),
     "ensemble": 0.0,
     "room": 0.0,
+    "master": 0.0,
     "ending": 0.0,
     "denoise": False,
     "hiss": 0.0,
@@ -114,10 +116,20 @@ def test_an_ending_takes_everything_above_some_frequency_between_15_and_20_5_khz
         assert power[(bins > 13_000) & (bins < 14_700)].mean() == pytest.approx(power[bins < 13_000].mean(), rel=0.1)
 
 
-@pytest.mark.parametrize("what", ["room", "ending"])
-def test_rooms_and_endings_come_as_often_as_asked_for(what):
+def test_music_alone_is_mastered_up_to_full_scale_and_not_tilted():
+    vary = Vary(**NOTHING | {"master": 1.0, "tilt_db": (6.0, 6.0)})
+    dull = coloured_noise(1, 2**17, -12.0, rng(0)).astype(np.float32) / 10
+    levels = [octaves(varied(dull, vary, rng(draw), "music")[0], 2_000, 8_000) for draw in range(20)]
+    assert max(low - high for low, high in levels) < 20  # 24 before
+    assert np.abs(varied(dull, vary, rng(0), "music")).max() == pytest.approx(1)
+    low, high = octaves(varied(dull, vary, rng(0), "effects")[0], 2_000, 8_000)
+    assert low - high == pytest.approx(24 - 12, abs=1)
+
+
+@pytest.mark.parametrize("what", ["room", "master", "ending"])
+def test_rooms_masters_and_endings_come_as_often_as_asked_for(what):
     audio, vary = white(1, 2_000), Vary(**NOTHING | {what: 0.3})
-    changed = [not np.allclose(varied(audio, vary, rng(draw)), audio, atol=1e-6) for draw in range(300)]
+    changed = [not np.allclose(varied(audio, vary, rng(draw), "music"), audio, atol=1e-6) for draw in range(300)]
     assert np.mean(changed) == pytest.approx(0.3, abs=0.08)
 
 
@@ -152,8 +164,8 @@ def test_levels_vary_within_the_bounds_and_never_exceed_full_scale():
 def test_identical_channels_stay_identical():
     everything = {"hiss": 1.0, "gain_db": 6.0, "tilt_db": (3.0, 3.0), "room": 1.0, "ending": 1.0, "denoise": True}
     audio = np.repeat(bursts_over_noise(channels=1)[0], 2, axis=0)
-    for change in (varied, hissing):
-        changed = change(audio, Vary(**NOTHING | everything), rng(1))
+    for change in (varied, partial(varied, category="music"), hissing):
+        changed = change(audio, Vary(**NOTHING | everything | {"master": 1.0}), rng(1))
         assert np.array_equal(changed[0], changed[1])
         assert not np.array_equal(changed, audio)
 

@@ -1,5 +1,5 @@
-"""What is changed of a training segment, so that a model hears more than its corpus: level, brightness, room and ending of what
-sounds; and the noise of room and microphone under the input.
+"""What is changed of a training segment, so that a model hears more than its corpus: of what sounds, level, brightness, room,
+mastering and ending; and the noise of room and microphone under the input.
 
 The noise is added to the input alone. What it goes on as above the cutoff is not the network's affair but that of the noise
 floor (`model.noise_floor`): the network learns to tell what sounds from it.
@@ -13,6 +13,7 @@ from scipy import fft, signal
 from saga_kedro.audio import SAMPLE_RATE
 from saga_kedro.audio.noise_floor import measure_floor, without_floor
 from saga_kedro.parameters import Vary
+from saga_kedro.training.mastering import mastered
 
 HISS_PIVOT_HZ = 100.0  # under it the spectrum of a hiss is flat
 TILT_PIVOT_HZ = 2_000.0  # over it a segment is brightened
@@ -28,15 +29,17 @@ def varied(audio: np.ndarray, vary: Vary, source: np.random.Generator, category:
         audio: float32 [channels, samples] at 44.1 kHz. Identical channels stay identical.
         vary: how far, and how often.
         source: of the draws.
-        category: of the clip; speech is tilted by ``speech_tilt_db``.
+        category: of the clip; speech is tilted by ``speech_tilt_db``; music alone is mastered, which takes the tilt's place.
 
     Returns:
-        float32 of the same shape. Brightening keeps the peak; a gain that would exceed full scale is reduced to it.
+        float32 of the same shape. Brightening keeps the peak, and mastering makes it 1; a gain that would exceed full scale is
+        reduced to it.
     """
     tilts_db = vary.speech_tilt_db if category == "speech" else vary.tilt_db
     tilt_db, gain_db = source.uniform(*tilts_db), source.uniform(-vary.gain_db, vary.gain_db)
     in_a_room, ends = source.uniform() < vary.room, source.uniform() < vary.ending
     ending_hz, decay_s, room_db = source.uniform(*ENDINGS_HZ), source.uniform(*DECAY_S), source.uniform(*ROOM_DB)
+    is_mastered = category == "music" and source.uniform() < vary.master
     if vary.denoise:
         audio = denoised(audio)
     peak = float(np.abs(audio).max(initial=0.0))
@@ -44,9 +47,11 @@ def varied(audio: np.ndarray, vary: Vary, source: np.random.Generator, category:
         return audio.astype(np.float32, copy=False)
     if in_a_room:
         audio = audio + reverberation(audio, decay_s, source) * 10 ** (room_db / 20)
+    if is_mastered:
+        audio, tilt_db, peak = mastered(audio, source), 0.0, 1.0
     if tilt_db or ends:
         audio = tilted(audio, tilt_db, TILT_PIVOT_HZ, ending_hz if ends else None)
-    if tilt_db or in_a_room:
+    if tilt_db or in_a_room or is_mastered:
         audio = audio * (peak / np.abs(audio).max())
     if vary.gain_db:
         audio = audio * np.float32(min(10 ** (gain_db / 20), max(1.0, 1 / peak)))
