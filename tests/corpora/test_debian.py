@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -49,7 +50,11 @@ def packages(tmp_path_factory):
     if shutil.which("dpkg-deb") is None:
         pytest.skip("dpkg-deb is not on this machine: it builds the packages of these tests")
     root = tmp_path_factory.mktemp("packages")
-    for name, files in CONTENTS.items():
+    games = root / "packed-music/usr/share/games"
+    games.mkdir(parents=True)
+    with zipfile.ZipFile(games / "music.pk3", "w") as archive:
+        archive.writestr("sound/theme.ogg", b"")
+    for name, files in (CONTENTS | {"packed-music": []}).items():
         write_tree(root / name, *files)
         (root / name / "DEBIAN").mkdir()
         about = f"Package: {name}\nVersion: 1.0\nArchitecture: all\nMaintainer: t <t@example.org>\nDescription: t\n"
@@ -142,6 +147,12 @@ def test_a_broken_download_is_fetched_anew(pool, packages, tmp_path):
     shutil.copy(packages / "anything.deb", pool)
     sources, rejected = find_debian(tmp_path / "raw", ["anything"])
     assert len(sources) == 1
+    assert not rejected
+
+
+def test_audio_in_a_games_zip_archive_is_found(pool, tmp_path):
+    sources, rejected = find_debian(tmp_path / "raw", ["packed-music"])
+    assert [(source.path.name, source.category) for source in sources] == [("theme.ogg", "music")]
     assert not rejected
 
 

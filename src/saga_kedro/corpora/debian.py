@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -25,8 +26,16 @@ KNOWN: dict[str, tuple[tuple[Category, str], ...]] = {
     "unknown-horizons": (("speech", r"/voice/([^/]+)/"), ("music", r"/music/(?:menu/)?([^/.]+)")),
     "sonic-pi-samples": (("effects", r"/samples/([^/_.]+)"),),
     "hydrogen-drumkits": (("effects", r"/drumkits/([^/]+)/"),),
+    "nexuiz-music": (("music", r"/cdtracks/([^/.]+)"),),
+    "davegnukem-data": (("music", r"/music/[^/]+/([^/.]+)"),),
+    "openclonk-data": (("music", r"/Music\.ocg/@?([^/.]+)"),),
+    "neverball-common": (("music", r"/bgm/([^/.]+)"), ("effects", r"/snd/(?:gd/)?([^/.]+)")),
+    "freecol": (("music", r"/(?:music/[^/]+|anthem)/([^/.]+)"), ("effects", r"/sound/([^/]+)")),
+    "freedroidrpg-data": (("music", r"/(?:music|titles)/([^/.]+)"), ("effects", r"/effects/([^/.\d-]+)")),
+    "megaglest-data": (("effects", r"/(water_sounds)/"),),
+    "marsshooter-data": (("music", r"/music/([^/.]+)"), ("speech", r"/(announcer)/"), ("effects", r"/audio/([^/]+)")),
 }
-WORDS = {"sounds": "effects", "samples": "effects", "drumkits": "effects"}
+WORDS = {"sound": "effects", "sounds": "effects", "samples": "effects", "drumkits": "effects"}
 ORIGINAL = "en"  # the language of Tux Paint's descriptions whose names say none
 NAME = re.compile(r"[a-z0-9][a-z0-9+.-]+")
 
@@ -75,12 +84,24 @@ def _fetch(name: str, folder: Path) -> str:
     if failed or not archives:
         return f"not downloaded: {failed or 'apt-get wrote nothing'} (apt-get update may help)"
     shutil.rmtree(unpacked, ignore_errors=True)
-    failed = _run(["dpkg-deb", "-x", archives[-1].name, unpacked.name], working)
+    failed = _run(["dpkg-deb", "-x", archives[-1].name, unpacked.name], working) or _unzip(unpacked)
     if failed:
         shutil.rmtree(working)  # the next run downloads it anew
         return f"not unpacked: {failed}"
     unpacked.rename(folder / name)
     shutil.rmtree(working)
+    return ""
+
+
+def _unzip(package: Path) -> str:
+    """Unpack the zip archives in which games of Quake's kind keep what they play; why that failed, or nothing."""
+    for packed in sorted(package.rglob("*.pk3")):
+        try:
+            with zipfile.ZipFile(packed) as archive:
+                archive.extractall(packed.with_suffix(""))
+        except zipfile.BadZipFile as error:
+            return f"{packed.name}: {error}"
+        packed.unlink()
     return ""
 
 
