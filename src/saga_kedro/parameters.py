@@ -42,11 +42,15 @@ def _grouping(pattern: str) -> str:
     return pattern
 
 
+def _all_or_inside(path: str) -> str:
+    return path if path == "." else _inside(path)
+
+
 Inside = Annotated[str, AfterValidator(_inside)]
 
 
 class RepositoryAudio(Section):
-    folder: Inside
+    folder: Annotated[str, AfterValidator(_all_or_inside)]
     category: Literal["speech", "music", "effects"]
     group: Annotated[str, AfterValidator(_grouping)] | None = None
 

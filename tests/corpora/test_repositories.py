@@ -63,6 +63,18 @@ def test_of_two_folders_that_hold_a_file_the_first_counts(voices, tmp_path):
     assert found(sources) == [("1.flac", "effects", "ann/voices/all"), ("1.wav", "speech", "ann/voices/a")]
 
 
+def test_the_folder_that_a_dot_names_is_all_of_the_repository(voices, tmp_path):
+    everything = {"folder": ".", "category": "speech"}
+    sources, rejected = find_repositories(tmp_path / "raw", [entry("ann/voices", voices, PIANO, everything, exclude="^old/")])
+    assert found(sources) == [
+        ("c4.wav", "music", "ann/voices/all"),
+        ("1.wav", "speech", "ann/voices/all"),
+        ("1.flac", "speech", "ann/voices/all"),
+        ("x.wav", "speech", "ann/voices/all"),
+    ]
+    assert not rejected
+
+
 def test_excluded_paths_are_not_even_fetched(voices, tmp_path):
     sources, _ = find_repositories(tmp_path / "raw", [entry("ann/voices", voices, WORDS, exclude=r"/b/")])
     assert found(sources) == [("1.wav", "speech", "ann/voices/a")]

@@ -173,7 +173,8 @@ def _files(one: Repository, store: Path) -> dict[str, str]:
     for line in _git(store, "ls-tree", "-r", "-z", one.commit).decode(errors="surrogateescape").split("\0")[:-1]:
         (mode, _, blob), path = line.split("\t")[0].split(), line.split("\t", 1)[1]
         audio = mode.startswith("100") and PurePosixPath(path).suffix.lower() in SUFFIXES
-        if audio and any(path.startswith(f"{part.folder}/") for part in one.audio) and not _excluded(one, path):
+        wanted = any(part.folder == "." or path.startswith(f"{part.folder}/") for part in one.audio)
+        if audio and wanted and not _excluded(one, path):
             files[path] = blob
     if not files:
         raise NotFetched(f"it has no audio in {one.audio[0].folder} at commit {one.commit[:10]}")
