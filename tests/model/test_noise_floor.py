@@ -10,6 +10,7 @@ import torch
 
 from saga_kedro.audio import SAMPLE_RATE
 from saga_kedro.audio.lowpass import LowPass, low_pass
+from saga_kedro.audio.noise_floor import measure_floor
 from saga_kedro.draws import rng
 from saga_kedro.model import blocks, noise_floor, super_resolver
 from saga_kedro.model.codec.band_envelope import SCALE_DB, BandEnvelope
@@ -155,6 +156,15 @@ class TestTrack:
     def test_a_recording_without_a_floor_has_no_track(self):
         for audio in (np.zeros((2, SAMPLE_RATE)), 0.01 * rng(0).standard_normal((2, 4 * SAMPLE_RATE))):
             assert not track(audio.astype(np.float32))
+
+    def test_what_looks_like_a_floor_above_4_khz_alone_is_the_quiet_of_dense_music(self):
+        seconds = np.arange(4 * SAMPLE_RATE) / SAMPLE_RATE
+        held = sum(np.sin(2 * np.pi * hertz * seconds) for hertz in range(1_600, 2_800, 100)) * 0.01
+        noise = bursts_over_noise(-60.0)[0]
+        music = (noise + held * [[1.0], [0.0]]).astype(np.float32)
+        assert measure_floor(music[0], 8_000.0) is not None
+        assert track(noise)
+        assert not track(music)
 
     def test_long_clips_are_followed_stretch_by_stretch(self, monkeypatch):
         monkeypatch.setattr(noise_floor, "STRETCH_SECONDS", 4.0)

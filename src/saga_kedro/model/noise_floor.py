@@ -27,6 +27,7 @@ TOP_BANDS = 6  # below the cutoff: where levels are compared
 KNOWN_BELOW = 0.88  # of the cutoff: what a low-pass has not touched
 KERNEL_DB = 2.0
 STRETCH_SECONDS = 60.0
+LEAST_CUTOFF_HZ = 4_000.0  # under which a floor must be one, too
 
 
 @dataclass(frozen=True)
@@ -148,10 +149,18 @@ def track_floor(read: Read, samples: int, cutoff_hz: float, predictor: FloorPred
     for k in range(stretches if amount else 0):
         left, right = read(int(bounds[k]), int(bounds[k + 1]))
         for side, audio in enumerate(((left + right) / 2, (left - right) / 2)):
-            floor = measure_floor(audio, cutoff_hz) if audio.any() else None
+            floor = _floor_of(audio, cutoff_hz)
             if floor is not None:
                 power[k, side] = 10 ** (predictor.continued(level_of(floor), cutoff_hz) / 10) * amount**2
     return FloorTrack((bounds[:-1] + bounds[1:]) / 2, power)
+
+
+def _floor_of(audio: np.ndarray, cutoff_hz: float) -> np.ndarray | None:
+    """A channel's floor, if what lies under 4 kHz is one as well: in dense music the quietest frames of higher bands look like
+    one, and are none."""
+    if not audio.any() or (cutoff_hz > LEAST_CUTOFF_HZ and measure_floor(audio, LEAST_CUTOFF_HZ) is None):
+        return None
+    return measure_floor(audio, cutoff_hz)
 
 
 def level_of(power: np.ndarray) -> np.ndarray:

@@ -11,13 +11,12 @@ import pandas as pd
 from saga_kedro.audio import SAMPLE_RATE
 from saga_kedro.audio.io import read_audio
 from saga_kedro.audio.noise_floor import measure_floor
-from saga_kedro.model.noise_floor import HERTZ, ROWS, Floor, level_of
+from saga_kedro.model.noise_floor import HERTZ, LEAST_CUTOFF_HZ, ROWS, Floor, level_of
 from saga_kedro.parallel import parallel_map
 from saga_kedro.training.origins import in_drawn_order, origins_of
 
 SHORTEST_S, LONGEST_S = 1.2, 30.0
 CLIPS_PER_GROUP, CLIPS_PER_ORIGIN = 40, 400
-LOUDEST_TEST_HZ = 4_000.0  # the floor must be one where inputs are heard
 BELOW_REACH = 0.93
 ENCODED = (".ogg", ".oga", ".mp3", ".opus")
 ENCODED_REACH_HZ = 12_000.0
@@ -77,11 +76,11 @@ def floors_of_groups(found: list[tuple[str, Floor]]) -> list[Floor]:
 
 def _floor_of(clip: dict[str, Any]) -> tuple[str, Floor] | None:
     audio, _ = read_audio(Path(clip["flac"]), 0, int(LONGEST_S * SAMPLE_RATE))
-    floor = measure_floor(audio.mean(axis=0), LOUDEST_TEST_HZ)
+    floor = measure_floor(audio.mean(axis=0), LEAST_CUTOFF_HZ)
     if floor is None:
         return None
     level_db = level_of(floor)
-    if level_db[(HERTZ > LOUDEST_TEST_HZ / 2) & (HERTZ < LOUDEST_TEST_HZ)].mean() < LEAST_DB:
+    if level_db[(HERTZ > LEAST_CUTOFF_HZ / 2) & (HERTZ < LEAST_CUTOFF_HZ)].mean() < LEAST_DB:
         return None
     reach_hz = BELOW_REACH * min(float(clip["bandwidth_hz"]), SAMPLE_RATE / 2)
     if Path(clip["path"]).suffix.lower() in ENCODED:
