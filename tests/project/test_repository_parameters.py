@@ -32,7 +32,7 @@ def shipped():
 
 
 def test_kedro_reads_the_list_of_repositories(shipped):
-    assert len(shipped) == 18
+    assert len(shipped) == 32
     assert {part.category for one in shipped for part in one.audio} == {"speech", "music", "effects"}
 
 
