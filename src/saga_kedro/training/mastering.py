@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from scipy import fft, signal
 
@@ -44,10 +46,15 @@ def balanced(audio: np.ndarray, slope_db: float, strength: float) -> np.ndarray:
     level_db = 10 * np.log10((in_octave * density.mean(axis=0)).sum(axis=1) / np.maximum(in_octave.sum(axis=1), 1) + 1e-20)
     line_db = level_db[PIVOT] + slope_db * (np.arange(len(OCTAVES_HZ)) - PIVOT)
     correction_db = np.clip(strength * (line_db - level_db), -CORRECTION_DB, CORRECTION_DB)
+    return equalised(
+        audio, lambda hertz: 10 ** (np.interp(np.log2(np.maximum(hertz, 1.0)), np.log2(OCTAVES_HZ), correction_db) / 20)
+    )
+
+
+def equalised(audio: np.ndarray, gain: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+    """[channels, samples], each frequency (Hz) with its gain, a factor of amplitude, in its own phase."""
     size = fft.next_fast_len(audio.shape[-1], real=True)
-    octave = np.log2(np.maximum(np.fft.rfftfreq(size, 1 / SAMPLE_RATE), 1.0))
-    gain = 10 ** (np.interp(octave, np.log2(OCTAVES_HZ), correction_db) / 20)
-    return fft.irfft(fft.rfft(audio, size) * gain, size)[..., : audio.shape[-1]]
+    return fft.irfft(fft.rfft(audio, size) * gain(np.fft.rfftfreq(size, 1 / SAMPLE_RATE)), size)[..., : audio.shape[-1]]
 
 
 def compressed(audio: np.ndarray, ratio: float) -> np.ndarray:

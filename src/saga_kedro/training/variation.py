@@ -8,12 +8,12 @@ floor (`model.noise_floor`): the network learns to tell what sounds from it.
 from __future__ import annotations
 
 import numpy as np
-from scipy import fft, signal
+from scipy import signal
 
 from saga_kedro.audio import SAMPLE_RATE
 from saga_kedro.audio.noise_floor import measure_floor, without_floor
 from saga_kedro.parameters import Vary
-from saga_kedro.training.mastering import mastered
+from saga_kedro.training.mastering import equalised, mastered
 
 HISS_PIVOT_HZ = 100.0  # under it the spectrum of a hiss is flat
 TILT_PIVOT_HZ = 2_000.0  # over it a segment is brightened
@@ -86,12 +86,12 @@ def _without_own_floor(channel: np.ndarray) -> np.ndarray:
 
 def tilted(audio: np.ndarray, slope_db: float, pivot_hz: float, ending_hz: float | None = None) -> np.ndarray:
     """[channels, samples], raised by ``slope_db`` an octave above ``pivot_hz``, and with nothing above ``ending_hz``."""
-    size = fft.next_fast_len(audio.shape[-1], real=True)
-    hertz = np.fft.rfftfreq(size, 1 / SAMPLE_RATE)
-    gain = np.maximum(hertz / pivot_hz, 1.0) ** (slope_db / (20 * np.log10(2)))
-    if ending_hz is not None:
-        gain = gain * np.clip((ending_hz - hertz) / 200.0, 0, 1)
-    return fft.irfft(fft.rfft(audio, size) * gain, size)[..., : audio.shape[-1]]
+
+    def gain(hertz: np.ndarray) -> np.ndarray:
+        tilt = np.maximum(hertz / pivot_hz, 1.0) ** (slope_db / (20 * np.log10(2)))
+        return tilt if ending_hz is None else tilt * np.clip((ending_hz - hertz) / 200.0, 0, 1)
+
+    return equalised(audio, gain)
 
 
 def reverberation(audio: np.ndarray, decay_s: float, source: np.random.Generator) -> np.ndarray:
