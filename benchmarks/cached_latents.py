@@ -93,7 +93,7 @@ def main() -> None:
         cached = CachedSegments(online, folder / "latents", parameters.model.text.max_tokens)
         seconds = step_times(training, {"online": online, "cached": cached}, chosen.batch, chosen.repeats)
 
-    size = summary["bytes"] / summary["segments"]
+    size = summary["bytes"] / summary["crops"]
     print(
         f"\ntorch {torch.__version__}, {torch.get_num_threads()} threads; conf/{chosen.backbone}'s DiT, batch {chosen.batch}, "
         f"{parameters.model.segment_samples} samples"

@@ -124,6 +124,7 @@ class Degrade(Section):
     excerpt_seconds: float = Field(gt=0)
     pairs_per_category: Positive | None
     draws: Positive | None
+    crops: Positive
 
 
 class Vary(Section):
@@ -206,6 +207,7 @@ class Fit(Section):
     objective: str
     timesteps: str
     mean_share: Probability
+    mean_huber_delta: Annotated[float, Field(gt=0)] | None
     untold_share: Probability
     learning_rate: float = Field(gt=0)
     betas: tuple[float, float]

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from scipy.special import pseudo_huber
 from torch.nn import functional as F
 
 from saga_kedro.draws import generator
@@ -69,6 +70,23 @@ def test_padding_does_not_count(batch):
     torch.testing.assert_close(mean, torch.cat([error[0].flatten(), error[1, :, :2].flatten()]).mean())
     torch.testing.assert_close(per_item[1], error[1, :, :2].mean())
     assert per_item[2] == 0
+
+
+def test_items_that_are_huber_lose_their_frames_squared_at_first_and_linearly_then(batch):
+    v, target, _ = batch
+    one = torch.tensor([False, True, False])
+    near = target + 0.01 * (v - target)
+    torch.testing.assert_close(flow_loss(near, target, huber=one, delta=0.3)[1], flow_loss(near, target)[1], rtol=1e-2, atol=0)
+    far = target + 1000 * (v - target)
+    by_frame = (far - target).square().mean(dim=1).sqrt().mean(dim=1)
+    torch.testing.assert_close(flow_loss(far, target, huber=one, delta=0.3)[1][1], 0.6 * by_frame[1], rtol=1e-3, atol=0)
+    torch.testing.assert_close(flow_loss(far, target, huber=one, delta=0.3)[1][[0, 2]], flow_loss(far, target)[1][[0, 2]])
+
+
+def test_of_one_channel_it_is_the_pseudo_huber_loss_of_scipy():
+    e = torch.linspace(-3, 3, 41)
+    ours = flow_loss(e[:, None, None], torch.zeros(41, 1, 1), huber=torch.ones(41, dtype=torch.bool), delta=0.3)[1]
+    torch.testing.assert_close(ours, torch.from_numpy(2 * pseudo_huber(0.3, e.double().numpy())).float(), rtol=1e-3, atol=1e-6)
 
 
 def test_timesteps_are_drawn_per_item_from_its_own_generator():

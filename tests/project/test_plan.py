@@ -76,6 +76,7 @@ def test_other_parameters_make_another_plan():
 
     paper = steps_of()
     assert with_(degrade={"draws": 1})["latents"].disk_bytes < paper["latents"].disk_bytes
+    assert with_(degrade={"crops": 3})["latents"].gpu_hours == pytest.approx(3 * paper["latents"].gpu_hours)
     assert with_(fit={"steps": 13_000})["training"].gpu_hours == pytest.approx(paper["training"].gpu_hours / 2)
     assert with_(caption={"batch_size": 16})["captions"].gpu_hours == pytest.approx(paper["captions"].gpu_hours / 2)
     assert with_(caption={"source": "descriptors"})["captions"].gpu_hours == 0
@@ -147,7 +148,7 @@ def test_a_segment_on_disk_is_as_large_as_planned(tmp_path, codec, draws):
     encoder = Encoder(build_codec(**options), cast(Any, FortyTokens()), torch.device("cpu"))
     written = write_latents(segments, lambda: encoder, tmp_path / "cache", 4, 6, workers=1)
     planned = segment_bytes(parameters.model_dump(), tokens=40)
-    assert written["bytes"] / written["segments"] == pytest.approx(planned, rel=0.01)
+    assert written["bytes"] / written["crops"] == pytest.approx(planned, rel=0.01)
 
 
 def test_a_vae_keeps_a_deviation_unless_only_its_mean_is_taken():

@@ -73,7 +73,7 @@ def cached(corpus, tmp_path_factory):
     encoder = Encoder(corpus.codec, cast(Any, MadeUpStates(corpus.states)), torch.device("cpu"))
     summary = write(corpus, encoder, folder)
     assert summary["shards"] == 2
-    assert summary["segments"] == 6
+    assert summary["crops"] == 6
     return CachedSegments(corpus.segments, folder, corpus.parameters.model.text.max_tokens)
 
 
@@ -105,6 +105,27 @@ def test_the_cache_gives_the_batches_that_are_made_online(corpus, cached):
         for one, other in ((z_h, their_z_h), (condition.z_l, their_condition.z_l)):
             torch.testing.assert_close(one, other, atol=2e-3, rtol=2e-3)  # float16
     assert len(visits) > K
+
+
+def test_of_several_crops_each_is_encoded_with_low_passes_of_its_own(corpus, encoder, tmp_path):
+    degrade = corpus.parameters.degrade.model_copy(update={"crops": 2})
+    vary = corpus.parameters.vary.model_copy(update={"gain_db": 6.0})
+    parameters = corpus.parameters.model_copy(update={"degrade": degrade, "vary": vary})
+    segments = make_segments(corpus.clips, corpus.captions, corpus.states, parameters, "train")
+    held = write_latents(segments, lambda: encoder, tmp_path, batch_size=2, shard_segments=5, workers=1)
+    assert (held["crops"], held["shards"]) == (12, 3)
+    cached, order, codec = CachedSegments(segments, tmp_path, 32), segments.order, corpus.codec
+    high, low = set(), set()
+    for draw in [draw for draw in range(200) if order.at(draw)[:2] == order.at(0)[:2]][:8]:
+        online, here = segments[draw], cached[draw]
+        torch.testing.assert_close(here["z_h_mean"], codec.encode(online["high"][None]).mean[0], atol=2e-3, rtol=2e-3)
+        assert {name: here[name] for name in ("name", "low_name", "valid")} == {
+            name: online[name] for name in ("name", "low_name", "valid")
+        }
+        assert here["f_l"] == online["f_l"]
+        high.add(float(here["z_h_mean"].sum()))
+        low.add(float(here["z_l"].sum()))
+    assert (len(high), len(low)) == (2, 2 * K)
 
 
 def test_and_the_same_loss(corpus, cached):

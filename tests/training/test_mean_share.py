@@ -19,6 +19,7 @@ class Frozen(torch.nn.Module):
 
 def step(**fit):
     """What the network is given in a training step on forty items, and the loss."""
+    torch.manual_seed(0)
     network = SagaNetwork(latent_channels=4, text_width=16, embed_dim=32, depth=1, num_heads=1)
     parameters = tiny_parameters(fit={"drop_z_l": 0.0, **fit})
     training = FlowTraining(network, Frozen(), parameters.fit)  # type: ignore[arg-type]
@@ -44,6 +45,14 @@ def test_all_of_them_see_nothing_but_the_condition_and_are_held_against_z_h():
     assert not z_t.any()
     assert (t == 1).all()
     assert loss == pytest.approx(float(z_h.square().mean()), rel=0.5)  # an untrained network gives about nothing
+
+
+def test_a_frame_that_is_far_off_can_count_linearly():
+    squared, *_, z_h = step(mean_share=1.0)
+    loss, *_ = step(mean_share=1.0, mean_huber_delta=0.01)
+    assert loss == pytest.approx(0.02 * float(z_h.square().mean(dim=1).sqrt().mean()), rel=0.5)
+    assert loss < 0.1 * squared
+    assert step(mean_share=0.0, mean_huber_delta=0.01)[0] == step(mean_share=0.0)[0]  # the flow stays squared
 
 
 def test_none_of_them_is_the_flow_alone():

@@ -48,19 +48,28 @@ def target_velocity(z_h: Tensor, noise: Tensor) -> Tensor:
 rectified_flow = register("objective", "rectified_flow")(Objective(interpolate, target_velocity))
 
 
-def flow_loss(v: Tensor, target: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Tensor]:
-    """Mean squared error of the velocity.
+def flow_loss(
+    v: Tensor, target: Tensor, mask: Tensor | None = None, huber: Tensor | None = None, delta: float | None = None
+) -> tuple[Tensor, Tensor]:
+    """Mean squared error of the velocity; of some items, pseudo-Huber of each frame.
 
     Args:
         v: [B, C, T], the network's.
         target: [B, C, T].
         mask: bool [B, T], True at frames that count (padding does not); None counts all.
+        huber: bool [B], items whose frames lose 2 delta (sqrt(e^2 + delta^2) - delta) for a mean squared error e^2 over
+            channels: e^2 where that is small, 2 delta e where it is large, as LSD counts a frame (the smooth form of Huber
+            1964, "Robust estimation of a location parameter"; Charbonnier et al. 1994).
+        delta: in units of the latents, over 0; None counts every item squared.
 
     Returns:
         The mean over all values that count (stable-audio-tools' ``MSELoss``), and the mean of each item, [B]; 0 for an item
         without any.
     """
     error = (v - target).square()
+    if huber is not None and delta is not None:
+        by_frame = 2 * delta * ((error.mean(dim=1, keepdim=True) + delta**2).sqrt() - delta)
+        error = torch.where(huber[:, None, None], by_frame, error)
     if mask is None:
         return error.mean(), error.mean(dim=(1, 2))
     weight = mask[:, None, :].to(error.dtype).expand_as(error)

@@ -207,8 +207,8 @@ class _Planner:
         return self.step("text states", work, core_s, disk_bytes=size, memory=memory, costs=(*used, "corpus.caption_tokens"))
 
     def latents(self) -> Step:
-        """Every segment and its K low-passed versions through the codec, its caption through the text encoder."""
-        draws, segments = self.parameters.degrade.draws or 1, self.corpus.segments
+        """Every crop of a segment and its K low-passed versions through the codec, its caption through the text encoder."""
+        draws, segments = self.parameters.degrade.draws or 1, self.corpus.segments * self.parameters.degrade.crops
         core_s, gpu_s, used = self.encoding(segments * (1 + draws) * segment_seconds(self.values))
         text_core_s, text_gpu_s, _ = self.multiplying(segments * self.text_operations(), "fp32")
         core_s += segments * self.reading(draws) + text_core_s

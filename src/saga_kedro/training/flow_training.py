@@ -141,7 +141,8 @@ class FlowTraining(pl.LightningModule):
     def training_step(self, batch: dict[str, Any], batch_index: int) -> Tensor:
         z_h, condition, mask = self.encode(batch)
         names = batch["name"]
-        # From no noise at t = 1 the velocity that loses least is minus the mean of z_h given the condition.
+        # From no noise at t = 1 the velocity that loses least is minus the mean of z_h given the condition; with
+        # `mean_huber_delta`, minus something between mean and median.
         mean = self.dropped("noise", self.fit.mean_share, names)
         noise = self.noise_like(z_h, names).masked_fill(mean[:, None, None], 0)
         t = torch.stack([self.draw_t(generator("t", name)) for name in names]).to(z_h).masked_fill(mean, 1)
@@ -153,7 +154,7 @@ class FlowTraining(pl.LightningModule):
             drop_z_l=self.dropped("drop z_l", self.fit.drop_z_l, names),
             drop_context=self.dropped("drop context", self.fit.drop_context, names),
         )
-        loss, _ = flow_loss(v, self.objective.target(z_h, noise), mask)
+        loss, _ = flow_loss(v, self.objective.target(z_h, noise), mask, mean, self.fit.mean_huber_delta)
         loss = loss * self.share(mask)
         self._losses.append(loss.detach())
         return loss

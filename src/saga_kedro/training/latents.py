@@ -1,4 +1,4 @@
-"""Latents on disk, for codecs that are slow: every segment and its K low-passed versions encoded once.
+"""Latents on disk, for codecs that are slow: every crop of a segment and its K low-passed versions encoded once.
 
 One shard is one chunk of a litdata dataset, and a task of `parallel_map`. It is written aside, renamed, and then noted in a
 file of its own; the dataset's index is made of these notes when all are there. What a killed run left half written is therefore
@@ -36,8 +36,8 @@ from saga_kedro.training.segments import Segments, as_text
 INDEX = "index.json"  # litdata's name for it
 
 
-class Slots(Dataset):
-    """Place of a slot -> its segment and all its low-passed versions: what is to be encoded.
+class Crops(Dataset):
+    """Place of a crop -> it and all its low-passed versions: what is to be encoded. A slot's crops lie side by side.
 
     Args:
         segments: with ``degrade.draws`` set.
@@ -52,9 +52,11 @@ class Slots(Dataset):
 
     def __getitem__(self, index: int) -> dict[str, Any]:
         segments = self.segments
-        row, slot = segments.order.slot_at(self.places[index])
-        crop = segments.crop(row, slot, 0)
-        names = [segments.name(row, slot, k) for k in range(segments.degrade.draws or 0)]
+        crops, draws = segments.degrade.crops, segments.degrade.draws or 0
+        place, first = divmod(self.places[index], crops)
+        row, slot = segments.order.slot_at(place)
+        crop = segments.crop(row, slot, first)
+        names = [segments.name(row, slot, first + crops * k) for k in range(draws)]
         audio = torch.from_numpy(np.stack([crop.high, *(segments.degraded(crop, name) for name in names)]).astype(np.float32))
         rolloffs = segments.measure_rolloff(audio)
         return {
@@ -81,29 +83,29 @@ class Encoder:
     device: torch.device
 
     @torch.no_grad()
-    def __call__(self, slots: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """Encode some `Slots`.
+    def __call__(self, crops: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Encode some `Crops`.
 
         Returns:
             The items of a shard: ``mean`` and ``deviation`` of z_h's posterior [C, T] (the latter [0, 0] where it is zero),
             ``z_l`` [K, C, T] drawn, ``f_h`` [1], ``f_l`` [K], ``valid`` in samples, ``text``: bfloat16 [L, W] in the shape of
             int16, which litdata can write.
         """
-        states = self.text_encoder.encode([slot["caption"] for slot in slots])
-        z_h = self.codec.encode(torch.stack([slot["audio"][0] for slot in slots]).to(self.device))
-        low = self.codec.encode(torch.cat([slot["audio"][1:] for slot in slots]).to(self.device))
-        z_l = low.draw([seed_of("posterior z_l", name) for slot in slots for name in slot["low_names"]])
+        states = self.text_encoder.encode([crop["caption"] for crop in crops])
+        z_h = self.codec.encode(torch.stack([crop["audio"][0] for crop in crops]).to(self.device))
+        low = self.codec.encode(torch.cat([crop["audio"][1:] for crop in crops]).to(self.device))
+        z_l = low.draw([seed_of("posterior z_l", name) for crop in crops for name in crop["low_names"]])
         return [
             {
                 "mean": _half(z_h.mean[i]),
                 "deviation": _half(z_h.deviation[i]) if z_h.deviation.any() else torch.zeros(0, 0, dtype=torch.float16),
                 "z_l": _half(one_low),
-                "f_h": slot["f_h"],
-                "f_l": slot["f_l"],
-                "valid": slot["valid"],
+                "f_h": crop["f_h"],
+                "f_l": crop["f_l"],
+                "valid": crop["valid"],
                 "text": states[i].to(torch.bfloat16).cpu().view(torch.int16),
             }
-            for i, (slot, one_low) in enumerate(zip(slots, z_l.split(len(slots[0]["low_names"])), strict=True))
+            for i, (crop, one_low) in enumerate(zip(crops, z_l.split(len(crops[0]["low_names"])), strict=True))
         ]
 
 
@@ -132,19 +134,19 @@ def write_latents(
     readers: int = 0,
     workers: int | None = None,
 ) -> dict[str, float]:
-    """Write every slot of ``segments`` that the folder does not hold yet.
+    """Write every crop of ``segments`` that the folder does not hold yet.
 
     Args:
         segments: of one split, with ``degrade.draws`` set.
         encoder: gives what encodes, in whichever process it is asked: a `LoadedOnce`.
         folder: of this split; every worker has to see it.
-        batch_size: segments encoded together.
-        shard_segments: segments in a shard.
+        batch_size: crops encoded together.
+        shard_segments: crops in a shard.
         readers: processes that read and low-pass for a GPU.
         workers: of `parallel_map`. A shard is a task of one thread, so that its bytes are the same wherever it is made.
 
     Returns:
-        ``segments``, ``shards`` and ``bytes`` of the whole.
+        ``crops``, ``shards`` and ``bytes`` of the whole.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -152,7 +154,7 @@ def write_latents(
     for name in held:
         if name.startswith(".shard-"):  # of a killed run
             shutil.rmtree(folder / name)
-    total = int(segments.order.first[-1])
+    total = segments.crops
     shards = [range(start, min(start + shard_segments, total)) for start in range(0, total, shard_segments)]
     notes = [folder / f"shard-{number:06d}.json" for number in range(len(shards))]
     missing = [number for number, note in enumerate(notes) if note.name not in held]
@@ -174,7 +176,7 @@ def write_latents(
     with atomic_path(folder / INDEX) as temporary:
         temporary.write_text(json.dumps({**indices[0], "chunks": chunks}))
     return {
-        "segments": total,
+        "crops": total,
         "shards": len(shards),
         "bytes": sum((folder / chunk["filename"]).stat().st_size for chunk in chunks),
     }
@@ -202,7 +204,7 @@ def write_shard(
         readers = 0  # tasks take all cores already
     if readers:
         may_have_children()
-    loader = DataLoader(Slots(segments, places), batch_size=batch_size, collate_fn=list, num_workers=readers)
+    loader = DataLoader(Crops(segments, places), batch_size=batch_size, collate_fn=list, num_workers=readers)
     aside = Path(tempfile.mkdtemp(prefix=f".shard-{number:06d}.", dir=place))
     cache = Cache(str(aside), chunk_size=len(places), writer_chunk_index=number)
     with one_thread():
@@ -234,9 +236,9 @@ class CachedSegments(Dataset):
         if not (self.folder / INDEX).exists():
             raise FileNotFoundError(f"There are no finished latents in {folder}: run the pipeline `encode`.")
         chunks = json.loads((self.folder / INDEX).read_text())["chunks"]
-        held, wanted = sum(chunk["chunk_size"] for chunk in chunks), int(segments.order.first[-1])
+        held, wanted = sum(chunk["chunk_size"] for chunk in chunks), segments.crops
         if held != wanted:
-            raise ValueError(f"{folder} holds {held} segments instead of {wanted}: remove it and run the pipeline `encode`.")
+            raise ValueError(f"{folder} holds {held} crops instead of {wanted}: remove it and run the pipeline `encode`.")
         self._opened: Any = None
 
     def __getstate__(self) -> dict[str, Any]:
@@ -253,7 +255,8 @@ class CachedSegments(Dataset):
         """
         row, slot, k = self.segments.order.at(draw)
         degradation = self.segments.degradation(k)
-        item = self._shards()[self.segments.order.place(row, slot)]
+        version, crop = divmod(degradation, self.segments.degrade.crops)
+        item = self._shards()[self.segments.order.place(row, slot) * self.segments.degrade.crops + crop]
         mean = item["mean"].float()
         states = item["text"].view(torch.bfloat16).float()
         return {
@@ -261,16 +264,16 @@ class CachedSegments(Dataset):
             "low_name": as_text(self.segments.name(row, slot, degradation)),
             "z_h_mean": mean,
             "z_h_deviation": item["deviation"].float() if item["deviation"].numel() else torch.zeros_like(mean),
-            "z_l": item["z_l"][degradation].float(),
+            "z_l": item["z_l"][version].float(),
             "valid": item["valid"],
             "text": pad_states([states], self.max_tokens, states.shape[-1])[0],
-            "f_l": item["f_l"][degradation],
+            "f_l": item["f_l"][version],
             "f_h": item["f_h"][0],
         }
 
     def statistics(self, segments: int) -> dict[str, float]:
         """`posterior_statistics` of z_h of that many segments, spread over the whole."""
-        total = int(self.segments.order.first[-1])
+        total = self.segments.crops
         items = (self._shards()[place] for place in range(0, total, max(1, total // segments)))
         return posterior_statistics(
             Posterior(mean, item["deviation"].float() if item["deviation"].numel() else torch.zeros_like(mean))

@@ -97,9 +97,10 @@ class Crop:
 class Segments(Dataset):
     """Draw number -> one training example.
 
-    A segment is a random crop of a clip, another one at every visit; with ``degrade.draws`` = K it stays the same, low-passed
-    in K ways in turn, which is what a cache can hold. A clip shorter than a segment is joined with others of its group, in an
-    order of its own; what is still missing is zeros, which ``valid`` leaves out of the loss.
+    A segment is a random crop of a clip, another one at every visit; with ``degrade.draws`` = K there are ``degrade.crops`` of
+    them, each low-passed in K ways, which visits use in turn: that is what a cache can hold. A clip shorter than a segment is
+    joined with others of its group, in an order of its own; what is still missing is zeros, which ``valid`` leaves out of the
+    loss.
 
     Args:
         clips: of the split, with their captions.
@@ -185,14 +186,20 @@ class Segments(Dataset):
         visit = () if k is None else (k,)
         return (self.seed, self.clips.clip_id(row), slot, *visit)
 
+    @property
+    def crops(self) -> int:
+        """How many crops a cache holds: ``degrade.crops`` of every slot."""
+        return int(self.order.first[-1]) * self.degrade.crops
+
     def degradation(self, k: int) -> int:
-        """Which of the slot's low-passes its visit ``k`` uses."""
-        return k if self.degrade.draws is None else k % self.degrade.draws
+        """Which of the slot's low-passes its visit ``k`` uses; low-pass ``d`` is of crop ``d % degrade.crops``."""
+        return k if self.degrade.draws is None else k % (self.degrade.crops * self.degrade.draws)
 
     def crop(self, row: int, slot: int, k: int) -> Crop:
         """The segment of a slot's visit ``k``."""
         samples = int(self.clips.samples[row])
-        name = self.name(row, slot, k if self.degrade.draws is None else None)
+        only = self.degrade.draws is not None and self.degrade.crops == 1
+        name = self.name(row, slot, None if only else k if self.degrade.draws is None else k % self.degrade.crops)
         spare = max(0, samples - self.segment_samples)
         start = int(rng("segment", *name).integers(spare + 1))
         high, bandwidth_hz, valid = self._read(row, start, name)
