@@ -99,7 +99,7 @@ def write_latents(segments: Segments, folder: Path) -> None:
     """Shards of the smallest latents: one, under as many names as a corpus has."""
     from litdata.streaming.cache import Cache
 
-    size, total = parameters().encode.shard_segments, int(segments.order.first[-1])
+    size, total = parameters().encode.shard_segments, segments.crops
     chunks: list[dict[str, Any]] = []
     index: dict[str, Any] = {}
     item = {

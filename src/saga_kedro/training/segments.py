@@ -195,11 +195,16 @@ class Segments(Dataset):
         """Which of the slot's low-passes its visit ``k`` uses; low-pass ``d`` is of crop ``d % degrade.crops``."""
         return k if self.degrade.draws is None else k % (self.degrade.crops * self.degrade.draws)
 
+    def _crop_of(self, k: int) -> int | None:
+        """Which of the slot's crops its visit ``k`` uses; None for the only one."""
+        if self.degrade.draws is None:
+            return k
+        return None if self.degrade.crops == 1 else k % self.degrade.crops
+
     def crop(self, row: int, slot: int, k: int) -> Crop:
         """The segment of a slot's visit ``k``."""
         samples = int(self.clips.samples[row])
-        only = self.degrade.draws is not None and self.degrade.crops == 1
-        name = self.name(row, slot, None if only else k if self.degrade.draws is None else k % self.degrade.crops)
+        name = self.name(row, slot, self._crop_of(k))
         spare = max(0, samples - self.segment_samples)
         start = int(rng("segment", *name).integers(spare + 1))
         high, bandwidth_hz, valid = self._read(row, start, name)
