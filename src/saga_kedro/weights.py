@@ -95,7 +95,10 @@ STABLE_AUDIO_OPEN = Weights(
 )
 
 STABLE_AUDIO_OPEN_DIT = replace(
-    STABLE_AUDIO_OPEN, what="The DiT of Stable Audio Open, which training starts from,", parameter="fit.start"
+    STABLE_AUDIO_OPEN,
+    what="The DiT of Stable Audio Open, which training starts from,",
+    parameter="fit.start",
+    needs=(("model_config.json", "saga_sr.json"), ("*.safetensors", "*.ckpt")),  # or a model of this package
 )
 
 

@@ -1,4 +1,5 @@
-"""Training starts from a checkpoint of stable-audio-tools: with z_l's channels at zero it gives what that model gives."""
+"""Training starts from a model of this package, or a checkpoint of stable-audio-tools: with z_l's channels at zero it gives
+what that model gives."""
 
 from __future__ import annotations
 
@@ -14,6 +15,8 @@ from saga_kedro.draws import generator
 from saga_kedro.model.condition import Condition
 from saga_kedro.model.initialise import initialise_by_name
 from saga_kedro.model.network import SagaNetwork
+from saga_kedro.model.saga_sr import SagaSR
+from saga_kedro.model.saved import SHIPPED
 from saga_kedro.model.starting_weights import WrongStart, load_starting_weights
 from saga_kedro.weights import MissingWeights
 
@@ -123,6 +126,22 @@ def test_a_checkpoint_that_had_z_l_already_is_taken_as_it_is(network, condition,
     table = load_starting_weights(network, tmp_path / "for_sr.safetensors")
     assert not (table["state"] == "loaded, new channels zero").any()
     assert all(torch.equal(value, other.dit.state_dict()[name]) for name, value in network.dit.state_dict().items())
+
+
+def test_a_model_of_this_package_is_trained_on_with_its_embeddings_of_the_rolloffs():
+    shipped = SagaSR.from_pretrained()
+    started = SagaSR(shipped.config)
+    initialise_by_name(started.network, 1)
+    table = load_starting_weights(started.network, SHIPPED).set_index("name")["state"]
+    expected = shipped.network.state_dict()
+    assert all(torch.equal(value, expected[name]) for name, value in started.network.state_dict().items())
+    assert set(table[list(expected)]) == {"loaded"}
+    assert table["rolloff_predictor.weight"] == "unused"  # it is fitted to the corpus
+
+
+def test_a_model_of_this_package_of_another_width_is_refused(network):
+    with pytest.raises(WrongStart, match="pretrained.model.safetensors does not fit the network"):
+        load_starting_weights(network, SHIPPED / "model.safetensors")
 
 
 def test_a_wrong_file_is_refused_with_the_first_three_mismatches_and_nothing_is_changed(network, tmp_path):

@@ -1,7 +1,8 @@
-"""Where training starts: a checkpoint of stable-audio-tools, such as Stable Audio Open's, in a network with more inputs.
+"""Where training starts: a checkpoint of stable-audio-tools, such as Stable Audio Open's, in a network with more inputs; or a
+model of this package, the shipped one or another, that is trained on.
 
-The DiT's input layers gain columns (and ``preprocess_conv`` rows) of zeros for z_l, so that before the first step the network
-gives what the checkpoint's model gives, whatever z_l is.
+Of the first, the DiT's input layers gain columns (and ``preprocess_conv`` rows) of zeros for z_l, so that before the first step
+the network gives what the checkpoint's model gives, whatever z_l is. Of the second the whole network is taken.
 """
 
 from __future__ import annotations
@@ -23,10 +24,15 @@ from saga_kedro.weights import STABLE_AUDIO_OPEN_DIT, MissingWeights
 logger = logging.getLogger(__name__)
 
 SCRATCH = "scratch"
-OURS = "dit.model."
-PREFIXES = ("diffusion_ema.ema_model.model.", "diffusion.model.model.", "model.model.")
-"""Where checkpoints keep the DiT: stable-audio-tools' training checkpoints, averaged (which its own export prefers) or not; its
-exports, such as Stable Audio Open's model.safetensors."""
+DIT = "dit.model."
+PLACES = {
+    "diffusion_ema.ema_model.model.": DIT,
+    "diffusion.model.model.": DIT,
+    "model.model.": DIT,
+    "network.": "",
+}
+"""How names begin in a checkpoint, and in the network: stable-audio-tools' training checkpoints, averaged (which its own export
+prefers) or not; its exports, such as Stable Audio Open's model.safetensors; what `SagaSR.save_pretrained` writes."""
 WIDENED = ("preprocess_conv.weight", "transformer.project_in.weight")
 """Tensors of the DiT that grow with the number of input channels."""
 
@@ -36,12 +42,14 @@ class WrongStart(ValueError):
 
 
 def load_starting_weights(network: SagaNetwork, path: str | Path) -> pd.DataFrame:
-    """Put a checkpoint's DiT into ``network``: all of it, or nothing and an error.
+    """Put a checkpoint's DiT, or a saved model's network, into ``network``: all of it, or nothing and an error.
 
     Args:
-        network: changed in place. What the checkpoint does not have keeps its initial value: the embeddings of f_l and f_h.
+        network: changed in place. What a checkpoint of stable-audio-tools does not have keeps its initial value: the
+            embeddings of f_l and f_h.
         path: a folder with ``model_config.json`` and ``model.safetensors`` (or the only .safetensors or .ckpt file in it), or
-            such a file itself; a .ckpt is a Lightning checkpoint of stable-audio-tools' training.
+            such a file itself; a .ckpt is a Lightning checkpoint of stable-audio-tools' training. Or a folder that
+            `SagaSR.save_pretrained` wrote, or its ``model.safetensors``.
 
     Returns:
         name, shape, state: one row a tensor; ``loaded``, ``loaded, new channels zero``, ``new`` (of the network, not in the
@@ -49,20 +57,22 @@ def load_starting_weights(network: SagaNetwork, path: str | Path) -> pd.DataFram
 
     Raises:
         MissingWeights: there is no such file.
-        WrongStart: a tensor of the DiT is missing or of another shape, or the checkpoint's DiT has one that ours has not; the
-            first three are named.
+        WrongStart: a tensor is missing or of another shape, or the checkpoint has one that the network has not; the first
+            three are named.
     """
     path = Path(path)
     file = find_checkpoint(path)
-    config, names, tensors = read_checkpoint(file)
-    say_objective(config, file)
+    config, names, place, tensors = read_checkpoint(file)
+    if place == DIT:
+        say_objective(config, file)
 
-    own = {name.removeprefix(OURS): value for name, value in network.state_dict().items() if name.startswith(OURS)}
+    own = {name: value for name, value in network.state_dict().items() if name.startswith(place)}
     mismatches = [f"{name} is missing" for name in own if name not in tensors]
     mismatches += [f"{name} has no place" for name in tensors if name not in own]
     filled: dict[str, Tensor] = {}
     for name in own.keys() & tensors.keys():
-        wide = widened(tensors[name], own[name].shape) if name in WIDENED else tensors[name]
+        grows = place == DIT and name.removeprefix(DIT) in WIDENED
+        wide = widened(tensors[name], own[name].shape) if grows else tensors[name]
         if wide.shape == own[name].shape:
             filled[name] = wide
         else:
@@ -70,7 +80,7 @@ def load_starting_weights(network: SagaNetwork, path: str | Path) -> pd.DataFram
     if mismatches:
         raise WrongStart(
             f"{file} does not fit the network, {len(mismatches)} tensors differ: {'; '.join(sorted(mismatches)[:3])}. "
-            "Give fit.start the checkpoint of a DiT with the same width, depth and conditioning, or scratch."
+            "Give fit.start a checkpoint with the same width, depth and conditioning, or scratch."
         )
     with torch.no_grad():
         for name, value in own.items():
@@ -78,7 +88,7 @@ def load_starting_weights(network: SagaNetwork, path: str | Path) -> pd.DataFram
 
     rows = []
     for name, value in network.state_dict().items():
-        theirs = tensors.get(name.removeprefix(OURS)) if name.startswith(OURS) else None
+        theirs = tensors.get(name)
         state = "new" if theirs is None else "loaded" if theirs.shape == value.shape else "loaded, new channels zero"
         rows.append((name, list(value.shape), state))
     rows += [(name, shape, "unused") for name, shape in names.items()]
@@ -105,15 +115,16 @@ def find_checkpoint(path: Path) -> Path:
     return found[0]
 
 
-def read_checkpoint(file: Path) -> tuple[dict[str, Any], dict[str, list[int]], dict[str, Tensor]]:
-    """What a checkpoint says of its DiT; no code in it is run.
+def read_checkpoint(file: Path) -> tuple[dict[str, Any], dict[str, list[int]], str, dict[str, Tensor]]:
+    """What a checkpoint holds of a network; no code in it is run.
 
     Returns:
         The model's configuration: embedded in a .ckpt, else of the ``model_config.json`` beside the file, else empty; names and
-        shapes of the tensors that are not the DiT's; the DiT's tensors, named as in the DiT.
+        shapes of the tensors that are not the network's; how the network's names of what it holds begin, one of `PLACES`; those
+        tensors, named as in the network.
 
     Raises:
-        WrongStart: the file is no checkpoint, or holds no DiT.
+        WrongStart: the file is no checkpoint, or holds neither a DiT nor a network of this package.
     """
     beside = file.parent / "model_config.json"
     config = json.loads(beside.read_text()) if beside.exists() else {}
@@ -123,17 +134,18 @@ def read_checkpoint(file: Path) -> tuple[dict[str, Any], dict[str, list[int]], d
     except Exception as error:
         raise WrongStart(f"{file} is no readable checkpoint ({type(error).__name__}): download it again.") from error
     state: Any = content.get("state_dict", content)
-    prefix = next((prefix for prefix in PREFIXES if any(name.startswith(prefix) for name in state)), None)
+    prefix = next((prefix for prefix in PLACES if any(name.startswith(prefix) for name in state)), None)
     if prefix is None:
         raise WrongStart(
-            f"{file} holds no DiT of stable-audio-tools: of its {len(state)} tensors none is named "
-            f"{' or '.join(prefix + '...' for prefix in PREFIXES)}; the first are {', '.join(list(state)[:3])}."
+            f"{file} holds no DiT of stable-audio-tools and no model of this package: of its {len(state)} tensors none "
+            f"is named {' or '.join(prefix + '...' for prefix in PLACES)}; the first are {', '.join(list(state)[:3])}."
         )
-    dit = {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
+    place = PLACES[prefix]
+    held = {place + name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
     others = {
         name: list(value.shape) for name, value in state.items() if not name.startswith(prefix) and isinstance(value, Tensor)
     }
-    return content.get("model_config", config), others, dit
+    return content.get("model_config", config), others, place, held
 
 
 def widened(tensor: Tensor, shape: torch.Size) -> Tensor:
