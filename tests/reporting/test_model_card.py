@@ -34,6 +34,11 @@ def test_hours_and_errors_are_those_that_were_measured():
     assert "root mean square error 0.180 of the Nyquist frequency (the training median: 0.210)" in text
 
 
+def test_what_training_began_from_is_said():
+    assert "begun from" not in card("GPL-2")
+    assert "s, begun from the weights that were in `shipped`, `kedro run" in card("GPL-2", fit={"start": "shipped"})
+
+
 def test_repositories_are_listed_with_commit_licence_and_whom_to_name():
     audio = {"folder": "a", "category": "music"}
     listed = [entry(name, "0123456789" * 4, audio, attribution=f"{name[:3]} & co").model_dump() for name in ("ann/a", "bob/b")]

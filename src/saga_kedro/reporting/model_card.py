@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from saga_kedro.audio import SAMPLE_RATE
+from saga_kedro.model.starting_weights import SCRATCH
 from saga_kedro.parameters import Repository
 from saga_kedro.reporting.tables import markdown_table
 
@@ -20,7 +21,7 @@ Gives muffled audio the upper band that it could have had: `saga super-resolve`,
 | --- | --- |
 | method | SAGA-SR (arXiv:2509.24924) on a channel vocoder of {bands} bands in the place of the VAE{captions} |
 | parameters | {parameters:.1f} million, half precision |
-| training | {steps} steps of {batch} segments of {seconds:.2f} s, `kedro run --env box --pipeline train` |
+| training | {steps} steps of {batch} segments of {seconds:.2f} s{start}, `kedro run --env box --pipeline train` |
 | corpus | {corpus} |
 | hours of training | {hours} |
 | roll-off by itself | root mean square error {rmse:.3f} of the Nyquist frequency (the training median: {rmse_of_median:.3f}) |
@@ -112,6 +113,7 @@ def model_card(
         steps=fit["steps"],
         batch=fit["batch_size"],
         seconds=model["segment_samples"] / SAMPLE_RATE,
+        start="" if fit["start"] == SCRATCH else f", begun from the weights that were in `{fit['start']}`",
         corpus=_corpus(parameters["ingest"]),
         hours=", ".join(f"{name} {value:.2f}" for name, value in hours.items()),
         rmse=known["rolloff/rmse"],
