@@ -94,6 +94,8 @@ STABLE_AUDIO_OPEN = Weights(
     needs=(("model_config.json",), ("*.safetensors", "*.ckpt")),
 )
 
+SCRATCH = "scratch"  # fit.start without weights
+
 STABLE_AUDIO_OPEN_DIT = replace(
     STABLE_AUDIO_OPEN,
     what="The DiT of Stable Audio Open, which training starts from,",
@@ -129,7 +131,7 @@ def wanted_weights(parameters: Mapping[str, Any]) -> list[tuple[Weights, str | N
         wanted.append((QWEN2_AUDIO, caption["path"], {"caption", "caption_pairs"}))
     if model["codec"]["name"] == "autoencoder":
         wanted.append((STABLE_AUDIO_OPEN, model["codec"].get("path"), {"score"} | trains))
-    if start != "scratch":
+    if start != SCRATCH:
         wanted.append((STABLE_AUDIO_OPEN_DIT, start, {"fit"}))
     return wanted
 

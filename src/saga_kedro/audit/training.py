@@ -32,7 +32,7 @@ from saga_kedro.draws import generator, seed_of
 from saga_kedro.files import atomic_path, parameter_hash
 from saga_kedro.model.initialise import initialise_by_name
 from saga_kedro.model.saga_sr import SagaSR
-from saga_kedro.model.starting_weights import SCRATCH, load_starting_weights
+from saga_kedro.model.starting_weights import load_starting_weights
 from saga_kedro.model.text import TextEncoder
 from saga_kedro.parameters import Parameters, validate
 from saga_kedro.training.cache import encode_splits, latents_key
@@ -40,6 +40,7 @@ from saga_kedro.training.fit import SUMMARY, finished, fit, make_segments
 from saga_kedro.training.flow_training import FlowTraining
 from saga_kedro.training.latents import INDEX
 from saga_kedro.training.segments import Segments, as_text, collate
+from saga_kedro.weights import SCRATCH
 
 SHARES = (0.25, 0.5, 1.0)
 """Of the steps, after which weights are kept."""

@@ -23,7 +23,6 @@ from saga_kedro.weights import STABLE_AUDIO_OPEN_DIT, MissingWeights
 
 logger = logging.getLogger(__name__)
 
-SCRATCH = "scratch"
 DIT = "dit.model."
 PLACES = {
     "diffusion_ema.ema_model.model.": DIT,

@@ -8,9 +8,9 @@ from typing import Any
 import pandas as pd
 
 from saga_kedro.audio import SAMPLE_RATE
-from saga_kedro.model.starting_weights import SCRATCH
 from saga_kedro.parameters import Repository
 from saga_kedro.reporting.tables import markdown_table
+from saga_kedro.weights import SCRATCH
 
 CARD = """\
 # The model that comes with saga-kedro

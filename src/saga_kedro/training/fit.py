@@ -27,7 +27,7 @@ from saga_kedro.model.codec.statistics import posterior_statistics
 from saga_kedro.model.initialise import initialise_by_name
 from saga_kedro.model.saga_sr import SagaSR
 from saga_kedro.model.saved import WEIGHTS
-from saga_kedro.model.starting_weights import SCRATCH, load_starting_weights
+from saga_kedro.model.starting_weights import load_starting_weights
 from saga_kedro.parameters import Parameters
 from saga_kedro.tracking import log_table
 from saga_kedro.training.callbacks import GradientNorms, StepNumbers, Throughput
@@ -41,6 +41,7 @@ from saga_kedro.training.run_logger import RunLogger
 from saga_kedro.training.segment_table import SegmentTable
 from saga_kedro.training.segments import Draws, Segments, collate, slots_of
 from saga_kedro.training.yardsticks import yardsticks
+from saga_kedro.weights import SCRATCH
 
 logger = logging.getLogger(__name__)
 
