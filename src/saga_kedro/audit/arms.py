@@ -14,7 +14,7 @@ from saga_kedro.audit.configurations import differences, serves_as
 from saga_kedro.audit.issues import Issue
 from saga_kedro.audit.plan import Planned
 from saga_kedro.audit.records import code_version
-from saga_kedro.audit.statistics import UNDECIDED, judge, level, looks
+from saga_kedro.audit.statistics import OPEN, judge, level, looks
 from saga_kedro.audit.symptoms import symptoms_of
 from saga_kedro.audit.training import Trained, curve_metrics, gradient_curve
 from saga_kedro.files import parameter_hash
@@ -28,19 +28,17 @@ COLUMNS = [
 
 
 def value_of(
-    metric: str, parameters: Mapping[str, Any], trained: Trained | None, record: Mapping[str, Any], block: int
+    metric: str, parameters: Mapping[str, Any], trained: Trained | None, record: Mapping[str, Any]
 ) -> float:
     """The number that decides, of one arm and seed.
 
     Args:
         metric: ``reported/LSD``, ``reported/SDR``: as ``audit.measure`` says; ``reported/grad_norm_log10``: log10 of the median
-            gradient norm, as ``audit.measure.gradients`` says, of the ``block``-th tenth of the steps; ``train/...`` and
-            ``val/...``: of `saga_kedro.audit.training.curve_metrics`; another: of the outputs
+            gradient norm of the whole training, as ``audit.measure.gradients`` says; ``train/...`` and ``val/...``: of `saga_kedro.audit.training.curve_metrics`; another: of the outputs
             (`saga_kedro.audit.scoring.measure`).
         parameters: of the arm.
         trained: its training; needed by what is of the training.
         record: of its outputs; may be empty where it is not needed.
-        block: which part of the steps.
 
     Raises:
         ValueError: there is no such number.
@@ -52,8 +50,8 @@ def value_of(
     if metric == "reported/grad_norm_log10":
         assert trained is not None
         norms = gradient_curve(trained.curve)[measure["gradients"]].to_numpy()
-        part = np.array_split(norms[np.isfinite(norms)], 10)[block % 10]
-        return float(np.log10(np.median(part))) if len(part) else math.nan
+        finite = norms[np.isfinite(norms)]
+        return float(np.log10(np.median(finite))) if len(finite) else math.nan
     if metric.startswith(("train/", "val/")):
         assert trained is not None
         return curve_metrics(trained.curve).get(metric, math.nan)
@@ -108,7 +106,7 @@ def _wanted(arm: Planned, seed: int, bench: Bench) -> Iterator[Wanted]:
 def _open(rows: Sequence[Mapping[str, Any]], issue: Issue, alpha: float) -> bool:
     """Would one more training say more?"""
     done = all(row["status"] == DONE for row in rows)
-    return done and judge([row["difference"] for row in rows], issue.smallest_effect, alpha).answer == UNDECIDED
+    return done and judge([row["difference"] for row in rows], issue.smallest_effect, alpha).answer in OPEN
 
 
 def _row(arm: Planned, seed: int, status: str, **values: Any) -> dict[str, Any]:
@@ -144,7 +142,7 @@ def serves_alike(arm: Planned) -> bool:
 def _run(arm: Planned, seed: int, bench: Bench) -> dict[str, Any]:
     parameters, baseline = bench.at_seed(arm.parameters, seed), bench.at_seed(arm.baseline, seed)
     name = arm.arm if arm.design == "add_one" else f"as found, {arm.issue.id} put right"
-    metric, block = arm.issue.metric, seed
+    metric = arm.issue.metric
     trained = bench.trained(parameters, f"{arm.issue.id}: {name}" if arm.acts_in == "training" else arm.baseline_name)
     known = bench.trained(baseline, arm.baseline_name)
     record: dict[str, Any] = bench.scored(parameters, seed, name)
@@ -154,8 +152,8 @@ def _run(arm: Planned, seed: int, bench: Bench) -> dict[str, Any]:
     if record["error"] and needs_outputs(metric):
         row = _row(arm, seed, ERROR, reason=record["error"], seconds=record["seconds"], key=key, source_run_id=source)
         return _logged(row, arm, bench, trained, record)
-    value = value_of(metric, parameters, trained, record, block)
-    reference = value_of(metric, baseline, known, other, block)
+    value = value_of(metric, parameters, trained, record)
+    reference = value_of(metric, baseline, known, other)
     ways = parameters["audit"]["measure"]
     row = _row(
         arm,

@@ -10,7 +10,7 @@ import contextlib
 import io
 import logging
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -69,7 +69,7 @@ class Bench:
     def prepare(self, wanted: Iterable[Wanted], describe: str) -> None:
         """Train and score what is missing, a training and its scores a task, as many tasks at once as there are cores.
 
-        A task that kills its worker three times is what a crash is: its arm's result.
+        A task that kills its worker ends the run when the others are done, and is stored nowhere: it may have wanted memory.
 
         Args:
             wanted: configurations and seeds of sampling; what is on disk, in any of them, is not done again.
@@ -81,28 +81,18 @@ class Bench:
             record = self.records.get("score", score_key(parameters, self.data, seed))
             if record is None or not (record["error"] or self._finished(key)):
                 tasks.setdefault(key, []).append((parameters, seed))
-
-        def lost(task: Sequence[Wanted], reason: str) -> None:
-            for parameters, seed in task:
-                self.records.put("score", score_key(parameters, self.data, seed), {"error": reason, "seconds": 0.0})
-
-        self._side_by_side(run_task, list(tasks.values()), describe, lost)
+        self._side_by_side(run_task, list(tasks.values()), describe)
         shutil.rmtree(self.models / LATENTS, ignore_errors=True)  # the next seed has other draws
 
     def probe(self, configurations: Iterable[dict[str, Any]]) -> None:
         """Take the first steps of configurations whose record of them is missing."""
         keys = {training_key(parameters, self.data.version): parameters for parameters in configurations}
         missing = [parameters for key, parameters in keys.items() if self.records.get("probe", key) is None]
+        self._side_by_side(run_probe, missing, "first steps of every arm")
 
-        def lost(parameters: dict[str, Any], reason: str) -> None:
-            key = training_key(parameters, self.data.version)
-            self.records.put("probe", key, {"losses": [], "weights": "", "error": reason})
-
-        self._side_by_side(run_probe, missing, "first steps of every arm", lost)
-
-    def _side_by_side(self, function: Any, items: Sequence[Any], describe: str, lost: Callable[[Any, str], None]) -> None:
+    def _side_by_side(self, function: Any, items: Sequence[Any], describe: str) -> None:
         alone = Bench(self.data, self.records, self.models, self.sounds, self.seeds, self.retrain)
-        parallel_map(function, items, describe, gpu=True, lost=lost, bench=alone)
+        parallel_map(function, items, describe, gpu=True, bench=alone)
 
     def _finished(self, key: str) -> bool:
         return (training_folder(self.models, key) / SUMMARY).exists()

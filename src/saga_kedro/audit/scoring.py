@@ -15,6 +15,7 @@ from saga_kedro.audio import metrics as formulas
 from saga_kedro.audio.io import write_audio
 from saga_kedro.audit.as_found.loading import give_tokens_another_width, load_under_other_prefix
 from saga_kedro.audit.as_found.metrics import reported
+from saga_kedro.audit.crashes import crash_of
 from saga_kedro.audit.data import AuditData, Pair, cells
 from saga_kedro.audit.observe import snapshot
 from saga_kedro.audit.training import Trained, unloaded_seed
@@ -114,8 +115,8 @@ def score(
     began = time.perf_counter()
     try:
         estimates = outputs(load(trained(), parameters), parameters, data.pairs, seed)
-    except Exception as error:  # whatever it is, it is this arm's result
-        return {"error": f"{type(error).__name__}: {error}", "seconds": time.perf_counter() - began}
+    except Exception as error:
+        return {"error": crash_of(error), "seconds": time.perf_counter() - began}
     if example is not None and estimates and np.isfinite(estimates[0]).all():
         peak = max(1.0, float(np.abs(estimates[0]).max()))
         write_audio(Path(example), estimates[0] / peak, SAMPLE_RATE)

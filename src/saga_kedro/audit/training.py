@@ -16,6 +16,7 @@ from filelock import FileLock
 
 from saga_kedro.audit.as_found.network import PathsNetwork
 from saga_kedro.audit.configurations import trains_as
+from saga_kedro.audit.crashes import crash_of
 from saga_kedro.audit.data import AuditData
 from saga_kedro.audit.loss_scale import as_logged
 from saga_kedro.audit.observe import (
@@ -212,8 +213,8 @@ def probe(parameters: dict[str, Any], data: AuditData) -> dict[str, Any]:
             optimiser.step()
             schedule.step()
             losses.append(float(loss.detach()))
-    except Exception as error:  # whatever it is, it is this arm's result
-        return {"losses": losses, "weights": "", "error": f"{type(error).__name__}: {error}"}
+    except Exception as error:
+        return {"losses": losses, "weights": "", "error": crash_of(error)}
     return {"losses": losses, "weights": _digest(model.network), "error": None}
 
 
