@@ -430,6 +430,28 @@ def validate(parameters: dict[str, Any]) -> Parameters:
     return checked
 
 
+def changed(parameters: Parameters, changes: Mapping[str, Any]) -> Parameters:
+    """The parameters with some of them replaced, checked again.
+
+    Args:
+        parameters: of a run.
+        changes: dotted name, as ``fit.steps`` -> value.
+
+    Raises:
+        ParameterError: a name is unknown or a value is refused, as `validate` says.
+    """
+    values = parameters.model_dump()
+    for name, value in changes.items():
+        *sections, last = name.split(".")
+        place = values
+        for section in sections:
+            place = place.setdefault(section, {})
+            if not isinstance(place, dict):
+                raise ParameterError(f"unknown parameter {name}: {section} is not a section.")
+        place[last] = value
+    return validate(values)
+
+
 def _check_repositories(checked: Parameters) -> None:
     names = [one.name for one in checked.repositories]
     for one in checked.repositories:

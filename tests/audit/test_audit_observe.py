@@ -10,12 +10,11 @@ import torch
 
 from saga_kedro.audit import scoring
 from saga_kedro.audit.arms import run_arms, value_of
-from saga_kedro.audit.configurations import changed
 from saga_kedro.audit.observe import Curve
 from saga_kedro.audit.training import Trained
 from saga_kedro.files import NoSpace
+from saga_kedro.parameters import changed
 from saga_kedro.training.fit import fit
-from saga_kedro.parameters import validate
 from saga_kedro.weights import MissingWeights
 from tiny_audit import planned, tiny_bench, tiny_data, tiny_parameters
 
@@ -32,7 +31,7 @@ def test_a_curve_is_the_mean_loss_of_the_micro_batches_of_a_step(data, tmp_path)
         parameters = changed(tiny_parameters(), {**steps, "fit.accumulate": accumulate, "fit.batch_size": size})
         place = tmp_path / str(accumulate)
         tables = (data.clips, data.captions, data.text_states)
-        fit(*tables, validate(parameters), place, data.version, callbacks=[Curve(place / "curve.jsonl")])
+        fit(*tables, parameters, place, data.version, callbacks=[Curve(place / "curve.jsonl")])
         losses[accumulate] = pd.read_json(place / "curve.jsonl", lines=True)["loss"].dropna().item()
     assert losses[2] == pytest.approx(losses[1], rel=1e-4)
 
@@ -40,7 +39,7 @@ def test_a_curve_is_the_mean_loss_of_the_micro_batches_of_a_step(data, tmp_path)
 def test_the_gradient_norm_is_that_of_the_whole_training(tmp_path):
     curve = pd.DataFrame({"step": range(20), "loss": 1.0, "grad_norm": [*[1.0] * 9, *[100.0] * 11], "grad_max": 0.1})
     trained = Trained("key", tmp_path, {}, curve)
-    assert value_of("reported/grad_norm_log10", tiny_parameters(), trained, {}) == pytest.approx(2)
+    assert value_of("reported/grad_norm_log10", tiny_parameters().audit.measure, trained, {}) == pytest.approx(2)
 
 
 def test_every_seed_of_one_training_has_the_same_gradient_norm(data, tmp_path):

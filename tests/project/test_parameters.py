@@ -86,8 +86,8 @@ def test_who_works_changes_neither_results_nor_runs():
     assert run_key(cluster) == run_key(BASE)
     assert configuration_key(cluster, "base") == configuration_key(BASE, "base")
     assert told(cluster) == told(BASE)
-    assert trains_as(cluster) == trains_as(BASE)
-    assert serves_as(cluster) == serves_as(BASE)
+    assert trains_as(validate(cluster)) == trains_as(validate(BASE))
+    assert serves_as(validate(cluster)) == serves_as(validate(BASE))
 
 
 def test_settings_hooks_and_registry_import_nothing_heavy():

@@ -30,8 +30,8 @@ SNAPSHOTS = "snapshots"
 class Curve(Callback):
     """Appends loss, true gradient norm and largest gradient of every step, and validation losses, to a file.
 
-    The loss is the mean over the micro-batches of the step. Lightning's ``outputs["loss"]`` is one micro-batch's, divided by how
-    many the step accumulates.
+    The loss is the mean over the micro-batches of the step. Lightning's ``outputs["loss"]`` is that of one micro-batch, divided
+    by how many the step accumulates.
 
     A step whose gradients are not finite is not taken: what 16-bit training does, and what keeps a training alive whose inputs
     overflow.

@@ -76,7 +76,7 @@ class AuditHook:
 
             try:
                 issues = read_catalogue(self.catalog.load("audit_issues_file"))
-                plan(issues, choose(issues, self.parameters["audit"]["issue"]), self.parameters)
+                plan(issues, choose(issues, self.parameters["audit"]["issue"]), validate(self.parameters))
             except ValueError as error:
                 raise ClickException(str(error)) from None
         return (yield)

@@ -1,4 +1,4 @@
-"""The failing code's variants of parts, and the fixes that its auditors proposed, registered under names of their own.
+"""The failing code's variants of parts, and the fixes that its auditors proposed, registered under other names.
 
 Importing this package registers them. Nothing outside ``audit`` does.
 """

@@ -34,8 +34,10 @@ def prepare(
         `saga_kedro.audit.session.Audit`, which the other nodes take.
     """
     from saga_kedro.audit.session import open_audit
+    from saga_kedro.parameters import validate
 
-    return open_audit(clips, captions, pairs, pair_captions, data_version, parameters, issues_file, folders, mlflow_experiment)
+    checked = validate(parameters)
+    return open_audit(clips, captions, pairs, pair_captions, data_version, checked, issues_file, folders, mlflow_experiment)
 
 
 def run_arms(audit: Any) -> pd.DataFrame:
@@ -58,7 +60,7 @@ def check_clearances(audit: Any) -> pd.DataFrame:
 
 
 def climb_ladder(audit: Any) -> pd.DataFrame:
-    """Mend the failing code one thing at a time: a row per rung; none where only some issues are asked for."""
+    """Fix the failing code one thing at a time: a row per rung; none where only some issues are asked for."""
     from saga_kedro.audit.ladder import climb
 
     return climb(audit.catalogue, audit.ladder_aligned, audit.bench) if audit.whole else pd.DataFrame({"rung": []})
@@ -69,38 +71,6 @@ def measure_symptoms(audit: Any, rows: pd.DataFrame, ladder: pd.DataFrame) -> pd
     from saga_kedro.audit.symptoms import matrix
 
     return matrix(rows, ladder) if audit.whole else pd.DataFrame({"names": []})
-
-
-def measure_full_size(audit: Any) -> pd.DataFrame:
-    """SDR and LSD at the failing code's own size: a row per reading and metric; none unless all issues are trained."""
-    from saga_kedro.audit.full_size import measure, table
-
-    if not audit.thorough:
-        return pd.DataFrame({"reading": []})
-    clips = audit.bench.data.clips
-    speech = clips[clips["category"] == "speech"]
-    return table(measure(speech if len(speech) else clips, audit.bench.records))
-
-
-def train_half_precision(audit: Any) -> pd.DataFrame:
-    """The failing configuration in 16 bits: a row per micro-batch; none unless all issues are trained."""
-    from saga_kedro.audit.half_precision import measure
-    from saga_kedro.audit.plan import AS_FOUND
-
-    bench = audit.bench
-    return measure(audit.baselines[AS_FOUND], bench.data, bench.records) if audit.thorough else pd.DataFrame({"setting": []})
-
-
-def compare_numbers(audit: Any, *measured: pd.DataFrame) -> pd.DataFrame:
-    """The user's numbers beside ours: a row per symptom; none unless all issues are trained.
-
-    Args:
-        audit: of `prepare`.
-        measured: of `run_arms`, `climb_ladder`, `measure_full_size`, `train_half_precision`.
-    """
-    from saga_kedro.audit.users_numbers import summary
-
-    return summary(*measured) if audit.thorough else pd.DataFrame({"symptom": []})
 
 
 def judge(audit: Any, rows: pd.DataFrame, symptoms: pd.DataFrame) -> pd.DataFrame:
@@ -119,7 +89,8 @@ def judge(audit: Any, rows: pd.DataFrame, symptoms: pd.DataFrame) -> pd.DataFram
     from rich.text import Text
 
     from saga_kedro.audit.runs import tag_verdicts
-    from saga_kedro.audit.verdicts import sentence, verdicts
+    from saga_kedro.audit.verdicts import verdicts
+    from saga_kedro.audit.words import say, verdict
 
     found = verdicts(rows, audit.arms, audit.trainings, symptoms, audit.hours_per_training())
     tag_verdicts(audit.bench.runs, rows, found)
@@ -127,7 +98,8 @@ def judge(audit: Any, rows: pd.DataFrame, symptoms: pd.DataFrame) -> pd.DataFram
     for column in ("issue", "design", "arm", "answer"):
         table.add_column(column, overflow="fold")
     for line in found.to_dict("records"):
-        table.add_row(line["issue"], line["design"], line["arm"], Text(sentence(line)))
+        answer = f"{say('en', line['kind'])}: {verdict('en', line)}"
+        table.add_row(line["issue"], line["design"], line["arm"], Text(answer))
     Console(width=None if sys.stdout.isatty() else 160).print(table)
     return found
 
@@ -146,6 +118,6 @@ def write_report(audit: Any, **tables: pd.DataFrame) -> dict[str, str]:
     from saga_kedro.audit.findings import collect, save
     from saga_kedro.pipelines.audit_report.nodes import draw
 
-    findings = collect(audit, tables, {"git revision": tracking.git_revision(".")})
+    findings = collect(audit, tables, tracking.git_revision("."))
     folder = save(findings, audit.report.with_name(f"{audit.report.name}_findings"))
     return draw(folder, audit.catalogue, audit.report.parent)

@@ -8,28 +8,22 @@ from kedro.pipeline import Pipeline, node, pipeline
 from saga_kedro.pipelines.audit.nodes import (
     check_clearances,
     climb_ladder,
-    compare_numbers,
     judge,
-    measure_full_size,
     measure_symptoms,
     prepare,
     run_arms,
-    train_half_precision,
     write_report,
 )
 
-TABLES = ["rows", "verdicts", "clearances", "symptoms", "ladder", "full_size", "half_precision", "symptoms_summary"]
+TABLES = ["rows", "verdicts", "clearances", "symptoms", "ladder"]
 MEASURED: dict[Callable[..., Any], str] = {
     run_arms: "rows",
     check_clearances: "clearances",
     climb_ladder: "ladder",
-    measure_full_size: "full_size",
-    train_half_precision: "half_precision",
 }
 DERIVED: list[tuple[Callable[..., Any], str, list[str]]] = [
     (measure_symptoms, "symptoms", ["audit_rows", "audit_ladder"]),
     (judge, "verdicts", ["audit_rows", "audit_symptoms"]),
-    (compare_numbers, "symptoms_summary", ["audit_rows", "audit_ladder", "audit_full_size", "audit_half_precision"]),
 ]
 
 

@@ -30,10 +30,11 @@ def sweep(
     """
     from rich.console import Console
 
+    from saga_kedro.audit.sweep import sweep as run
+    from saga_kedro.parameters import validate
     from saga_kedro.reporting.tables import console_table
-    from saga_kedro.sweep import sweep as run
 
-    table = run(pairs, pair_captions, model_summary, parameters, folders["records"], mlflow_experiment)
+    table = run(pairs, pair_captions, model_summary, validate(parameters), folders["records"], mlflow_experiment)
     console = Console(width=None if sys.stdout.isatty() else 120)
     console.print(
         console_table(table.map(lambda value: f"{value:g}" if isinstance(value, float) else str(value)), title="Sweep")
