@@ -12,13 +12,13 @@ def create_pipeline(**_) -> Pipeline:
         [
             node(
                 measure_by_frequency,
-                inputs=["pairs", "outputs", "params:report"],
+                inputs=["pairs", "outputs", "report_settings"],
                 outputs="lsd_by_frequency",
                 name="measure_by_frequency",
             ),
             node(
                 turn_dial,
-                inputs=["pairs", "pair_captions", "model_summary", "all_parameters", "dial_folder"],
+                inputs=["pairs", "pair_captions", "model_summary", "settings", "dial_folder"],
                 outputs="rolloff_dial",
                 name="turn_dial",
             ),
@@ -41,7 +41,7 @@ def create_pipeline(**_) -> Pipeline:
                     "paper_targets",
                     "model_summary",
                     "data_version",
-                    "all_parameters",
+                    "settings",
                     "report_folder",
                 ],
                 outputs="headline",
