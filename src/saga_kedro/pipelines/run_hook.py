@@ -198,7 +198,7 @@ def uses(pipeline: Pipeline, conf_catalog: Mapping[str, Any], project: str | Pat
     def paths(names: Iterable[str]) -> list[str]:
         found = [conf_catalog[name].get("filepath") for name in names if name in conf_catalog]
         relative = {path.removeprefix(f"{Path(project).as_posix()}/") for path in found if path}
-        return sorted(path for path in relative if len(PurePosixPath(path).parts) > 3 or "06_models" in path)
+        return sorted(path for path in relative if len(PurePosixPath(path).parts) > 3 or not PurePosixPath(path).suffix)
 
     return paths(pipeline.datasets() - pipeline.all_outputs()), paths(pipeline.all_outputs())
 
