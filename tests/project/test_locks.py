@@ -187,7 +187,6 @@ def test_which_pipelines_go_side_by_side(tmp_path):
     assert beside(tmp_path, ("train", "demo", "a1"), ("train", "other", "a1"))
     assert beside(tmp_path, ("fit", "demo", "a1"), ("fit", "demo", "b2"))  # two configurations on the same clips
     assert beside(tmp_path, ("train", "demo", "a1"), ("targets", "demo", "a1"))  # `make ui` while a model is trained
-    assert beside(tmp_path, ("train", "demo", "a1"), ("super_resolve", "demo", "a1"))
 
 
 def test_a_run_that_is_refused_has_done_nothing_and_one_that_ended_holds_nothing(tmp_path, holds, monkeypatch):
