@@ -19,7 +19,7 @@ from saga_kedro.audit.data import AuditData, choose_clips
 from saga_kedro.audit.issues import read_catalogue
 from saga_kedro.audit.plan import ALIGNED, AS_FOUND, baselines
 from saga_kedro.audit.training import train
-from saga_kedro.captioning.sources import captions_of
+from saga_kedro.captioning.captions import caption
 from saga_kedro.corpora.ingest import ingest_source
 from saga_kedro.corpora.resampled import resample_clips
 from saga_kedro.parameters import validate
@@ -52,7 +52,7 @@ def demo_data(parameters: dict, folder: Path) -> AuditData:
     """The demo corpus as an audit sees it, without evaluation pairs."""
     manifest, _, _ = ingest_source(parameters["ingest"], parameters["seed"], folder / "raw", folder / "findings")
     clips, _ = resample_clips(manifest, folder / "clips")
-    captions = captions_of(clips, validate(parameters).caption, folder / "captions")
+    captions = caption(clips, validate(parameters).caption, folder / "captions")
     index = encode_captions(captions["caption"], parameters["model"]["text"], folder / "states.safetensors")
     states = read_states(index, folder / "states.safetensors")
     segments = parameters["audit"]["budgets"]["quick"]["segments_per_category"]

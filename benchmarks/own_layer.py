@@ -20,7 +20,7 @@ import torch
 from omegaconf import OmegaConf
 from torch.utils.data import Dataset
 
-from saga_kedro.captioning.sources import captions_of
+from saga_kedro.captioning.captions import caption
 from saga_kedro.corpora.ingest import ingest_source
 from saga_kedro.corpora.resampled import resample_clips
 from saga_kedro.model.condition import Condition
@@ -80,7 +80,7 @@ def batches_of(folder: Path, cached: bool) -> SegmentBatches:
     ingest = given.ingest.model_dump() | {"demo_minutes": 2.0}
     manifest, _, _ = ingest_source(ingest, given.seed, folder / "raw", folder / "findings")
     clips, _ = resample_clips(manifest, folder / "clips")
-    captions = captions_of(clips, given.caption, folder / "captions")
+    captions = caption(clips, given.caption, folder / "captions")
     index = encode_captions(captions["caption"], given.model.text.model_dump(), folder / "states.safetensors")
     states = read_states(index, folder / "states.safetensors")
     segments: list[Dataset] = [make_segments(clips, captions, states, given, split) for split in SPLITS]
