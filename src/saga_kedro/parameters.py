@@ -302,21 +302,6 @@ class Report(Section):
     dial_seconds: float = Field(gt=0)
 
 
-class SuperResolve(Section):
-    path: str | None
-    model: str | None
-    format: Literal["wav", "flac", "ogg"] | None
-    cutoff_hz: float | None
-    rolloff: Literal["predicted", "untold"] | Annotated[float, Field(ge=0, le=1)] | None
-    noise_floor: Probability | None
-    prompt: str | None
-    steps: Positive | None
-    s_a: float | None
-    s_t: float | None
-    fast: bool
-    device: str
-
-
 class Workers(Section):
     engine: Literal["processes", "dask"]
     address: str | None
@@ -340,7 +325,6 @@ class Parameters(Section):
     report: Report
     audit: Audit
     sweep: Sweep
-    super_resolve: SuperResolve
     workers: Workers
 
     @property

@@ -17,7 +17,6 @@ from saga_kedro.pipelines import (
     report,
     resample,
     ship,
-    super_resolve,
     sweep,
     targets,
 )
@@ -48,7 +47,6 @@ def register_pipelines() -> dict[str, Pipeline]:
     audit_from_nothing = sum((steps[name] for name in of_audit), pipeline([])) + audit.create_pipeline()
     uses = {
         "ship": ship.create_pipeline(),
-        "super_resolve": super_resolve.create_pipeline(),
         "audit": audit_from_nothing,
         "audit_report": audit_report.create_pipeline(),
         "sweep": sweep.create_pipeline() + model_to_judge(),

@@ -140,18 +140,15 @@ def test_the_network_is_given_no_rolloff_then():
     assert not any(model.network.f_h(f_h).any() for f_h in seen)
 
 
-@pytest.mark.parametrize("section", ["sample", "super_resolve"])
-def test_parameters_accept_a_rolloff_untold_and_an_amount_of_noise_floor(section):
-    checked = validate(merged(base_parameters(), {section: {"rolloff": "untold", "noise_floor": 0.5}}))
-    assert getattr(checked, section).rolloff == "untold"
-    assert getattr(checked, section).noise_floor == 0.5
-    with pytest.raises(ParameterError, match=rf"parameter {section}.rolloff"):
-        validate(merged(base_parameters(), {section: {"rolloff": "unsaid"}}))
-    with pytest.raises(ParameterError, match=rf"parameter {section}.noise_floor = 2"):
-        validate(merged(base_parameters(), {section: {"noise_floor": 2.0}}))
+def test_parameters_accept_a_rolloff_untold_and_an_amount_of_noise_floor():
+    checked = validate(merged(base_parameters(), {"sample": {"rolloff": "untold", "noise_floor": 0.5}}))
+    assert (checked.sample.rolloff, checked.sample.noise_floor) == ("untold", 0.5)
+    with pytest.raises(ParameterError, match=r"parameter sample.rolloff"):
+        validate(merged(base_parameters(), {"sample": {"rolloff": "unsaid"}}))
+    with pytest.raises(ParameterError, match=r"parameter sample.noise_floor = 2"):
+        validate(merged(base_parameters(), {"sample": {"noise_floor": 2.0}}))
 
 
 def test_unless_asked_otherwise_the_rolloff_is_predicted_and_no_noise_is_added():
     checked = validate(base_parameters())
     assert (checked.sample.rolloff, checked.sample.noise_floor) == ("predicted", 0.0)
-    assert (checked.super_resolve.rolloff, checked.super_resolve.noise_floor) == (None, None)

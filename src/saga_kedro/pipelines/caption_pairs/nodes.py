@@ -8,19 +8,8 @@ import pandas as pd
 
 
 def caption_pairs(pairs: pd.DataFrame, caption: dict[str, Any], pair_captions_folder: str) -> pd.DataFrame:
-    """Describe every window of every low-resolution input.
-
-    Args:
-        pairs: evaluation pairs.
-        caption: the section of parameters.
-        pair_captions_folder: what is done already.
-
-    Returns:
-        pair_id, window, start_s, caption.
-    """
-    from saga_kedro.captioning.sources import captions_of
+    """`captioning.captions.caption_pairs`."""
+    from saga_kedro.captioning import captions
     from saga_kedro.parameters import Caption
 
-    inputs = pairs.assign(clip_id=pairs["pair_id"])
-    captions = captions_of(inputs, Caption(**caption), pair_captions_folder, path_column="low")
-    return captions.rename(columns={"clip_id": "pair_id"})
+    return captions.caption_pairs(pairs, Caption(**caption), pair_captions_folder)
