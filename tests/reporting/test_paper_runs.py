@@ -12,10 +12,11 @@ import pytest
 from saga_kedro.reporting.likeness import TEST, TRAINING, corpora, likeness_of
 from saga_kedro.reporting.mlflow_views import COLUMNS, set_up_experiment
 from saga_kedro.reporting.paper_runs import log_paper_runs
-from saga_kedro.reporting.run_notes import evaluation_note
-from saga_kedro.reporting.targets import Likeness, paper_table, read_targets
+from saga_kedro.reporting.results import evaluation_note
+from saga_kedro.reporting.targets import Likeness, checked_targets, paper_table
+from small_corpus import tiny_parameters
 
-TARGETS = read_targets(Path(__file__).parents[2] / "conf" / "base" / "paper_targets.csv")
+TARGETS = checked_targets(pd.read_csv(Path(__file__).parents[2] / "conf" / "base" / "paper_targets.csv"))
 
 
 @pytest.fixture(scope="module")
@@ -93,9 +94,8 @@ def test_a_run_is_described_with_its_numbers_and_what_they_are_not():
         [(row, "speech", 4.0, "LSD", mean, mean - 0.1, mean + 0.1, 0.1, 8) for row, mean in (("ours", 1.5), ("flashsr", 1.2))],
         columns=["row", "category", "cutoff_khz", "metric", "mean", "low", "high", "deviation", "clips"],
     )
-    sample = {"steps": 16, "schedule": "linear", "guidance": "eq4", "s_a": 1.4, "s_t": 1.2, "rolloff": "predicted"}
     model = {"folder": "data/06_models/demo/abc", "steps": 600, "weights": "0123456789abcdef"}
-    note = evaluation_note(summary, TARGETS, Likeness(False, False, False), model, {"sample": sample}, "demo")
+    note = evaluation_note(summary, TARGETS, Likeness(False, False, False), model, tiny_parameters())
     assert "8 pairs of the dataset *demo*, beside flashsr" in note
     assert "| ours | 1.50 ± 0.10 |" in note
     assert "| LSD, speech, 4kHz | 1.50 | 1.28 | +0.22 |" in note

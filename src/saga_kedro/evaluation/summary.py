@@ -35,7 +35,7 @@ def summarise(scores: pd.DataFrame, distances: pd.DataFrame | None = None) -> pd
     """Mean and 95 % interval over clips, per row, category, cutoff and metric.
 
     Args:
-        scores: long table of `evaluation.score.score_pairs`; a value that is NaN is missing and counts nowhere.
+        scores: long table of `evaluation.score.score_outputs`; a value that is NaN is missing and counts nowhere.
         distances: of `evaluation.frechet.set_distances`: one value of all clips together, so without an interval.
 
     Returns:

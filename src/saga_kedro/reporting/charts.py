@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Picture
 
 from saga_kedro.evaluation.names import cutoff_name
@@ -36,6 +37,24 @@ def _marker(points: np.ndarray) -> str:
     return "." if len(points) < FEW else ""
 
 
+def _style(index: int) -> dict[str, str]:
+    """Colour and dash of the line of this number."""
+    return {"color": LINES[index % len(LINES)], "linestyle": DASHES[index % len(DASHES)]}
+
+
+def _with_running_mean(axes: Axes, steps: np.ndarray, values: np.ndarray, alpha: float, label: str) -> None:
+    axes.plot(steps, values, color=LINES[0], alpha=alpha, linewidth=0.7, marker=_marker(steps))
+    axes.plot(steps, smoothed(values, max(1, len(values) // 40)), color=LINES[0], linewidth=1.8, label=label)
+
+
+def _levels(axes: Axes, levels: Mapping[str, float], form: str) -> None:
+    """Dashed lines across."""
+    for index, (name, level) in enumerate(levels.items(), start=1):
+        if np.isfinite(level):
+            dash = DASHES[index % len(DASHES)]
+            axes.axhline(level, color=BLACK, linestyle=dash, linewidth=1, label=f"{name}: {level:{form}}")
+
+
 def _series(history: pd.DataFrame, metric: str) -> tuple[np.ndarray, np.ndarray]:
     lines = history[history["metric"] == metric].sort_values("step")
     return lines["step"].to_numpy(float), lines["value"].to_numpy(float)
@@ -60,9 +79,8 @@ def headline_chart(summary: pd.DataFrame, metric: str) -> Picture | None:
             height = np.array([rows.index(row) for row in lines.index]) + 0.2 * (index - (len(categories) - 1) / 2)
             half = ((lines["high"] - lines["low"]) / 2).astype(float).fillna(0.0)
             colour, marker = LINES[index % len(LINES)], MARKERS[index % len(MARKERS)]
-            axes.errorbar(
-                lines["mean"], height, xerr=half, fmt=marker, color=colour, markersize=4.5, elinewidth=1, label=category
-            )
+            options = {"fmt": marker, "color": colour, "markersize": 4.5, "elinewidth": 1}
+            axes.errorbar(lines["mean"], height, xerr=half, label=category, **options)
         axes.set_yticks(range(len(rows)), [row_title(row) for row in rows], fontsize=8)
         axes.set_title(f"{metric}, {cutoff_name(cutoff)}", loc="left", fontsize=9)
         axes.set_xlim(left=min(0.0, axes.get_xlim()[0]))
@@ -83,38 +101,25 @@ def loss_chart(history: pd.DataFrame) -> Picture | None:
     if not len(steps):
         return None
     picture, axes = chart("step", "flow loss", "Training loss and what it would be for a model that ...")
-    axes.plot(steps, values, color=LINES[0], alpha=0.25, linewidth=0.7, marker=_marker(steps))
-    axes.plot(
-        steps, smoothed(values, max(1, len(values) // 40)), color=LINES[0], linewidth=1.8, label="training loss (running mean)"
-    )
-    found = [metric for metric in history["metric"].unique() if str(metric).startswith("yardstick/")]
-    for index, metric in enumerate(
-        sorted(found, key=lambda name: list(YARDSTICK_TITLES).index(name) if name in YARDSTICK_TITLES else 99)
-    ):
-        level = _series(history, metric)[1][-1]
-        title = YARDSTICK_TITLES.get(metric, str(metric).removeprefix("yardstick/"))
-        axes.axhline(
-            level, color=BLACK, linestyle=DASHES[(index + 1) % len(DASHES)], linewidth=1, label=f"{title}: {level:.2f}"
-        )
+    _with_running_mean(axes, steps, values, 0.25, "training loss (running mean)")
+    found = [str(metric) for metric in history["metric"].unique() if str(metric).startswith("yardstick/")]
+    known = list(YARDSTICK_TITLES)
+    found.sort(key=lambda name: known.index(name) if name in known else len(known))
+    levels = {YARDSTICK_TITLES.get(name, name.removeprefix("yardstick/")): _series(history, name)[1][-1] for name in found}
+    _levels(axes, levels, ".2f")
     axes.legend(fontsize=8, frameon=False)
     return picture
 
 
 def validation_chart(history: pd.DataFrame) -> Picture | None:
     """Validation loss at each fixed t, None if none was logged. These compare between runs; the training loss does not."""
-    metrics = sorted(metric for metric in history["metric"].unique() if str(metric).startswith("val/loss/"))
+    metrics = sorted(str(metric) for metric in history["metric"].unique() if str(metric).startswith("val/loss/"))
     if not metrics:
         return None
     picture, axes = chart("step", "flow loss", "Validation loss at fixed t (0 is data, 1 is noise)")
     for index, metric in enumerate(metrics):
-        colour, dash = LINES[index % len(LINES)], DASHES[index % len(DASHES)]
-        axes.plot(
-            *_series(history, metric),
-            color=colour,
-            linestyle=dash,
-            marker=".",
-            label=str(metric).removeprefix("val/loss/").replace("t", "t = ", 1),
-        )
+        label = metric.removeprefix("val/loss/").replace("t", "t = ", 1)
+        axes.plot(*_series(history, metric), **_style(index), marker=".", label=label)
     axes.legend(fontsize=8, frameon=False, ncols=2)
     return picture
 
@@ -125,22 +130,13 @@ def gradient_chart(history: pd.DataFrame) -> Picture | None:
     if not len(steps):
         return None
     picture, axes = chart("step", "gradient norm", "Gradient norm, before clipping")
-    axes.plot(steps, values, color=LINES[0], alpha=0.3, linewidth=0.7, marker=_marker(steps))
-    axes.plot(steps, smoothed(values, max(1, len(values) // 40)), color=LINES[0], linewidth=1.8, label="all parameters")
+    _with_running_mean(axes, steps, values, 0.3, "all parameters")
     by_module = history[history["metric"].str.startswith("train/grad_norm/")].groupby("metric")["value"].mean()
     modules = by_module.sort_values(ascending=False).index  # the largest are drawn
-    for index, metric in enumerate(modules[: len(LINES) - 1]):
+    for index, metric in enumerate(modules[: len(LINES) - 1], start=1):
         where, norms = _series(history, metric)
-        colour, dash = LINES[index + 1], DASHES[(index + 1) % len(DASHES)]
-        axes.plot(
-            where,
-            smoothed(norms, max(1, len(norms) // 40)),
-            color=colour,
-            linestyle=dash,
-            linewidth=1,
-            marker=_marker(where),
-            label=metric.removeprefix("train/grad_norm/"),
-        )
+        mean, label = smoothed(norms, max(1, len(norms) // 40)), metric.removeprefix("train/grad_norm/")
+        axes.plot(where, mean, **_style(index), linewidth=1, marker=_marker(where), label=label)
     if (values > 0).any():
         axes.set_yscale("log")
     axes.legend(fontsize=7, frameon=False, ncols=2)
@@ -160,10 +156,8 @@ def frequency_chart(curves: pd.DataFrame, category: str, cutoff_khz: float) -> P
     rows = row_order(chosen["row"].tolist())
     for row, (colour, dash) in row_styles(rows).items():
         lines = chosen[chosen["row"] == row].sort_values("frequency_hz")
-        width = 2.0 if row == "ours" else 1.1
-        axes.plot(
-            lines["frequency_hz"] / 1000, lines["lsd"], color=colour, linestyle=dash, linewidth=width, label=row_title(row)
-        )
+        style = {"color": colour, "linestyle": dash, "linewidth": 2.0 if row == "ours" else 1.1}
+        axes.plot(lines["frequency_hz"] / 1000, lines["lsd"], **style, label=row_title(row))
     axes.axvline(cutoff_khz, color=GREY, linewidth=0.9, linestyle=":")
     axes.set_ylim(bottom=0)
     axes.set_xlim(0, 22.05)
@@ -185,18 +179,8 @@ def dial_chart(dial: pd.DataFrame, categories: Sequence[str]) -> Picture | None:
     for index, category in enumerate(category for category in categories if category in set(dial["category"])):
         grouped = dial[dial["category"] == category].groupby("requested")["measured"]
         mean, spread = grouped.mean(), grouped.std().fillna(0.0)
-        colour, dash = LINES[index % len(LINES)], DASHES[index % len(DASHES)]
-        axes.errorbar(
-            mean.index,
-            mean,
-            yerr=spread,
-            color=colour,
-            linestyle=dash,
-            marker=MARKERS[index % len(MARKERS)],
-            markersize=4,
-            capsize=2,
-            label=category,
-        )
+        options = {"marker": MARKERS[index % len(MARKERS)], "markersize": 4, "capsize": 2}
+        axes.errorbar(mean.index, mean, yerr=spread, **_style(index), **options, label=category)
     axes.set(xlim=(0, 1), ylim=(0, 1))
     axes.legend(fontsize=8, frameon=False)
     return picture
@@ -226,11 +210,7 @@ def curves_chart(
         values = curve[column].to_numpy(float)
         axes.plot(curve["step"], values, color=colour, alpha=0.2, linewidth=0.6)
         axes.plot(curve["step"], smoothed(values, max(1, len(values) // 20)), color=colour, linestyle=dash, label=name)
-    for index, (name, level) in enumerate((levels or {}).items()):
-        if np.isfinite(level):
-            axes.axhline(
-                level, color=BLACK, linestyle=DASHES[(index + 1) % len(DASHES)], linewidth=1, label=f"{name}: {level:.3g}"
-            )
+    _levels(axes, levels or {}, ".3g")
     if logarithmic:
         axes.set_yscale("log")
     axes.legend(fontsize=8, framealpha=0.85, edgecolor="none")

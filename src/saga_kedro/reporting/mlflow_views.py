@@ -1,4 +1,4 @@
-"""What MLflow's UI shows first: an experiment's description, and a saved view with the columns that one wants.
+"""What MLflow's UI shows first: the experiment's description, the paper's runs, and a saved view with columns to compare.
 
 A saved view is a tag of the experiment, ``mlflow.sharedViewState.<key>``, in the format that MLflow 3.17 writes when a person
 saves one in the UI; a UI that does not know it shows its ordinary columns.
@@ -8,12 +8,18 @@ from __future__ import annotations
 
 import base64
 import json
+import logging
 import zlib
-from collections.abc import Sequence
 
+import mlflow
+import pandas as pd
 from mlflow import MlflowClient
 
-from saga_kedro.reporting.paper_runs import NOTE
+from saga_kedro.locks import store_lock
+from saga_kedro.reporting.paper_runs import NOTE, log_paper_runs
+from saga_kedro.reporting.targets import checked_targets, paper_table
+
+logger = logging.getLogger(__name__)
 
 VIEW = "paper"
 COLUMNS = [
@@ -31,17 +37,17 @@ Every training and every evaluation of this project, beside the numbers of SAGA-
   of the same table (`untouched`, `codec`, `copy_up`, other systems); `gap/...` is ours minus the paper's SAGA-SR.
 - `paper.reproduction` says whether codec, training data and test set are the paper's. Where it says `no`, a gap is a distance,
   not a reproduction.
-- `train/...`; `val/loss/t0.5`, at a fixed t: compares between runs; `yardstick/...`: the loss of who knows little.
+- `train/...`; `val/loss/t0.5`, at a fixed t: compares between runs; `yardstick/...`: a baseline's loss.
 """
 
 
-def view_address(host: str, experiment_id: str, view: str = VIEW) -> str:
+def view_address(host: str, experiment_id: str) -> str:
     """Where the UI at ``host`` (such as ``http://127.0.0.1:5000``) shows a saved view."""
-    return f"{host}/#/experiments/{experiment_id}/runs?viewStateShareKey={view}"
+    return f"{host}/#/experiments/{experiment_id}/runs?viewStateShareKey={VIEW}"
 
 
-def view_state(columns: Sequence[str] = COLUMNS) -> str:
-    """The state of a view of runs, newest first, with these columns: as the UI stores it."""
+def view_state() -> str:
+    """The state of a view of runs, newest first, with `COLUMNS`: as the UI stores it."""
     state = {
         "searchFilter": "",
         "orderByKey": "attributes.start_time",
@@ -50,10 +56,10 @@ def view_state(columns: Sequence[str] = COLUMNS) -> str:
         "lifecycleFilter": "Active",
         "datasetsFilter": [],
         "modelVersionFilter": "All Runs",
-        "selectedColumns": list(columns),
-        "columnOrder": list(columns),
+        "selectedColumns": COLUMNS,
+        "columnOrder": COLUMNS,
         # wide enough for the names
-        "columnWidths": dict.fromkeys(columns, 165),
+        "columnWidths": dict.fromkeys(COLUMNS, 165),
         "runsHiddenMode": "FIRST_20_RUNS",
         "viewMaximized": False,
         "runListHidden": False,
@@ -83,10 +89,28 @@ def set_up_experiment(experiment_id: str) -> None:
             client.set_experiment_tag(experiment_id, name, value)
 
 
-def main() -> None:
-    """Print where the UI shows our runs beside the paper's, behind its address: what `make ui` opens."""
-    import mlflow
+def log_targets(paper_targets: pd.DataFrame, mlflow_experiment: str) -> pd.DataFrame:
+    """Write the paper's systems as runs named `paper: SAGA-SR`, and set up the experiment's page; existing ones stay.
 
+    Args:
+        paper_targets: the paper's tables.
+        mlflow_experiment: name of the experiment that our runs are in.
+
+    Returns:
+        The paper's LSD as a table, a line per system.
+    """
+    targets = checked_targets(paper_targets)
+    experiment = mlflow.set_experiment(mlflow_experiment).experiment_id
+    with store_lock():  # of two at the same time the second finds what the first wrote
+        set_up_experiment(experiment)
+        runs = log_paper_runs(targets, experiment)
+    written = runs[runs["written"] != "as it was"]
+    logger.info("%d of the paper's %d systems written to MLflow; the others are there.", len(written), len(runs))
+    return paper_table(targets, "LSD")
+
+
+def main() -> None:
+    """Print where the UI shows our runs beside the paper's, after its address: what `make ui` opens."""
     mlflow.set_tracking_uri("sqlite:///mlruns/mlflow.db")
     experiment = mlflow.get_experiment_by_name("saga_kedro")
     print(view_address("", experiment.experiment_id).lstrip("/") if experiment else "")

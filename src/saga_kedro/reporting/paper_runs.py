@@ -20,7 +20,7 @@ def log_paper_runs(targets: pd.DataFrame, experiment_id: str) -> pd.DataFrame:
     """Write every system of the paper's tables as a run named ``paper: SAGA-SR``; what is there already is left as it is.
 
     Args:
-        targets: of `targets.read_targets`.
+        targets: of `targets.checked_targets`.
         experiment_id: where our own runs are.
 
     Returns:

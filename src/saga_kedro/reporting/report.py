@@ -37,11 +37,10 @@ METRIC_NOTES = {
     "ViSQOL_speech": "1 to 5, higher is better; speech mode, 16 kHz",
     "RTF": "seconds of computing per second of audio, lower is better",
     "peak_memory_GB": "10^9 bytes, of the process up to then or of the GPU",
-    "FD": "Frechet distance over OpenL3's embeddings, lower is better",
     "FD_logmel": "Frechet distance over log-mel statistics, lower is better; not OpenL3, not the paper's FD",
     "MOS": "opinions of listeners, 1 to 5",
 }
-# opened by who wants to know; everything else is in sight
+# folded; everything else is in sight
 GROUPS = {
     "LSD in parts: sounding frames, below and above the cutoff": ("LSD_sounding", "LSD_below", "LSD_above"),
     "The waveform: SI-SDR, SNR, SDR": ("SI-SDR", "SNR", "SDR"),
@@ -57,9 +56,9 @@ class Findings:
 
     Attributes:
         summary: of `evaluation.summary.summarise`.
-        targets: the paper's tables, of `targets.read_targets`.
+        targets: the paper's tables, of `targets.checked_targets`.
         likeness: whether codec, data and test set are the paper's.
-        history: training's metrics, columns step, metric, value.
+        history: of `tracking.read_history`.
         curves: of `evaluation.score.frequency_curves`.
         dial: of `evaluation.rolloff_dial.rolloff_dial`.
         examples: of `examples.choose_examples`.

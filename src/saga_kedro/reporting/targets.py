@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from pathlib import Path
 
 import pandas as pd
 
@@ -47,25 +46,20 @@ def display_name(system: str) -> str:
     return DISPLAY_NAMES.get(system, system)
 
 
-def read_targets(path: str | Path) -> pd.DataFrame:
+def checked_targets(table: pd.DataFrame) -> pd.DataFrame:
     """The paper's tables: columns source, table, system, category, cutoff_khz, metric, value.
 
     Raises:
         ValueError: a column is missing or a number cannot be read.
     """
-    return checked_targets(pd.read_csv(path), str(path))
-
-
-def checked_targets(table: pd.DataFrame, name: str = "paper_targets") -> pd.DataFrame:
-    """The table as `read_targets` gives it, from one that was read already; ``name`` is what an error calls it."""
     wanted = ["source", "table", "system", "category", "cutoff_khz", "metric", "value"]
     absent = [column for column in wanted if column not in table.columns]
     if absent:
-        raise ValueError(f"{name}: the table of the paper's targets lacks the columns {', '.join(absent)}")
+        raise ValueError(f"paper_targets: the table of the paper's targets lacks the columns {', '.join(absent)}")
     try:
         return table[wanted].astype({"cutoff_khz": float, "value": float})
     except ValueError as error:
-        raise ValueError(f"{name}: a cutoff or a value of the paper's targets is no number ({error})") from error
+        raise ValueError(f"paper_targets: a cutoff or a value of the paper's targets is no number ({error})") from error
 
 
 def target_metrics(targets: pd.DataFrame, system: str = TARGET) -> dict[str, float]:
@@ -111,15 +105,13 @@ def paper_table(targets: pd.DataFrame, metric: str) -> pd.DataFrame:
     )
 
 
-def gap(metrics: dict[str, float], targets: dict[str, float] | pd.DataFrame) -> dict[str, float]:
+def gap(metrics: dict[str, float], targets: dict[str, float]) -> dict[str, float]:
     """Ours minus the paper's, for every metric that both have: ``gap/LSD/speech/4kHz``, in the metric's unit.
 
     Args:
         metrics: names of `evaluation.names.metric_name`; only ours (``eval/...``) are compared.
-        targets: of `target_metrics`, or the whole table, of which SAGA-SR's row is taken.
+        targets: of `target_metrics`.
     """
-    if isinstance(targets, pd.DataFrame):
-        targets = target_metrics(targets)
     return {
         f"gap/{name.removeprefix('eval/')}": value - targets[name]
         for name, value in metrics.items()

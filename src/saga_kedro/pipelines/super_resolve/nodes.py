@@ -27,6 +27,6 @@ def super_resolve_folder(
     from saga_kedro.use.folder import counts, super_resolve_all
 
     table = super_resolve_all(super_resolve["path"] or muffled_folder, super_resolved_folder, super_resolve, seed)
-    tracking.log_metrics_once(counts(table), step=0)
+    tracking.log_metrics_once(tracking.active_run_id(), counts(table))
     mlflow.log_table(table, "super_resolved.json")
     return table
