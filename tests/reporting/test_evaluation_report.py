@@ -17,10 +17,11 @@ from saga_kedro.reporting.blocks import Block, Callout, Details, Figure, Player,
 from saga_kedro.reporting.charts import smoothed
 from saga_kedro.reporting.examples import choose_examples, listenable, write_examples
 from saga_kedro.reporting.html import render_html, write_html
+from saga_kedro.reporting.likeness import Likeness
 from saga_kedro.reporting.markdown import write_markdown
 from saga_kedro.reporting.palette import row_styles
 from saga_kedro.reporting.report import Findings, build_report, gap_table
-from saga_kedro.reporting.targets import Likeness, checked_targets
+from saga_kedro.reporting.targets import checked_targets
 from small_corpus import tiny_parameters
 
 RATE = 44_100

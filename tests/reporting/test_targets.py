@@ -6,7 +6,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from saga_kedro.reporting.targets import READING_NOTE, Likeness, checked_targets, gap, paper_runs, target_metrics
+from saga_kedro.reporting.likeness import Likeness
+from saga_kedro.reporting.targets import READING_NOTE, checked_targets, gap, paper_runs, target_metrics
 
 TABLE = Path(__file__).parents[2] / "conf" / "base" / "paper_targets.csv"
 

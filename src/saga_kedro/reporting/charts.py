@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Picture
 
 from saga_kedro.evaluation.names import cutoff_name
@@ -30,34 +29,6 @@ def smoothed(values: np.ndarray, window: int) -> np.ndarray:
     ends = np.arange(1, len(values) + 1)
     starts = np.maximum(0, ends - window)
     return (total[ends] - total[starts]) / (ends - starts)
-
-
-def _marker(points: np.ndarray) -> str:
-    """A line of few points shows each of them; a single one would not be seen otherwise."""
-    return "." if len(points) < FEW else ""
-
-
-def _style(index: int) -> dict[str, str]:
-    """Colour and dash of the line of this number."""
-    return {"color": LINES[index % len(LINES)], "linestyle": DASHES[index % len(DASHES)]}
-
-
-def _with_running_mean(axes: Axes, steps: np.ndarray, values: np.ndarray, alpha: float, label: str) -> None:
-    axes.plot(steps, values, color=LINES[0], alpha=alpha, linewidth=0.7, marker=_marker(steps))
-    axes.plot(steps, smoothed(values, max(1, len(values) // 40)), color=LINES[0], linewidth=1.8, label=label)
-
-
-def _levels(axes: Axes, levels: Mapping[str, float], form: str) -> None:
-    """Dashed lines across."""
-    for index, (name, level) in enumerate(levels.items(), start=1):
-        if np.isfinite(level):
-            dash = DASHES[index % len(DASHES)]
-            axes.axhline(level, color=BLACK, linestyle=dash, linewidth=1, label=f"{name}: {level:{form}}")
-
-
-def _series(history: pd.DataFrame, metric: str) -> tuple[np.ndarray, np.ndarray]:
-    lines = history[history["metric"] == metric].sort_values("step")
-    return lines["step"].to_numpy(float), lines["value"].to_numpy(float)
 
 
 def headline_chart(summary: pd.DataFrame, metric: str) -> Picture | None:
@@ -97,50 +68,32 @@ def loss_chart(history: pd.DataFrame) -> Picture | None:
     Args:
         history: columns step, metric, value: ``train/loss`` and ``yardstick/...``.
     """
-    steps, values = _series(history, "train/loss")
-    if not len(steps):
-        return None
-    picture, axes = chart("step", "flow loss", "Training loss and what it would be for a model that ...")
-    _with_running_mean(axes, steps, values, 0.25, "training loss (running mean)")
-    found = [str(metric) for metric in history["metric"].unique() if str(metric).startswith("yardstick/")]
-    known = list(YARDSTICK_TITLES)
-    found.sort(key=lambda name: known.index(name) if name in known else len(known))
-    levels = {YARDSTICK_TITLES.get(name, name.removeprefix("yardstick/")): _series(history, name)[1][-1] for name in found}
-    _levels(axes, levels, ".2f")
-    axes.legend(fontsize=8, frameon=False)
-    return picture
+    curves = {name: curve for name, curve in _curves(history, "train/loss").items() if name == "train/loss"}
+    known = _curves(history, "yardstick/")
+    levels = {title: known[name]["value"].iloc[-1] for name, title in YARDSTICK_TITLES.items() if name in known}
+    return curves_chart(curves, "value", "flow loss", "Training loss and what it would be for a model that ...", levels)
 
 
 def validation_chart(history: pd.DataFrame) -> Picture | None:
     """Validation loss at each fixed t, None if none was logged. These compare between runs; the training loss does not."""
-    metrics = sorted(str(metric) for metric in history["metric"].unique() if str(metric).startswith("val/loss/"))
-    if not metrics:
-        return None
-    picture, axes = chart("step", "flow loss", "Validation loss at fixed t (0 is data, 1 is noise)")
-    for index, metric in enumerate(metrics):
-        label = metric.removeprefix("val/loss/").replace("t", "t = ", 1)
-        axes.plot(*_series(history, metric), **_style(index), marker=".", label=label)
-    axes.legend(fontsize=8, frameon=False, ncols=2)
-    return picture
+    curves = {name.replace("val/loss/t", "t = "): curve for name, curve in _curves(history, "val/loss/").items()}
+    return curves_chart(curves, "value", "flow loss", "Validation loss at fixed t (0 is data, 1 is noise)")
 
 
 def gradient_chart(history: pd.DataFrame) -> Picture | None:
     """Gradient norm before clipping, on a logarithmic scale; None if none was logged."""
-    steps, values = _series(history, "train/grad_norm")
-    if not len(steps):
-        return None
-    picture, axes = chart("step", "gradient norm", "Gradient norm, before clipping")
-    _with_running_mean(axes, steps, values, 0.3, "all parameters")
-    by_module = history[history["metric"].str.startswith("train/grad_norm/")].groupby("metric")["value"].mean()
-    modules = by_module.sort_values(ascending=False).index  # the largest are drawn
-    for index, metric in enumerate(modules[: len(LINES) - 1], start=1):
-        where, norms = _series(history, metric)
-        mean, label = smoothed(norms, max(1, len(norms) // 40)), metric.removeprefix("train/grad_norm/")
-        axes.plot(where, mean, **_style(index), linewidth=1, marker=_marker(where), label=label)
-    if (values > 0).any():
-        axes.set_yscale("log")
-    axes.legend(fontsize=7, frameon=False, ncols=2)
-    return picture
+    curves = _curves(history, "train/grad_norm")
+    total = curves.pop("train/grad_norm", None)
+    largest = sorted(curves, key=lambda name: -curves[name]["value"].mean())[: len(LINES) - 1]
+    shown = {"all parameters": total} if total is not None else {}
+    shown |= {name.removeprefix("train/grad_norm/"): curves[name] for name in largest}
+    return curves_chart(shown, "value", "gradient norm", "Gradient norm, before clipping", logarithmic=True)
+
+
+def _curves(history: pd.DataFrame, prefix: str) -> dict[str, pd.DataFrame]:
+    """The metrics whose names begin so -> their lines."""
+    chosen = history[history["metric"].str.startswith(prefix)].sort_values("step")
+    return {str(name): lines for name, lines in chosen.groupby("metric")}
 
 
 def frequency_chart(curves: pd.DataFrame, category: str, cutoff_khz: float) -> Picture | None:
@@ -179,8 +132,9 @@ def dial_chart(dial: pd.DataFrame, categories: Sequence[str]) -> Picture | None:
     for index, category in enumerate(category for category in categories if category in set(dial["category"])):
         grouped = dial[dial["category"] == category].groupby("requested")["measured"]
         mean, spread = grouped.mean(), grouped.std().fillna(0.0)
-        options = {"marker": MARKERS[index % len(MARKERS)], "markersize": 4, "capsize": 2}
-        axes.errorbar(mean.index, mean, yerr=spread, **_style(index), **options, label=category)
+        line = {"color": LINES[index % len(LINES)], "linestyle": DASHES[index % len(DASHES)]}
+        marker = {"marker": MARKERS[index % len(MARKERS)], "markersize": 4, "capsize": 2}
+        axes.errorbar(mean.index, mean, yerr=spread, **line, **marker, label=category)
     axes.set(xlim=(0, 1), ylim=(0, 1))
     axes.legend(fontsize=8, frameon=False)
     return picture
@@ -190,7 +144,7 @@ def curves_chart(
     curves: Mapping[str, pd.DataFrame], column: str, label: str, title: str, levels: Mapping[str, float] | None = None,
     logarithmic: bool = False,
 ) -> Picture | None:  # fmt: skip
-    """One line a training, running means; dashed levels across; None if there is nothing to draw.
+    """One line a training or metric, running means; dashed levels across; None if there is nothing to draw.
 
     Args:
         curves: name -> table with ``step`` and ``column``.
@@ -198,20 +152,23 @@ def curves_chart(
         label: of the vertical axis.
         title: of the chart.
         levels: name -> height of a dashed line.
-        logarithmic: the vertical axis.
+        logarithmic: the vertical axis, where a value is positive.
     """
-    drawn = {name: curve.dropna(subset=[column]) for name, curve in curves.items() if column in curve}
-    drawn = {name: curve[np.isfinite(curve[column])] for name, curve in drawn.items()}
+    drawn = {name: curve[np.isfinite(curve[column])] for name, curve in curves.items() if column in curve}
     if not any(len(curve) for curve in drawn.values()):
         return None
     picture, axes = chart("step", label, title)
     for index, (name, curve) in enumerate(drawn.items()):
         colour, dash = LINES[index % len(LINES)], DASHES[(index // len(LINES)) % len(DASHES)]
         values = curve[column].to_numpy(float)
-        axes.plot(curve["step"], values, color=colour, alpha=0.2, linewidth=0.6)
+        marker = "." if len(values) < FEW else ""  # a single point would not be seen otherwise
+        axes.plot(curve["step"], values, color=colour, alpha=0.2, linewidth=0.6, marker=marker)
         axes.plot(curve["step"], smoothed(values, max(1, len(values) // 20)), color=colour, linestyle=dash, label=name)
-    _levels(axes, levels or {}, ".3g")
-    if logarithmic:
+    for index, (name, level) in enumerate((levels or {}).items(), start=1):
+        if np.isfinite(level):
+            dash = DASHES[index % len(DASHES)]
+            axes.axhline(level, color=BLACK, linestyle=dash, linewidth=1, label=f"{name}: {level:.3g}")
+    if logarithmic and any((curve[column] > 0).any() for curve in drawn.values()):
         axes.set_yscale("log")
     axes.legend(fontsize=8, framealpha=0.85, edgecolor="none")
     return picture

@@ -1,15 +1,13 @@
 """What MLflow's UI shows first: the experiment's description, the paper's runs, and a saved view with columns to compare.
 
-A saved view is a tag of the experiment, ``mlflow.sharedViewState.<key>``, in the format that MLflow 3.17 writes when a person
-saves one in the UI; a UI that does not know it shows its ordinary columns.
+A saved view is a tag of the experiment, ``mlflow.sharedViewState.<key>``: an envelope around what the UI of MLflow 3.17 changes
+of its defaults. A UI that does not know it shows its ordinary columns.
 """
 
 from __future__ import annotations
 
-import base64
 import json
 import logging
-import zlib
 
 import mlflow
 import pandas as pd
@@ -42,47 +40,21 @@ Every training and every evaluation of this project, beside the numbers of SAGA-
 
 
 def view_address(host: str, experiment_id: str) -> str:
-    """Where the UI at ``host`` (such as ``http://127.0.0.1:5000``) shows a saved view."""
+    """Where the UI at ``host`` (such as ``http://127.0.0.1:5000``) shows the saved view."""
     return f"{host}/#/experiments/{experiment_id}/runs?viewStateShareKey={VIEW}"
 
 
-def view_state() -> str:
-    """The state of a view of runs, newest first, with `COLUMNS`: as the UI stores it."""
-    state = {
-        "searchFilter": "",
-        "orderByKey": "attributes.start_time",
-        "orderByAsc": False,
-        "startTime": "ALL",
-        "lifecycleFilter": "Active",
-        "datasetsFilter": [],
-        "modelVersionFilter": "All Runs",
-        "selectedColumns": COLUMNS,
-        "columnOrder": COLUMNS,
-        # wide enough for the names
-        "columnWidths": dict.fromkeys(COLUMNS, 165),
-        "runsHiddenMode": "FIRST_20_RUNS",
-        "viewMaximized": False,
-        "runListHidden": False,
-        "isAccordionReordered": False,
-        "useGroupedValuesInCharts": True,
-        "hideEmptyCharts": True,
-        "groupBy": None,
-        "groupsExpanded": {},
-        "globalLineChartConfig": {"xAxisKey": "step", "lineSmoothness": 0, "selectedXAxisMetricKey": ""},
-    }
-    return "deflate;" + base64.b64encode(zlib.compress(json.dumps(state).encode(), 9)).decode("ascii")
-
-
 def set_up_experiment(experiment_id: str) -> None:
-    """Give the experiment its description, its kind and the view; what is there already is not written again."""
+    """Give the experiment its description, its kind and the view, as far as it lacks them."""
     client = MlflowClient()
     tags = client.get_experiment(experiment_id).tags
-    view = json.dumps({"name": "Against the paper", "createdAt": 0, "updatedAt": 0, "state": view_state()})
+    # widths that hold the names
+    state = {"selectedColumns": COLUMNS, "columnOrder": COLUMNS, "columnWidths": dict.fromkeys(COLUMNS, 165)}
     wanted = {
         NOTE: DESCRIPTION,
         # the UI has one menu for training and one for language models
         "mlflow.experimentKind": "custom_model_development",
-        f"mlflow.sharedViewState.{VIEW}": view,
+        f"mlflow.sharedViewState.{VIEW}": json.dumps({"name": "Against the paper", "createdAt": 0, "state": json.dumps(state)}),
     }
     for name, value in wanted.items():
         if tags.get(name) != value:

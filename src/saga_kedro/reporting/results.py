@@ -19,11 +19,11 @@ from saga_kedro.evaluation.summary import summarise as mean_and_interval
 from saga_kedro.parameters import Parameters
 from saga_kedro.reporting.examples import choose_examples
 from saga_kedro.reporting.html import write_html
-from saga_kedro.reporting.likeness import likeness_of_model
+from saga_kedro.reporting.likeness import Likeness, likeness_of_model
 from saga_kedro.reporting.markdown import files_folder, write_markdown
 from saga_kedro.reporting.report import HEADLINE, Findings, build_report, gap_table, with_paper
 from saga_kedro.reporting.tables import LEADING_ROWS, markdown_table, print_table, wide_table
-from saga_kedro.reporting.targets import READING_NOTE, Likeness, checked_targets, gap, target_metrics
+from saga_kedro.reporting.targets import READING_NOTE, checked_targets, gap, target_metrics
 from saga_kedro.tracking import Logged
 
 logger = logging.getLogger(__name__)

@@ -117,34 +117,3 @@ def gap(metrics: dict[str, float], targets: dict[str, float]) -> dict[str, float
         for name, value in metrics.items()
         if name.startswith("eval/") and name in targets and math.isfinite(value)
     }
-
-
-@dataclass(frozen=True)
-class Likeness:
-    """Whether what was measured is what the paper measured. A number is a reproduction only if all three are."""
-
-    codec: bool
-    data: bool
-    test_set: bool
-
-    @property
-    def is_reproduction(self) -> bool:
-        return self.codec and self.data and self.test_set
-
-    def tags(self) -> dict[str, str]:
-        """``paper.codec``, ``paper.data``, ``paper.test_set``, ``paper.reproduction``: ``yes`` or ``no``."""
-        values = {"codec": self.codec, "data": self.data, "test_set": self.test_set, "reproduction": self.is_reproduction}
-        return {f"paper.{key}": "yes" if value else "no" for key, value in values.items()}
-
-    def sentence(self) -> str:
-        """What to say beside every distance to the paper."""
-        if self.is_reproduction:
-            return "Codec, training data and test set are the paper's: the distance below is a reproduction's."
-        names = {"codec": self.codec, "training data": self.data, "test set": self.test_set}
-        other = [name for name, same in names.items() if not same]
-        listed = other[0] if len(other) == 1 else f"{', '.join(other[:-1])} and {other[-1]}"
-        verb = "is" if len(other) == 1 else "are"
-        return (
-            f"The {listed} of this run {verb} not the paper's: the distance says where this model stands on its own test set, "
-            "and is no reproduction of the paper's number."
-        )
