@@ -126,7 +126,7 @@ def test_finished_pairs_are_not_made_again_and_stale_ones_go(clips, tmp_path):
 
 @pytest.fixture
 def table(tmp_path):
-    """One item with an input, a reference and two systems, one of which works at 22.05 kHz."""
+    """One item with an input, a reference and two systems, the second at 22.05 kHz."""
     reference = noise(1.0, 7, channels=1)
     sounds = {
         "input": low_pass(reference, RATE, LowPass("chebyshev", 8, 4000)),

@@ -1,4 +1,4 @@
-"""Rows are made once, scored in parallel, and a killed evaluation goes on where it was."""
+"""Rows are made once, scored in parallel, and an interrupted evaluation resumes."""
 
 import importlib
 import json
@@ -116,7 +116,7 @@ def test_the_model_is_told_cutoff_seed_prompt_and_sampling(pairs, tmp_path):
     assert oracle["rolloff"] == pytest.approx(oracle_rolloff(read_audio(pairs["reference"][0])[0]))
 
 
-def test_a_killed_evaluation_goes_on_where_it_was(pairs, tmp_path):
+def test_an_interrupted_evaluation_resumes(pairs, tmp_path):
     model = Louder()
     render_rows(pairs[:1], tmp_path, rows(lambda: model, "w"))
     render_rows(pairs, tmp_path, rows(lambda: model, "w"))

@@ -1,4 +1,4 @@
-"""Tables show what is missing as missing; spectrograms share one scale."""
+"""Tables show missing values as missing; spectrograms share one scale."""
 
 import math
 

@@ -58,7 +58,7 @@ def check_metrics(names: Sequence[str]) -> None:
 
 
 def measure(job: Job, names: Sequence[str], folder: str) -> dict[str, float]:
-    """The metrics of one output; those that ``folder`` holds are not computed again. What is missing is left out."""
+    """The metrics of one output; those that ``folder`` holds are not computed again. Missing values are left out."""
     path = Path(folder) / f"{job.key}.json"
     known = json.loads(path.read_text()) if path.exists() else {}
     if known.get("version") != VERSION:
@@ -74,7 +74,7 @@ def measure(job: Job, names: Sequence[str], folder: str) -> dict[str, float]:
         if set(missing) & set(LSD_FAMILY):
             values = metrics.lsd_family(reference, estimate, 1000 * float(job.pair["cutoff_khz"]))
         values |= {name: METRICS[name](reference, estimate) for name in missing if name in METRICS}
-        # null: JSON has no other word for what is missing
+        # null: JSON has no other word for a missing value
         known |= {name: float(value) if math.isfinite(value) else None for name, value in values.items()}
         with atomic_path(path) as temporary:
             temporary.write_text(json.dumps(known))

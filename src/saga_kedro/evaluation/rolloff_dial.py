@@ -23,7 +23,7 @@ COLUMNS = ["pair_id", "category", "cutoff_khz", "requested", "measured"]
 
 @dataclass(frozen=True)
 class _Turn:
-    """A pair, what is asked of the model, and the file that keeps what was measured."""
+    """A pair, what is asked of the model, and the file that keeps the measured roll-off."""
 
     pair: Mapping[str, Any]
     asked: Mapping[str, Any]

@@ -40,7 +40,7 @@ def summarise(scores: pd.DataFrame, distances: pd.DataFrame | None = None) -> pd
 
     Returns:
         Columns row, category, cutoff_khz, metric, mean, low, high (interval), deviation (over clips), clips (how many were
-        scored). A combination of which every value is missing has no line.
+        scored). A combination without any value has no line.
     """
     lines = []
     present = scores.dropna(subset=["value"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -50,7 +51,7 @@ def headline_chart(summary: pd.DataFrame, metric: str) -> Picture | None:
             height = np.array([rows.index(row) for row in lines.index]) + 0.2 * (index - (len(categories) - 1) / 2)
             half = ((lines["high"] - lines["low"]) / 2).astype(float).fillna(0.0)
             colour, marker = LINES[index % len(LINES)], MARKERS[index % len(MARKERS)]
-            options = {"fmt": marker, "color": colour, "markersize": 4.5, "elinewidth": 1}
+            options: dict[str, Any] = {"fmt": marker, "color": colour, "markersize": 4.5, "elinewidth": 1}
             axes.errorbar(lines["mean"], height, xerr=half, label=category, **options)
         axes.set_yticks(range(len(rows)), [row_title(row) for row in rows], fontsize=8)
         axes.set_title(f"{metric}, {cutoff_name(cutoff)}", loc="left", fontsize=9)
@@ -109,7 +110,7 @@ def frequency_chart(curves: pd.DataFrame, category: str, cutoff_khz: float) -> P
     rows = row_order(chosen["row"].tolist())
     for row, (colour, dash) in row_styles(rows).items():
         lines = chosen[chosen["row"] == row].sort_values("frequency_hz")
-        style = {"color": colour, "linestyle": dash, "linewidth": 2.0 if row == "ours" else 1.1}
+        style: dict[str, Any] = {"color": colour, "linestyle": dash, "linewidth": 2.0 if row == "ours" else 1.1}
         axes.plot(lines["frequency_hz"] / 1000, lines["lsd"], **style, label=row_title(row))
     axes.axvline(cutoff_khz, color=GREY, linewidth=0.9, linestyle=":")
     axes.set_ylim(bottom=0)
@@ -132,8 +133,8 @@ def dial_chart(dial: pd.DataFrame, categories: Sequence[str]) -> Picture | None:
     for index, category in enumerate(category for category in categories if category in set(dial["category"])):
         grouped = dial[dial["category"] == category].groupby("requested")["measured"]
         mean, spread = grouped.mean(), grouped.std().fillna(0.0)
-        line = {"color": LINES[index % len(LINES)], "linestyle": DASHES[index % len(DASHES)]}
-        marker = {"marker": MARKERS[index % len(MARKERS)], "markersize": 4, "capsize": 2}
+        line: dict[str, Any] = {"color": LINES[index % len(LINES)], "linestyle": DASHES[index % len(DASHES)]}
+        marker: dict[str, Any] = {"marker": MARKERS[index % len(MARKERS)], "markersize": 4, "capsize": 2}
         axes.errorbar(mean.index, mean, yerr=spread, **line, **marker, label=category)
     axes.set(xlim=(0, 1), ylim=(0, 1))
     axes.legend(fontsize=8, frameon=False)

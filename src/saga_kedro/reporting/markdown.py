@@ -20,7 +20,7 @@ def files_folder(path: str | Path) -> Path:
 def _lines(blocks: Sequence[Block], folder: str, files: dict[str, bytes]) -> list[str]:
     def add(name: str, content: bytes) -> str:
         if files.setdefault(name, content) != content:
-            raise ValueError(f"two pictures or sounds of the report are both called {name}; give each a name of its own")
+            raise ValueError(f"two pictures or sounds of the report are both called {name}; give each another name")
         return f"{folder}/{name}"
 
     parts: list[str] = []

@@ -24,7 +24,7 @@ Gives muffled audio the upper band that it could have had: `saga super-resolve`,
 | training | {steps} steps of {batch} segments of {seconds:.2f} s{start}, `kedro run --env box --pipeline train` |
 | corpus | {corpus} |
 | hours of training | {hours} |
-| roll-off by itself | root mean square error {rmse:.3f} of the Nyquist frequency (the training median: {rmse_of_median:.3f}) |
+| predicted roll-off | root mean square error {rmse:.3f} of the Nyquist frequency (the training median: {rmse_of_median:.3f}) |
 | hash of the weights | `{weights}` |
 | licence | Apache-2.0, as the code; the corpus: {licences} |
 
@@ -58,8 +58,8 @@ It has heard recorded speech (letters, words, sentences), instruments note by no
 }
 OTHERS_HEARD = "It has heard that corpus and nothing else."
 NOISE_FLOOR = """\
-- A recording's own steady hiss is measured and goes on above the cutoff as the floors of training recordings do that are like
-  it below; `--noise-floor` says how much of it, from 0 to 1 ({amount:g} unless told).
+- A recording's own steady hiss is measured and continues above the cutoff as in training recordings whose floor is like it
+  below; `--noise-floor` says how much of it, from 0 to 1 ({amount:g} unless told).
 """
 
 RECORDINGS = """

@@ -30,7 +30,7 @@ METRIC_NOTES = {
     "LSD": "log10 of power, lower is better; a frame whose reference is digital silence scores 12 whatever the estimate",
     "LSD_sounding": "as LSD, without frames whose reference is digital silence",
     "LSD_below": "LSD of the bins below the cutoff, sounding frames: what the input already had",
-    "LSD_above": "LSD of the bins above the cutoff, sounding frames: what was made",
+    "LSD_above": "LSD of the bins above the cutoff, sounding frames: the generated band",
     "SI-SDR": "dB, higher is better; an untouched input may already score 20 to 35",
     "SNR": "dB, higher is better",
     "SDR": "dB, BSS-eval, higher is better",
@@ -53,7 +53,7 @@ LEFT_OUT = tuple(f"paper: {display_name(system)}" for system in ("saga_sr_withou
 
 @dataclass(frozen=True)
 class Findings:
-    """Everything that the report shows. What is None or empty was not measured, and the report says so.
+    """Everything that the report shows. None or empty means: not measured; the report notes it.
 
     Attributes:
         summary: of `evaluation.summary.summarise`.

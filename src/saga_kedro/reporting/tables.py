@@ -25,7 +25,7 @@ ROW_TITLES = {
 
 
 def number(value: float, digits: int = 2) -> str:
-    """A number for a person; what is missing is a dash, never a zero."""
+    """A number for a person; a missing one is a dash, never a zero."""
     if value is None or math.isnan(value):
         return MISSING
     if math.isinf(value):
@@ -74,7 +74,7 @@ def wide_table(
         title: a row's name to what is shown.
 
     Returns:
-        First column ``row``; a combination that was not measured is a dash. Empty if nothing of that metric was measured.
+        First column ``row``; a combination that was not measured is a dash. Empty if the metric was not measured.
     """
     chosen = summary[summary["metric"] == metric]
     columns = columns_of(chosen)
