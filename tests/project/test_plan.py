@@ -196,7 +196,7 @@ def test_every_unit_cost_has_a_comment_and_is_checked():
 @pytest.fixture(scope="module")
 def project(tmp_path_factory):
     here = Path.cwd()
-    yield make_project(tmp_path_factory.mktemp("plan") / "project")
+    yield make_project(tmp_path_factory.mktemp("plan") / "project", over={})
     os.chdir(here)
 
 

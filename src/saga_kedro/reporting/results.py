@@ -13,7 +13,6 @@ from typing import Any
 import pandas as pd
 
 from saga_kedro import tracking
-from saga_kedro.configuration import dataset_name, told
 from saga_kedro.evaluation.summary import flatten
 from saga_kedro.evaluation.summary import summarise as mean_and_interval
 from saga_kedro.parameters import Parameters
@@ -24,6 +23,7 @@ from saga_kedro.reporting.markdown import files_folder, write_markdown
 from saga_kedro.reporting.report import HEADLINE, Findings, build_report, gap_table, with_paper
 from saga_kedro.reporting.tables import LEADING_ROWS, markdown_table, print_table, wide_table
 from saga_kedro.reporting.targets import READING_NOTE, checked_targets, gap, target_metrics
+from saga_kedro.stages import logged
 from saga_kedro.tracking import Logged
 
 logger = logging.getLogger(__name__)
@@ -79,7 +79,7 @@ def evaluation_note(
     lines = [
         f"The model `{model_summary['folder']}` ({model_summary['steps']} steps, weights "
         f"`{str(model_summary['weights'])[:10]}`), judged on {int(scored['clips'].sum())} pairs of the dataset "
-        f"*{dataset_name(parameters.model_dump())}*{', beside ' + ', '.join(others) if others else ''}.",
+        f"*{parameters.dataset_name}*{', beside ' + ', '.join(others) if others else ''}.",
         f"Sampled with {sample.steps} steps ({sample.schedule}), guidance {sample.guidance} (s_a {sample.s_a}, "
         f"s_t {sample.s_t}), roll-off {sample.rolloff}.",
         "**LSD**, mean over clips, lower is better:",
@@ -114,7 +114,7 @@ def gather(
         likeness=likeness_of_model(model_summary, parameters.ingest.model_dump(), set(pairs["cutoff_khz"])),
         examples=choose_examples(pairs, outputs, parameters.report.examples),
         facts=facts(model_summary, data_version, len(pairs), parameters),
-        name=f"SAGA-SR on {dataset_name(parameters.model_dump())}, {model_summary['steps']} steps",
+        name=f"SAGA-SR on {parameters.dataset_name}, {model_summary['steps']} steps",
     )
 
 
@@ -135,7 +135,7 @@ def facts(
         "Evaluation": {"data version": data_version, "pairs": pairs, "MLflow run": tracking.active_run_id()},
         **({"Measured when its training began": yardsticks} if yardsticks else {}),
         "Versions": code | {package: _version(package) for package in PACKAGES},
-        "Parameters": tracking.flat(told(parameters.model_dump(mode="json"))),
+        "Parameters": tracking.flat(logged(parameters)),
     }
 
 

@@ -11,7 +11,7 @@ def create_pipeline(**_) -> Pipeline:
         [
             node(
                 caption,
-                inputs=["clips", "params:caption", "captions_folder"],
+                inputs=["clips", "caption_settings", "captions_folder"],
                 outputs="captions",
                 name="caption",
             )

@@ -11,7 +11,7 @@ def create_pipeline(**_) -> Pipeline:
         [
             node(
                 caption_pairs,
-                inputs=["pairs", "params:caption", "pair_captions_folder"],
+                inputs=["pairs", "caption_settings", "pair_captions_folder"],
                 outputs="pair_captions",
                 name="caption_pairs",
             )

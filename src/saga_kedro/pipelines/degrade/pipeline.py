@@ -11,7 +11,7 @@ def create_pipeline(**_) -> Pipeline:
         [
             node(
                 make_evaluation_pairs,
-                inputs=["clips", "pair_table", "params:degrade", "pairs_folder"],
+                inputs=["clips", "pair_table", "degrade_settings", "pairs_folder"],
                 outputs=["pairs", "not_paired"],
                 name="make_evaluation_pairs",
             )

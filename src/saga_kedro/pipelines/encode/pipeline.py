@@ -11,13 +11,13 @@ def create_pipeline(**_) -> Pipeline:
         [
             node(
                 encode_text,
-                inputs=["captions", "params:model", "params:encode", "text_states_file"],
+                inputs=["captions", "model_settings", "encode_settings", "text_states_file"],
                 outputs="text_index",
                 name="encode_text",
             ),
             node(
                 encode_latents,
-                inputs=["clips", "captions", "data_version", "all_parameters", "latents_folder"],
+                inputs=["clips", "captions", "data_version", "settings", "latents_folder"],
                 outputs="latents",
                 name="encode_latents",
             ),

@@ -16,25 +16,25 @@ def create_pipeline(**_) -> Pipeline:
         [
             node(
                 score,
-                inputs=["pairs", "pair_captions", "model_summary", "all_parameters", "outputs_folder"],
+                inputs=["pairs", "pair_captions", "model_summary", "settings", "outputs_folder"],
                 outputs=["outputs", "scores"],
                 name="score",
             ),
             node(
                 measure_sets,
-                inputs=["pairs", "outputs", "params:evaluate", "outputs_folder"],
+                inputs=["pairs", "outputs", "evaluate_settings", "outputs_folder"],
                 outputs="distances",
                 name="measure_sets",
             ),
             node(
                 summarise,
-                inputs=["scores", "distances", "model_summary", "data_version", "paper_targets", "all_parameters"],
+                inputs=["scores", "distances", "model_summary", "data_version", "paper_targets", "settings"],
                 outputs=["summary", "metrics"],
                 name="summarise",
             ),
             node(
                 show_examples,
-                inputs=["pairs", "outputs", "params:evaluate", "examples_folder"],
+                inputs=["pairs", "outputs", "evaluate_settings", "examples_folder"],
                 outputs="examples",
                 name="show_examples",
             ),

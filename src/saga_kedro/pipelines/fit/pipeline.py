@@ -18,7 +18,7 @@ def create_pipeline(**_) -> Pipeline:
                     "text_states_file",
                     "latents",
                     "data_version",
-                    "all_parameters",
+                    "settings",
                     "model_folder",
                 ],
                 outputs="fit_summary",

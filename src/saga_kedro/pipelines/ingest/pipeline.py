@@ -11,7 +11,7 @@ def create_pipeline(**_) -> Pipeline:
         [
             node(
                 find_clips,
-                inputs=["params:ingest", "repositories", "params:seed", "raw_folder", "findings_folder"],
+                inputs=["ingest_settings", "repositories_settings", "seed_settings", "raw_folder", "findings_folder"],
                 outputs=["manifest", "rejected", "pair_table", "data_version"],
                 name="find_clips",
             )

@@ -12,13 +12,13 @@ def create_pipeline(**_) -> Pipeline:
         [
             node(
                 measure_by_frequency,
-                inputs=["pairs", "outputs", "params:report"],
+                inputs=["pairs", "outputs", "report_settings"],
                 outputs="lsd_by_frequency",
                 name="measure_by_frequency",
             ),
             node(
                 turn_dial,
-                inputs=["pairs", "pair_captions", "model_summary", "all_parameters", "dial_folder"],
+                inputs=["pairs", "pair_captions", "model_summary", "settings", "dial_folder"],
                 outputs="rolloff_dial",
                 name="turn_dial",
             ),
@@ -31,7 +31,7 @@ def create_pipeline(**_) -> Pipeline:
             ),
             node(
                 gather,
-                inputs=["summary", "pairs", "outputs", "paper_targets", "model_summary", "data_version", "all_parameters"],
+                inputs=["summary", "pairs", "outputs", "paper_targets", "model_summary", "data_version", "settings"],
                 outputs="report_findings",
                 name="gather",
             ),

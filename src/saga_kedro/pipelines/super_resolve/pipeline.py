@@ -11,7 +11,7 @@ def create_pipeline(**_) -> Pipeline:
         [
             node(
                 super_resolve_folder,
-                inputs=["muffled_folder", "super_resolved_folder", "params:super_resolve", "params:seed"],
+                inputs=["muffled_folder", "super_resolved_folder", "super_resolve_settings", "seed_settings"],
                 outputs="super_resolved",
                 name="super_resolve_folder",
             )
