@@ -244,9 +244,10 @@ def diagnose(
 
     saga diagnose --run 4f6c... --tracking mlruns --report diagnosis
     """
-    from saga_kedro.diagnosis.command import as_json, show
+    from saga_kedro.diagnosis.command import as_json
     from saga_kedro.diagnosis.command import diagnose as find
     from saga_kedro.diagnosis.numbers import Evidence
+    from saga_kedro.diagnosis.page import show, write_page
 
     evidence = Evidence(loss, latent_std, timesteps, lsd, sdr, samples, tuple(grad_norm or ()))
     try:
@@ -256,8 +257,6 @@ def diagnose(
         else:
             show(found)
         if report:
-            from saga_kedro.diagnosis.page import write_page
-
             typer.echo(f"Report: {write_page(found, report)}", err=json)
     except ValueError as error:
         typer.echo(f"Error: {error}", err=True)

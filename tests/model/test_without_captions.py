@@ -82,7 +82,7 @@ def test_scoring_gives_it_none_either(speechless, tmp_path, monkeypatch):
     monkeypatch.setattr(model_scores, "score_outputs", lambda *rest, **named: None)
     monkeypatch.setattr(model_scores, "prune", lambda *rest: None)
     captions = pd.DataFrame({"pair_id": ["1"], "window": [0], "start_s": [0.0], "caption": ["a voice"]})
-    parameters = {"sample": speechless.sample, "evaluate": {"metrics": ["LSD"], "rolloff_reference": False}, "seed": 0}
+    parameters = tiny_parameters(evaluate={"metrics": ["LSD"]})
     for folder in (tmp_path / "model", write_tiny_model(tmp_path / "other")):
         summary = {"folder": str(folder), "weights": "w"}
         model_scores.score_model(pd.DataFrame({"pair_id": ["1"]}), captions, summary, parameters, tmp_path)

@@ -54,6 +54,11 @@ def fit(
         else:
             states = {} if cache else read_states(text_index, text_states_file)
             summary = fit(clips, captions, states, checked, model_folder, data_version, run_id, latents=cache)
+        tracking.keep_curves(run_id, summary["folder"])
         log_model(summary["folder"])
+    elif tracking.is_gone(summary["run_id"]):
+        tracking.restore_curves(run_id, summary["folder"])
+        log_model(summary["folder"])
+        summary["run_id"] = run_id
     mlflow.set_tag(tracking.WEIGHTS, summary["weights"])
     return summary

@@ -3,7 +3,7 @@
 from kedro.pipeline import Pipeline, node, pipeline
 
 from saga_kedro.pipelines.evaluate.pipeline import model_to_judge
-from saga_kedro.pipelines.report.nodes import measure_by_frequency, plot, read_history, turn_dial, write_report
+from saga_kedro.pipelines.report.nodes import gather, measure_by_frequency, plot, read_history, turn_dial, write_report
 
 
 def create_pipeline(**_) -> Pipeline:
@@ -30,20 +30,14 @@ def create_pipeline(**_) -> Pipeline:
                 name="plot",
             ),
             node(
+                gather,
+                inputs=["summary", "pairs", "outputs", "paper_targets", "model_summary", "data_version", "settings"],
+                outputs="report_findings",
+                name="gather",
+            ),
+            node(
                 write_report,
-                inputs=[
-                    "summary",
-                    "pairs",
-                    "outputs",
-                    "lsd_by_frequency",
-                    "rolloff_dial",
-                    "training_history",
-                    "paper_targets",
-                    "model_summary",
-                    "data_version",
-                    "settings",
-                    "report_folder",
-                ],
+                inputs=["report_findings", "lsd_by_frequency", "rolloff_dial", "training_history", "report_folder"],
                 outputs="headline",
                 name="write_report",
             ),
