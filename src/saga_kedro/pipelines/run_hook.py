@@ -54,9 +54,8 @@ class RunHook:
     @hook_impl
     def after_catalog_created(self, catalog: CatalogProtocol, conf_catalog: dict[str, Any]) -> None:
         self.catalog, self.conf_catalog = catalog, conf_catalog
-        values = self.parameters.model_dump(mode="json")  # INTERIM
-        given = {f"{name}_settings": values[name] for name in values}
-        given |= {"settings": values, "mlflow_run": None}
+        given = {f"{name}_settings": getattr(self.parameters, name) for name in type(self.parameters).model_fields}
+        given |= {"settings": self.parameters, "mlflow_run": None}
         given["mlflow_experiment"] = self.context.mlflow.tracking.experiment.name  # type: ignore[attr-defined]
         for name, value in given.items():
             catalog[name] = MemoryDataset(value, copy_mode="assign")
@@ -95,6 +94,16 @@ class RunHook:
         from saga_kedro import tracking
 
         return {"mlflow_run": self._follow(tracking.own_run(inputs["data_version"]))}
+
+    @hook_impl
+    def after_node_run(self, outputs: dict[str, Any]) -> None:
+        """What nodes return to be logged goes to MLflow here, and nowhere else."""
+        from saga_kedro import tracking
+
+        if run_id := tracking.active_run_id():
+            for value in outputs.values():
+                if isinstance(value, tracking.Logged):
+                    tracking.log_results(run_id, value)
 
     @hook_impl(wrapper=True, tryfirst=True)
     def after_pipeline_run(self) -> Iterator[None]:
@@ -148,7 +157,7 @@ class RunHook:
 
         from saga_kedro import tracking
 
-        mlflow.log_params(tracking.flat(logged(self.parameters)))
+        tracking.log_parameters(tracking.active_run_id(), tracking.flat(logged(self.parameters)))
         mlflow.set_tags(
             {
                 tracking.CONFIGURATION: configuration(self.parameters),
