@@ -33,7 +33,7 @@ class Codec(Protocol):
 
     def encode(self, audio: torch.Tensor) -> Any: ...
 
-    def decode(self, z: torch.Tensor, seeds: Sequence[int] | None = None, low: torch.Tensor | None = None) -> torch.Tensor: ...
+    def decode(self, z: torch.Tensor, seeds: Sequence[int] | None = None) -> torch.Tensor: ...
 
 
 @torch.no_grad()
@@ -56,7 +56,7 @@ def codec_ceiling(
     device = tensors[0].device if tensors else torch.device("cpu")
     stereo, stereo_low = (torch.from_numpy(to_stereo(audio).copy())[None].to(device) for audio in (reference, low))
     z_h = codec.encode(stereo).mean
-    decoded = codec.decode(z_h, seeds=[seed], low=stereo_low)[..., : reference.shape[1]]
+    decoded = codec.decode(z_h, seeds=[seed])[..., : reference.shape[1]]
     short = reference.shape[1] - decoded.shape[-1]
     decoded = torch.nn.functional.pad(decoded, (0, short))
     replaced = replace_low_band(decoded, stereo_low, cutoff_hz, rule)[0].float().cpu().numpy()

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from saga_kedro.model.condition import Condition
+from saga_kedro.model.guidance import GUIDANCE
 from saga_kedro.model.parts import part
 from saga_kedro.model.saved import CONFIG, GRAPH, WEIGHTS, read_config, read_tensors
 from saga_kedro.model.super_resolver import SuperResolver
@@ -39,7 +40,7 @@ class GraphSagaSR(SuperResolver):
         """The graph's output for these inputs."""
 
     def velocity(self, z_t: np.ndarray, t: float, condition: Condition, setting: Mapping[str, Any]) -> np.ndarray:
-        guidance = part("guidance", setting["guidance"])
+        guidance = part("guidance", GUIDANCE, setting["guidance"])
         return guidance(self._network, z_t, np.full(len(z_t), t, np.float32), condition, setting["s_a"], setting["s_t"])
 
     def array(self, audio: np.ndarray) -> np.ndarray:

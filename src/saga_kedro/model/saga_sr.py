@@ -20,6 +20,7 @@ from saga_kedro.captioning.windows import window_table
 from saga_kedro.files import atomic_path
 from saga_kedro.model.codec import Codec
 from saga_kedro.model.condition import Condition
+from saga_kedro.model.guidance import GUIDANCE
 from saga_kedro.model.network import build_network
 from saga_kedro.model.parts import part
 from saga_kedro.model.saved import CONFIG, GRAPH, HASHES, WEIGHTS, read_config
@@ -130,7 +131,7 @@ class SagaSR(nn.Module, SuperResolver):
 
     @torch.no_grad()
     def velocity(self, z_t: Tensor, t: float, condition: Condition, setting: Mapping[str, Any]) -> Tensor:
-        guidance = part("guidance", setting["guidance"])
+        guidance = part("guidance", GUIDANCE, setting["guidance"])
         times = torch.full((len(z_t),), t, device=z_t.device)
         return guidance(self.network, z_t, times, condition, setting["s_a"], setting["s_t"])
 

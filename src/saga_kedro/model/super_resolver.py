@@ -16,8 +16,10 @@ from saga_kedro.arrays import Array, array_namespace, like, to_numpy
 from saga_kedro.audio import SAMPLE_RATE
 from saga_kedro.audio.bandwidth import Read, frame_powers, measure_bandwidth
 from saga_kedro.audio.low_band import HOP as LOW_BAND_HOP
+from saga_kedro.audio.low_band import LOW_BANDS
 from saga_kedro.audio.lowpass import LowPass, low_pass
-from saga_kedro.audio.resample import resample
+from saga_kedro.audio.resample import CHANNELS, resample
+from saga_kedro.audio.rolloff import ROLLOFFS
 from saga_kedro.captioning.windows import window_at
 from saga_kedro.draws import seed_of
 from saga_kedro.model.blocks import Block, ahead, blocks, joined, noise_at, pieces
@@ -27,6 +29,8 @@ from saga_kedro.model.dials import OWN, Dials, Prompt
 from saga_kedro.model.noise_floor import HERTZ, FloorPredictor, FloorTrack, track_floor
 from saga_kedro.model.parts import part
 from saga_kedro.model.rolloff_predictor import RolloffPredictor
+from saga_kedro.model.sampler import SAMPLERS
+from saga_kedro.model.schedule import SCHEDULES
 from saga_kedro.model.silence import digital_silence
 from saga_kedro.model.treatment import Treatment, treatment
 from saga_kedro.model.windows import cross_fade, cut, window_starts
@@ -69,7 +73,7 @@ class SuperResolver(ABC):
     Attributes:
         config: the model's and the sampler's parameters, as in ``conf/``: ``codec`` {name, ...}, ``segment_samples``,
             ``sample`` {steps, schedule, guidance, s_a, s_t, rolloff, low_band}, and optionally ``channels``, ``rolloff``,
-            ``sample.excitation``, ``sample.sampler``, ``sample.temperature`` and ``sample.noise_floor``.
+            ``sample.sampler``, ``sample.temperature`` and ``sample.noise_floor``.
         sample: ``config["sample"]``.
         codec: frozen.
         rolloff_predictor: fitted before training.
@@ -87,10 +91,8 @@ class SuperResolver(ABC):
         self.config = config
         self.sample: dict[str, Any] = config["sample"]
         self.codec: Any = codec or build_codec(**config["codec"])
-        if hasattr(self.codec, "excitation") and "excitation" in self.sample:
-            self.codec.excitation = self.sample["excitation"]
-        self.channels = part("channels", config.get("channels", "stereo"))
-        self.measure_rolloff = part("rolloff", config.get("rolloff", "magnitude"))
+        self.channels = part("channels", CHANNELS, config.get("channels", "stereo"))
+        self.measure_rolloff = part("rolloff", ROLLOFFS, config.get("rolloff", "magnitude"))
         self.rolloff_predictor = RolloffPredictor(self.codec.latent_channels)
         self.floor_predictor = FloorPredictor()
         self.segment_samples: int = config["segment_samples"]
@@ -321,8 +323,8 @@ class SuperResolver(ABC):
             noise_at(dials.seed, "noise", len(z_l), first, frames) if temperature else np.zeros((len(z_l), frames), np.float32)
         )
         noise = like(np.float32(temperature) * drawn, z_l)[None]
-        schedule = part("schedule", setting["schedule"])(setting["steps"])
-        return part("sampler", setting.get("sampler", "euler"))(velocity, noise, schedule, progress)[0]
+        schedule = part("schedule", SCHEDULES, setting["schedule"])(setting["steps"])
+        return part("sampler", SAMPLERS, setting.get("sampler", "euler"))(velocity, noise, schedule, progress)[0]
 
     def decode(
         self,
@@ -356,7 +358,7 @@ class SuperResolver(ABC):
     ) -> Iterator[np.ndarray]:
         """Samples [begin, end) of the clip, part by part; z_h and ``read`` start at frame ``first`` of it."""
         hop = self.codec.hop
-        replace = part("low_band", self.sample["low_band"])
+        replace = part("low_band", LOW_BANDS, self.sample["low_band"])
         size, margin = self._piece_frames()
         begin, end = begin - first * hop, end - first * hop
         aligned = begin // hop - begin // hop % self._whole_hops()
@@ -365,9 +367,7 @@ class SuperResolver(ABC):
             start = wide.start * hop
             low = read(start, wide.stop * hop)
             given = self.array(low[None])
-            generated = self.codec.decode(
-                z_h[None, :, wide], seeds=[seed_of(seed, "decode")], low=given, first=first + wide.start, cutoff_hz=cutoff_hz
-            )
+            generated = self.codec.decode(z_h[None, :, wide], seeds=[seed_of(seed, "decode")], first=first + wide.start)
             if identical:  # a side that is silent stays silent
                 generated = array_namespace(generated).stack([generated.mean(1)] * 2, axis=1)
             high = to_numpy(replace(generated, given, cutoff_hz)[0])

@@ -56,15 +56,10 @@ class Autoencoder(nn.Module):
     instead of one draw from the global generator, and long audio is always processed in chunks. Frozen, in eval mode for good.
 
     Attributes:
-        sample_rate: Hz.
-        audio_channels: 2.
         latent_channels: 64 in Stable Audio Open.
         hop: samples a latent, 2,048 in Stable Audio Open.
-        silence: None; silence has latents of its own here, and they decode to nearly silence only.
         scale: latents are the VAE's divided by this; applied once each way.
     """
-
-    silence: None
 
     def __init__(self, model: AudioAutoencoder, scale: float = 1.0, posterior: Literal["drawn", "mean"] = "drawn") -> None:
         """Wrap a model whose weights are in place; `load` is how they get there.
@@ -91,11 +86,8 @@ class Autoencoder(nn.Module):
         self.model = model.requires_grad_(False).eval()
         self.scale = scale
         self.posterior = posterior
-        self.sample_rate = int(model.sample_rate)
-        self.audio_channels = 2
         self.latent_channels = int(model.latent_dim)
         self.hop = int(model.downsampling_ratio)
-        self.silence = None
         self.eval()
 
     @classmethod
@@ -145,14 +137,7 @@ class Autoencoder(nn.Module):
         return Posterior(mean, ((functional.softplus(raw) + 1e-4) / self.scale).to(audio.dtype))
 
     @torch.no_grad()
-    def decode(
-        self,
-        z: Tensor,
-        seeds: Sequence[int] | None = None,
-        low: Tensor | None = None,
-        first: int = 0,
-        cutoff_hz: float | None = None,
-    ) -> Tensor:
+    def decode(self, z: Tensor, seeds: Sequence[int] | None = None, first: int = 0) -> Tensor:
         """Audio of latents, [B, latent_channels, T] to [B, 2, T hop]; the rest is not needed."""
         scaled = (z * self.scale).to(next(self.model.parameters()).dtype)
         with torch.autocast(z.device.type, enabled=False):
