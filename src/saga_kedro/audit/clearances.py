@@ -23,9 +23,8 @@ from saga_kedro.model.codec import build_codec
 from saga_kedro.model.condition import Condition
 from saga_kedro.model.flow import OBJECTIVES
 from saga_kedro.model.guidance import GUIDANCE
-from saga_kedro.model.initialise import initialise_by_name
 from saga_kedro.model.parts import part
-from saga_kedro.model.saga_sr import SagaSR
+from saga_kedro.model.saga_sr import SagaSR, build_model
 from saga_kedro.model.sampler import SAMPLERS
 from saga_kedro.model.schedule import SCHEDULES
 from saga_kedro.parameters import Parameters, validate
@@ -100,8 +99,7 @@ def check_clearances(settings: Mapping[str, dict[str, Any]], data: AuditData) ->
 
 def _build(name: str, parameters: dict[str, Any], data: AuditData) -> Setting:
     checked = validate(parameters)
-    model = SagaSR(checked.model.model_dump() | {"sample": checked.sample.model_dump()})
-    initialise_by_name(model.network, checked.seed)
+    model = build_model(checked)
     give_empty_caption(model)
     return Setting(name, checked, model, data)
 
