@@ -24,8 +24,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-from safetensors.torch import save_file
 from omegaconf import OmegaConf
+from safetensors.torch import save_file
 from torch.utils.data import DataLoader, Dataset
 
 from saga_kedro.audio import SAMPLE_RATE

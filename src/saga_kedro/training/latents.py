@@ -88,7 +88,7 @@ class Encoder:
         """Encode B `Crops`.
 
         Returns:
-            float16 ``mean`` and ``deviation`` of z_h's posterior [B, C, T], ``z_l`` [B, K, C, T] drawn; ``f_h`` [B], ``f_l`` [B, K];
+            float16 ``mean``, ``deviation`` of z_h [B, C, T], drawn ``z_l`` [B, K, C, T]; ``f_h`` [B], ``f_l`` [B, K];
             ``valid`` [B] in samples; ``text``: a list of bfloat16 [L, W].
         """
         states = self.text_encoder.encode([crop["caption"] for crop in crops])
