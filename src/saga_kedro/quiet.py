@@ -17,7 +17,6 @@ OFF = {
     "DVC_NO_ANALYTICS": "1",
     "GRADIO_ANALYTICS_ENABLED": "False",
     "WANDB_MODE": "disabled",
-    "LITDATA_DISABLE_VERSION_CHECK": "1",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",  # not telemetry: a bar for every small file
     "TOKENIZERS_PARALLELISM": "false",  # not telemetry: the tokenizers warn when a process forks after using threads
 }

@@ -17,7 +17,7 @@ GIB = 2**30
 PAPER_HOURS = 3800  # of audio (P)
 SLOT_SECONDS = 5  # saga_kedro/training/segments.py
 TEXT_WIDTH = {"t5": 768, "minilm": 384, "none": 128}
-HEAD_BYTES = 220  # what litdata writes beside the arrays of an item: their sizes, shapes and types, and an offset
+HEAD_BYTES = 60  # roll-offs, length and place of the text of a segment, and its part of the header of a shard
 TRAINING_BYTES_PER_PARAMETER = 16  # float32 weights, gradient, two moments of AdamW; the average comes on top
 AVERAGE_BYTES_PER_PARAMETER = 4
 

@@ -328,9 +328,11 @@ def train(
             weights_only=False if last.exists() else None,
         )
     state = trainer.strategy.lightning_module_state_dict()  # where training is sharded, whole on the first process only
+    if trainer.is_global_zero:
+        averaged(model, state).save_pretrained(folder)
+    trainer.strategy.barrier()  # all end together: to the others, a process that ended early would be lost
     if not trainer.is_global_zero:
         return {}
-    averaged(model, state).save_pretrained(folder)
     return {
         "folder": folder.as_posix(),
         "weights": content_hash(folder / WEIGHTS),
