@@ -63,10 +63,16 @@ STAGES = {
     "caption": Stage(("caption",), ("captioning.captions",), ("resample",)),
     "degrade": Stage(PAIRS, ("evaluation.pairs",), ("resample",)),
     "caption_pairs": Stage(("caption",), ("captioning.captions",), ("degrade",)),
-    "encode": Stage((*SEGMENTS, "encode.latents", "encode.shard_segments"), ("training.cache",), ("resample", "caption")),
-    "fit": Stage(("model", "fit"), ("training.fit",), ("encode",)),
-    "evaluate": Stage(("seed", "sample", "evaluate"), ("evaluation.model_scores",), ("fit", "degrade", "caption_pairs")),
-    "report": Stage(("report",), ("reporting.report",), ("evaluate",)),
+    "encode": Stage((*SEGMENTS, "encode.latents", "encode.shard_segments"), ("training.encode",), ("resample", "caption")),
+    "fit": Stage(("model", "fit"), ("training.run",), ("encode",)),
+    "evaluate": Stage(
+        ("seed", "sample", "evaluate"),
+        ("evaluation.model_scores", "evaluation.frechet", "reporting.results", "reporting.examples"),
+        ("fit", "degrade", "caption_pairs"),
+    ),
+    "report": Stage(
+        ("report",), ("reporting.results", "reporting.plots", "evaluation.score", "evaluation.model_scores"), ("evaluate",)
+    ),
     "audit_train": Stage(("audit.start", "audit.checkpoint"), ("audit.training",), ("fit",)),
     "audit_score": Stage(("seed", "sample", "audit.serve", "audit.measure"), ("audit.scoring",), ("audit_train",)),
 }
