@@ -9,12 +9,15 @@ import pandas as pd
 import pytest
 
 from saga_kedro.audio import SAMPLE_RATE
+from saga_kedro.audio.reading import from_array
 from saga_kedro.audit.data import Pair
 from saga_kedro.audit.scoring import outputs
 from saga_kedro.evaluation import model_scores
+from saga_kedro.model.dials import Dials
 from saga_kedro.model.initialise import initialise_by_name
 from saga_kedro.model.saga_sr import SagaSR
 from saga_kedro.model.text import NoText
+from saga_kedro.model.treatment import Treatment
 from saga_kedro.parameters import ParameterError, validate
 from saga_kedro.training.cache import cache_of, encode_splits
 from saga_kedro.training.fit import fit
@@ -42,9 +45,10 @@ def test_it_says_whether_it_takes_prompts(speechless):
 
 def test_the_network_is_given_as_many_positions_of_zeros_as_in_training(speechless):
     """They are not masked, so their number decides what weight cross-attention leaves to the roll-offs."""
-    _, condition, _ = speechless.condition(muffled(), 0.8, "", seed=0)
-    assert condition.text.shape[1] == NO_TEXT["max_tokens"]
-    assert not condition.text.any()
+    audio = muffled()
+    stretch = next(speechless.stretches(from_array(audio), audio.shape[1], Treatment(4_000.0, False, ""), dials=Dials(0.8)))
+    assert stretch.condition.text.shape[1] == NO_TEXT["max_tokens"]
+    assert not stretch.condition.text.any()
 
 
 def test_it_super_resolves_and_describes_nothing(speechless, monkeypatch):

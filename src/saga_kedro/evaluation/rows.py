@@ -43,7 +43,7 @@ def codec_ceiling(
     device = tensors[0].device if tensors else torch.device("cpu")
     stereo, stereo_low = (torch.from_numpy(to_stereo(audio).copy())[None].to(device) for audio in (reference, low))
     z_h = codec.encode(stereo).mean
-    decoded = codec.decode(z_h, seeds=[seed], low=stereo_low)[..., : reference.shape[1]]
+    decoded = codec.decode(z_h, seeds=[seed])[..., : reference.shape[1]]
     short = reference.shape[1] - decoded.shape[-1]
     decoded = torch.nn.functional.pad(decoded, (0, short))
     replaced = replace_low_band(decoded, stereo_low, cutoff_hz, rule)[0].float().cpu().numpy()

@@ -18,6 +18,7 @@ from saga_kedro.arrays import Array
 from saga_kedro.audio import SAMPLE_RATE
 from saga_kedro.audio.bandwidth import frame_powers, measure_bandwidth, squared_spectrum
 from saga_kedro.audio.full_scale import as_24_bit, decibels, gain_for
+from saga_kedro.audio.reading import from_array
 from saga_kedro.audio.resample import resample
 from saga_kedro.audio.rolloff import rolloff_from_hz
 from saga_kedro.audio.spectra import hann
@@ -81,7 +82,7 @@ class BrowserSagaSR(GraphSagaSR):
         while True:
             self._asked = 0
             try:
-                return self.generate(stretch.z_l, stretch.condition, stretch.starts, first=stretch.first)
+                return self.generate(stretch)
             except _Unanswered as question:
                 self._answers = (*self._answers, (yield question.given))
 
@@ -111,11 +112,7 @@ def super_resolve(
     if not audio.shape[-1] or not np.isfinite(audio).all():
         return Outcome(None, "it holds no samples" if not audio.shape[-1] else "it holds values that are not finite numbers")
     low = model.channels(audio)
-    samples = low.shape[-1]
-
-    def read(start: int, stop: int) -> np.ndarray:
-        return low[:, start:stop]
-
+    samples, read = low.shape[-1], from_array(low)
     measured = measure_bandwidth(frame_powers(read, samples, without_clipping=True), SAMPLE_RATE)
     todo = treatment(measured, sample_rate)
     if todo.cutoff_hz is None:
