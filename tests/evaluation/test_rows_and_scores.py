@@ -198,8 +198,8 @@ def test_the_codec_row_is_the_reference_above_and_the_input_below():
     low = low_pass(reference, RATE, LowPass("chebyshev", 8, 4000))
     made = codec_ceiling(Identity(), reference, low, 4000)
     assert made.shape == reference.shape
-    assert metrics.lsd_band(reference, made, 4600, "above") < 0.1
-    assert metrics.lsd_band(low, made, 3800, "below") < 1e-3
+    assert metrics.lsd_family(reference, made, 4600)["LSD_above"] < 0.1
+    assert metrics.lsd_family(low, made, 3800)["LSD_below"] < 1e-3
 
 
 @pytest.mark.parametrize(("given", "channels"), [((1, 90), 2), ((2, 110), 1), ((2, 100), 2)])

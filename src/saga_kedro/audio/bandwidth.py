@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 
 from saga_kedro.audio.reading import Read, from_array
-from saga_kedro.audio.spectra import hann
+from saga_kedro.audio.spectra import frame_power, hann
 
 N_FFT = 2_048
 HOP = 512
@@ -151,18 +151,12 @@ def frame_powers(read: Read, samples: int, without_clipping: bool = False) -> np
             peak = np.abs(frames).max(axis=(0, 2), initial=0)
             sounding = peak > 0
             if sounding.any():
-                power.append(squared_spectrum(frames[:, sounding] * window).mean(axis=0))
+                power.append(frame_power(frames[:, sounding] * window).mean(axis=0))
                 peaks.append(peak[sounding])
     if not power:
         return np.zeros((0, N_FFT // 2 + 1), np.float32)
     every, whole = np.concatenate(power), np.concatenate(peaks) < CLIPPED
     return every[whole] if without_clipping and whole.mean() > 0.1 else every
-
-
-def squared_spectrum(frames: np.ndarray) -> np.ndarray:
-    """|X|^2 of windowed frames: [..., n] -> float32 [..., n / 2 + 1]."""
-    spectra = np.fft.rfft(frames, axis=-1)
-    return (spectra.real**2 + spectra.imag**2).astype(np.float32)  # before NumPy 2 they are in double precision
 
 
 def _highest_edge(level: np.ndarray, power: np.ndarray, first: int) -> int | None:

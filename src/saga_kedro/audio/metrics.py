@@ -14,6 +14,7 @@ import numpy as np
 
 from saga_kedro.audio import SAMPLE_RATE
 from saga_kedro.audio.resample import resample
+from saga_kedro.audio.spectra import frame_view, hann
 
 if TYPE_CHECKING:
     import torch
@@ -24,7 +25,7 @@ HOP = 441
 EPSILON = 1e-12
 
 
-def lsd(reference: np.ndarray, estimate: np.ndarray, per_channel: bool = False) -> float:
+def lsd(reference: np.ndarray, estimate: np.ndarray) -> float:
     """Log-spectral distance as ssr_eval computes it, and so the paper (ssr_eval/metrics.py, AudioMetrics.lsd).
 
     LSD = mean over frames of sqrt( mean over bins of ( log10( S^2 / (S_hat + 1e-12)^2 + 1e-12 ) )^2 ), with S and S_hat the
@@ -32,50 +33,26 @@ def lsd(reference: np.ndarray, estimate: np.ndarray, per_channel: bool = False) 
 
     Args:
         reference, estimate: float [channels, samples] at 44.1 kHz, of the same length.
-        per_channel: measure each channel and average, instead of the mono mix.
 
     Returns:
         In log10 of power, 0 (equal) upward. A frame whose reference is digital silence scores 12 even where the estimate is
-        perfect: see ``lsd_sounding``.
+        perfect: see `lsd_family`.
     """
-    return float(_rms_over_bins(_log_ratio(reference, estimate, per_channel)[0]).mean())
-
-
-def lsd_sounding(reference: np.ndarray, estimate: np.ndarray, per_channel: bool = False) -> float:
-    """``lsd`` over the frames whose reference is not digital silence. Log10 of power, 0 upward; NaN without any."""
-    difference, sounding = _log_ratio(reference, estimate, per_channel)
-    return _mean(_rms_over_bins(difference)[sounding])
-
-
-def lsd_band(
-    reference: np.ndarray, estimate: np.ndarray, cutoff_hz: float, side: Literal["below", "above"], per_channel: bool = False
-) -> float:
-    """``lsd_sounding`` over the bins below, or at and above, a cutoff only: what was given apart from what was made.
-
-    Args:
-        reference, estimate: float [channels, samples] at 44.1 kHz, of the same length.
-        cutoff_hz: the first bin that lies at or above it is the first of ``above``.
-        side: ``below`` or ``above``.
-        per_channel: measure each channel and average, instead of the mono mix.
-
-    Returns:
-        Log10 of power, 0 upward. With n of N bins above, N lsd^2 = n above^2 + (N - n) below^2 holds in each frame.
-    """
-    difference, sounding = _log_ratio(reference, estimate, per_channel)
-    first = int(np.ceil(cutoff_hz * N_FFT / SAMPLE_RATE))
-    band = difference[..., :first] if side == "below" else difference[..., first:]
-    if band.shape[-1] == 0:
-        return float("nan")
-    return _mean(_rms_over_bins(band)[sounding])
+    return float(_rms_over_bins(_log_ratio(reference, estimate)[0]).mean())
 
 
 def lsd_family(reference: np.ndarray, estimate: np.ndarray, cutoff_hz: float) -> dict[str, float]:
-    """``lsd``, ``lsd_sounding`` and ``lsd_band`` on both sides of the cutoff, from one pair of spectrograms.
+    """``lsd``, and the same of frames whose reference is not digital silence: all bins, and those on each side of a cutoff.
+
+    Args:
+        reference, estimate: float [channels, samples] at 44.1 kHz, of the same length.
+        cutoff_hz: the first bin that lies at or above it is the first of ``LSD_above``.
 
     Returns:
-        ``LSD``, ``LSD_sounding``, ``LSD_below``, ``LSD_above``: each what its function gives.
+        ``LSD``, ``LSD_sounding``, ``LSD_below``, ``LSD_above``, log10 of power, 0 upward; NaN without a frame or a bin. With n
+        of N bins above, N LSD^2 = n above^2 + (N - n) below^2 holds in each frame.
     """
-    difference, sounding = _log_ratio(reference, estimate, per_channel=False)
+    difference, sounding = _log_ratio(reference, estimate)
     first = int(np.ceil(cutoff_hz * N_FFT / SAMPLE_RATE))
     whole = _rms_over_bins(difference)
     bands = {"LSD_below": difference[:, :first], "LSD_above": difference[:, first:]}
@@ -92,7 +69,7 @@ def lsd_by_frequency(reference: np.ndarray, estimate: np.ndarray) -> tuple[np.nd
     Returns:
         Frequencies in Hz, float64 [1025]; distances in log10 of power, float64 [1025], NaN if no frame sounds.
     """
-    difference, sounding = _log_ratio(reference, estimate, per_channel=False)
+    difference, sounding = _log_ratio(reference, estimate)
     frequencies = np.fft.rfftfreq(N_FFT, 1 / SAMPLE_RATE)
     if not sounding.any():
         return frequencies, np.full(len(frequencies), np.nan)
@@ -187,21 +164,17 @@ def _visqol_api(mode: str) -> VisqolApi:
     return api
 
 
-def _log_ratio(reference: np.ndarray, estimate: np.ndarray, per_channel: bool) -> tuple[np.ndarray, np.ndarray]:
-    """log10(S^2 / (S_hat + eps)^2 + eps), float64 [frames (of all channels), 1025], and which frames' reference sounds."""
+def _log_ratio(reference: np.ndarray, estimate: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """log10(S^2 / (S_hat + eps)^2 + eps) of the mono mix, float64 [frames, 1025], and which frames' reference sounds."""
     _check(reference, estimate)
-    if not per_channel:
-        reference, estimate = _mono(reference), _mono(estimate)
     s, s_hat = _magnitude(reference), _magnitude(estimate)
     return np.log10(s**2 / (s_hat + EPSILON) ** 2 + EPSILON), s.any(axis=-1)
 
 
 def _magnitude(audio: np.ndarray) -> np.ndarray:
     # as librosa: windowed in single precision, transformed in double
-    padded = np.pad(audio.astype(np.float32, copy=False), ((0, 0), (N_FFT // 2, N_FFT // 2)))
-    frames = np.lib.stride_tricks.sliding_window_view(padded, N_FFT, axis=-1)[:, ::HOP].reshape(-1, N_FFT)
-    window = (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(N_FFT) / N_FFT)).astype(np.float32)
-    return np.abs(np.fft.rfft(frames * window))
+    frames = frame_view(np.pad(_mono(audio)[0], N_FFT // 2), N_FFT, HOP)
+    return np.abs(np.fft.rfft(frames * hann(N_FFT)))
 
 
 def _rms_over_bins(difference: np.ndarray) -> np.ndarray:

@@ -33,6 +33,16 @@ def cut_frames(audio: Array, length: int, hop: int) -> Array:
     return _frames(padded(audio, margin, margin + hops * hop - samples), length, hop)
 
 
+def frame_view(audio: np.ndarray, length: int, step: int) -> np.ndarray:
+    """Frames of [N] that begin at every ``step`` samples, as far as whole ones go: a view, [T, length].
+
+    (``sliding_window_view(audio, length)[::step]`` has a view of all frames on the way, too large for the 32 bits of a browser.)
+    """
+    audio = np.ascontiguousarray(audio)
+    shape, strides = (1 + (len(audio) - length) // step, length), (step * audio.itemsize, audio.itemsize)
+    return np.lib.stride_tricks.as_strided(audio, shape, strides, writeable=False)
+
+
 def add_frames(frames: Array, hop: int) -> Array:
     """Inverse of the cutting: frames are added where they overlap, the margins are dropped.
 
@@ -64,6 +74,11 @@ def power(spectra: Array) -> Array:
     xp = array_namespace(spectra)
     real, imaginary = xp.real(spectra), xp.imag(spectra)
     return real * real + imaginary * imaginary
+
+
+def frame_power(frames: np.ndarray) -> np.ndarray:
+    """|X|^2 of windowed frames: [..., n] -> float32 [..., n / 2 + 1]."""
+    return power(np.fft.rfft(frames)).astype(np.float32)  # before NumPy 2 spectra are in double precision
 
 
 def mean_around(values: Array, width: int) -> Array:
