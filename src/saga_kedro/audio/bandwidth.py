@@ -17,10 +17,10 @@ RANGE_DB = 80.0
 
 # measure_bandwidth
 FULL_BAND_HZ = 17_000.0
-"""From here on a clip counts as full-band: training draws low-passes up to 16 kHz, so above their reach nothing was learnt."""
+"""From here on a clip counts as full-band: training draws low-passes up to 16 kHz, so above their reach the model learned nothing."""
 LOWEST_HZ = 1_700.0  # what falls off below that is a dark sound, not a low-pass
 AUDIBLE_DB = 90.0
-# An edge this deep is one; a shallower one only where nothing of the sound is above it: sounds fall off by themselves, too.
+# An edge this deep is one; a shallower one only where no sound is above it: sounds fall off without a filter, too.
 EDGE_DB = 20.0
 SHALLOW_EDGE_DB = 12.0
 NOTHING_DB = 60.0  # under the loudest bin
@@ -166,7 +166,7 @@ def _highest_edge(level: np.ndarray, power: np.ndarray, first: int) -> int | Non
         under = _quantile(level[int(0.80 * k) : int(0.94 * k) + 1], 0.5)
         above[k] = max(_quantile(level[int(1.13 * k) : int(1.30 * k) + 1], 0.5), _quantile(level[int(1.13 * k) :], 0.95))
         fall[k] = under - above[k]
-    # what the resampling filter leaves beyond a deep edge has small ones of its own
+    # what the resampling filter leaves beyond a deep edge has small edges, too
     falls = np.pad(fall >= max(SHALLOW_EDGE_DB, fall.max() / 3), 1).astype(np.int8)
     runs = np.flatnonzero(np.diff(falls)).reshape(-1, 2)  # first bin and the one behind the last
     for begin, end in runs[::-1]:
@@ -177,7 +177,7 @@ def _highest_edge(level: np.ndarray, power: np.ndarray, first: int) -> int | Non
 
 
 def _running_median(values: np.ndarray, size: int) -> np.ndarray:
-    """The median of the odd number ``size`` of bins around each; the outermost bins go on beyond the ends.
+    """The median of the odd number ``size`` of bins around each; the outermost bins continue beyond the ends.
 
     Args:
         values: [frames, bins].
@@ -187,7 +187,7 @@ def _running_median(values: np.ndarray, size: int) -> np.ndarray:
     """
     half, bins = size // 2, values.shape[-1]
     medians = np.empty_like(values)
-    for first in range(0, len(values), 32):  # few enough to stay in the cache: all at once takes thrice the time
+    for first in range(0, len(values), 32):  # few enough to stay in the cache: all together take thrice the time
         padded = np.pad(values[first : first + 32], ((0, 0), (half, half)), mode="edge")
         ranked = [padded[:, k : k + bins].copy() for k in range(size)]
         for rank in range(size - 1, half - 1, -1):  # the largest of those left goes to its place

@@ -1,6 +1,6 @@
 """The stationary noise under a recording: whether there is one, its spectrum, and the recording without it.
 
-A microphone, its preamplifier and its room make noise that goes on whatever is heard above it. Between words and notes nothing
+A microphone, its preamplifier and its room make noise that never stops, whatever is heard above it. Between words and notes nothing
 else is left: there its spectrum can be measured, and that it is noise and no quiet sound can be tested.
 """
 
@@ -95,7 +95,7 @@ def without_floor(audio: np.ndarray, floor: np.ndarray) -> np.ndarray:
 
 
 def _moving_mean(values: np.ndarray, size: int, axis: int) -> np.ndarray:
-    """The mean of the odd number ``size`` of values around each along an axis; the outermost go on beyond the ends."""
+    """The mean of the odd number ``size`` of values around each along an axis; the outermost continue beyond the ends."""
     half = size // 2
     padded = np.pad(values, [(half, half) if k == axis else (0, 0) for k in range(values.ndim)], mode="edge")
     rows = np.moveaxis(padded, axis, 0)

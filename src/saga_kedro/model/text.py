@@ -24,7 +24,7 @@ TOKENS_AT_ONCE = 4096  # bounds the memory of one forward pass
 class TextEncoder(nn.Module):
     """A pretrained text encoder that never trains.
 
-    Like stable-audio-tools' `T5Conditioner`, the module keeps its model out of its own parameters and state:
+    Like stable-audio-tools' `T5Conditioner`, the module hides its model from its parameters and state:
     optimisers, checkpoints and exports of what contains it do not see it. It still moves with `.to(device)` and stays
     in eval mode.
 
