@@ -17,7 +17,7 @@ RANGE_DB = 80.0
 
 # measure_bandwidth
 FULL_BAND_HZ = 17_000.0
-"""From here on a clip counts as full-band: training draws low-passes up to 16 kHz, so above their reach the model learned nothing."""
+"""From here on a clip counts as full-band: training draws low-passes up to 16 kHz, so above their reach nothing was learned."""
 LOWEST_HZ = 1_700.0  # what falls off below that is a dark sound, not a low-pass
 AUDIBLE_DB = 90.0
 # An edge this deep is one; a shallower one only where no sound is above it: sounds fall off without a filter, too.
@@ -64,10 +64,7 @@ def own_bandwidth(audio: np.ndarray, rate: int) -> float:
 
     Args:
         audio: [channels, samples].
-        rate: Hz.
-
-    Returns:
-        Hz, in [0, rate / 2]; 0 for silence.
+        rate: Hz, as the result, which lies in [0, rate / 2]; 0 for silence.
     """
     power = frame_powers(from_array(audio), audio.shape[-1])
     if not len(power):
@@ -77,12 +74,7 @@ def own_bandwidth(audio: np.ndarray, rate: int) -> float:
 
 
 def measure_cutoff(audio: np.ndarray, rate: int) -> float:
-    """`measure_bandwidth` of an array: Hz, in [0, rate / 2].
-
-    Args:
-        audio: [channels, samples].
-        rate: Hz.
-    """
+    """`measure_bandwidth` of an array [channels, samples]: Hz, in [0, rate / 2]."""
     bandwidth = measure_bandwidth(frame_powers(from_array(audio), audio.shape[-1], without_clipping=True), rate)
     return rate / 2 if bandwidth.ends == "dark" else bandwidth.cutoff_hz
 
@@ -177,14 +169,7 @@ def _highest_edge(level: np.ndarray, power: np.ndarray, first: int) -> int | Non
 
 
 def _running_median(values: np.ndarray, size: int) -> np.ndarray:
-    """The median of the odd number ``size`` of bins around each; the outermost bins continue beyond the ends.
-
-    Args:
-        values: [frames, bins].
-
-    Returns:
-        Of the same shape.
-    """
+    """The median of the odd number ``size`` of bins around each of [frames, bins]; the outermost continue beyond the ends."""
     half, bins = size // 2, values.shape[-1]
     medians = np.empty_like(values)
     for first in range(0, len(values), 32):  # few enough to stay in the cache: all together take thrice the time

@@ -56,14 +56,11 @@ def low_pass(audio: np.ndarray, rate: int, low: LowPass, fft: Any = np.fft) -> n
 
     Args:
         audio: [channels, samples].
-        rate: Hz; the cutoff must lie below half of it.
-        fft: who transforms: NumPy, or ``scipy.fft``, which is faster.
+        rate: Hz; a cutoff that is not below half of it is a ValueError.
+        fft: ``numpy.fft``, or ``scipy.fft``, which is faster.
 
     Returns:
         float32 of the same shape, not delayed.
-
-    Raises:
-        ValueError: the cutoff is not below half the rate.
     """
     cutoff = int(low.cutoff_hz)
     if 2 * cutoff >= rate:
@@ -173,11 +170,8 @@ def _gains(low: LowPass, rate: int, nyquist: int) -> np.ndarray:
 
 
 def _power_response(low: LowPass, rate: int, frequencies: np.ndarray) -> np.ndarray:
-    """|H|^2 of the digital filter, which is the analogue one's at tan(pi f / rate) (bilinear transform).
-
-    Args:
-        frequencies: [n] over half the rate.
-    """
+    """|H|^2 of the digital filter at frequencies [n] over half the rate: the analogue one's at tan(pi f / rate) (bilinear
+    transform)."""
     # in units of the analogue cutoff; infinite at half the rate, where a large number whose powers are finite takes its place
     x = np.tan(np.pi / 2 * np.minimum(frequencies, 1 - 1e-9)) / np.tan(np.pi * low.cutoff_hz / rate)
     n = low.order

@@ -1,4 +1,4 @@
-"""How far an estimate is from its reference. One item at a time: [channels, samples] at 44.1 kHz, never a flattened batch.
+"""How far an estimate is from its reference. One item at a time: both are float [channels, samples] at 44.1 kHz, of one length.
 
 Two scales must not be mixed up: LSD is in log10 of power (an untouched 4 kHz input scores about 3), SI-SDR, SNR and SDR are
 in dB. Each function gives NaN, a missing value, where its formula gives nothing, as for an estimate that is not finite.
@@ -31,12 +31,8 @@ def lsd(reference: np.ndarray, estimate: np.ndarray) -> float:
     LSD = mean over frames of sqrt( mean over bins of ( log10( S^2 / (S_hat + 1e-12)^2 + 1e-12 ) )^2 ), with S and S_hat the
     STFT magnitudes of reference and estimate (Hann 2,048, hop 441, centred, zero-padded) of the mono mix.
 
-    Args:
-        reference, estimate: float [channels, samples] at 44.1 kHz, of the same length.
-
-    Returns:
-        In log10 of power, 0 (equal) upward. A frame whose reference is digital silence scores 12 even where the estimate is
-        perfect: see `lsd_family`.
+    It is in log10 of power, 0 (equal) upward. A frame whose reference is digital silence scores 12 even where the estimate is
+    perfect: see `lsd_family`.
     """
     return float(_rms_over_bins(_log_ratio(reference, estimate)[0]).mean())
 
@@ -44,13 +40,10 @@ def lsd(reference: np.ndarray, estimate: np.ndarray) -> float:
 def lsd_family(reference: np.ndarray, estimate: np.ndarray, cutoff_hz: float) -> dict[str, float]:
     """``lsd``, and the same of frames whose reference is not digital silence: all bins, and those on each side of a cutoff.
 
-    Args:
-        reference, estimate: float [channels, samples] at 44.1 kHz, of the same length.
-        cutoff_hz: the first bin that lies at or above it is the first of ``LSD_above``.
-
     Returns:
-        ``LSD``, ``LSD_sounding``, ``LSD_below``, ``LSD_above``, log10 of power, 0 upward; NaN without a frame or a bin. With n
-        of N bins above, N LSD^2 = n above^2 + (N - n) below^2 holds in each frame.
+        ``LSD``, ``LSD_sounding``, ``LSD_below``, ``LSD_above``: the first bin at or above the cutoff is the first of the last.
+        Log10 of power, 0 upward; NaN without a frame or a bin. With n of N bins above, N LSD^2 = n above^2 + (N - n) below^2
+        holds in each frame.
     """
     difference, sounding = _log_ratio(reference, estimate)
     first = int(np.ceil(cutoff_hz * N_FFT / SAMPLE_RATE))
@@ -62,9 +55,6 @@ def lsd_family(reference: np.ndarray, estimate: np.ndarray, cutoff_hz: float) ->
 
 def lsd_by_frequency(reference: np.ndarray, estimate: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Distance at each frequency: sqrt( mean over sounding frames of ( log10 power ratio )^2 ), of the mono mix.
-
-    Args:
-        reference, estimate: float [channels, samples] at 44.1 kHz, of the same length.
 
     Returns:
         Frequencies in Hz, float64 [1025]; distances in log10 of power, float64 [1025], NaN if no frame sounds.
@@ -82,9 +72,6 @@ def si_sdr(reference: np.ndarray, estimate: np.ndarray) -> float:
     SI-SDR = 10 log10 |a s|^2 / |a s - s_hat|^2, a = <s_hat, s> / |s|^2, per channel, then the mean over the channels whose
     reference is not silent.
 
-    Args:
-        reference, estimate: float [channels, samples], of the same length.
-
     Returns:
         dB, any value, higher is better; an unrelated white estimate of 262,144 samples scores -59 on average. NaN for a silent
         reference.
@@ -96,9 +83,6 @@ def si_sdr(reference: np.ndarray, estimate: np.ndarray) -> float:
 
 def snr(reference: np.ndarray, estimate: np.ndarray) -> float:
     """Signal-to-noise ratio: 10 log10 |s|^2 / |s - s_hat|^2 per channel, then the mean over channels as for ``si_sdr``.
-
-    Args:
-        reference, estimate: float [channels, samples], of the same length.
 
     Returns:
         dB, any value, higher is better. NaN for a silent reference.
@@ -113,9 +97,6 @@ def sdr(reference: np.ndarray, estimate: np.ndarray) -> float:
 
     SDR = 10 log10 |h * s|^2 / |h * s - s_hat|^2 with h the filter of 512 taps that makes it largest: linear changes of the
     reference (delay, equalisation) are forgiven. Per channel, then the mean over channels as for ``si_sdr``.
-
-    Args:
-        reference, estimate: float [channels, samples], of the same length.
 
     Returns:
         dB, higher is better, without bound for a perfect estimate, minus infinity for a silent one; never under ``si_sdr`` but
@@ -133,7 +114,6 @@ def visqol(reference: np.ndarray, estimate: np.ndarray, mode: Literal["audio", "
     """ViSQOL's opinion score (Chinen et al. 2020, ViSQOL v3; the package visqol-python) of the mono mix.
 
     Args:
-        reference, estimate: float [channels, samples] at 44.1 kHz.
         mode: ``audio`` compares at 48 kHz and maps by the SVR that comes with the package; ``speech`` compares at 16 kHz, deaf
             to all above 8 kHz, and maps by the polynomial.
 

@@ -1,7 +1,7 @@
 """The stationary noise under a recording: whether there is one, its spectrum, and the recording without it.
 
-A microphone, its preamplifier and its room make noise that never stops, whatever is heard above it. Between words and notes nothing
-else is left: there its spectrum can be measured, and that it is noise and no quiet sound can be tested.
+A microphone, its preamplifier and its room make noise that never stops. Between words and notes nothing else is left: there its
+spectrum can be measured, and whether it is noise or a quiet sound can be tested.
 """
 
 from __future__ import annotations

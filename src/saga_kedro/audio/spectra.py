@@ -36,7 +36,7 @@ def cut_frames(audio: Array, length: int, hop: int) -> Array:
 def frame_view(audio: np.ndarray, length: int, step: int) -> np.ndarray:
     """Frames of [N] that begin at every ``step`` samples, as far as whole ones go: a view, [T, length].
 
-    (``sliding_window_view(audio, length)[::step]`` has a view of all frames on the way, too large for the 32 bits of a browser.)
+    (``sliding_window_view(audio, length)[::step]`` takes a view of all frames first, too large for a browser's 32 bits.)
     """
     audio = np.ascontiguousarray(audio)
     shape, strides = (1 + (len(audio) - length) // step, length), (step * audio.itemsize, audio.itemsize)
@@ -44,15 +44,7 @@ def frame_view(audio: np.ndarray, length: int, step: int) -> np.ndarray:
 
 
 def add_frames(frames: Array, hop: int) -> Array:
-    """Inverse of the cutting: frames are added where they overlap, the margins are dropped.
-
-    Args:
-        frames: [..., T, length], length a multiple of ``hop``.
-        hop: samples.
-
-    Returns:
-        [..., T * hop].
-    """
+    """Inverse of `cut_frames`: [..., T, length] are added where they overlap, the margins are dropped: [..., T * hop]."""
     hops, length = frames.shape[-2:]
     margin = (length - hop) // 2
     return _overlapped(frames, hop)[..., margin : margin + hops * hop]

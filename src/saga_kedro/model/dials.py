@@ -16,8 +16,8 @@ class Dials:
     """How audio is super-resolved; None is the model's own setting.
 
     Attributes:
-        rolloff: f_h, how bright the result should be: a fraction of the Nyquist frequency in [0, 1], "predicted" from the input,
-            or "untold".
+        rolloff: f_h, how bright the result should be: a fraction of the Nyquist frequency in [0, 1], "predicted" from the
+            input, or "untold".
         noise_floor: how much of the input's stationary noise continues above its cutoff: from 0, none, to 1, all that is
             likely. An input without such noise gets none.
         prompt: what is to be heard: one caption, or one for each stretch of 5.94 s (`captioning.windows`); None lets the

@@ -1,8 +1,8 @@
 """A channel vocoder as a codec without weights: latents are the log energies of a few bands, decoding shapes an excitation
 with them.
 
-It keeps no waveform. It takes the VAE's place on a machine without weights; low-frequency replacement restores the true low band
-after it, as after the VAE.
+It keeps no waveform. It takes the VAE's place on a machine without weights; low-frequency replacement restores the true low
+band after it, as after the VAE.
 """
 
 from __future__ import annotations
