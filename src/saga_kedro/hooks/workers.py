@@ -10,6 +10,7 @@ from kedro.framework.hooks import hook_impl
 from kedro.pipeline import Pipeline
 
 from saga_kedro.parallel import engine
+from saga_kedro.parameters import validate
 from saga_kedro.weights import wanted_weights
 
 
@@ -30,7 +31,7 @@ class EngineHook:
         weights = [path for _, path, users in wanted_weights(parameters) if path and not users.isdisjoint(nodes)]
         weights += [parameters["evaluate"]["model"]] if parameters["evaluate"]["model"] else []
         needs = [path for path in (parameters["ingest"]["path"], parameters["ingest"]["clones"]) if path]
-        self.engine.enter_context(engine(parameters["workers"], self.context.project_path, needs, weights))
+        self.engine.enter_context(engine(validate(parameters).workers, self.context.project_path, needs + weights))
         try:
             return (yield)
         except BaseException:  # of another hook: then Kedro runs none of those below

@@ -30,7 +30,7 @@ from saga_kedro.model.codec.posterior import Posterior
 from saga_kedro.model.codec.statistics import posterior_statistics
 from saga_kedro.model.text import TextEncoder, pad_states
 from saga_kedro.parallel import parallel_map
-from saga_kedro.parallel.inside import may_have_children, one_thread
+from saga_kedro.parallel.worker import one_thread
 from saga_kedro.training.segments import Segments, as_text
 
 INDEX = "index.json"  # litdata's name for it
@@ -202,8 +202,6 @@ def write_shard(
     encode, place = encoder(), Path(folder)
     if encode.device.type == "cpu":
         readers = 0  # tasks take all cores already
-    if readers:
-        may_have_children()
     loader = DataLoader(Crops(segments, places), batch_size=batch_size, collate_fn=list, num_workers=readers)
     aside = Path(tempfile.mkdtemp(prefix=f".shard-{number:06d}.", dir=place))
     cache = Cache(str(aside), chunk_size=len(places), writer_chunk_index=number)
