@@ -97,7 +97,7 @@ def seen(paths: Sequence[str], gpus_per_worker: int, dask_worker: Any) -> tuple[
         dask_worker: the worker itself, which Dask puts in.
 
     Returns:
-        Its versions and host; the paths that it does not see; whether it is a daemon, which may not start processes; and whether
+        Its versions and host; the paths that it does not see; whether it is a daemon, which may not start processes; whether
         the GPU that it claims is there.
     """
     gpu = True
