@@ -77,8 +77,8 @@ class RunHook:
                 lock = RunLock(project)
                 lock.take(name, reads, writes, wait=parameters.lock == "wait")
                 held.callback(lock.release)
-            needs = [path for path in (parameters.ingest.path, parameters.ingest.clones) if path]
-            held.enter_context(engine(parameters.workers.model_dump(), project, needs, weights))
+            needs = [path for path in (parameters.ingest.path, parameters.ingest.clones, *weights) if path]
+            held.enter_context(engine(parameters.workers, project, needs))
             tracked = self._choose_run(run_params)
             result = yield
             if tracked:
@@ -213,7 +213,7 @@ def uses(pipeline: Pipeline, conf_catalog: Mapping[str, Any], project: str | Pat
 
 
 def _require_weights(parameters: Parameters, pipeline: Pipeline) -> list[str]:
-    """The weights that a run loads, which all its workers must have alike; those that are not there stop it."""
+    """The weights that a run loads, which all its workers must see; those that are not there stop it."""
     nodes = {node.name for node in pipeline.nodes}
     values = parameters.model_dump()
     if sentences := missing_weights(values, nodes):
