@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from saga_kedro.configuration import read_parameters, read_unit_costs
+from saga_kedro.parameters import validate
 from saga_kedro.scale.costs import CorpusCosts
 from saga_kedro.scale.sizes import GIB, PAPER_HOURS, corpus_of_hours, segment_bytes, training_bytes
-from saga_kedro.weights import Weights, wanted_weights
+from saga_kedro.weights import Weights, needed
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,7 @@ def machine(needed_bytes: float) -> Iterator[Finding]:
 def weights(project: Path, parameters: Mapping[str, Any]) -> Iterator[Finding]:
     """Every set of pretrained weights that the configuration asks for: where it is looked for, and whether it is complete."""
     said = set()
-    for wanted, path, _ in wanted_weights(parameters):
+    for wanted, path in needed(validate(parameters)):
         place = None if path is None else project / path
         if (place and place.is_file()) or not wanted.absent(place):
             yield Finding(short_name(wanted), "ok", str(path))

@@ -51,7 +51,7 @@ class WeightsHook:
 
     @hook_impl(wrapper=True, tryfirst=True)  # a wrapper, to come before that of tracking.py
     def before_pipeline_run(self, pipeline: Pipeline) -> Iterator[None]:
-        sentences = missing_weights(self.parameters, {node.name for node in pipeline.nodes})
+        sentences = missing_weights(validate(self.parameters), {tag for node in pipeline.nodes for tag in node.tags})
         if sentences:
             raise ClickException("\n".join(sentences))
         return (yield)

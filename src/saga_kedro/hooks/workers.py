@@ -10,7 +10,8 @@ from kedro.framework.hooks import hook_impl
 from kedro.pipeline import Pipeline
 
 from saga_kedro.parallel import engine
-from saga_kedro.weights import wanted_weights
+from saga_kedro.parameters import validate
+from saga_kedro.weights import needed
 
 
 class EngineHook:
@@ -26,8 +27,8 @@ class EngineHook:
     @hook_impl(wrapper=True, tryfirst=True)
     def before_pipeline_run(self, pipeline: Pipeline) -> Iterator[None]:
         parameters = self.context.params
-        nodes = {node.name for node in pipeline.nodes}
-        weights = [path for _, path, users in wanted_weights(parameters) if path and not users.isdisjoint(nodes)]
+        tags = {tag for node in pipeline.nodes for tag in node.tags}
+        weights = [path for _, path in needed(validate(parameters), tags) if path]
         weights += [parameters["evaluate"]["model"]] if parameters["evaluate"]["model"] else []
         needs = [path for path in (parameters["ingest"]["path"], parameters["ingest"]["clones"]) if path]
         self.engine.enter_context(engine(parameters["workers"], self.context.project_path, needs, weights))
