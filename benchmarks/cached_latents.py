@@ -23,8 +23,8 @@ from paper_model import random_vae, read_parameters
 from torch.utils.data import Dataset
 
 from saga_kedro.captioning.windows import window_table
-from saga_kedro.corpora.ingest import ingest_source
-from saga_kedro.corpora.resampled import resample_clips
+from saga_kedro.corpora.ingest import find_clips
+from saga_kedro.corpora.resampled import resample
 from saga_kedro.draws import generator
 from saga_kedro.model.network import build_network
 from saga_kedro.parameters import Parameters
@@ -43,9 +43,9 @@ class MadeUpStates:
 
 def demo_clips(folder: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
     """A few clips of the synthesised corpus, and made-up captions of their windows."""
-    ingest = {**read_parameters().ingest.model_dump(), "demo_minutes": 0.5}
-    manifest, _, _ = ingest_source(ingest, 0, folder / "raw", folder / "findings")
-    clips, _ = resample_clips(manifest.assign(split="train").head(2), folder / "clips")
+    ingest = read_parameters().ingest.model_copy(update={"demo_minutes": 0.5})
+    manifest, *_ = find_clips(ingest, [], 0, folder / "raw", folder / "findings")
+    clips, _ = resample(manifest.assign(split="train").head(2), folder / "clips")
     windows = window_table(clips)
     return clips, windows.assign(caption="a sound of " + windows["clip_id"])
 

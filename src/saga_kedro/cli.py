@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import click
 import typer
 
 from saga_kedro.files import NoSpace
 from saga_kedro.quiet import silence
+from saga_kedro.use.settings import DIALS, Settings
 
 silence()
 
@@ -44,46 +45,33 @@ class Format(StrEnum):
     ogg = "ogg"
 
 
+def _dial(name: str) -> Any:
+    dial = DIALS[name]
+    return typer.Option(help=str(dial), min=dial.lowest, max=dial.highest, show_default=False)
+
+
+Model = Annotated[
+    Path | None, typer.Option(help="Folder of a trained model. Default: the one in the package.", show_default=False)
+]
+Device = Annotated[str, typer.Option(help="Where to compute: cpu, cuda, coreml, dml; in PyTorch also cuda:1, mps.")]
+
+
 @app.command("super-resolve")
 def super_resolve(
     inputs: Annotated[list[Path], typer.Argument(help="Audio files, and folders of them.", show_default=False)],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the results.", show_default=False)],
-    format: Annotated[
-        Format | None, typer.Option(help="Format of the results. Default: the input's, or flac.", show_default=False)
-    ] = None,
-    cutoff: Annotated[
-        float | None, typer.Option(help="Hz up to which the input carries signal. Default: measured.", show_default=False)
-    ] = None,
-    rolloff: Annotated[
-        float | None,
-        typer.Option(help="How bright the result shall be, 0 to 1. Default: what is likely.", min=0, max=1, show_default=False),
-    ] = None,
-    noise_floor: Annotated[
-        float | None,
-        typer.Option(
-            help="How much of the recording's own hiss goes on above its cutoff: 0 none, 1 all. Default: the model's.",
-            min=0,
-            max=1,
-            show_default=False,
-        ),
-    ] = None,
-    prompt: Annotated[
-        str | None,
-        typer.Option(help="What is to be heard, in words, for a model that was trained with captions.", show_default=False),
-    ] = None,
-    steps: Annotated[
-        int | None, typer.Option(help="Evaluations of the network. Default: the model's.", min=1, max=1000, show_default=False)
-    ] = None,
-    s_a: Annotated[
-        float | None, typer.Option("--s-a", help="Acoustic guidance. Default: the model's.", show_default=False)
-    ] = None,
-    s_t: Annotated[float | None, typer.Option("--s-t", help="Text guidance. Default: the model's.", show_default=False)] = None,
-    seed: Annotated[int, typer.Option(help="Names every draw: the same call gives the same result.")] = 0,
-    device: Annotated[str, typer.Option(help="Where to compute: cpu, cuda, coreml, dml; in PyTorch also cuda:1, mps.")] = "cpu",
-    fast: Annotated[bool, typer.Option("--fast", help="At most four evaluations of the network, without guidance.")] = False,
-    model: Annotated[
-        Path | None, typer.Option(help="Folder of a trained model. Default: the one in the package.", show_default=False)
-    ] = None,
+    format: Annotated[Format | None, _dial("form")] = None,
+    cutoff: Annotated[float | None, _dial("cutoff_hz")] = None,
+    rolloff: Annotated[float | None, _dial("rolloff")] = None,
+    noise_floor: Annotated[float | None, _dial("noise_floor")] = None,
+    prompt: Annotated[str | None, _dial("prompt")] = None,
+    steps: Annotated[int | None, _dial("steps")] = None,
+    s_a: Annotated[float | None, _dial("s_a")] = None,
+    s_t: Annotated[float | None, _dial("s_t")] = None,
+    seed: Annotated[int, typer.Option(help=str(DIALS["seed"]))] = 0,
+    device: Device = "cpu",
+    fast: Annotated[bool, typer.Option("--fast", help=str(DIALS["fast"]))] = False,
+    model: Model = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace results that are there already.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Measure the inputs and say what would be done.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Report as JSON on standard output.")] = False,
@@ -91,28 +79,15 @@ def super_resolve(
     """Give muffled audio the upper band that it could have had.
 
     Reads what libsndfile reads, at any rate and of any length; writes 44.1 kHz, or the input's rate where that is higher.
-    Files that reach up to 18 kHz already are copied as they are.
+    Files that reach up to 17 kHz already are copied as they are.
 
     Exit codes: 0 all done, 1 some files failed (they are listed, the others are done), 2 wrong usage.
     """
-    from saga_kedro.use.command import Request, WrongUsage, run
-    from saga_kedro.use.settings import Settings
+    from saga_kedro.use.command import WrongUsage, run
 
-    settings = Settings(
-        form=format.value if format else None,
-        cutoff_hz=cutoff,
-        rolloff=rolloff,
-        noise_floor=noise_floor,
-        prompt=prompt,
-        steps=steps,
-        s_a=s_a,
-        s_t=s_t,
-        seed=seed,
-        fast=fast,
-    )
-    request = Request(inputs, out, settings, device, model, overwrite, dry_run, json)
+    settings = Settings(rolloff, noise_floor, prompt, steps, s_a, s_t, seed, fast, format and format.value, cutoff)
     try:
-        raise typer.Exit(run(request))
+        raise typer.Exit(run(inputs, out, settings, device, model, overwrite, dry_run, json))
     except WrongUsage as error:
         typer.echo(f"Error: {error}", err=True)
         raise typer.Exit(WRONG_USAGE) from None
@@ -121,10 +96,8 @@ def super_resolve(
 @app.command()
 def demo(
     port: Annotated[int, typer.Option(help="Port on 127.0.0.1.", min=0, max=65535)] = 7860,
-    model: Annotated[
-        Path | None, typer.Option(help="Folder of a trained model. Default: the one in the package.", show_default=False)
-    ] = None,
-    device: Annotated[str, typer.Option(help="Where to compute: cpu, cuda, coreml, dml; in PyTorch also cuda:1, mps.")] = "cpu",
+    model: Model = None,
+    device: Device = "cpu",
 ) -> None:
     """A page on 127.0.0.1: drop a file, turn the dial, hear and see before and after. Needs the extra `demo`."""
     from saga_kedro.use.command import WrongUsage
@@ -271,9 +244,10 @@ def diagnose(
 
     saga diagnose --run 4f6c... --tracking mlruns --report diagnosis
     """
-    from saga_kedro.diagnosis.command import as_json, show
+    from saga_kedro.diagnosis.command import as_json
     from saga_kedro.diagnosis.command import diagnose as find
     from saga_kedro.diagnosis.numbers import Evidence
+    from saga_kedro.diagnosis.page import show, write_page
 
     evidence = Evidence(loss, latent_std, timesteps, lsd, sdr, samples, tuple(grad_norm or ()))
     try:
@@ -283,8 +257,6 @@ def diagnose(
         else:
             show(found)
         if report:
-            from saga_kedro.diagnosis.page import write_page
-
             typer.echo(f"Report: {write_page(found, report)}", err=json)
     except ValueError as error:
         typer.echo(f"Error: {error}", err=True)

@@ -23,9 +23,13 @@ OFF = {
 
 
 def silence() -> None:
-    """Set every switch that the person has not set."""
+    """Set every switch that the person has not set, and drop warnings about calls that only a library can change."""
     for name, value in OFF.items():
         os.environ.setdefault(name, value)
+    # Kedro 1.7 and kedro-mlflow 2.0 call OmegaConf by a name that it will drop.
+    warnings.filterwarnings("ignore", message="register_new_resolver")
+    # Kedro 1.7 knows --pipeline and --pipelines; our commands use the first, and the project holds Kedro at 1.7.
+    warnings.filterwarnings("ignore", message="Option '--pipeline' is deprecated")
 
 
 @contextmanager

@@ -25,7 +25,7 @@ PRETRAINED = "data/06_models/pretrained"
 def project(tmp_path_factory):
     """T5 and the VAE are there, Qwen2-Audio and all corpora but one are not; a dataset was ingested."""
     here = Path.cwd()
-    folder = make_project(tmp_path_factory.mktemp("doctor") / "project")
+    folder = make_project(tmp_path_factory.mktemp("doctor") / "project", over={})
     tiny_t5(folder / PRETRAINED / "t5-base", width=16)
     write_tiny_autoencoder(folder / PRETRAINED / "stable-audio-open-1.0")
     (folder / "data/01_raw/paper/vctk").mkdir(parents=True)

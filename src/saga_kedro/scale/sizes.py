@@ -90,9 +90,6 @@ def latent_shape(model: Mapping[str, Any]) -> tuple[int, int]:
     channels, hop = 64, 2048  # Stable Audio Open's VAE
     if codec["name"] == "band_envelope":
         channels, hop = 2 * (codec.get("bands") or 64), codec.get("hop") or 1024
-    elif codec["name"] == "mdct":
-        bands = codec.get("bands") or 256
-        channels, hop = 2 * bands, bands
     return channels, -(-samples // hop)
 
 
