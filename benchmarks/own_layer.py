@@ -81,7 +81,7 @@ def batches_of(folder: Path, cached: bool) -> SegmentBatches:
     manifest, *_ = find_clips(ingest, [], given.seed, folder / "raw", folder / "findings")
     clips, _ = resample(manifest, folder / "clips")
     captions = caption(clips, given.caption, folder / "captions")
-    index = encode_captions(captions["caption"], given.model.text.model_dump(), folder / "states.safetensors")
+    index = encode_captions(captions["caption"], given.model.text, folder / "states.safetensors")
     states = read_states(index, folder / "states.safetensors")
     segments: list[Dataset] = [make_segments(clips, captions, states, given, split) for split in SPLITS]
     if cached:

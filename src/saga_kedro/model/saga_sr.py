@@ -151,8 +151,13 @@ class SagaSR(SuperResolver):
         return list(prompt)
 
 
-def build_model(parameters: Parameters) -> SagaSR:
-    """The model that a training begins with: its initial weights are named draws of ``seed``."""
-    model = SagaSR(parameters.model.model_dump() | {"sample": parameters.sample.model_dump()})
+def build_model(parameters: Parameters, text_encoder: TextEncoder | None = None) -> SagaSR:
+    """The model that a training begins with: its initial weights are named draws of ``seed``.
+
+    Args:
+        parameters: of the run.
+        text_encoder: use this one instead of loading the configured one.
+    """
+    model = SagaSR(parameters.model.model_dump() | {"sample": parameters.sample.model_dump()}, text_encoder=text_encoder)
     initialise_by_name(model.network, parameters.seed)
     return model
