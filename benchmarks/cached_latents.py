@@ -28,7 +28,7 @@ from saga_kedro.corpora.resampled import resample
 from saga_kedro.draws import generator
 from saga_kedro.model.network import build_network
 from saga_kedro.parameters import Parameters
-from saga_kedro.training.fit import make_segments
+from saga_kedro.training.examples import make_segments
 from saga_kedro.training.flow_training import FlowTraining
 from saga_kedro.training.latents import CachedSegments, Encoder, write_latents
 from saga_kedro.training.segments import collate

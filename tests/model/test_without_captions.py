@@ -18,7 +18,7 @@ from saga_kedro.model.initialise import initialise_by_name
 from saga_kedro.model.saga_sr import SagaSR
 from saga_kedro.model.text import NoText
 from saga_kedro.model.treatment import Treatment
-from saga_kedro.parameters import ParameterError, validate
+from saga_kedro.parameters import ParameterError, Text, validate
 from saga_kedro.training.cache import cache_of, encode_splits
 from saga_kedro.training.fit import fit
 from saga_kedro.training.text_states import encode_captions, read_states

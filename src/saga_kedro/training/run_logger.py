@@ -9,6 +9,7 @@ from typing import Any
 from lightning.pytorch.loggers.logger import Logger
 from mlflow import MlflowClient
 from mlflow.entities import Metric
+
 from saga_kedro.tracking import last_step
 from saga_kedro.training.devices import is_first
 
