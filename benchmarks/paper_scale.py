@@ -35,7 +35,7 @@ from saga_kedro.corpora.splits import assign_splits
 from saga_kedro.parameters import Parameters, validate
 from saga_kedro.training import segments as segments_module
 from saga_kedro.training.cache import latents_key
-from saga_kedro.training.fit import SPLITS, make_segments, segments_of, table_path
+from saga_kedro.training.examples import SPLITS, make_segments, segments_of, table_path
 from saga_kedro.training.latents import INDEX, CachedSegments, shard_path
 from saga_kedro.training.segment_table import SegmentTable
 from saga_kedro.training.segments import Segments, slots_of

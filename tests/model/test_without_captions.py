@@ -18,7 +18,7 @@ from saga_kedro.model.initialise import initialise_by_name
 from saga_kedro.model.saga_sr import SagaSR
 from saga_kedro.model.text import NoText
 from saga_kedro.model.treatment import Treatment
-from saga_kedro.parameters import ParameterError, validate
+from saga_kedro.parameters import ParameterError, Text, validate
 from saga_kedro.training.cache import cache_of, encode_splits
 from saga_kedro.training.fit import fit
 from saga_kedro.training.text_states import encode_captions, read_states
@@ -108,7 +108,7 @@ def trained(corpus, folder, cached):
     if cached:
         summary = encode_splits(corpus.clips, corpus.captions, "1", parameters, folder / "latents")
         latents = cache_of(summary, parameters, "1", corpus.captions)
-    index = encode_captions(corpus.captions["caption"], NO_TEXT, folder / "states")
+    index = encode_captions(corpus.captions["caption"], Text(**NO_TEXT), folder / "states")
     assert index["tokens"].tolist() == [0, 0, 0]
     states = read_states(index, folder / "states")
     fit(corpus.clips, corpus.captions, states, parameters, folder / "run", "1", latents=latents)

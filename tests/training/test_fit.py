@@ -11,7 +11,9 @@ from lightning.pytorch import Callback
 from safetensors.torch import load_file
 
 from saga_kedro.model.saga_sr import SagaSR
-from saga_kedro.training.fit import finished, fit
+from saga_kedro.model.text import TextEncoder
+from saga_kedro.training.fit import fit
+from saga_kedro.training.folder import finished
 from small_corpus import captions_of, states_of, tiny_parameters, write_clips
 
 
@@ -61,6 +63,14 @@ def test_resumed_equals_uninterrupted(data, tmp_path, run_id):
     assert curve(parts, "lr-AdamW") == curve(whole, "lr-AdamW")
     weights = [load_file(tmp_path / name / "model.safetensors") for name in ("whole", "parts")]
     assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
+
+
+def test_no_text_encoder_is_loaded_and_curves_are_logged_whatever_rank_a_scheduler_sets(data, tmp_path, run_id, monkeypatch):
+    monkeypatch.delattr(TextEncoder, "load")
+    monkeypatch.setenv("RANK", "1")
+    run = run_id()
+    train(data, tmp_path / "run", run)
+    assert [step for step, _ in curve(run)] == list(range(6))
 
 
 def test_changed_data_begins_a_training_anew(data, tmp_path, run_id):

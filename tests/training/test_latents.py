@@ -18,7 +18,7 @@ from saga_kedro.model.codec import build_codec
 from saga_kedro.model.network import SagaNetwork
 from saga_kedro.parameters import ParameterError, Text
 from saga_kedro.training.cache import cache_of, latents_key
-from saga_kedro.training.fit import make_segments
+from saga_kedro.training.examples import make_segments
 from saga_kedro.training.flow_training import FlowTraining
 from saga_kedro.training.latents import INDEX, CachedSegments, Encoder, load_encoder, write_latents
 from saga_kedro.training.segments import Draws, collate

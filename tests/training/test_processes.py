@@ -21,7 +21,8 @@ from saga_kedro.cli import app
 from saga_kedro.model.codec import build_codec
 from saga_kedro.model.saga_sr import SagaSR
 from saga_kedro.training.devices import devices_per_node, strategy_of
-from saga_kedro.training.fit import fit, make_segments
+from saga_kedro.training.examples import make_segments
+from saga_kedro.training.fit import fit
 from saga_kedro.training.latents import Encoder, write_latents
 from saga_kedro.training.processes import TrainingError, fit_in_processes, take_part
 from saga_kedro.training.segments import Draws, Order

@@ -24,7 +24,7 @@ from saga_kedro.audit.training import LATENTS, Trained, gradient_curve, probe, t
 from saga_kedro.files import parameter_hash
 from saga_kedro.parallel import parallel_map
 from saga_kedro.parallel.worker import one_thread
-from saga_kedro.training.fit import SUMMARY
+from saga_kedro.training.folder import SUMMARY
 
 CURVE_NAMES = {
     "loss": "train/loss",

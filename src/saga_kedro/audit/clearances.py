@@ -28,7 +28,7 @@ from saga_kedro.model.saga_sr import SagaSR, build_model
 from saga_kedro.model.sampler import SAMPLERS
 from saga_kedro.model.schedule import SCHEDULES
 from saga_kedro.parameters import Parameters, validate
-from saga_kedro.training.fit import make_segments
+from saga_kedro.training.examples import make_segments
 from saga_kedro.training.flow_training import FlowTraining
 from saga_kedro.training.segments import Segments, collate
 

@@ -24,7 +24,7 @@ from saga_kedro.draws import seed_of
 from saga_kedro.files import parameter_hash
 from saga_kedro.model.saga_sr import build_model
 from saga_kedro.parameters import validate
-from saga_kedro.training.fit import make_segments
+from saga_kedro.training.examples import make_segments
 from saga_kedro.training.flow_training import FlowTraining
 from saga_kedro.training.segments import collate
 

@@ -125,7 +125,7 @@ def open_audit(
         checkpoint = models / f"checkpoint-{training_key(pretrained, version)[:12]}"
         parameters = changed(parameters, {"audit.checkpoint": checkpoint.as_posix()})
     arms = plan(catalogue, issues, parameters)
-    index = encode_captions(captions["caption"], parameters["model"]["text"], folders["text_states"])
+    index = encode_captions(captions["caption"], parameters.model.text, folders["text_states"])
     per_category, seconds = budget["pairs_per_category"], budget["excerpt_seconds"]
     chosen = choose_pairs(with_prompts(pairs, pair_captions), per_category, seconds)
     if audit["pairs"]:

@@ -35,8 +35,10 @@ from saga_kedro.model.starting_weights import load_starting_weights
 from saga_kedro.model.text import TextEncoder
 from saga_kedro.parameters import Parameters, validate
 from saga_kedro.training.cache import encode_splits, latents_key
-from saga_kedro.training.fit import SUMMARY, finished, fit, make_segments
+from saga_kedro.training.examples import make_segments
+from saga_kedro.training.fit import fit
 from saga_kedro.training.flow_training import FlowTraining
+from saga_kedro.training.folder import SUMMARY, finished
 from saga_kedro.training.latents import INDEX
 from saga_kedro.training.segments import Segments, as_text, collate
 from saga_kedro.weights import SCRATCH

@@ -24,7 +24,7 @@ from saga_kedro.parameters import Parameters
 from saga_kedro.pipelines.whole_files import write_whole
 from saga_kedro.quiet import without_warnings
 from saga_kedro.stages import digits, logged
-from saga_kedro.weights import missing_weights, wanted_weights
+from saga_kedro.weights import missing_weights, needed
 
 # kedro-mlflow defines a model without type hints, and MLflow warns about those. Kedro would import it a little later.
 with without_warnings("Add type hints to the `predict` method"):
@@ -69,10 +69,10 @@ class RunHook:
         name = "+".join(pipeline_names(run_params))
         with _for_a_person(), ExitStack() as held:
             self._join_another(pipeline)
-            weights = _require_weights(parameters, pipeline)
+            weights = _require_weights(parameters, tags)
             if "audit" in tags:
                 self._check_audit()
-            if not joins_another():
+            if not joins_another(parameters.fit.nodes):
                 reads, writes = uses(pipeline, self.conf_catalog, project)
                 lock = RunLock(project)
                 lock.take(name, reads, writes, wait=parameters.lock == "wait")
@@ -120,7 +120,7 @@ class RunHook:
 
     def _join_another(self, pipeline: Pipeline) -> None:
         """A further node of a training on several takes part in it and does nothing else: the first one reads, writes, logs."""
-        if joins_another() and "fit" in {node.name for node in pipeline.nodes}:
+        if joins_another(self.parameters.fit.nodes) and "fit" in {node.name for node in pipeline.nodes}:
             from saga_kedro.training.processes import take_part
 
             take_part(self.parameters, self.catalog.load("model_folder"))
@@ -212,13 +212,11 @@ def uses(pipeline: Pipeline, conf_catalog: Mapping[str, Any], project: str | Pat
     return paths(pipeline.datasets() - pipeline.all_outputs()), paths(pipeline.all_outputs())
 
 
-def _require_weights(parameters: Parameters, pipeline: Pipeline) -> list[str]:
+def _require_weights(parameters: Parameters, tags: set[str]) -> list[str]:
     """The weights that a run loads, which all its workers must see; those that are not there stop it."""
-    nodes = {node.name for node in pipeline.nodes}
-    values = parameters.model_dump()
-    if sentences := missing_weights(values, nodes):
+    if sentences := missing_weights(parameters, tags):
         raise SagaError("\n".join(sentences))
-    weights = [path for _, path, users in wanted_weights(values) if path and not users.isdisjoint(nodes)]
+    weights = [path for _, path in needed(parameters, tags) if path]
     return weights + ([parameters.evaluate.model] if parameters.evaluate.model else [])
 
 

@@ -11,7 +11,7 @@ import pandas as pd
 from saga_kedro.files import parameter_hash
 from saga_kedro.loaded_once import LoadedOnce, let_go
 from saga_kedro.parameters import Parameters
-from saga_kedro.training.fit import SPLITS, make_segments
+from saga_kedro.training.examples import SPLITS, make_segments
 from saga_kedro.training.latents import CachedSegments, load_encoder, write_latents
 
 MEASURED = 256  # segments that the latents' statistics are taken from

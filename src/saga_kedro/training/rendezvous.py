@@ -36,6 +36,10 @@ class TrainingError(SagaError, RuntimeError):
 class AllNodes(DynamicRendezvousHandler):
     """A rendezvous that raises `TrainingError` as soon as a node has ended or gives no sign of life."""
 
+    def get_backend(self) -> str:
+        """The name that it is registered under."""
+        return BACKEND
+
     def next_rendezvous(self) -> RendezvousInfo:
         """Wait for all nodes."""
         info = super().next_rendezvous()

@@ -11,7 +11,8 @@ from saga_kedro import tracking
 from saga_kedro.parameters import Parameters
 from saga_kedro.training.cache import cache_of
 from saga_kedro.training.devices import devices_per_node
-from saga_kedro.training.fit import finished, fit
+from saga_kedro.training.fit import fit
+from saga_kedro.training.folder import finished
 from saga_kedro.training.logged_model import log_model
 from saga_kedro.training.processes import fit_in_processes
 from saga_kedro.training.text_states import read_states
