@@ -129,9 +129,9 @@ def doctor(
     project: Project = None,
 ) -> None:
     """What this machine can run: hardware, weights, corpora, disk, DVC, MLflow; and what to do about each thing missing."""
-    from saga_kedro.pipelines.configuration import find_project, read_parameters
     from saga_kedro.doctor import examine, report
     from saga_kedro.parameters import validate
+    from saga_kedro.pipelines.configuration import find_project, read_parameters
 
     folder = find_project(project or Path.cwd())
     with _usage_errors(ValueError):

@@ -140,7 +140,9 @@ class FortyTokens:
         return [torch.zeros(40, 384) for _ in captions]
 
 
-@pytest.mark.parametrize("codec", [{"name": "band_envelope", "bands": 64, "hop": 1024}, {"name": "band_envelope", "bands": 32, "hop": 512}])
+@pytest.mark.parametrize(
+    "codec", [{"name": "band_envelope", "bands": 64, "hop": 1024}, {"name": "band_envelope", "bands": 32, "hop": 512}]
+)
 @pytest.mark.parametrize("draws", [1, 3])
 def test_a_segment_on_disk_is_as_large_as_planned(tmp_path, codec, draws):
     options = {"bands": None, "hop": None, "excitation": None} | codec

@@ -121,9 +121,15 @@ class RunHook:
     def _join_another(self, pipeline: Pipeline) -> None:
         """A further node of a training on several takes part in it and does nothing else: the first one reads, writes, logs."""
         if joins_another(self.parameters.fit.nodes) and "fit" in {node.name for node in pipeline.nodes}:
+            from saga_kedro.training.folder import finished, key_of
             from saga_kedro.training.processes import take_part
 
-            take_part(self.parameters, self.catalog.load("model_folder"))
+            folder, known = self.catalog.load("model_folder"), ("data_version", "captions")
+            is_finished = all(map(self.catalog.exists, known)) and finished(
+                folder, key_of("fit", self.parameters, *map(self.catalog.load, known))
+            )
+            if not is_finished:
+                take_part(self.parameters.fit, folder)
             raise Exit
 
     def _check_audit(self) -> None:
