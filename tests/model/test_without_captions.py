@@ -18,7 +18,7 @@ from saga_kedro.model.initialise import initialise_by_name
 from saga_kedro.model.saga_sr import SagaSR
 from saga_kedro.model.text import NoText
 from saga_kedro.model.treatment import Treatment
-from saga_kedro.parameters import ParameterError, Text, validate
+from saga_kedro.parameters import ParameterError, Sample, Text, validate
 from saga_kedro.training.cache import cache_of, encode_splits
 from saga_kedro.training.fit import fit
 from saga_kedro.training.text_states import encode_captions, read_states
@@ -75,7 +75,7 @@ def test_evaluation_gives_prompts_to_models_that_take_them_and_no_others(caption
         return low
 
     monkeypatch.setattr(model, "super_resolve", super_resolve)
-    outputs(model, {"sample": model.sample}, [Pair("1", "speech", 4.0, "a voice", low, low)], seed=0)
+    outputs(model, Sample.model_validate(model.sample), [Pair("1", "speech", 4.0, "a voice", low, low)], seed=0)
     assert given == ["a voice" if captions else None]
 
 
