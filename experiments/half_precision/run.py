@@ -27,7 +27,7 @@ from saga_kedro.audit.session import open_audit
 from saga_kedro.audit.training import fresh_model
 from saga_kedro.draws import seed_of
 from saga_kedro.parameters import Parameters, changed, validate
-from saga_kedro.training.fit import make_segments
+from saga_kedro.training.examples import make_segments
 from saga_kedro.training.flow_training import FlowTraining
 from saga_kedro.training.segments import collate
 

@@ -21,7 +21,8 @@ from saga_kedro.cli import app
 from saga_kedro.model.codec import build_codec
 from saga_kedro.model.saga_sr import SagaSR
 from saga_kedro.training.devices import devices_per_node, strategy_of
-from saga_kedro.training.fit import fit, make_segments
+from saga_kedro.training.examples import make_segments
+from saga_kedro.training.fit import fit
 from saga_kedro.training.latents import Encoder, write_latents
 from saga_kedro.training.processes import TrainingError, fit_in_processes, take_part
 from saga_kedro.training.segments import Draws, Order
@@ -155,7 +156,7 @@ def test_two_nodes_of_which_one_was_killed_give_the_losses_and_the_average_of_on
     given = shared_out(corpus, tmp_path, run, nodes=2, devices=1, strategy="ddp")
     first, second = on_two_nodes(given, lambda: kill_process(1, tmp_path))
     assert time.time() - (tmp_path / "killed").stat().st_mtime < 60
-    for ended, why in ((first, "Process 1 of 2"), (second, "SIGKILL")):
+    for ended, why in ((first, "Node 1 of 2 (from 0)"), (second, "SIGKILL")):
         assert isinstance(ended, TrainingError)
         assert why in str(ended)
         assert "Start the same command again, on every node" in str(ended)

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from saga_kedro.audio.rolloff import rolloff
-from saga_kedro.training.fit import few_of_each_origin, make_segments
+from saga_kedro.training.examples import few_of_each_origin, make_segments
 from saga_kedro.training.segments import Draws, Order, slots_of
 from small_corpus import captions_of, states_of, tiny_parameters, write_clips
 

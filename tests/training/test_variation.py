@@ -12,7 +12,7 @@ import torch
 from saga_kedro.audio.noise_floor import measure_floor
 from saga_kedro.draws import rng
 from saga_kedro.parameters import Vary
-from saga_kedro.training.fit import make_segments
+from saga_kedro.training.examples import make_segments
 from saga_kedro.training.variation import coloured_noise, denoised, hissing, varied
 from small_corpus import captions_of, states_of, tiny_parameters, write_clips
 from sounds import bursts_over_noise

@@ -15,7 +15,7 @@ from saga_kedro.audio import SAMPLE_RATE
 from saga_kedro.audio.full_scale import FULL_SCALE, gain_for
 from saga_kedro.audio.lowpass import LowPass, low_pass
 from saga_kedro.audio.rolloff import rolloff_from_hz
-from saga_kedro.model import blocks, super_resolver
+from saga_kedro.model import blocks, piecewise
 from saga_kedro.model.onnx_model import OnnxSagaSR
 from saga_kedro.use.browser import BrowserSagaSR, from_channels, spectrogram, super_resolve, to_answer, to_wav
 from sounds import bursts_over_noise, full_band, muffled
@@ -63,7 +63,7 @@ def test_it_is_what_onnx_runtime_gives(both, channels, monkeypatch):
     expected = lowered(both[0].super_resolve(audio, SAMPLE_RATE))
     np.testing.assert_array_equal(outcome.audio, expected)
     assert len(outcome.audio) == min(channels, 2)
-    assert asked >= 3  # so that it has begun anew in between
+    assert asked >= 3  # so that it began again in between
     assert shares == sorted(shares)
     assert shares[-1] == pytest.approx(1)
     assert outcome.words.startswith("carries signal up to")
@@ -88,7 +88,7 @@ def test_a_file_of_a_low_rate_carries_nothing_above_half_of_it(both, monkeypatch
 
 def test_several_stretches_are_joined(both, monkeypatch):
     monkeypatch.setattr(blocks, "BLOCK_SECONDS", 10.0)
-    monkeypatch.setattr(super_resolver, "PIECE_SECONDS", 5.0)
+    monkeypatch.setattr(piecewise, "PIECE_SECONDS", 5.0)
     audio = muffled(30.0, 1)
     outcome, shares, _ = drive(both, audio)
     np.testing.assert_array_equal(outcome.audio, lowered(both[0].super_resolve(audio, SAMPLE_RATE)))

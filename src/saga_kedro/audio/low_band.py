@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 
@@ -16,7 +17,7 @@ HOP = 512
 FADE_BINS = 16
 LEVEL_FRAMES = 258
 """Frames over which levels are compared: 3 s. Shorter clips have one gain; in longer ones it follows the sound, and any part
-of a clip can be done by itself with 1.5 s on each side."""
+of a clip can be done alone, with 1.5 s on each side."""
 
 FILLED_FROM = 0.9  # of the cutoff: under it the input stays as it is
 TINY = float(np.finfo(np.float32).tiny)
@@ -120,6 +121,8 @@ RULES: dict[str, Rule] = {
     "authors": authors,
     "cross_fade": cross_fade,
 }
+LOW_BANDS: dict[str, Callable[[Array, Array, float], Array]] = {name: partial(replace_low_band, rule=name) for name in RULES}
+"""`replace_low_band` by the rules' names: (generated [B, 2, N], low [B, 2, N], cutoff_hz) -> [B, 2, N]."""
 
 
 def _level(spectra: Array, bins: slice) -> Array:

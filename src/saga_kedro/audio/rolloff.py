@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from saga_kedro.arrays import Array, array_namespace, exact
 from saga_kedro.audio import SAMPLE_RATE
 from saga_kedro.audio.spectra import magnitude, stft
@@ -35,9 +37,8 @@ def rolloff(audio: Array) -> Array:
         return xp.astype(xp.clip(below - 1, min=0) / BINS, xp.float32)
 
 
-def rolloff_to_hz(value: float) -> float:
-    """The frequency in Hz that a roll-off in [0, 1) stands for at 44.1 kHz."""
-    return value * BINS * SAMPLE_RATE / N_FFT
+ROLLOFFS: dict[str, Callable[[Array], Array]] = {"magnitude": rolloff}
+"""Called with audio [B, 2, N]; they return [B], in [0, 1)."""
 
 
 def rolloff_from_hz(frequency: float) -> float:

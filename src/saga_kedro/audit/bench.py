@@ -21,9 +21,9 @@ from saga_kedro.audit.runs import Runs
 from saga_kedro.audit.scoring import score
 from saga_kedro.audit.training import LATENTS, Trained, gradient_curve, probe, train, training_folder
 from saga_kedro.parallel import parallel_map
-from saga_kedro.parallel.inside import may_have_children, one_thread
+from saga_kedro.parallel.worker import one_thread
 from saga_kedro.parameters import Parameters, changed
-from saga_kedro.training.fit import SUMMARY
+from saga_kedro.training.folder import SUMMARY
 
 CURVE_NAMES = {
     "loss": "train/loss",
@@ -163,7 +163,6 @@ def run_probe(parameters: Parameters, bench: Bench) -> None:
 @contextlib.contextmanager
 def alone() -> Iterator[None]:
     """One thread, so that numbers are the same however many tasks run beside this one; and only the driver shows progress."""
-    may_have_children()
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
     with one_thread(), contextlib.redirect_stderr(io.StringIO()), contextlib.redirect_stdout(io.StringIO()):
         yield

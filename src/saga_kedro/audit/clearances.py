@@ -17,16 +17,21 @@ import torch
 from torch import Tensor, nn
 
 from saga_kedro.audio import SAMPLE_RATE
-from saga_kedro.audio.lowpass import KINDS, LowPass
+from saga_kedro.audio.lowpass import KINDS, LOW_PASSES, LowPass
+from saga_kedro.audio.rolloff import ROLLOFFS
 from saga_kedro.audio.rolloff import rolloff as magnitude_rolloff
 from saga_kedro.audit.data import AuditData
 from saga_kedro.audit.training import fresh_model, steps_on, tensors_hash
 from saga_kedro.draws import generator, rng
 from saga_kedro.model.condition import Condition
+from saga_kedro.model.flow import OBJECTIVES
+from saga_kedro.model.guidance import GUIDANCE
 from saga_kedro.model.parts import part
 from saga_kedro.model.saga_sr import SagaSR
+from saga_kedro.model.sampler import SAMPLERS
+from saga_kedro.model.schedule import SCHEDULES
 from saga_kedro.parameters import Parameters
-from saga_kedro.training.fit import make_segments
+from saga_kedro.training.examples import make_segments
 from saga_kedro.training.flow_training import FlowTraining
 from saga_kedro.training.segments import Segments, collate
 
@@ -124,7 +129,7 @@ def codec_weights(setting: Setting) -> Finding:
 
 def objective(setting: Setting) -> Finding:
     """The target is the derivative of the path."""
-    chosen = part("objective", setting.parameters.fit.objective)
+    chosen = part("objective", OBJECTIVES, setting.parameters.fit.objective)
     source = generator("clearance", "objective")
     z_h, noise = torch.randn(2, 4, 8, generator=source), torch.randn(2, 4, 8, generator=source)
     t, step = torch.tensor([0.3, 0.7]), 1e-3
@@ -136,7 +141,7 @@ def objective(setting: Setting) -> Finding:
 
 def sampling_direction(setting: Setting) -> Finding:
     """The sampler arrives at the data on the velocity of a perfect network trained in the configuration's convention."""
-    chosen = part("objective", setting.parameters.fit.objective)
+    chosen = part("objective", OBJECTIVES, setting.parameters.fit.objective)
     source = generator("clearance", "sampling")
     z_h, noise = torch.randn(1, 4, 64, generator=source), torch.randn(1, 4, 64, generator=source)
     data_first = torch.allclose(chosen.interpolate(z_h, noise, torch.zeros(1)), z_h)
@@ -148,14 +153,15 @@ def sampling_direction(setting: Setting) -> Finding:
         return towards_noise if data_first else -towards_noise
 
     sample = setting.parameters.sample
-    arrived = part("sampler", sample.sampler)(velocity, noise, part("schedule", sample.schedule)(sample.steps), None)
+    times = part("schedule", SCHEDULES, sample.schedule)(sample.steps)
+    arrived = part("sampler", SAMPLERS, sample.sampler)(velocity, noise, times, None)
     error = float((arrived - z_h).square().mean().sqrt())
     return Finding(error < 0.1, "arrives", {"error": error})
 
 
 def low_pass(setting: Setting) -> Finding:
     """The response is the authors', and no filter blows up."""
-    filtering = part("low_pass", setting.parameters.degrade.low_pass)
+    filtering = part("low_pass", LOW_PASSES, setting.parameters.degrade.low_pass)
     noise = rng("clearance", "low_pass").standard_normal((1, 4 * SAMPLE_RATE)).astype(np.float32) / 10
     response = _response(noise, filtering(noise, SAMPLE_RATE, LowPass("chebyshev", 8, 4_000)))
     levels = [response(4_000 * ratio) for ratio in AUTHORS_RESPONSE]
@@ -208,7 +214,7 @@ def segment(setting: Setting) -> Finding:
 def rolloff_percentage(setting: Setting) -> Finding:
     """The roll-off is that of the magnitude."""
     audio = setting.batch(6)["high"]
-    ours, wanted = part("rolloff", setting.parameters.model.rolloff)(audio), magnitude_rolloff(audio)
+    ours, wanted = part("rolloff", ROLLOFFS, setting.parameters.model.rolloff)(audio), magnitude_rolloff(audio)
     mean, right = (22.05 * float(values.mean()) for values in (ours, wanted))
     return Finding(float((ours - wanted).abs().max()) <= 2 / 1025, "rolloff_means", {"mean": mean, "right": right})
 
@@ -231,7 +237,7 @@ def z_l_alignment(setting: Setting) -> Finding:
     at = 20 * codec.hop + codec.hop // 2
     audio[..., at - 32 : at + 32] = torch.randn(64, generator=generator("clearance", "click"))
     quiet = codec.encode(torch.zeros_like(audio)).draw([1])
-    filtering = part("low_pass", setting.parameters.degrade.low_pass)
+    filtering = part("low_pass", LOW_PASSES, setting.parameters.degrade.low_pass)
     low = torch.from_numpy(filtering(audio[0].numpy(), SAMPLE_RATE, LowPass("butterworth", 4, 4_000)))[None]
     z_h, z_l = (int((codec.encode(x).draw([1]) - quiet).square().mean(dim=1)[0].argmax()) for x in (audio, low))
     near = all(abs(frame - 20) <= 2 for frame in (z_h, z_l))  # a codec may smear, or delay a little
@@ -255,7 +261,7 @@ def z_l_presence(setting: Setting) -> Finding:
 
     dit.forward = watch
     try:
-        guidance = part("guidance", setting.parameters.sample.guidance)
+        guidance = part("guidance", GUIDANCE, setting.parameters.sample.guidance)
         guidance(network, torch.zeros_like(condition.z_l), torch.full((1,), 0.5), condition, 1.4, 1.2)
     finally:
         dit.forward = original

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from saga_kedro.audit.issues import Changes
-from saga_kedro.configuration import TRAINS, corpus_parameters
 from saga_kedro.parameters import Parameters, changed
+from saga_kedro.stages import all_values
 
 Design = Literal["add_one", "fix_one"]
 
@@ -37,25 +37,11 @@ def _referred(base: Parameters, value: Any) -> Any:
     return found
 
 
-def trains_as(parameters: Parameters) -> dict[str, Any]:
-    """What the weights of a configuration depend on: two configurations that are equal in it share a training."""
-    values = parameters.model_dump(mode="json")
-    audit = {"start": values["audit"]["start"], "checkpoint": values["audit"]["checkpoint"]}
-    corpus = corpus_parameters(values["ingest"], values["repositories"])
-    return {**{name: values[name] for name in TRAINS}, **corpus, **audit, "latents": values["encode"]["latents"]}
-
-
-def serves_as(parameters: Parameters) -> dict[str, Any]:
-    """What the outputs of a configuration depend on."""
-    return {**trains_as(parameters), "sample": parameters.sample.model_dump(), "serve": parameters.audit.serve.model_dump()}
-
-
 def acts_in(baseline: Parameters, arm: Parameters) -> str:
     """Where an arm first differs from its baseline: ``training``, ``sampling``, ``measuring``, or ``nothing``."""
-    if trains_as(baseline) != trains_as(arm):
-        return "training"
-    if serves_as(baseline) != serves_as(arm):
-        return "sampling"
+    for stage, where in (("audit_train", "training"), ("audit_score", "sampling")):
+        if all_values(stage, baseline) != all_values(stage, arm):
+            return where
     return "measuring" if baseline.audit.measure != arm.audit.measure else "nothing"
 
 

@@ -7,27 +7,24 @@ import math
 from pathlib import Path
 from typing import Any
 
-from saga_kedro.audit.configurations import serves_as, trains_as
-from saga_kedro.files import atomic_path, parameter_hash, source_hash
+from saga_kedro.files import atomic_path
 from saga_kedro.parameters import Parameters
-
-# The code that decides a result. Reports, the command line and the pipelines' wiring may change without a new run.
-DECIDING = ("audio", "captioning", "model", "training", "evaluation/rows.py", "audit/as_found", "audit/observe.py")
+from saga_kedro.stages import code, key
 
 
 def training_key(parameters: Parameters, data_version: str) -> str:
-    """Hash of everything that the weights of a configuration depend on."""
-    return parameter_hash("train", trains_as(parameters), data_version, code_version())
+    """The key of an arm's weights."""
+    return key("audit_train", parameters, data_version)
 
 
 def score_key(parameters: Parameters, data_version: str, pairs_version: str, seed: int) -> str:
-    """Hash of everything that a configuration's outputs and their numbers depend on; ``seed`` is of the sampling."""
-    return parameter_hash("score", serves_as(parameters), data_version, pairs_version, seed, code_version())
+    """The key of an arm's outputs and their numbers; ``seed`` is of the sampling."""
+    return key("audit_score", parameters, f"{data_version} {pairs_version} {seed}")
 
 
 def code_version() -> str:
-    """Hash of the code that decides results: ten digits. A change of it makes new records."""
-    return source_hash(*DECIDING)
+    """The code that decides results: ten digits. A change of it makes new records."""
+    return code("audit_score")[:10]
 
 
 class Records:

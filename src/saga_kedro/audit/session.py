@@ -74,6 +74,11 @@ class Audit:
         return SCORING * per_step * full.set.get("fit.steps", self.parameters.fit.steps) / 3600
 
 
+def folders(**paths: Path) -> dict[str, Path]:
+    """The folders that an audit works in, by name."""
+    return paths
+
+
 def open_audit(
     clips: pd.DataFrame,
     captions: pd.DataFrame,
@@ -110,7 +115,7 @@ def open_audit(
         checkpoint = models / f"checkpoint-{training_key(pretrained, version)[:12]}"
         parameters = changed(parameters, {"audit.checkpoint": checkpoint.as_posix()})
     arms = plan(catalogue, issues, parameters)
-    index = encode_captions(captions["caption"], parameters.model.text.model_dump(), folders["text_states"])
+    index = encode_captions(captions["caption"], parameters.model.text, folders["text_states"])
     per_category, seconds = budget.pairs_per_category, budget.excerpt_seconds
     chosen = choose_pairs(with_prompts(pairs, pair_captions), per_category, seconds)
     if audit.pairs:

@@ -36,9 +36,11 @@ from saga_kedro.model.saga_sr import SagaSR
 from saga_kedro.model.starting_weights import load_starting_weights
 from saga_kedro.model.text import TextEncoder
 from saga_kedro.parameters import Parameters, changed
-from saga_kedro.training.cache import encode_splits, latents_key
-from saga_kedro.training.fit import SUMMARY, finished, fit, make_segments
+from saga_kedro.training.cache import encode_splits
+from saga_kedro.training.examples import make_segments
+from saga_kedro.training.fit import fit
 from saga_kedro.training.flow_training import FlowTraining
+from saga_kedro.training.folder import SUMMARY, finished, key_of
 from saga_kedro.training.latents import INDEX
 from saga_kedro.training.segments import Segments, as_text, collate
 from saga_kedro.weights import SCRATCH
@@ -83,7 +85,7 @@ def train(parameters: Parameters, data: AuditData, folder: str | Path) -> Traine
     key = training_key(parameters, data.version)
     place = training_folder(folder, key)
     started = _started(parameters)
-    summary = finished(place, data.version, started.fit.steps)
+    summary = finished(place, key_of("fit", started, data.version, data.captions))
     if summary is None:
         began = time.perf_counter()
         text = started.model.text
@@ -103,7 +105,7 @@ def train(parameters: Parameters, data: AuditData, folder: str | Path) -> Traine
 
 def shared_draws(parameters: Parameters, data: AuditData, folder: Path) -> Path:
     """The draws of a configuration, encoded: the first training that asks makes them; others that want the same ones wait."""
-    key = latents_key(parameters, data.version, data.captions["caption"])
+    key = key_of("encode", parameters, data.version, data.captions)[:10]
     folder.mkdir(parents=True, exist_ok=True)
     with FileLock(folder / f"{key}.lock"):
         if not all((folder / key / split / INDEX).exists() for split in ("train", "validation")):

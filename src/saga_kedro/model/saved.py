@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from saga_kedro.files import content_hash
+from saga_kedro.files import atomic_path, content_hash
 
 WEIGHTS = "model.safetensors"
 CONFIG = "saga_sr.json"
@@ -49,34 +47,19 @@ def read_config(folder: str | Path | None, needs: tuple[str, ...] = (CONFIG, WEI
     return folder, config
 
 
-def places(weights: Path) -> tuple[dict[str, Any], int]:
-    """Where each tensor lies in a file of safetensors: its header, and the byte at which the tensors begin.
+def write_model(folder: str | Path, config: Mapping[str, Any], state: Mapping[str, Any]) -> None:
+    """Write a model's two files into ``folder``, each of them whole or not at all.
 
-    (The format is eight bytes with the header's length, the header as JSON, the tensors.)
+    Args:
+        folder: is made where it is missing.
+        config: of the model.
+        state: its tensors by name, on the CPU.
     """
-    with open(weights, "rb") as file:
-        length = int.from_bytes(file.read(8), "little")
-        return json.loads(file.read(length)), 8 + length
+    from safetensors.torch import save_file
 
-
-DTYPES = {"F64": np.float64, "F32": np.float32, "F16": np.float16, "I64": np.int64, "BOOL": np.bool_}
-"""NumPy's of those of safetensors that tables have."""
-
-
-def read_tensors(weights: Path, names: Iterable[str]) -> dict[str, np.ndarray]:
-    """Some tensors of a file, read without the package safetensors, which a browser does not have.
-
-    Raises:
-        ValueError: the file lacks one.
-    """
-    header, begin = places(weights)
-    lacking = sorted(set(names) - set(header))
-    if lacking:
-        raise ValueError(f"{weights} has no {', '.join(lacking)}: export it again.")
-    tensors = {}
-    for name in names:
-        first, last = header[name]["data_offsets"]
-        dtype = np.dtype(DTYPES[header[name]["dtype"]])
-        flat = np.fromfile(weights, dtype, (last - first) // dtype.itemsize, offset=begin + first)
-        tensors[name] = flat.reshape(header[name]["shape"])
-    return tensors
+    folder = Path(folder)
+    with atomic_path(folder / WEIGHTS) as path:
+        save_file(dict(state), path, metadata={"format": "pt"})
+    with atomic_path(folder / CONFIG) as path:
+        path.write_text(json.dumps({name: of for name, of in config.items() if name != HASHES}, indent=2) + "\n")
+    (folder / GRAPH).unlink(missing_ok=True)  # it was of other weights

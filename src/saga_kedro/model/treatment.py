@@ -1,4 +1,4 @@
-"""What is done about a clip, given up to where it carries signal."""
+"""How to treat a clip, given up to where it carries signal."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from saga_kedro.audio import SAMPLE_RATE
 from saga_kedro.audio.bandwidth import Bandwidth
 
-# What the model hears is cut as in training where the input does not end there by itself.
+# Where the input reaches further than the cutoff, the model gets it low-passed as in training.
 CUT_BELOW = 0.9
 LOWEST_CUTOFF_HZ = 1_000.0
 
@@ -38,8 +38,7 @@ def treatment(bandwidth: Bandwidth, sample_rate: int = SAMPLE_RATE, asked_hz: fl
     Raises:
         ValueError: a cutoff outside of 1,000 Hz to 22,050 Hz.
     """
-    if asked_hz is not None and not LOWEST_CUTOFF_HZ <= asked_hz <= SAMPLE_RATE / 2:
-        raise ValueError(f"A cutoff lies between {LOWEST_CUTOFF_HZ:.0f} and {SAMPLE_RATE / 2:.0f} Hz, not at {asked_hz:g} Hz.")
+    check_cutoff(asked_hz)
     if bandwidth.ends == "silent":
         return Treatment(None, False, "it is silent")
     reaches = min(bandwidth.cutoff_hz, sample_rate / 2)
@@ -57,6 +56,12 @@ def treatment(bandwidth: Bandwidth, sample_rate: int = SAMPLE_RATE, asked_hz: fl
         cutoff = max(LOWEST_CUTOFF_HZ, reaches)
         return Treatment(cutoff, True, f"a ragged edge, as of a lossy codec, at {_khz(cutoff)}")
     return Treatment(reaches, False, f"carries signal up to {_khz(reaches)}")
+
+
+def check_cutoff(asked_hz: float | None) -> None:
+    """Raises ValueError for a cutoff outside of 1,000 Hz to 22,050 Hz."""
+    if asked_hz is not None and not LOWEST_CUTOFF_HZ <= asked_hz <= SAMPLE_RATE / 2:
+        raise ValueError(f"A cutoff lies between {LOWEST_CUTOFF_HZ:.0f} and {SAMPLE_RATE / 2:.0f} Hz, not at {asked_hz:g} Hz.")
 
 
 def _khz(hertz: float) -> str:

@@ -11,14 +11,12 @@ from torch import nn
 
 from saga_kedro.draws import seed_of
 from saga_kedro.model.codec.autoencoder import STABLE_AUDIO_OPEN_VAE, Autoencoder, build_autoencoder
-from saga_kedro.model.parts import register
-from saga_kedro.model.quiet import quiet
+from saga_kedro.model.library import quiet
 
 # Stable Audio Open's are 2, 4, 4, 8, 8; the largest first is three times as fast.
 STRIDES = {1024: [8, 4, 4, 4, 2], 2048: [8, 8, 4, 4, 2]}
 
 
-@register("codec", "random_autoencoder")
 def random_autoencoder(
     path: str | None = None, hop: int = 2048, channels: int = 4, seed: int = 0, posterior: str = "drawn", **unused: Any
 ) -> Autoencoder:

@@ -10,10 +10,8 @@ from torch import Tensor
 from saga_kedro.model.condition import Condition
 from saga_kedro.model.guidance import eq4
 from saga_kedro.model.network import SagaNetwork
-from saga_kedro.model.parts import register
 
 
-@register("guidance", "z_l_everywhere")
 def z_l_everywhere(network: SagaNetwork, z_t: Tensor, t: Tensor, condition: Condition, s_a: float, s_t: float) -> Tensor:
     """The failing code: z_l is in all three branches, and the unconditional one has no roll-off and no context at all.
 
@@ -27,7 +25,6 @@ def z_l_everywhere(network: SagaNetwork, z_t: Tensor, t: Tensor, condition: Cond
     return u_none + s_a * (u_acoustic - u_none) + s_t * (u_full - u_acoustic)
 
 
-@register("guidance", "as_quoted")
 def as_quoted(network: SagaNetwork, z_t: Tensor, t: Tensor, condition: Condition, s_a: float, s_t: float) -> Tensor:
     """u + s_a (u_a - u) + s_t (u_t - u), the formula that the first document gives for the paper's (issue 3).
 
@@ -37,7 +34,6 @@ def as_quoted(network: SagaNetwork, z_t: Tensor, t: Tensor, condition: Condition
     return eq4(network, z_t, t, condition, s_a + s_t, s_t)
 
 
-@register("guidance", "rolloff_isolated")
 def rolloff_isolated(network: SagaNetwork, z_t: Tensor, t: Tensor, condition: Condition, s_a: float, s_t: float) -> Tensor:
     """Equation 4 with the roll-off out of the unconditional branch, the first document's fix (issue 3).
 

@@ -4,31 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from torch import Tensor
-
-from saga_kedro.model.codec import Codec
 from saga_kedro.model.codec.posterior import Posterior
 
 
-def latent_statistics(codec: Codec, audio: Iterable[Tensor]) -> dict[str, float]:
-    """`posterior_statistics` of a codec's latents over some audio, batches [B, 2, N]."""
-    return posterior_statistics(codec.encode(batch) for batch in audio)
-
-
 def posterior_statistics(posteriors: Iterable[Posterior]) -> dict[str, float]:
-    """Moments of latents.
-
-    Args:
-        posteriors: of batches of audio.
+    """Moments of the latents of batches of audio.
 
     Returns:
         ``mean`` and ``deviation`` of drawn latents; ``posterior_deviation``, the root mean square of the deviation within
         a draw; ``reliability``, the share of a latent's variance that is the audio's, which is the correlation of two
-        encodings of the same
-        audio: 1 for a codec without randomness, about 0 for a VAE whose weights are random.
-
-    Raises:
-        ValueError: no posterior.
+        encodings of the same audio: 1 for a codec without randomness, about 0 for a VAE whose weights are random.
     """
     count, total, squares, noise = 0, 0.0, 0.0, 0.0
     for posterior in posteriors:
