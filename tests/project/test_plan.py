@@ -17,7 +17,6 @@ from typer.testing import CliRunner
 
 from saga_kedro.captioning.windows import window_table
 from saga_kedro.cli import app
-from saga_kedro.configuration import run_key
 from saga_kedro.model.codec import build_codec
 from saga_kedro.model.condition import Condition
 from saga_kedro.model.network import build_network
