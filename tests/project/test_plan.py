@@ -196,7 +196,8 @@ def test_what_the_plan_knows_of_the_model_and_the_training_is_what_they_have():
 
 def test_unit_costs_are_no_parameters_of_a_run():
     assert "plan" not in BASE
-    assert run_key(BASE) == run_key({**BASE, "plan": COSTS.model_dump()})
+    with pytest.raises(ParameterError, match="unknown parameter plan"):
+        validate({**BASE, "plan": COSTS.model_dump()})
 
 
 def test_every_unit_cost_has_a_comment_and_is_checked():

@@ -8,8 +8,15 @@ from saga_kedro.files import NoSpace
 from saga_kedro.weights import MissingWeights
 
 ENVIRONMENT = (OSError, MemoryError, ImportError, NoSpace, MissingWeights, torch.OutOfMemoryError)
-ENVIRONMENT_IN_WORDS = ("No space left", "allocate memory", "not enough memory", "CUDA error", "CUDNN_STATUS", "DataLoader worker (pid")
-"""What PyTorch says in a plain RuntimeError: a full disk, no memory on the CPU, a broken GPU, a loader's process that was killed."""
+ENVIRONMENT_IN_WORDS = (
+    "No space left",
+    "allocate memory",
+    "not enough memory",
+    "CUDA error",
+    "CUDNN_STATUS",
+    "DataLoader worker (",
+)
+"""What PyTorch says in a plain RuntimeError: a full disk, no memory on the CPU, a broken GPU, a killed loader."""
 
 
 def is_environment(error: BaseException) -> bool:
