@@ -123,7 +123,8 @@ class RunHook:
         if joins_another(self.parameters.fit.nodes) and "fit" in {node.name for node in pipeline.nodes}:
             from saga_kedro.training.processes import take_part
 
-            take_part(self.parameters, self.catalog.load("model_folder"))
+            version = self.catalog.load("data_version") if self.catalog.exists("data_version") else ""
+            take_part(self.parameters, self.catalog.load("model_folder"), version)
             raise Exit
 
     def _check_audit(self) -> None:
