@@ -25,8 +25,8 @@ test: $(READY)  ## set up, then the tests
 	$(BIN)/python -m pytest
 
 lint: $(READY)  ## ruff (lint and format) and mypy, over src and tests
-	$(BIN)/ruff check src tests benchmarks web
-	$(BIN)/ruff format --check src tests benchmarks web
+	$(BIN)/ruff check src tests benchmarks experiments web
+	$(BIN)/ruff format --check src tests benchmarks experiments web
 	$(BIN)/mypy
 
 docs: $(DOCS)/.ready ## the documentation as a site, into site/; it stops at a broken link

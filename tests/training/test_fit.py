@@ -81,13 +81,12 @@ def test_changed_data_begins_a_training_anew(data, tmp_path, run_id):
     assert [step for step, _ in curve(second)] == list(range(6))
 
 
-def test_a_training_is_finished_only_for_its_data_and_its_steps(data, tmp_path):
+def test_a_training_is_finished_only_for_its_key(data, tmp_path):
     summary = train(data, tmp_path / "run", None)
-    assert finished(tmp_path / "run", "1", 6) is None  # the caller writes the summary
+    assert finished(tmp_path / "run", summary["key"]) is None  # the caller writes the summary
     (tmp_path / "run" / "fit.json").write_text(json.dumps(summary))
-    assert finished(tmp_path / "run", "1", 6) == summary
-    assert finished(tmp_path / "run", "2", 6) is None
-    assert finished(tmp_path / "run", "1", 7) is None
+    assert finished(tmp_path / "run", summary["key"]) == summary
+    assert finished(tmp_path / "run", "another") is None
 
 
 def test_the_saved_model_holds_the_average_of_the_weights(data, tmp_path):

@@ -17,9 +17,10 @@ from saga_kedro.loaded_once import LoadedOnce, let_go
 from saga_kedro.model.codec import build_codec
 from saga_kedro.model.network import SagaNetwork
 from saga_kedro.parameters import ParameterError, Text
-from saga_kedro.training.cache import cache_of, latents_key
+from saga_kedro.training.cache import cache_of
 from saga_kedro.training.examples import make_segments
 from saga_kedro.training.flow_training import FlowTraining
+from saga_kedro.training.folder import key_of
 from saga_kedro.training.latents import INDEX, CachedSegments, Encoder, load_encoder, write_latents
 from saga_kedro.training.segments import Draws, collate
 from small_corpus import captions_of, states_of, tiny_parameters, write_clips
@@ -222,9 +223,9 @@ def test_statistics_say_how_noisy_the_latents_are(cached):
 
 def test_a_cache_belongs_to_one_configuration_and_one_state_of_the_data(corpus):
     parameters = corpus.parameters
-    key = latents_key(parameters, "1", corpus.captions["caption"])
-    assert key != latents_key(parameters, "2", corpus.captions["caption"])
-    assert key != latents_key(parameters, "1", ["another caption"])
+    key = key_of("encode", parameters, "1", corpus.captions)
+    assert key != key_of("encode", parameters, "2", corpus.captions)
+    assert key != key_of("encode", parameters, "1", corpus.captions.assign(caption="another"))
     assert cache_of({"folder": None}, parameters, "1", corpus.captions) is None  # encode.latents is off
     cached = parameters.model_copy(update={"encode": parameters.encode.model_copy(update={"latents": True})})
     assert cache_of({"key": key, "folder": "here"}, cached, "1", corpus.captions) == "here"

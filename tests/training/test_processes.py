@@ -113,7 +113,7 @@ def on_two_nodes(given: dict[str, Any], meanwhile: Callable[[], None] = lambda: 
     places = [{"NODE_RANK": str(node), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)} for node in range(2)]
     with ThreadPoolExecutor(2) as nodes:
         first: Future = nodes.submit(fit_in_processes, **given, environment=places[0])
-        second: Future = nodes.submit(take_part, given["parameters"], given["folder"], "1", places[1])
+        second: Future = nodes.submit(take_part, given["parameters"].fit, given["folder"], places[1])
         meanwhile()
         return [first.exception(timeout=900), second.exception(timeout=900)]
 

@@ -17,7 +17,7 @@ HOP = 512
 FADE_BINS = 16
 LEVEL_FRAMES = 258
 """Frames over which levels are compared: 3 s. Shorter clips have one gain; in longer ones it follows the sound, and any part
-of a clip can be done by itself with 1.5 s on each side."""
+of a clip can be done alone, with 1.5 s on each side."""
 
 FILLED_FROM = 0.9  # of the cutoff: under it the input stays as it is
 TINY = float(np.finfo(np.float32).tiny)

@@ -23,7 +23,7 @@ from saga_kedro.audit.scoring import score
 from saga_kedro.audit.training import LATENTS, Trained, gradient_curve, probe, train, training_folder, training_key
 from saga_kedro.files import parameter_hash
 from saga_kedro.parallel import parallel_map
-from saga_kedro.parallel.inside import may_have_children, one_thread
+from saga_kedro.parallel.worker import one_thread
 from saga_kedro.training.folder import SUMMARY
 
 CURVE_NAMES = {
@@ -181,7 +181,6 @@ def run_probe(parameters: dict[str, Any], bench: Bench) -> None:
 @contextlib.contextmanager
 def alone() -> Iterator[None]:
     """One thread, so that numbers are the same however many tasks run beside this one; and only the driver shows progress."""
-    may_have_children()
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
     with one_thread(), contextlib.redirect_stderr(io.StringIO()), contextlib.redirect_stdout(io.StringIO()):
         yield

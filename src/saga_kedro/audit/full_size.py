@@ -21,7 +21,7 @@ from saga_kedro.audit.statistics import half_width
 from saga_kedro.draws import rng, seed_of
 from saga_kedro.files import atomic_path, parameter_hash
 from saga_kedro.model.codec.autoencoder import build_autoencoder
-from saga_kedro.model.quiet import quiet
+from saga_kedro.model.library import quiet
 from saga_kedro.model.sampler import euler
 
 SAMPLES = int(SAMPLE_RATE * 5.94)

@@ -34,11 +34,11 @@ from saga_kedro.model.saga_sr import SagaSR, build_model
 from saga_kedro.model.starting_weights import load_starting_weights
 from saga_kedro.model.text import TextEncoder
 from saga_kedro.parameters import Parameters, validate
-from saga_kedro.training.cache import encode_splits, latents_key
+from saga_kedro.training.cache import encode_splits
 from saga_kedro.training.examples import make_segments
 from saga_kedro.training.fit import fit
 from saga_kedro.training.flow_training import FlowTraining
-from saga_kedro.training.folder import SUMMARY, finished
+from saga_kedro.training.folder import SUMMARY, finished, key_of
 from saga_kedro.training.latents import INDEX
 from saga_kedro.training.segments import Segments, as_text, collate
 from saga_kedro.weights import SCRATCH
@@ -88,7 +88,7 @@ def train(parameters: dict[str, Any], data: AuditData, folder: str | Path) -> Tr
     key = training_key(parameters, data.version)
     place = training_folder(folder, key)
     checked = _started(parameters)
-    summary = finished(place, data.version, checked.fit.steps)
+    summary = finished(place, key_of("fit", checked, data.version, data.captions))
     if summary is None:
         began = time.perf_counter()
         callbacks = [
@@ -109,7 +109,7 @@ def train(parameters: dict[str, Any], data: AuditData, folder: str | Path) -> Tr
 
 def shared_draws(checked: Parameters, data: AuditData, folder: Path) -> Path:
     """The draws of a configuration, encoded: made by the first training that asks; others that want the same ones wait."""
-    key = latents_key(checked, data.version, data.captions["caption"])
+    key = key_of("encode", checked, data.version, data.captions)[:10]
     folder.mkdir(parents=True, exist_ok=True)
     with FileLock(folder / f"{key}.lock"):
         if not all((folder / key / split / INDEX).exists() for split in ("train", "validation")):

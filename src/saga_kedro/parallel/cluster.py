@@ -1,83 +1,67 @@
-"""Dask's workers: those of a scheduler that somebody started, or of this machine; looked at before any work is given to them.
+"""Work on Dask's workers: those of a scheduler that somebody started, or of this machine.
 
-Dask is an extra, and imported here and below only.
+Dask is an extra, and imported only here and in `preflight`.
 """
 
 from __future__ import annotations
 
 import logging
+import math
 import os
-import threading
-import uuid
-from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+import pickle
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager, nullcontext, suppress
+from itertools import islice
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
-from click import ClickException
+import dask
+from distributed import Client, Future, KilledWorker, Nanny, Scheduler, SpecCluster, as_completed
+from tqdm import tqdm
 
-from saga_kedro.files import atomic_path
-from saga_kedro.parallel.look import look, seen_here
-
-try:
-    import dask
-    from distributed import Client, Nanny, Scheduler, SpecCluster
-
-    from saga_kedro.parallel.batches import DaskEngine
-except ModuleNotFoundError as error:
-    raise ClickException(
-        f"workers.engine=dask needs the package {error.name}: install the extra `cluster`, on every machine that works."
-    ) from None
+from saga_kedro.errors import SagaError
+from saga_kedro.files import source_hash
+from saga_kedro.parallel.preflight import check, connect
+from saga_kedro.parallel.worker import run_batch
 
 logger = logging.getLogger(__name__)
 
-ANSWER_S = 10.0
-"""A scheduler, a first worker, and all workers' answers are each waited for so long: together at most 30 s."""
-SHARED = Path("data/.workers")
+SETTINGS = {
+    "distributed.worker.daemon": False,  # a training in a worker may start processes that load its data
+    "distributed.scheduler.allowed-failures": 0,  # a task that was killed comes back at once: `_Map` tries it again
+    # A cluster gives up a worker that was killed, also while its nanny restarts it.
+    "distributed.deploy.lost-worker-timeout": "1000d",
+    "distributed.nanny.pre-spawn-environ.DASK_LOGGING__DISTRIBUTED": "critical",
+}
+"""Of a scheduler and workers that are started here; docs/cluster.md says how others are started."""
+
+AHEAD = 2
+"""Batches for each worker: one that it works on, one that waits there."""
+BATCHES = 16
+"""At least so many for each worker, so that all of them end at about the same time."""
+LARGEST = 64
+"""Items of a batch, at most."""
+GIVE_UP = 10
+"""So many killed batches, before any item was done, are no accident."""
 
 
 @contextmanager
 def dask_engine(
-    address: str | None, gpus_per_worker: int, project: Path, needs: Collection[str | Path], weights: Collection[str | Path]
+    address: str | None, gpus_per_worker: int, project: Path, needs: Collection[str | Path]
 ) -> Iterator[DaskEngine]:
-    """An engine for `door.engine`, which has the arguments and the errors; without an address on a cluster of its own."""
+    """The engine of `executor.engine`, which describes arguments and errors; without an address it starts a cluster here."""
+    for name in [name for name in logging.root.manager.loggerDict if name.startswith("distributed")]:
+        logging.getLogger(name).setLevel(logging.CRITICAL)  # what goes wrong is one sentence of ours
     where = f"The scheduler at {address}" if address else "Dask's own scheduler"
-    with _settings(), _local(gpus_per_worker) if address is None else _given(address) as scheduler:
-        client = _connect(scheduler, where)
+    with dask.config.set(SETTINGS), nullcontext(address) if address else _cluster_here(gpus_per_worker) as scheduler:
+        client = connect(scheduler, where)
         try:
-            _check(client, where, gpus_per_worker if address else 0, project, needs, weights)
+            check(client, where, gpus_per_worker if address else 0, project, needs)
             logger.info("Dask: %d workers at %s; dashboard %s", len(client.nthreads()), scheduler, client.dashboard_link)
-            gpus = gpus_per_worker or int(address is None and bool(_gpus()))
-            yield DaskEngine(client, project, project / SHARED, gpus)
+            yield DaskEngine(client, project, gpus_per_worker or int(address is None and bool(_gpus())))
         finally:
             client.close(timeout=2)
-
-
-@contextmanager
-def _settings() -> Iterator[None]:
-    """Dask's own settings, and silence of it: what goes wrong is one sentence of ours."""
-    settings = {
-        "distributed.comm.timeouts.connect": f"{ANSWER_S:g}s",
-        "distributed.worker.daemon": False,  # a training in a worker may have processes that load its data
-        # A cluster takes leave of a worker that was killed, and was again while it was started anew; its nanny does not.
-        "distributed.deploy.lost-worker-timeout": "1000d",
-        "distributed.nanny.pre-spawn-environ.DASK_LOGGING__DISTRIBUTED": "critical",
-    }
-    loggers = {name: logging.getLogger(name) for name in logging.root.manager.loggerDict if name.startswith("distributed")}
-    levels = {name: one.level for name, one in loggers.items()}
-    with dask.config.set(settings):
-        try:
-            for one in loggers.values():
-                one.setLevel(logging.CRITICAL)
-            yield
-        finally:
-            for name, one in loggers.items():
-                one.setLevel(levels[name])
-
-
-@contextmanager
-def _given(address: str) -> Iterator[str]:
-    yield address
 
 
 def _gpus() -> list[str]:
@@ -89,8 +73,8 @@ def _gpus() -> list[str]:
 
 
 @contextmanager
-def _local(gpus_per_worker: int) -> Iterator[str]:
-    """A cluster on 127.0.0.1: a worker for each GPU, which sees no other, and for each further core one without.
+def _cluster_here(gpus_per_worker: int) -> Iterator[str]:
+    """The address of a cluster on 127.0.0.1: a worker for each GPU, which sees no other, and one for each further core.
 
     As in `processes`, no worker has a bound on its memory.
     """
@@ -98,108 +82,136 @@ def _local(gpus_per_worker: int) -> Iterator[str]:
 
     gpus, each = _gpus(), max(1, gpus_per_worker)
     if gpus_per_worker > len(gpus):
-        raise ClickException(f"workers.gpus_per_worker={gpus_per_worker}, but this machine has {len(gpus)} GPUs to use.")
+        raise SagaError(f"workers.gpus_per_worker={gpus_per_worker}, but this machine has {len(gpus)} GPUs to use.")
     shares = [gpus[first : first + each] for first in range(0, len(gpus) - each + 1, each)]
     shares += [[] for _ in range(max(int(not shares), cpu_count() - len(shares)))]
     common = {"nthreads": 1, "memory_limit": 0, "host": "127.0.0.1", "dashboard": False, "silence_logs": logging.CRITICAL}
-    workers = {
-        number: {
-            "cls": Nanny,
-            "options": common
-            | {"resources": {"GPU": len(share)} if share else None}
-            | ({"env": {"CUDA_VISIBLE_DEVICES": ",".join(share)}} if gpus else {}),
-        }
-        for number, share in enumerate(shares)
-    }
+    workers = {}
+    for number, share in enumerate(shares):
+        options = common | ({"resources": {"GPU": len(share)}} if share else {})
+        options |= {"env": {"CUDA_VISIBLE_DEVICES": ",".join(share)}} if gpus else {}
+        workers[number] = {"cls": Nanny, "options": options}
     scheduler = {"cls": Scheduler, "options": {"host": "127.0.0.1", "port": 0, "dashboard_address": "127.0.0.1:0"}}
     with SpecCluster(workers=workers, scheduler=scheduler) as cluster:
         yield cluster.scheduler_address
 
 
-def _connect(address: str, where: str) -> Client:
-    try:
-        # it waits for the scheduler, then for its greeting
-        client = _within(2 * ANSWER_S, lambda: Client(address, timeout=ANSWER_S, set_as_default=False))
-    except Exception as error:  # anything may listen there, and answer anything
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise ClickException(
-            f"workers.address={address}: no Dask scheduler answers there; start `dask scheduler` or mend it ({reason})."
-        ) from None
-    try:
-        client.wait_for_workers(1, timeout=ANSWER_S)
-    except TimeoutError:
-        client.close(timeout=2)
-        raise ClickException(f"{where} has no workers: start some, `dask worker {address}`.") from None
-    return client
+class DaskEngine:
+    """Maps on the workers of a cluster.
 
+    Args:
+        client: connected.
+        project: the project folder, on driver and workers.
+        gpus: units of the resource GPU that a task which computes on one asks for; 0 asks for none.
+    """
 
-def _check(
-    client: Client,
-    where: str,
-    gpus_per_worker: int,
-    project: Path,
-    needs: Collection[str | Path],
-    weights: Collection[str | Path],
-) -> None:
-    """Ask every worker what it sees; the answer that differs from ours is the sentence."""
-    places = ([str(Path(path).absolute()) for path in needs], [str(Path(path).absolute()) for path in weights])
-    token = project / SHARED / f"token.{os.getpid()}.{uuid.uuid4().hex}"
-    with atomic_path(token) as temporary:
-        temporary.write_text(token.name)
-    try:
-        ours = seen_here(*places)
-        resources = {name: worker["resources"] for name, worker in client.scheduler_info()["workers"].items()}
-        with_gpu = [name for name, has in resources.items() if has.get("GPU", 0) >= gpus_per_worker > 0]
-        if gpus_per_worker and not with_gpu:
-            raise ClickException(
-                f"workers.gpus_per_worker={gpus_per_worker}, but no worker of {where[0].lower()}{where[1:]} has so many: "
-                f"start some with `dask worker --resources GPU={gpus_per_worker}`."
+    def __init__(self, client: Client, project: Path, gpus: int) -> None:
+        self.client, self.project, self.gpus = client, project, gpus
+
+    def map(
+        self,
+        function: Callable[..., Any],
+        items: list[Any],
+        describe: str,
+        gpu: bool,
+        lost: Callable[[Any, str], Any] | None,
+        arguments: Mapping[str, Any],
+    ) -> list[Any]:
+        """As `executor.parallel_map`, in three rounds: batches; then each item of a killed batch alone; then each item that was
+        killed again with no other on the workers. What is killed there, too, is lost."""
+        work = _Map(self, function, items, describe, self.gpus if gpu else 0, arguments)
+        with work.bar:
+            killed = work.round(list(range(len(items))), min(LARGEST, math.ceil(len(items) / (BATCHES * work.slots()))))
+            killed = work.round(work.round(killed, 1), 1, at_once=1)
+        reason = "it killed its worker 3 times: memory ran out, or a library crashed on it"
+        for place in killed:
+            logger.warning("%s: %.200s is passed over: %s.", describe, items[place], reason)
+            work.results[place] = lost(items[place], reason) if lost else None
+        if killed and not lost:
+            raise SagaError(
+                f"{describe}: {len(killed)} of {len(items)} items were passed over, and it takes them all; the first, "
+                f"{items[killed[0]]!s:.200}: {reason}."
             )
-        answers = _within(ANSWER_S, lambda: client.run(look, str(token), *places, with_gpu=with_gpu, on_error="return"))
-    except TimeoutError:
-        raise ClickException(f"{where} has workers that do not answer: restart them.") from None
-    finally:
-        token.unlink(missing_ok=True)
-    for worker, seen in answers.items():
-        if isinstance(seen, Exception):  # the question itself is not known there
-            raise ClickException(f"The worker {worker} has no saga-kedro, or another version of it: {seen}.")
-        if seen["version"] != ours["version"]:
-            raise ClickException(
-                f"The worker {worker} on {seen['host']} has {seen['version']}, and this is {ours['version']}: "
-                "install the same on both."
-            )
-        if not seen["token"]:
-            raise ClickException(
-                f"The worker {worker} on {seen['host']} does not see {project}: the project lies in a folder that all machines "
-                "share, under the same path."
-            )
-        for path, found in ours["needs"].items():
-            if found and not seen["needs"][path]:
-                raise ClickException(f"The worker {worker} on {seen['host']} does not see {path}: share that folder, too.")
-        for path, found in ours["weights"].items():
-            if seen["weights"][path] != found:
-                other = "has other weights in" if seen["weights"][path] else "does not see"
-                raise ClickException(f"The worker {worker} on {seen['host']} {other} {path}: give it the same.")
-        if worker in with_gpu and not seen["gpu"]:
-            raise ClickException(f"The worker {worker} on {seen['host']} says it has a GPU, and PyTorch finds none there.")
+        return work.results
 
 
-def _within(seconds: float, work: Callable[[], Any]) -> Any:
-    """What ``work`` returns or raises; TimeoutError if it does neither in time. Dask waits for some answers without end."""
-    outcome: list[tuple[bool, Any]] = []
+class _Map:
+    """One call of `DaskEngine.map`."""
 
-    def run() -> None:
+    def __init__(
+        self,
+        engine: DaskEngine,
+        function: Callable[..., Any],
+        items: list[Any],
+        describe: str,
+        gpus: int,
+        arguments: Mapping[str, Any],
+    ) -> None:
+        self.client, self.items, self.describe, self.gpus = engine.client, items, describe, gpus
+        self.job = (pickle.dumps((function, dict(arguments))), source_hash(), str(engine.project))
+        self.results: list[Any] = [None] * len(items)
+        self.bar = tqdm(total=len(items), desc=describe, unit="item")
+
+    def slots(self) -> int:
+        """Batches that can be worked on at the same time: workers come and go."""
+        workers = self.client.scheduler_info(-1)["workers"].values()
+        slots = sum(one["resources"].get("GPU", 0) // self.gpus if self.gpus else one["nthreads"] for one in workers)
+        if not slots:
+            logger.warning("%s: no worker is left; waiting for one.", self.describe)
+        return max(1, int(slots))
+
+    def round(self, places: list[int], size: int, at_once: int | None = None) -> list[int]:
+        """Work on the items at ``places`` in batches of ``size``; the places of those whose worker was killed."""
+        batches = (places[start : start + size] for start in range(0, len(places), size))
+        under_way: dict[Future, list[int]] = {}
+        killed: list[int] = []
+        done = as_completed(loop=self.client.loop)
+        deaths = 0
         try:
-            outcome.append((True, work()))
-        except Exception as error:
-            outcome.append((False, error))
+            while True:
+                room = (at_once or AHEAD * self.slots()) - len(under_way) if places else 0
+                for batch in islice(batches, max(0, room)):
+                    future = self._submit(batch)
+                    under_way[future] = batch
+                    done.add(future)
+                if not under_way:
+                    return killed
+                for future in done.next_batch():
+                    batch = under_way.pop(future)
+                    if future.cancelled():
+                        raise self._gone()
+                    try:
+                        found = future.result()
+                    except KilledWorker:
+                        deaths += 1
+                        killed += batch
+                        if deaths >= GIVE_UP and not self.bar.n:
+                            raise SagaError(f"{self.describe}: worker after worker is killed; see their logs.") from None
+                        continue
+                    for place, result in zip(batch, found, strict=True):
+                        self.results[place] = result
+                    self.bar.update(len(batch))
+        finally:  # a driver that ends early leaves the workers to others
+            if under_way and self.client.status == "running":
+                with suppress(OSError, TimeoutError):
+                    self.client.cancel(list(under_way))
 
-    thread = threading.Thread(target=run, daemon=True)
-    thread.start()
-    thread.join(seconds)
-    if not outcome:
-        raise TimeoutError(f"no answer within {seconds:g} s")
-    well, result = outcome[0]
-    if not well:
-        raise result
-    return result
+    def _submit(self, batch: list[int]) -> Future:
+        if self.client.status != "running":
+            raise self._gone()
+        resources = {"GPU": self.gpus} if self.gpus else None
+        return self.client.submit(
+            run_batch,
+            *self.job,
+            [self.items[place] for place in batch],
+            pure=False,
+            resources=resources,
+            key=f"{self.describe}-{uuid4().hex}",
+        )
+
+    def _gone(self) -> SagaError:
+        address = self.client.scheduler.address
+        return SagaError(
+            f"{self.describe}: Dask's scheduler at {address} is gone. What is finished is kept: start a scheduler and workers, "
+            "and the same command goes on."
+        )

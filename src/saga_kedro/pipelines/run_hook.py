@@ -77,8 +77,8 @@ class RunHook:
                 lock = RunLock(project)
                 lock.take(name, reads, writes, wait=parameters.lock == "wait")
                 held.callback(lock.release)
-            needs = [path for path in (parameters.ingest.path, parameters.ingest.clones) if path]
-            held.enter_context(engine(parameters.workers.model_dump(), project, needs, weights))
+            needs = [path for path in (parameters.ingest.path, parameters.ingest.clones, *weights) if path]
+            held.enter_context(engine(parameters.workers, project, needs))
             tracked = self._choose_run(run_params)
             result = yield
             if tracked:
@@ -121,10 +121,15 @@ class RunHook:
     def _join_another(self, pipeline: Pipeline) -> None:
         """A further node of a training on several takes part in it and does nothing else: the first one reads, writes, logs."""
         if joins_another(self.parameters.fit.nodes) and "fit" in {node.name for node in pipeline.nodes}:
+            from saga_kedro.training.folder import finished, key_of
             from saga_kedro.training.processes import take_part
 
-            version = self.catalog.load("data_version") if self.catalog.exists("data_version") else ""
-            take_part(self.parameters, self.catalog.load("model_folder"), version)
+            folder, known = self.catalog.load("model_folder"), ("data_version", "captions")
+            is_finished = all(map(self.catalog.exists, known)) and finished(
+                folder, key_of("fit", self.parameters, *map(self.catalog.load, known))
+            )
+            if not is_finished:
+                take_part(self.parameters.fit, folder)
             raise Exit
 
     def _check_audit(self) -> None:
@@ -214,7 +219,7 @@ def uses(pipeline: Pipeline, conf_catalog: Mapping[str, Any], project: str | Pat
 
 
 def _require_weights(parameters: Parameters, tags: set[str]) -> list[str]:
-    """The weights that a run loads, which all its workers must have alike; those that are not there stop it."""
+    """The weights that a run loads, which all its workers must see; those that are not there stop it."""
     if sentences := missing_weights(parameters, tags):
         raise SagaError("\n".join(sentences))
     weights = [path for _, path in needed(parameters, tags) if path]

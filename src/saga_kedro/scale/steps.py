@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from saga_kedro.parameters import Parameters
 from saga_kedro.scale.costs import UnitCosts, precision_of
 from saga_kedro.scale.sizes import (
     GIB,
+    TEXT_ENCODERS,
     Corpus,
     dit,
     segment_bytes,
@@ -19,13 +19,12 @@ from saga_kedro.scale.sizes import (
     training_bytes,
 )
 
-CATEGORIES = 3  # that evaluation pairs are made of
-VALIDATION_LEVELS = 5  # saga_kedro/training/flow_training.py, VALIDATION_T
+CATEGORIES = 3  # of evaluation pairs: speech, music, effects
+VALIDATION_LEVELS = 5  # as many as training.flow_training.VALIDATION_T
 FILE_BYTES = 4096  # a small file takes a block of the file system
 FIXED_ROWS = 3  # of the table of scores, beside the model's: input, codec, spectral copy
 CHECKPOINTS = 2  # the last and the best: weights, average and two moments, 16 bytes a parameter each
 CHECKPOINT_BYTES, SAVED_BYTES = 16, 4
-ENCODER_PARAMETERS = {"t5": 85e6, "minilm": 10.6e6, "none": 0.0}  # without embeddings, which are looked up
 QWEN_GIB, VAE_GIB = 16, 0.6  # weights: 8.4e9 parameters in bfloat16, 156e6 in float32
 GRADIENT_BYTES = 4
 
@@ -78,30 +77,28 @@ class Step:
 
 
 def plan(parameters: Parameters, costs: UnitCosts, corpus: Corpus, machines: Machines) -> list[Step]:
-    """The steps of `kedro run --pipeline train`, in their order.
-
-    Args:
-        parameters: of the environment.
-        costs: unit costs.
-        corpus: what there is to do.
-        machines: what there is to do it on.
-    """
+    """The steps of `kedro run --pipeline train`, in their order."""
     return _Planner(parameters, costs, corpus, machines).steps()
 
 
 def global_batch(parameters: Parameters) -> int:
     """Segments of an optimiser step on the devices that the configuration is written for: on others it stays what it is."""
     fit = parameters.fit
-    configured = fit.devices if isinstance(fit.devices, int) and fit.devices > 0 else 1
-    devices = len(fit.devices) if isinstance(fit.devices, list) else configured
-    return fit.batch_size * fit.accumulate * devices * fit.nodes
+    return fit.batch_size * fit.accumulate * max(1, devices(parameters) or 0) * fit.nodes
+
+
+def devices(parameters: Parameters) -> int | None:
+    """``fit.devices`` as a number; None where it is left to Lightning."""
+    asked = parameters.fit.devices
+    count = len(asked) if isinstance(asked, list) else asked
+    return count if isinstance(count, int) and count >= 0 else None
 
 
 class _Planner:
     def __init__(self, parameters: Parameters, costs: UnitCosts, corpus: Corpus, machines: Machines) -> None:
         self.parameters, self.costs, self.corpus, self.machines = parameters, costs, corpus, machines
-        self.values: Mapping[str, Any] = parameters.model_dump()
-        self.dit, self.precision = dit(self.values), precision_of(parameters.fit.precision)
+        self.dit, self.precision = dit(parameters.model), precision_of(parameters.fit.precision)
+        self.segment_s = segment_seconds(parameters.model)
         self.process = f"{costs.cores.process_gib:g} GiB a process"
         self.vae = parameters.model.codec.name == "autoencoder"
 
@@ -122,19 +119,15 @@ class _Planner:
         return Step(name, work, core_s / 3600, gpu_s / 3600, self.wall(core_s, gpu_s, cores), **rest)
 
     def examine(self) -> Step:
-        seconds, clips = self.corpus.hours * 3600, self.corpus.clips
-        disk, core_s = clips * FILE_BYTES, seconds * self.costs.cores.examine
-        return self.step(
-            "examine", f"{clips:,.0f} clips", core_s, disk_bytes=disk, memory=self.process, costs=("cores.examine",)
-        )
+        core_s, disk = self.corpus.hours * 3600 * self.costs.cores.examine, self.corpus.clips * FILE_BYTES
+        work, used = f"{self.corpus.clips:,.0f} clips", ("cores.examine",)
+        return self.step("examine", work, core_s, disk_bytes=disk, memory=self.process, costs=used)
 
     def resample(self) -> Step:
-        disk = self.corpus.hours * self.costs.cores.flac_megabytes * 1e6
-        core_s = self.corpus.hours * 3600 * self.costs.cores.resample
-        used = ("cores.resample", "cores.flac_megabytes")
-        return self.step(
-            "resample", f"{self.corpus.clips:,.0f} clips", core_s, disk_bytes=disk, memory=self.process, costs=used
-        )
+        cores, hours = self.costs.cores, self.corpus.hours
+        core_s, disk = hours * 3600 * cores.resample, hours * cores.flac_megabytes * 1e6
+        work, used = f"{self.corpus.clips:,.0f} clips", ("cores.resample", "cores.flac_megabytes")
+        return self.step("resample", work, core_s, disk_bytes=disk, memory=self.process, costs=used)
 
     def captions(self) -> Step:
         """Descriptors: seconds x cost. Qwen2-Audio: windows / batch x tokens / (tokens per second of an item)."""
@@ -180,7 +173,7 @@ class _Planner:
 
     def reading(self, low_passes: float) -> float:
         """Core-seconds of one segment and so many low-passed versions of it."""
-        return segment_seconds(self.values) * (self.costs.cores.crop + low_passes * self.costs.cores.low_pass)
+        return self.segment_s * (self.costs.cores.crop + low_passes * self.costs.cores.low_pass)
 
     def loaders(self) -> int:
         """Cores that read for the GPUs, or all where there are none."""
@@ -197,22 +190,22 @@ class _Planner:
     def text_operations(self) -> float:
         """Of a caption: twice the encoder's parameters for each token."""
         text = self.parameters.model.text
-        return 2 * ENCODER_PARAMETERS[text.encoder] * min(self.costs.corpus.caption_tokens, text.max_tokens)
+        return 2 * TEXT_ENCODERS[text.encoder][1] * min(self.costs.corpus.caption_tokens, text.max_tokens)
 
     def text_states(self) -> Step:
         """Of all windows; fewer where captions repeat. They are held in memory at once."""
         core_s, _, used = self.multiplying(self.corpus.windows * self.text_operations(), "fp32", on_gpu=False)
-        size = self.corpus.windows * text_bytes(self.values, self.costs.corpus.caption_tokens)
+        size = self.corpus.windows * text_bytes(self.parameters, self.costs.corpus.caption_tokens)
         work, memory = f"at most {self.corpus.windows:,.0f} captions", f"{size / GIB:,.2g} GiB, one process"
         return self.step("text states", work, core_s, disk_bytes=size, memory=memory, costs=(*used, "corpus.caption_tokens"))
 
     def latents(self) -> Step:
         """Every crop of a segment and its K low-passed versions through the codec, its caption through the text encoder."""
         draws, segments = self.parameters.degrade.draws or 1, self.corpus.segments * self.parameters.degrade.crops
-        core_s, gpu_s, used = self.encoding(segments * (1 + draws) * segment_seconds(self.values))
+        core_s, gpu_s, used = self.encoding(segments * (1 + draws) * self.segment_s)
         text_core_s, text_gpu_s, _ = self.multiplying(segments * self.text_operations(), "fp32")
         core_s += segments * self.reading(draws) + text_core_s
-        size = segments * segment_bytes(self.values, self.costs.corpus.caption_tokens)
+        size = segments * segment_bytes(self.parameters, self.costs.corpus.caption_tokens)
         return self.step(
             "latents",
             f"{segments:,.0f} segments x {1 + draws}",
@@ -233,7 +226,7 @@ class _Planner:
         operations = visits * self.dit.training_flops(self.parameters.model.backbone.checkpointing)
         core_s, gpu_s, used = self.multiplying(operations + looks * self.dit.forward_flops(), self.precision)
         if not self.parameters.encode.latents:
-            codec_core_s, codec_gpu_s, codec_used = self.encoding(2 * visits * segment_seconds(self.values))
+            codec_core_s, codec_gpu_s, codec_used = self.encoding(2 * visits * self.segment_s)
             core_s, gpu_s = core_s + codec_core_s + visits * self.reading(1), gpu_s + codec_gpu_s
             used = (*used, *codec_used, "cores.crop", "cores.low_pass")
         parameters = self.dit.parameters()
@@ -249,22 +242,22 @@ class _Planner:
             gpu_s,
             self.loaders(),
             disk_bytes=parameters * (CHECKPOINTS * CHECKPOINT_BYTES + SAVED_BYTES),
-            memory=f"{training_bytes(self.values) / GIB:,.1f} GiB a device and activations",
+            memory=f"{training_bytes(self.parameters.model) / GIB:,.1f} GiB a device and activations",
             costs=used,
         )
-        return Step(**{**vars(step), "wall_hours": step.wall_hours + fit.steps * exchange_s / 3600})
+        return replace(step, wall_hours=step.wall_hours + fit.steps * exchange_s / 3600)
 
     def evaluation(self) -> Step:
         """Sampling of every pair, in float32; the codec to and fro, for the model's rows and its own; metrics of every row."""
         sample, evaluate = self.parameters.sample, self.parameters.evaluate
         seconds, pairs = self.excerpt_seconds(), self.number_of_pairs()
-        windows = math.ceil(seconds / segment_seconds(self.values))
+        windows = math.ceil(seconds / self.segment_s)
         branches = 1 if sample.s_a == 1 and sample.s_t == 1 else 3
         ours = 1 + evaluate.rolloff_reference
         rows = ours + FIXED_ROWS
         operations = pairs * ours * windows * sample.steps * branches * self.dit.forward_flops()
         core_s, gpu_s, used = self.multiplying(operations, "fp32")
-        codec_core_s, codec_gpu_s, codec_used = self.encoding(pairs * 2 * (ours + 1) * windows * segment_seconds(self.values))
+        codec_core_s, codec_gpu_s, codec_used = self.encoding(pairs * 2 * (ours + 1) * windows * self.segment_s)
         opinions = sum(name.startswith("ViSQOL") for name in evaluate.metrics)
         core_s += codec_core_s + pairs * seconds * rows * (self.costs.cores.score + opinions * self.costs.cores.visqol)
         saved = self.dit.parameters() * SAVED_BYTES / GIB + (VAE_GIB if self.vae else 0)

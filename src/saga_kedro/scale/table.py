@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 
 from saga_kedro.parameters import Parameters
 from saga_kedro.scale.costs import UnitCosts, amount, origin, unit
@@ -12,28 +12,13 @@ from saga_kedro.scale.steps import Machines, Step, global_batch
 
 
 def report(
-    steps: Sequence[Step],
-    parameters: Parameters,
-    costs: UnitCosts,
-    corpus: Corpus,
-    machines: Machines,
-    env: str,
-    fresh: Collection[str] = (),
-    width: int | None = None,
+    steps: Sequence[Step], parameters: Parameters, costs: UnitCosts, corpus: Corpus, machines: Machines, env: str
 ) -> None:
-    """Print the plan, the unit costs that it depends on, and what it takes for granted.
-
-    Args:
-        steps: of `saga_kedro.scale.steps.plan`.
-        parameters, costs, corpus, machines: that it was made of.
-        env: name of the environment.
-        fresh: unit costs that were measured just now.
-        width: of the screen; None is the terminal's.
-    """
+    """Print the plan, the unit costs that it depends on, and what it takes for granted."""
     from rich.console import Console
     from rich.table import Table
 
-    console = Console(width=width, highlight=False)
+    console = Console(highlight=False)
     gpus = f"{machines.gpus} GPU{'s' if machines.gpus > 1 else ''} and " if machines.gpus else ""
     nodes = f"{machines.nodes} nodes of " if machines.nodes > 1 else "one node of "
     console.print(f"[bold]{_count(corpus.hours)} h of audio, conf/{env}, {nodes}{gpus}{machines.cores} cores[/]\n")
@@ -50,14 +35,11 @@ def report(
     console.print(table)
     console.print("\nUnit costs, of conf/base/plan.yml:")
     legend = Table(box=None, show_header=False, pad_edge=False)
-    wheres: dict[str, list[str]] = {}
-    for name in sorted({name for step in steps for name in step.costs}):
-        wheres.setdefault("measured just now" if name in fresh else origin(costs, name), []).append(name)
-    for where, names in sorted(wheres.items(), reverse=True):
+    used = {name: ", ".join(step.name for step in steps if name in step.costs) for step in steps for name in step.costs}
+    for where in sorted({origin(costs, name) for name in used}, reverse=True):
         legend.add_row(f"[bold]{where}[/]")
-        for name in names:
-            used = ", ".join(step.name for step in steps if name in step.costs)
-            legend.add_row(f"  {name}", f"{amount(costs, name)} {unit(costs, name)}", used)
+        for name in sorted(name for name in used if origin(costs, name) == where):
+            legend.add_row(f"  {name}", f"{amount(costs, name)} {unit(costs, name)}", used[name])
     console.print(legend)
     console.print()
     for note in notes(steps, parameters, corpus, machines):
@@ -87,10 +69,8 @@ def notes(steps: Sequence[Step], parameters: Parameters, corpus: Corpus, machine
 
 
 def _figures(steps: Sequence[Step]) -> list[str]:
-    gpu, core, wall, disk = (
-        sum(values) for values in zip(*((s.gpu_hours, s.core_hours, s.wall_hours, s.disk_bytes) for s in steps), strict=True)
-    )
-    return [in_hours(gpu), in_hours(core), in_hours(wall), in_bytes(disk)]
+    hours = [sum(getattr(step, name) for step in steps) for name in ("gpu_hours", "core_hours", "wall_hours")]
+    return [*map(in_hours, hours), in_bytes(sum(step.disk_bytes for step in steps))]
 
 
 def _count(hours: float) -> str:

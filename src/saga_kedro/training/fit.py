@@ -27,7 +27,7 @@ from saga_kedro.training.examples import SPLITS, make_segments
 from saga_kedro.training.export import Exportable, model_state
 from saga_kedro.training.first_draws import measure_first
 from saga_kedro.training.flow_training import FlowTraining
-from saga_kedro.training.folder import WholeCheckpoints, begin
+from saga_kedro.training.folder import WholeCheckpoints, begin, key_of
 from saga_kedro.training.latents import CachedSegments
 from saga_kedro.training.noise_floors import floors_of
 from saga_kedro.training.run_logger import RunLogger
@@ -55,17 +55,18 @@ def fit(
         text_states: of the captions.
         parameters: all of them.
         folder: of this training: checkpoints and the saved model.
-        data_version: a training that was begun on other data is not continued but begun anew.
+        data_version: of the clips. A training that began on other data, code or parameters begins anew.
         run_id: MLflow run that metrics go to; None logs nowhere.
         callbacks: Lightning's, besides those that every training has.
         latents: folder of the cache that `encode_latents` wrote; None encodes while training, from ``text_states``.
 
     Returns:
-        As `train`.
+        What the catalog keeps as ``fit.json``: as `train`, with the training's key and the data's version.
     """
-    folder = Path(folder)
-    segments = prepare(clips, None if latents else captions, text_states, parameters, folder, data_version)
-    return train(clips, segments, parameters, folder, data_version, run_id, callbacks, latents)
+    folder, key = Path(folder), key_of("fit", parameters, data_version, captions)
+    segments = prepare(clips, None if latents else captions, text_states, parameters, folder, key)
+    summary = train(clips, segments, parameters, folder, run_id, callbacks, latents)
+    return summary | {"key": key, "data_version": data_version}
 
 
 def prepare(
@@ -74,10 +75,10 @@ def prepare(
     text_states: Mapping[str, Tensor],
     parameters: Parameters,
     folder: Path,
-    data_version: str,
+    key: str,
 ) -> dict[str, Segments]:
     """Begin a training in its folder, before any process looks for a checkpoint: the segments of each split, written there."""
-    begin(folder, data_version)
+    begin(folder, key)
     tables = folder / "training"
     return {split: make_segments(clips, captions, text_states, parameters, split, tables) for split in SPLITS}
 
@@ -87,7 +88,6 @@ def train(
     segments: Mapping[str, Segments],
     parameters: Parameters,
     folder: Path,
-    data_version: str,
     run_id: str | None = None,
     callbacks: Sequence[Callback] = (),
     latents: str | Path | None = None,
@@ -95,12 +95,12 @@ def train(
     """What every process of a training does.
 
     Args:
-        clips, parameters, folder, data_version, run_id, callbacks, latents: as of `fit`.
+        clips, parameters, folder, run_id, callbacks, latents: as of `fit`.
         segments: of ``SPLITS``.
 
     Returns:
-        What the catalog keeps as ``fit.json``: folder, weights (a hash), steps, data_version, run_id, the data's
-        source, yardsticks and the roll-off predictor's error. Empty in every process but the first.
+        folder, weights (a hash), steps, run_id, the data's source, yardsticks and the roll-off predictor's error. Empty in
+        every process but the first.
     """
     examples: dict[str, Dataset] = {
         split: CachedSegments(online, Path(latents) / split, parameters.model.text.max_tokens) if latents else online
@@ -175,7 +175,6 @@ def train(
         "folder": folder.as_posix(),
         "weights": content_hash(folder / WEIGHTS),
         "steps": parameters.fit.steps,
-        "data_version": data_version,
         "run_id": run_id,
         "yardsticks": known,
         "ingest": parameters.ingest.model_dump(),

@@ -8,11 +8,14 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import torch
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 
-from saga_kedro.files import atomic_path
+from saga_kedro.files import atomic_path, parameter_hash
 from saga_kedro.model.saved import WEIGHTS
+from saga_kedro.parameters import Parameters
+from saga_kedro.stages import key
 
 logger = logging.getLogger(__name__)
 
@@ -27,22 +30,27 @@ class WholeCheckpoints(TorchCheckpointIO):
             torch.save(checkpoint, file)
 
 
-def finished(folder: str | Path, data_version: str, steps: int) -> dict[str, Any] | None:
-    """What ``fit`` returned for this folder, if that training was of this data and came to its end."""
+def key_of(stage: str, parameters: Parameters, data_version: str, captions: pd.DataFrame) -> str:
+    """The key of a training or of its latents: of the parameters and the code, of the clips and of what is said of them."""
+    return key(stage, parameters, parameter_hash(data_version, list(captions["caption"])))
+
+
+def finished(folder: str | Path, key: str) -> dict[str, Any] | None:
+    """What `fit` returned for this folder, if a training with this key came to its end there."""
     path = Path(folder) / SUMMARY
     if not path.exists() or not (path.parent / WEIGHTS).exists():
         return None
     summary = json.loads(path.read_text())
-    return summary if (summary["data_version"], summary["steps"]) == (data_version, steps) else None
+    return summary if summary.get("key") == key else None
 
 
-def begin(folder: Path, data_version: str) -> None:
-    """Note which data a training is of; one that was begun on other data is removed, and half a checkpoint of a killed one."""
+def begin(folder: Path, key: str) -> None:
+    """Note the key of a training; one that began with another key is removed, and half a checkpoint of a killed one."""
     for half in (folder / "training").glob(".*.ckpt"):
         half.unlink()
     began = folder / "training" / "began.json"
-    if began.exists() and json.loads(began.read_text())["data_version"] != data_version:
-        logger.warning("The data changed since this training began: it begins anew.")
+    if began.exists() and json.loads(began.read_text()) != {"key": key}:
+        logger.warning("The data, the parameters or the code changed since this training began: it begins anew.")
         shutil.rmtree(folder)
     with atomic_path(began) as temporary:
-        temporary.write_text(json.dumps({"data_version": data_version}))
+        temporary.write_text(json.dumps({"key": key}))

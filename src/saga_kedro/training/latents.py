@@ -29,7 +29,7 @@ from saga_kedro.model.codec.posterior import Posterior
 from saga_kedro.model.codec.statistics import posterior_statistics
 from saga_kedro.model.text import TextEncoder, pad_states
 from saga_kedro.parallel import parallel_map
-from saga_kedro.parallel.inside import may_have_children, one_thread
+from saga_kedro.parallel.worker import one_thread
 from saga_kedro.parameters import Model
 from saga_kedro.training.segments import Segments, as_text
 
@@ -182,8 +182,6 @@ def write_shard(
     encode = encoder()
     if encode.device.type == "cpu":
         readers = 0  # tasks take all cores already
-    if readers:
-        may_have_children()
     loader = DataLoader(Crops(segments, places), batch_size=batch_size, collate_fn=list, num_workers=readers)
     with one_thread():
         batches = [encode(batch) for batch in loader]

@@ -35,7 +35,7 @@ from saga_kedro.parameters import Fit, Parameters
 from saga_kedro.training.devices import devices_per_node
 from saga_kedro.training.examples import SPLITS, segments_of, table_path
 from saga_kedro.training.fit import prepare, train
-from saga_kedro.training.folder import finished
+from saga_kedro.training.folder import key_of
 from saga_kedro.training.rendezvous import GO_ON, MEETING, TrainingError, settings
 from saga_kedro.training.segment_table import SegmentTable
 from saga_kedro.training.text_states import read_states
@@ -68,7 +68,8 @@ def fit_in_processes(
         TrainingError: there are several nodes and the environment lacks this one's place, or a process failed.
     """
     place = _place(parameters.fit, environment)
-    prepare(tables["clips"], None if job["latents"] else tables["captions"], {}, parameters, Path(folder), job["data_version"])
+    key = key_of("fit", parameters, job["data_version"], tables["captions"])
+    prepare(tables["clips"], None if job["latents"] else tables["captions"], {}, parameters, Path(folder), key)
     where = _job_folder(folder)
     where.mkdir(parents=True, exist_ok=True)
     (where / DONE).unlink(missing_ok=True)
@@ -79,18 +80,15 @@ def fit_in_processes(
     with atomic_path(where / JOB) as temporary:
         temporary.write_text(json.dumps({**job, **values, "token": uuid.uuid4().hex}))
     _launch(where, parameters.fit, place)
-    return json.loads((where / DONE).read_text())
+    return json.loads((where / DONE).read_text()) | {"key": key, "data_version": job["data_version"]}
 
 
-def take_part(
-    parameters: Parameters, folder: str | Path, data_version: str, environment: Mapping[str, str] = os.environ
-) -> None:
+def take_part(fit: Fit, folder: str | Path, environment: Mapping[str, str] = os.environ) -> None:
     """Train on a further node, from what `fit_in_processes` of the first one wrote into the folder that they share.
 
-    Arguments and errors are those of `fit_in_processes`. A training that is finished has no place for a further node.
+    Arguments and errors are those of `fit_in_processes`.
     """
-    if finished(folder, data_version, parameters.fit.steps) is None:
-        _launch(_job_folder(folder), parameters.fit, _place(parameters.fit, environment))
+    _launch(_job_folder(folder), fit, _place(fit, environment))
 
 
 def _job_folder(folder: str | Path) -> Path:
@@ -178,11 +176,11 @@ def work(where: str | Path) -> None:
     clips, index = (pd.read_parquet(where / f"{name}.parquet") for name in TABLES)
     states = {} if job["latents"] else read_states(index, job["text_states_file"])
     parameters = Parameters.model_validate(job["parameters"])
-    folder, version = Path(job["folder"]), job["data_version"]
+    folder = Path(job["folder"])
     tables = {split: SegmentTable.open(table_path(folder / "training", split)) for split in SPLITS}
     segments = {split: segments_of(table, states, parameters, split) for split, table in tables.items()}
     try:
-        summary = train(clips, segments, parameters, folder, version, job["run_id"], latents=job["latents"])
+        summary = train(clips, segments, parameters, folder, job["run_id"], latents=job["latents"])
     except RuntimeError as error:
         if not (isinstance(error, DistError) or re.search("gloo|nccl", str(error), re.IGNORECASE)):
             raise

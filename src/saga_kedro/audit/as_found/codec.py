@@ -11,7 +11,7 @@ from torch import nn
 
 from saga_kedro.draws import seed_of
 from saga_kedro.model.codec.autoencoder import Autoencoder, build_autoencoder
-from saga_kedro.model.quiet import quiet
+from saga_kedro.model.library import quiet
 
 LATENT_CHANNELS = 64
 C_MULTS = [1, 2, 4, 8, 16]  # Stable Audio Open's

@@ -1,7 +1,11 @@
-"""Unit costs of this machine, timed in about a minute: on a few synthesised sounds, with this project's own code."""
+"""Unit costs of this machine, timed in about a minute: on a few synthesised sounds, with this project's own code.
+
+.venv/bin/python experiments/unit_costs/measure.py [--env paper]
+"""
 
 from __future__ import annotations
 
+import argparse
 import tempfile
 import time
 from collections.abc import Callable
@@ -21,6 +25,7 @@ from saga_kedro.audio.io import read_audio, write_audio
 from saga_kedro.audio.lowpass import LowPass, low_pass
 from saga_kedro.audio.resample import resample
 from saga_kedro.captioning.descriptors import DescriptorCaptioner
+from saga_kedro.configuration import read_parameters, read_unit_costs
 from saga_kedro.corpora.demo import plan as demo_clips
 from saga_kedro.corpora.demo import synthesise
 from saga_kedro.corpora.examine import examine
@@ -29,9 +34,9 @@ from saga_kedro.evaluation.measure import METRICS
 from saga_kedro.model.codec import build_codec
 from saga_kedro.model.codec.autoencoder import STABLE_AUDIO_OPEN_VAE, Autoencoder, build_autoencoder
 from saga_kedro.model.network import build_network
-from saga_kedro.parallel.inside import one_thread
-from saga_kedro.parameters import Parameters
-from saga_kedro.scale.costs import UnitCosts, precision_of
+from saga_kedro.parallel.worker import one_thread
+from saga_kedro.parameters import Parameters, validate
+from saga_kedro.scale.costs import UnitCosts, amount, precision_of, unit, unit_costs
 from saga_kedro.scale.sizes import dit
 from saga_kedro.training.examples import segments_of
 from saga_kedro.training.flow_training import FlowTraining
@@ -201,7 +206,7 @@ def _measure_codec(watch: Stopwatch, parameters: Parameters, known: UnitCosts) -
 
 def _measure_training(watch: Stopwatch, parameters: Parameters, known: UnitCosts) -> tuple[dict[str, Any], dict[str, float]]:
     """A step from latents that are there: forward, backward, AdamW, average."""
-    shape, fit, device = dit(parameters.model_dump()), parameters.fit, watch.device
+    shape, fit, device = dit(parameters.model), parameters.fit, watch.device
     wide = shape.width > CPU_WIDTH and not watch.gpu
     shape = replace(shape, depth=min(shape.depth, CPU_BLOCKS)) if wide else shape
     backbone = parameters.model.backbone.model_dump() | {"depth": shape.depth}
@@ -238,3 +243,17 @@ def _measure_training(watch: Stopwatch, parameters: Parameters, known: UnitCosts
     if not watch.gpu:
         return {"gflops": known.cores.gflops.model_copy(update={precision: rate / 1e9})}, {}
     return {}, {"utilisation": min(1.0, rate / 1e12 / getattr(known.gpu.peak_tflops, precision))}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--env", default="base", help="the configuration to measure for: a folder of conf/")
+    project, env = Path(__file__).parents[2], parser.parse_args().env
+    costs, fresh = measure(validate(read_parameters(project, env)), unit_costs(read_unit_costs(project, env)))
+    print("For conf/base/plan.yml:")
+    for name in fresh:
+        print(f"  {name}: {amount(costs, name)}  # {unit(costs, name)}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,6 +1,6 @@
 """The noise floors of a corpus' recordings, and how well their continuation above a cutoff is told from what lies below it.
 
-    .venv/bin/python benchmarks/noise_floors.py --clips data/03_primary/<dataset>/clips.parquet [--picture floors.png]
+    .venv/bin/python experiments/noise_floors/measure.py --clips data/03_primary/<dataset>/clips.parquet [--picture floors.png]
 
 Run it in the project's folder, of which the paths in the table of clips are relative. It measures with what a training
 measures with (`saga_kedro.training.noise_floors`), at most so many clips a group and an origin. An origin is here the first

@@ -1,6 +1,6 @@
 """The model of conf/paper at full size, with random weights: parameters per part, and one training step at batch 1.
 
-    .venv/bin/python benchmarks/full_size_model.py
+    .venv/bin/python experiments/full_size_model/measure.py
 
 Prints seconds and peak memory of this process, on the CPU, in float32. Takes 10 to 12 GB and some minutes on two cores.
 """
@@ -11,14 +11,18 @@ import resource
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import torch
-from paper_model import empty_qwen2_audio, millions, random_t5, random_vae, read_parameters
+from torch import nn
 
+from saga_kedro.configuration import read_parameters
 from saga_kedro.draws import generator
+from saga_kedro.model.codec.autoencoder import STABLE_AUDIO_OPEN_VAE, Autoencoder, build_autoencoder
 from saga_kedro.model.condition import Condition
 from saga_kedro.model.flow import flow_loss, interpolate, target_velocity
 from saga_kedro.model.network import build_network
+from saga_kedro.parameters import validate
 
 
 @contextmanager
@@ -32,7 +36,7 @@ def timed(what: str) -> Iterator[None]:
 
 
 def main() -> None:
-    parameters = read_parameters("paper")
+    parameters = validate(read_parameters(Path(__file__).parents[2], "paper"))
     model = parameters.model
     print(f"torch {torch.__version__}, {torch.get_num_threads()} threads, float32, batch 1, {model.segment_samples} samples\n")
     with timed("build the VAE"):
@@ -73,6 +77,50 @@ def main() -> None:
         loss.backward()
     missing = [name for name, parameter in network.named_parameters() if parameter.grad is None]
     print(f"\nloss {float(loss.detach()):.4f}; parameters without a gradient: {len(missing)}")
+
+
+def random_vae() -> Autoencoder:
+    """Stable Audio Open's VAE at its real width, its weights as its constructor draws them."""
+    model, scale = build_autoencoder(STABLE_AUDIO_OPEN_VAE)
+    return Autoencoder(model, scale)
+
+
+def random_t5() -> nn.Module:
+    """T5-base's encoder (google-t5/t5-base, config.json)."""
+    from transformers import T5Config, T5EncoderModel
+
+    config = T5Config(vocab_size=32_128, d_model=768, d_kv=64, d_ff=3072, num_layers=12, num_heads=12)
+    return T5EncoderModel(config).eval().requires_grad_(False)
+
+
+def empty_qwen2_audio() -> nn.Module:
+    """Qwen2-Audio-7B (Qwen/Qwen2-Audio-7B, config.json) on the meta device: shapes without memory."""
+    from transformers import Qwen2AudioConfig, Qwen2AudioForConditionalGeneration
+
+    text = {
+        "model_type": "qwen2",
+        "hidden_size": 4096,
+        "intermediate_size": 11_008,
+        "num_hidden_layers": 32,
+        "num_attention_heads": 32,
+        "num_key_value_heads": 32,
+        "vocab_size": 156_032,
+    }
+    audio = {
+        "d_model": 1280,
+        "encoder_layers": 32,
+        "encoder_attention_heads": 20,
+        "encoder_ffn_dim": 5120,
+        "max_source_positions": 1500,
+        "num_mel_bins": 128,
+    }
+    with torch.device("meta"):
+        return Qwen2AudioForConditionalGeneration(Qwen2AudioConfig(audio_config=audio, text_config=text))
+
+
+def millions(module: nn.Module) -> float:
+    """Parameters of a module, in millions."""
+    return sum(parameter.numel() for parameter in module.parameters()) / 1e6
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """The shipped model's pictures: bias against frequency, and spectrograms beside other systems'.
 
-    .venv/bin/python benchmarks/box_pictures.py --pairs FOLDER --model FOLDER [--before FOLDER] [--out docs/pictures]
+    .venv/bin/python experiments/box_pictures/draw.py --pairs FOLDER --model FOLDER [--before FOLDER] [--out docs/pictures]
 
 The pairs are named as docs/box.md's twelve clips are: {s, m or f}_{item}_{order}_{system}.wav, with systems lr, hr and saga_sr.
 Bias is what a system has more than the reference: the mean over four clips of the difference of mean powers in dB, in the loud

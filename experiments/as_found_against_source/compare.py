@@ -20,7 +20,7 @@ import torch
 from scipy import signal
 
 REVISION = "f48b714172f9d3c618d29793bfb44950ae61cde7"
-HOW = f"git clone https://github.com/judgeyjj/speechsr DIR; git -C DIR checkout {REVISION[:7]}"
+CLONE = f"git clone https://github.com/judgeyjj/speechsr DIR; git -C DIR checkout {REVISION[:7]}"
 ROUNDING = 1e-4
 HEAD = ("part", "their function", "ours", "largest difference", "relative", "verdict", "why")
 
@@ -62,11 +62,11 @@ def table(rows: list[Row], kind: str) -> str:
 def check_revision(checkout: Path) -> None:
     """Raises SystemExit, with one sentence, unless ``checkout`` is a clone at the audited revision."""
     if not (checkout / ".git").exists():
-        raise SystemExit(f"--checkout {checkout} is no clone of judgeyjj/speechsr; get one: {HOW}")
+        raise SystemExit(f"--checkout {checkout} is no clone of judgeyjj/speechsr; get one: {CLONE}")
     command = ["git", "-C", str(checkout)]
     found = subprocess.run([*command, "rev-parse", "HEAD"], capture_output=True, text=True).stdout.strip()
     if found != REVISION:
-        raise SystemExit(f"--checkout {checkout} is at {found[:7] or 'no revision'}, not {REVISION[:7]}; mend it: {HOW}")
+        raise SystemExit(f"--checkout {checkout} is at {found[:7] or 'no revision'}, not {REVISION[:7]}; fix it: {CLONE}")
     if subprocess.run([*command, "diff", "--quiet", "HEAD"]).returncode:
         raise SystemExit(f"--checkout {checkout} has changed files; undo them: git -C {checkout} checkout .")
 
@@ -254,7 +254,7 @@ def rows(root: Path) -> list[Row]:
 
 
 def main(arguments: list[str]) -> None:
-    parser = argparse.ArgumentParser(description=__doc__, epilog=f"The checkout: {HOW}")
+    parser = argparse.ArgumentParser(description=__doc__, epilog=f"The checkout: {CLONE}")
     parser.add_argument("--checkout", type=Path, required=True, help="a clone of judgeyjj/speechsr at the audited revision")
     parser.add_argument("--output", type=Path, help="write the table here too, .csv or .md")
     given = parser.parse_args(arguments)
