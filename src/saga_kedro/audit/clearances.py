@@ -206,8 +206,8 @@ def segment(setting: Setting) -> Finding:
     spare = int(segments.clips.samples[longest]) - segments.segment_samples
     starts = {int(rng("segment", *segments.name(longest, 0, k)).integers(spare + 1)) for k in range(8)} if spare > 0 else {0}
     moves = len(starts) > 1 or spare <= 0
-    values = {"samples": samples, "latents": samples / hop, "lost": samples % hop}
-    values["starts"] = "random_starts" if moves else "one_start"
+    starting = "random_starts" if moves else "one_start"
+    values = {"samples": samples, "latents": samples / hop, "lost": samples % hop, "starts": starting}
     return Finding(samples % hop == 0 and moves, "segment_latents" if aligned else "segment_as_found", values)
 
 

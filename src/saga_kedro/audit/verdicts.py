@@ -54,7 +54,13 @@ def verdicts(
         of_arm = rows[(rows["issue"] == arm.issue.id) & (rows["design"] == arm.design) & (rows["arm"] == arm.arm)]
         if of_arm.empty:
             continue
-        head = {"issue": arm.issue.id, "design": arm.design, "arm": arm.arm, "says": arm.says, "acts_in": arm.acts_in}
+        head: dict[str, Any] = {
+            "issue": arm.issue.id,
+            "design": arm.design,
+            "arm": arm.arm,
+            "says": arm.says,
+            "acts_in": arm.acts_in,
+        }
         head |= {"metric": arm.issue.metric, "margin": arm.issue.smallest_effect, "symptom": _symptom(arm, symptoms)}
         line = EMPTY | head | _found(of_arm, arm, trainings, alpha, hours_per_training)
         if line["symptom"] and line["kind"] not in (CRASHES, SAME):

@@ -49,7 +49,7 @@ def verdict(language: str, line: Mapping[str, Any], short: bool = False) -> str:
     parts = []
     if not math.isnan(mean) and kind != "same":
         parts.append(f"{mean:+.3g}" + ("" if math.isnan(low) else f" [{low:+.3g}, {high:+.3g}]"))
-    if kind == "no_effect":
+    if kind in ("no_effect", "real_but_small"):
         parts.append(say(language, "none_larger", margin=line["margin"]))
     if kind == "undecided":
         parts.append(say(language, "at_most", most=max(abs(low), abs(high))))
