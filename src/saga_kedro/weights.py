@@ -29,7 +29,7 @@ class Weights:
         source: where it is downloaded from.
         licence: which licence must be accepted, and how.
         parameter: the parameter of conf/ that holds the folder.
-        needs: for each thing that must be in the folder, the file patterns any one of which provides it.
+        needs: for each thing that must be in the folder, file patterns; a match of any one is enough.
     """
 
     what: str
@@ -48,7 +48,7 @@ class Weights:
         return [" or ".join(patterns) for patterns in self.needs if not any(any(folder.glob(p)) for p in patterns)]
 
     def sentence(self, path: str | Path | None) -> str:
-        """What is missing, from where, under which licence, and where to put it: one sentence."""
+        """Missing files, source, licence and the place to put them, in one sentence."""
         place = f"into {path}" if path is not None else "into a folder of your choice"
         return (
             f"{self.what} is missing {' and '.join(self.absent(path))}: accept its licence ({self.licence}), "
@@ -124,7 +124,7 @@ def needed(parameters: Parameters, tags: Collection[str] = TAGS) -> list[tuple[W
 
 
 def missing_weights(parameters: Parameters, tags: Collection[str]) -> list[str]:
-    """What is missing of the `needed` weights: one sentence for each download."""
+    """One sentence for each download of `needed` weights that is missing."""
     sentences: dict[tuple[str, str | None], str] = {}
     for weights, path in needed(parameters, tags):
         if weights.absent(path) and not (weights is STABLE_AUDIO_OPEN_DIT and Path(path or "").is_file()):

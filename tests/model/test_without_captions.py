@@ -1,4 +1,4 @@
-"""A model without a text encoder, and a result of which nobody says how bright it shall be."""
+"""A model without a text encoder, and a result whose brightness is unspecified."""
 
 from __future__ import annotations
 

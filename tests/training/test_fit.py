@@ -83,7 +83,7 @@ def test_changed_data_begins_a_training_anew(data, tmp_path, run_id):
 
 def test_a_training_is_finished_only_for_its_key(data, tmp_path):
     summary = train(data, tmp_path / "run", None)
-    assert finished(tmp_path / "run", summary["key"]) is None  # the summary is written by who asked for the training
+    assert finished(tmp_path / "run", summary["key"]) is None  # the caller writes the summary
     (tmp_path / "run" / "fit.json").write_text(json.dumps(summary))
     assert finished(tmp_path / "run", summary["key"]) == summary
     assert finished(tmp_path / "run", "another") is None

@@ -49,7 +49,7 @@ def corpus(tmp_path_factory):
 
 
 class MadeUpStates:
-    """Stands in for the text encoder, and counts what it is asked."""
+    """In the place of the text encoder; counts the captions that it gets."""
 
     def __init__(self, states):
         self.states, self.asked = states, 0
@@ -127,14 +127,6 @@ def test_of_several_crops_each_is_encoded_with_low_passes_of_its_own(corpus, enc
         high.add(float(here["z_h_mean"].sum()))
         low.add(float(here["z_l"].sum()))
     assert (len(high), len(low)) == (2, 2 * K)
-
-
-def test_and_the_same_loss(corpus, cached):
-    training = training_of(corpus)
-    training.log = lambda *arguments, **named: None
-    with torch.no_grad():
-        for theirs, ours in zip(batches(corpus.segments), batches(cached), strict=True):
-            torch.testing.assert_close(training.training_step(ours, 0), training.training_step(theirs, 0), atol=0, rtol=1e-3)
 
 
 def test_a_visit_draws_z_h_anew_and_every_kth_visit_sees_the_same_z_l(corpus, cached):

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import torch
 
-from saga_kedro.files import NoSpace, full_device
+from saga_kedro.files import NoSpace
 from saga_kedro.weights import MissingWeights
 
 ENVIRONMENT = (OSError, MemoryError, ImportError, NoSpace, MissingWeights, torch.OutOfMemoryError)
-ENVIRONMENT_IN_WORDS = ("allocate memory", "not enough memory", "CUDA error", "CUDNN_STATUS", "DataLoader worker (pid")
-"""What PyTorch says in a plain RuntimeError: no memory on the CPU, a broken GPU, a loader's process that was killed."""
+ENVIRONMENT_IN_WORDS = (
+    "No space left",
+    "allocate memory",
+    "not enough memory",
+    "CUDA error",
+    "CUDNN_STATUS",
+    "DataLoader worker (",
+)
+"""What PyTorch says in a plain RuntimeError: a full disk, no memory on the CPU, a broken GPU, a killed loader."""
 
 
 def is_environment(error: BaseException) -> bool:
     """Whether a missing file, package or weights, a full disk or a lack of memory caused ``error``."""
-    if full_device(error):
-        return True
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, ENVIRONMENT) or any(words in str(cause) for words in ENVIRONMENT_IN_WORDS):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -39,7 +40,8 @@ def zeroed_text(text: Tensor, rolloff_tokens: Tensor, dropped: Tensor) -> Tensor
     return torch.cat([text.masked_fill(dropped[:, None, None], 0.0), rolloff_tokens], dim=1)
 
 
-TEXT_NULLS = {"zeroed_context": zeroed_context, "zeroed_text": zeroed_text}
+ContextBuilder = Callable[[Tensor, Tensor, Tensor], Tensor]
+TEXT_NULLS: dict[str, ContextBuilder] = {"zeroed_context": zeroed_context, "zeroed_text": zeroed_text}
 
 
 class Dit(nn.Module):

@@ -69,7 +69,7 @@ def _trained(name: str) -> bool:
 
 
 def _read(source: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor], dict[str, Any]]:
-    """A model's configuration, its tensors by name, and what is known of its training."""
+    """A model's configuration, its tensors by name, and the summary of its training."""
     try:
         if not source.is_dir():
             config, state, steps = read_trained(source)

@@ -30,7 +30,7 @@ def encode_splits(
         captions: of their windows.
         data_version: of the clips.
         parameters: all of them.
-        folder: below it the cache has a folder of its own.
+        folder: the cache gets a folder below it.
 
     Returns:
         ``key``, ``folder``; ``train`` and ``validation`` as `write_latents` returns them; ``statistics`` of the training split.
@@ -51,16 +51,12 @@ def encode_splits(
         if split == "train":
             cached = CachedSegments(segments, Path(folder) / key[:10] / split, parameters.model.text.max_tokens)
             summary["statistics"] = cached.statistics(MEASURED)
-    let_go()  # whoever trains next in this process wants the memory
+    let_go()  # a training that follows in this process needs the memory
     return summary
 
 
 def cache_of(summary: dict[str, Any], parameters: Parameters, data_version: str, captions: pd.DataFrame) -> str | None:
     """The folder of the cache that a training is to use; None where it is to encode for itself.
-
-    Args:
-        summary: of the newest `encode_splits`.
-        parameters, data_version, captions: of the training.
 
     Raises:
         ValueError: the cache is another configuration's.

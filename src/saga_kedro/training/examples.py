@@ -25,7 +25,7 @@ def make_segments(
     split: str,
     folder: str | Path | None = None,
 ) -> Segments:
-    """The segments of one split, with a seed of its own.
+    """The segments of one split, with its own seed.
 
     Args:
         clips: of all splits.

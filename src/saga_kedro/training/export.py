@@ -29,7 +29,7 @@ class Exportable(Callback):
         self.model = model
 
     def on_save_checkpoint(self, trainer: pl.Trainer, module: pl.LightningModule, checkpoint: dict[str, Any]) -> None:
-        # Tensors, since Lightning loads the checkpoint of a sharded training with `weights_only`, whatever it is told.
+        # Tensors, since Lightning loads the checkpoint of a sharded training with `weights_only` in any case.
         tables = {name: torch.from_numpy(table) for name, table in self.model.tables().items()}
         checkpoint[MODEL] = {"config": self.model.config, "tables": tables}
 

@@ -1,4 +1,4 @@
-"""The folder of a training: what it was begun on, its checkpoints, what is known of it when it is finished."""
+"""The folder of a training: the version of its data, its checkpoints, and its summary when it is finished."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ JOB, DONE = "job.json", "done.json"
 TABLES = ("clips", "text_index")
 PLACE = ("NODE_RANK", "MASTER_ADDR", "MASTER_PORT")
 SENTENCES = (TrainingError.__name__, NoSpace.__name__)
-LAST_WORDS = 5  # s that a process waits when an exchange fails, for the one that is gone to be found first
+LAST_WORDS = 5  # s that a process waits after a failed exchange, so that the killed process is found first
 
 
 def fit_in_processes(
@@ -60,16 +60,12 @@ def fit_in_processes(
 
     Args:
         tables: ``clips``, ``captions``, ``text_index``.
-        parameters: all of them.
-        folder: of the training.
-        job: ``text_states_file``, ``data_version``, ``run_id`` and ``latents``, as `saga_kedro.training.fit.fit` takes them.
-        environment: of several nodes, says the place of this one.
-
-    Returns:
-        What `fit` returns.
+        parameters, folder: as of `saga_kedro.training.fit.fit`, and the result, too.
+        job: ``text_states_file``, and ``data_version``, ``run_id`` and ``latents`` as of `fit`.
+        environment: says the place of this node among several.
 
     Raises:
-        TrainingError: several nodes, and this one was not told its place among them; or a process failed.
+        TrainingError: there are several nodes and the environment lacks this one's place, or a process failed.
     """
     place = _place(parameters.fit, environment)
     key = key_of("fit", parameters, job["data_version"], tables["captions"])
@@ -88,15 +84,9 @@ def fit_in_processes(
 
 
 def take_part(fit: Fit, folder: str | Path, environment: Mapping[str, str] = os.environ) -> None:
-    """Train on a further node, with what `fit_in_processes` of the first has written into the folder that they share.
+    """Train on a further node, from what `fit_in_processes` of the first one wrote into the folder that they share.
 
-    Args:
-        fit: the section of parameters.
-        folder: of the training.
-        environment: says the place of this node.
-
-    Raises:
-        TrainingError: as of `fit_in_processes`.
+    Arguments and errors are those of `fit_in_processes`.
     """
     _launch(_job_folder(folder), fit, _place(fit, environment))
 

@@ -18,7 +18,7 @@ class RunLogger(Logger):
     """Logs to a run that is already there, and leaves out the steps that it already has.
 
     A resumed training repeats the steps since its last checkpoint; being deterministic, it would only log them again. The run's
-    status belongs to whoever started the run.
+    status is set by the process that started the run.
     """
 
     def __init__(self, run_id: str) -> None:
