@@ -1,4 +1,4 @@
-"""Running arms: planted defects are found, no-ops are not, crashes are results, and what is finished is not done again."""
+"""Running arms: planted defects are found, no-ops are not, crashes are results, and finished work is not done again."""
 
 from __future__ import annotations
 

@@ -220,7 +220,7 @@ def rolloff_percentage(setting: Setting) -> Finding:
 
 
 def text_drop(setting: Setting) -> Finding:
-    """One text in ten is dropped, and nothing of it is left."""
+    """One text in ten is dropped, completely."""
     names, probability = [str(n) for n in range(DRAWS)], setting.parameters.fit.drop_context
     share = float(setting.training().dropped("drop context", probability, names).float().mean())
     condition = setting.condition()

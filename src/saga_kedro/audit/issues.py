@@ -46,7 +46,7 @@ class Arm(_Data):
 
 
 class Chinese(_Data):
-    """An issue's fields of the same names in Chinese; ``claim`` where the document has no words of its own or needs more."""
+    """An issue's fields of the same names in Chinese; ``claim`` where the document has no words for it or needs more."""
 
     title: str
     difference: str

@@ -1,4 +1,4 @@
-"""The failing code's variants of parts, and the fixes that its auditors proposed, chosen by names of their own.
+"""The failing code's variants of parts, and the fixes that its auditors proposed, each with its own name.
 
 Importing this package adds them to the method's tables. Nothing outside ``audit`` does.
 """
