@@ -19,9 +19,9 @@ from saga_kedro.audit.data import AuditData, choose_clips
 from saga_kedro.audit.issues import read_catalogue
 from saga_kedro.audit.plan import ALIGNED, AS_FOUND, baselines
 from saga_kedro.audit.training import train
-from saga_kedro.captioning.sources import captions_of
-from saga_kedro.corpora.ingest import ingest_source
-from saga_kedro.corpora.resampled import resample_clips
+from saga_kedro.captioning.captions import caption
+from saga_kedro.corpora.ingest import find_clips
+from saga_kedro.corpora.resampled import resample
 from saga_kedro.parameters import validate
 from saga_kedro.training.text_states import encode_captions, read_states
 
@@ -50,9 +50,10 @@ def main() -> None:
 
 def demo_data(parameters: dict, folder: Path) -> AuditData:
     """The demo corpus as an audit sees it, without evaluation pairs."""
-    manifest, _, _ = ingest_source(parameters["ingest"], parameters["seed"], folder / "raw", folder / "findings")
-    clips, _ = resample_clips(manifest, folder / "clips")
-    captions = captions_of(clips, validate(parameters).caption, folder / "captions")
+    checked = validate(parameters)
+    manifest, *_ = find_clips(checked.ingest, [], checked.seed, folder / "raw", folder / "findings")
+    clips, _ = resample(manifest, folder / "clips")
+    captions = caption(clips, checked.caption, folder / "captions")
     index = encode_captions(captions["caption"], parameters["model"]["text"], folder / "states.safetensors")
     states = read_states(index, folder / "states.safetensors")
     segments = parameters["audit"]["budgets"]["quick"]["segments_per_category"]

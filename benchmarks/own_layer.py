@@ -20,9 +20,9 @@ import torch
 from omegaconf import OmegaConf
 from torch.utils.data import Dataset
 
-from saga_kedro.captioning.sources import captions_of
-from saga_kedro.corpora.ingest import ingest_source
-from saga_kedro.corpora.resampled import resample_clips
+from saga_kedro.captioning.captions import caption
+from saga_kedro.corpora.ingest import find_clips
+from saga_kedro.corpora.resampled import resample
 from saga_kedro.model.condition import Condition
 from saga_kedro.model.guidance import eq4
 from saga_kedro.model.saga_sr import SagaSR
@@ -77,10 +77,10 @@ def parameters(cached: bool) -> Parameters:
 def batches_of(folder: Path, cached: bool) -> SegmentBatches:
     """Batches of two minutes of the demo corpus, encoded already or not."""
     given = parameters(cached)
-    ingest = given.ingest.model_dump() | {"demo_minutes": 2.0}
-    manifest, _, _ = ingest_source(ingest, given.seed, folder / "raw", folder / "findings")
-    clips, _ = resample_clips(manifest, folder / "clips")
-    captions = captions_of(clips, given.caption, folder / "captions")
+    ingest = given.ingest.model_copy(update={"demo_minutes": 2.0})
+    manifest, *_ = find_clips(ingest, [], given.seed, folder / "raw", folder / "findings")
+    clips, _ = resample(manifest, folder / "clips")
+    captions = caption(clips, given.caption, folder / "captions")
     index = encode_captions(captions["caption"], given.model.text.model_dump(), folder / "states.safetensors")
     states = read_states(index, folder / "states.safetensors")
     segments: list[Dataset] = [make_segments(clips, captions, states, given, split) for split in SPLITS]

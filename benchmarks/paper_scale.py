@@ -25,6 +25,7 @@ import numpy as np
 import pandas as pd
 import torch
 from omegaconf import OmegaConf
+from safetensors.torch import save_file
 from torch.utils.data import DataLoader, Dataset
 
 from saga_kedro.audio import SAMPLE_RATE
@@ -35,7 +36,7 @@ from saga_kedro.parameters import Parameters, validate
 from saga_kedro.training import segments as segments_module
 from saga_kedro.training.cache import latents_key
 from saga_kedro.training.fit import SPLITS, make_segments, segments_of, table_path
-from saga_kedro.training.latents import INDEX, CachedSegments
+from saga_kedro.training.latents import INDEX, CachedSegments, shard_path
 from saga_kedro.training.segment_table import SegmentTable
 from saga_kedro.training.segments import Segments, slots_of
 
@@ -97,35 +98,22 @@ def write_tables(hours: int, folder: Path) -> None:
 
 def write_latents(segments: Segments, folder: Path) -> None:
     """Shards of the smallest latents: one, under as many names as a corpus has."""
-    from litdata.streaming.cache import Cache
-
     size, total = parameters().encode.shard_segments, segments.crops
-    chunks: list[dict[str, Any]] = []
-    index: dict[str, Any] = {}
-    item = {
-        "mean": torch.zeros(1, 1, dtype=torch.float16),
-        "deviation": torch.zeros(0, 0, dtype=torch.float16),
-        "z_l": torch.zeros(parameters().degrade.draws or 1, 1, 1, dtype=torch.float16),
-        "f_h": torch.zeros(1),
-        "f_l": torch.zeros(parameters().degrade.draws or 1),
-        "valid": 1,
-        "text": torch.zeros(1, 768, dtype=torch.int16),
+    draws = parameters().degrade.draws or 1
+    shard = {
+        "mean": torch.zeros(size, 1, 1, dtype=torch.float16),
+        "z_l": torch.zeros(size, draws, 1, 1, dtype=torch.float16),
+        "f_h": torch.zeros(size),
+        "f_l": torch.zeros(size, draws),
+        "valid": torch.ones(size, dtype=torch.int64),
+        "text": torch.zeros(size, 768, dtype=torch.bfloat16),
+        "text_end": torch.arange(1, size + 1),
     }
-    for kind, (items, copies) in {"whole": (size, total // size), "rest": (total % size, 1)}.items():
-        if not items or not copies:
-            continue
-        cache = Cache(str(folder / kind), chunk_size=items)
-        for number in range(items):
-            cache[number] = item
-        cache.done()
-        cache.merge(1)
-        index = json.loads((folder / kind / INDEX).read_text())
-        (chunk,) = index["chunks"]
-        for copy in range(copies):
-            name = f"chunk-{kind}-{copy}.bin"
-            os.link(folder / kind / chunk["filename"], folder / name)
-            chunks.append({**chunk, "filename": name})
-    (folder / INDEX).write_text(json.dumps({**index, "chunks": chunks}))
+    folder.mkdir(parents=True, exist_ok=True)
+    save_file(shard, shard_path(folder, 0))
+    for number in range(1, -(-total // size)):
+        os.link(shard_path(folder, 0), shard_path(folder, number))
+    (folder / INDEX).write_text(json.dumps({"crops": total, "shard_segments": size}))
 
 
 @contextmanager

@@ -45,10 +45,11 @@ def base_parameters() -> dict[str, Any]:
     return yaml.safe_load((ROOT / "conf/base/parameters.yml").read_text())
 
 
-def make_project(folder: Path) -> Path:
-    """A Kedro project with this code and configuration, and data and runs of its own."""
+def make_project(folder: Path, over: dict[str, Any] = TINY) -> Path:
+    """A Kedro project with this code, ``over`` on top of its parameters, and data and runs of its own."""
     folder.mkdir(parents=True)
     shutil.copytree(ROOT / "conf", folder / "conf", ignore=shutil.ignore_patterns("local"))
+    (folder / "conf/base/parameters.yml").write_text(yaml.safe_dump(merged(base_parameters(), over)))
     for name in ("pyproject.toml", "dvc.yaml", ".dvcignore"):
         shutil.copy(ROOT / name, folder / name)
     shutil.copytree(ROOT / "src", folder / "src", ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
@@ -58,12 +59,12 @@ def make_project(folder: Path) -> Path:
 
 
 def run_pipeline(project: Path, pipeline: str, env: str | None = None, **parameters: Any) -> Any:
-    """`kedro run --pipeline` in this process: TINY, and on top of it ``parameters``."""
+    """`kedro run --pipeline` in this process, with ``parameters`` on top of the project's."""
     from kedro.framework.session import KedroSession
     from kedro.framework.startup import bootstrap_project
 
     bootstrap_project(project)
-    session: Any = KedroSession.create(project_path=project, env=env, runtime_params=merged(TINY, parameters))
+    session: Any = KedroSession.create(project_path=project, env=env, runtime_params=parameters)
     try:
         with session:
             return session.run(pipeline_names=[pipeline])

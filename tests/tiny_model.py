@@ -20,6 +20,9 @@ CONFIGURATION: dict[str, Any] = {
     "backbone": {"embed_dim": 32, "depth": 1, "num_heads": 1},
     "text": {"encoder": "minilm", "path": None, "max_tokens": 8},
     "conditioning": {"null_latent": -5.0, "text_null": "zeroed_context"},
+    "channels": "stereo",
+    "rolloff": "magnitude",
+    "network": "saga",
     "segment_samples": 16_384,
     "sample": {
         "steps": 1,
@@ -29,7 +32,9 @@ CONFIGURATION: dict[str, Any] = {
         "s_t": 1.2,
         "rolloff": "predicted",
         "low_band": "input_cutoff",
-        "excitation": "noise",
+        "sampler": "euler",
+        "temperature": 1.0,
+        "noise_floor": 0.0,
     },
 }
 
@@ -44,7 +49,8 @@ def tiny_model(text: str = "minilm", **sample: Any) -> SagaSR:
         for parameter in saga.network.parameters():
             parameter.add_(0.05 * torch.randn(parameter.shape, generator=source))
     saga.rolloff_predictor.fit(torch.randn(200, 128, generator=source), torch.rand(200, generator=source))
-    return saga.eval()
+    saga.network.eval()
+    return saga
 
 
 def write_tiny_model(folder: Path) -> Path:
@@ -70,5 +76,5 @@ def hushed_model(**sample: Any) -> SagaSR:
     """The model with a network that hears nothing above the cutoff: all that it generates is at -100 dB."""
     saga = tiny_model(**sample)
     quiet = torch.from_numpy((FLOOR_DB - np.tile(saga.codec.centre, 2)) / SCALE_DB)
-    saga.generate = lambda z_l, *rest: quiet[:, None].expand_as(z_l)  # type: ignore[method-assign]
+    saga.generate = lambda stretch, *rest: quiet[:, None].expand_as(stretch.z_l)  # type: ignore[method-assign]
     return saga

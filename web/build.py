@@ -134,7 +134,7 @@ def run(command: list[str], folder: Path) -> None:
     if done.returncode:
         said = (done.stderr or done.stdout).strip().splitlines()[-5:]
         named = " ".join(command[:3])
-        raise BuildError("\n".join([*said, f"{named} failed: mend what is named above (network?), and run this again."]))
+        raise BuildError("\n".join([*said, f"{named} failed: fix the error above (network?), and run this again."]))
 
 
 if __name__ == "__main__":

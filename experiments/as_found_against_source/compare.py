@@ -106,7 +106,7 @@ def metric_rows(root: Path) -> list[Row]:
 
 
 def rolloff_row(root: Path) -> Row:
-    from saga_kedro.model.parts import part
+    from saga_kedro.audio.rolloff import ROLLOFFS
 
     theirs = taken(root / "spectral_features.py", named("compute_spectral_rolloff"), {"torch": torch})
     theirs = taken(root / "conditioner_rolloff.py", named("_normalize_rolloff"), theirs)
@@ -115,14 +115,13 @@ def rolloff_row(root: Path) -> Row:
     audio = torch.stack([noise[0], noise[1].cumsum(0), noise[2].diff(prepend=noise[2][:1]), torch.zeros(40_000)])
     limits = SimpleNamespace(min_freq=0.0, max_freq=22_050.0)
     values = [float(scale(limits, measure(one, 44_100))) for one in audio]
-    ours = part("rolloff", "power")(audio[:, None])
+    ours = ROLLOFFS["power"](audio[:, None])
     return Row("roll-off", "compute_spectral_rolloff, _normalize_rolloff", "power", values, ours)
 
 
 def dataset_rows(root: Path) -> list[Row]:
-    from saga_kedro.audio.lowpass import LowPass
+    from saga_kedro.audio.lowpass import LOW_PASSES, LowPass
     from saga_kedro.audit.as_found.metrics import SHIFT
-    from saga_kedro.model.parts import part
 
     kinds = {"cheby1": "chebyshev", "butter": "butterworth", "bessel": "bessel", "ellip": "elliptic"}
     drawn: dict[str, Any] = {}
@@ -145,7 +144,7 @@ def dataset_rows(root: Path) -> list[Row]:
         for order, cutoff in ((2, 2_000), (6, 4_000), (10, 2_000), (10, 12_000)):
             drawn |= {"kind": their_name, "order": order, "cutoff": cutoff}
             theirs.append(dataset._apply_lowpass_filter(short[0]))
-            ours.append(part("low_pass", "transfer_functions")(short, 44_100, LowPass(our_name, order, cutoff))[0])
+            ours.append(LOW_PASSES["transfer_functions"](short, 44_100, LowPass(our_name, order, cutoff))[0])
     order_and_cutoff = [*bounds["order"], *bounds["cutoff"]]
     drawn |= {"kind": "butter", "order": 4, "cutoff": 4_000, "samples": 300_000}
     long, _ = dataset[0]
@@ -164,9 +163,9 @@ def dataset_rows(root: Path) -> list[Row]:
 def guidance_rows(root: Path) -> list[Row]:
     from saga_kedro.audit import as_found  # noqa: F401  registers the parts
     from saga_kedro.model.condition import Condition
+    from saga_kedro.model.guidance import GUIDANCE
     from saga_kedro.model.initialise import initialise_by_name
     from saga_kedro.model.network import SagaNetwork
-    from saga_kedro.model.parts import part
 
     network = SagaNetwork(6, 16, embed_dim=64, depth=1, num_heads=2)
     initialise_by_name(network, 0)
@@ -177,7 +176,7 @@ def guidance_rows(root: Path) -> list[Row]:
     condition = Condition(draws(2, 6, 8), text, torch.full((2,), 0.2), torch.full((2,), 0.8))
     inputs = network.inputs(replace(condition, text=text[:, :0]))
     rolloff = {"cross_attn": inputs["cross_attn_cond"], "global": inputs["global_cond"]}
-    ours = part("guidance", "z_l_everywhere")(network, z_t, t, condition, 1.4, 1.2)
+    ours = GUIDANCE["z_l_everywhere"](network, z_t, t, condition, 1.4, 1.2)
     trained = taken(root / "train_saga_sr.py", named("_SAGASRCFGWrapper"), {"torch": torch})["_SAGASRCFGWrapper"]
     served = taken(root / "saga_sampling.py", named("SAGASRCFGWrapper"), {"torch": torch})["SAGASRCFGWrapper"]
     bundle = SimpleNamespace(lr_latent=condition.z_l, rolloff_cond=rolloff, cross_attn_text=text)
@@ -215,7 +214,10 @@ def conditioner_row(root: Path) -> Row:
 
 def training_rows(root: Path) -> list[Row]:
     from saga_kedro.audit import as_found  # noqa: F401  registers the parts
-    from saga_kedro.model.parts import part
+    from saga_kedro.model.flow import OBJECTIVES
+    from saga_kedro.model.sampler import SAMPLERS
+    from saga_kedro.model.schedule import SCHEDULES
+    from saga_kedro.training.inverse_lr import LR_SCHEDULES
 
     file = root / "train_saga_sr.py"
     factor = next(node for node in ast.walk(ast.parse(file.read_text("utf-8"))) if isinstance(node, ast.Lambda))
@@ -223,7 +225,7 @@ def training_rows(root: Path) -> list[Row]:
     steps = [0, 1, 100, 26_000, 10**6]
     z_h, noise, t = draws(2, 3, 4), draws(2, 3, 4, seed=1), torch.tensor([0.2, 0.9])
     names = taken(file, assigned("z_t", "v_target"), {"hr_latent": z_h, "noise": noise, "t": t})
-    first = part("objective", "noise_first")
+    first = OBJECTIVES["noise_first"]
     library = root / "stable-audio-tools/stable_audio_tools/inference/sampling.py"
     euler = taken(library, named("sample_discrete_euler"), {"torch": torch, "tqdm": lambda it, disable: it})
 
@@ -232,8 +234,8 @@ def training_rows(root: Path) -> list[Row]:
 
     start = draws(2, 3, 4, seed=3)
     sampled = euler["sample_discrete_euler"](network, start, steps=100)
-    ours = part("sampler", "time_reversed")(lambda z, t: -network(z, 1 - t), start, part("schedule", "linear")(100))
-    rate = [part("lr_schedule", "without_warmup")(step, 1e6, 0.5, 0.99) for step in steps]
+    ours = SAMPLERS["time_reversed"](lambda z, t: -network(z, 1 - t), start, SCHEDULES["linear"](100))
+    rate = [LR_SCHEDULES["without_warmup"](step, 1e6, 0.5, 0.99) for step in steps]
     return [
         Row("learning rate", "configure_optimizers, its lambda", "without_warmup", [theirs(step) for step in steps], rate),
         Row("flow target", "training_step: z_t, v_target", "noise_first", torch.stack([names["z_t"], names["v_target"]]),

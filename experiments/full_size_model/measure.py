@@ -16,13 +16,12 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from saga_kedro.configuration import read_parameters
 from saga_kedro.draws import generator
 from saga_kedro.model.codec.autoencoder import STABLE_AUDIO_OPEN_VAE, Autoencoder, build_autoencoder
 from saga_kedro.model.condition import Condition
 from saga_kedro.model.flow import flow_loss, interpolate, target_velocity
 from saga_kedro.model.network import build_network
-from saga_kedro.parameters import validate
+from saga_kedro.pipelines.configuration import read_parameters
 
 
 @contextmanager
@@ -36,7 +35,7 @@ def timed(what: str) -> Iterator[None]:
 
 
 def main() -> None:
-    parameters = validate(read_parameters(Path(__file__).parents[2], "paper"))
+    parameters = read_parameters(Path(__file__).parents[2], "paper")
     model = parameters.model
     print(f"torch {torch.__version__}, {torch.get_num_threads()} threads, float32, batch 1, {model.segment_samples} samples\n")
     with timed("build the VAE"):

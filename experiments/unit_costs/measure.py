@@ -25,7 +25,6 @@ from saga_kedro.audio.io import read_audio, write_audio
 from saga_kedro.audio.lowpass import LowPass, low_pass
 from saga_kedro.audio.resample import resample
 from saga_kedro.captioning.descriptors import DescriptorCaptioner
-from saga_kedro.configuration import read_parameters, read_unit_costs
 from saga_kedro.corpora.demo import plan as demo_clips
 from saga_kedro.corpora.demo import synthesise
 from saga_kedro.corpora.examine import examine
@@ -35,7 +34,8 @@ from saga_kedro.model.codec import build_codec
 from saga_kedro.model.codec.autoencoder import STABLE_AUDIO_OPEN_VAE, Autoencoder, build_autoencoder
 from saga_kedro.model.network import build_network
 from saga_kedro.parallel.worker import one_thread
-from saga_kedro.parameters import Parameters, validate
+from saga_kedro.parameters import Parameters
+from saga_kedro.pipelines.configuration import read_parameters, read_unit_costs
 from saga_kedro.scale.costs import UnitCosts, amount, precision_of, unit, unit_costs
 from saga_kedro.scale.sizes import dit
 from saga_kedro.training.fit import segments_of
@@ -249,7 +249,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--env", default="base", help="the configuration to measure for: a folder of conf/")
     project, env = Path(__file__).parents[2], parser.parse_args().env
-    costs, fresh = measure(validate(read_parameters(project, env)), unit_costs(read_unit_costs(project, env)))
+    costs, fresh = measure(read_parameters(project, env), unit_costs(read_unit_costs(project, env)))
     print("For conf/base/plan.yml:")
     for name in fresh:
         print(f"  {name}: {amount(costs, name)}  # {unit(costs, name)}")

@@ -7,15 +7,15 @@ from contextlib import contextmanager
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import click
 import typer
 
 from saga_kedro.audio.bandwidth import FULL_BAND_HZ
 from saga_kedro.errors import SagaError
-from saga_kedro.files import NoSpace
 from saga_kedro.quiet import silence
+from saga_kedro.use.settings import DIALS, Settings
 
 silence()
 
@@ -32,6 +32,11 @@ ModelFolder = Annotated[Path | None, option(help="Folder of a trained model. Def
 Device = Annotated[str, typer.Option(help="Where to compute: cpu, cuda, coreml, dml; in PyTorch also cuda:1, mps.")]
 Project = Annotated[Path | None, option(help="Folder of the project. Default: the one around this folder.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Report as JSON on standard output.")]
+
+
+def _dial(name: str) -> Any:
+    dial = DIALS[name]
+    return option(help=str(dial), min=dial.lowest, max=dial.highest)
 
 
 @contextmanager
@@ -80,43 +85,27 @@ class Format(StrEnum):
 def super_resolve(
     inputs: Annotated[list[Path], argument(help="Audio files, and folders of them.")],
     out: Annotated[Path, option("--out", "-o", help="Folder for the results.")],
-    format: Annotated[Format | None, option(help="Format of the results. Default: the input's, or flac.")] = None,
-    cutoff: Annotated[float | None, option(help="Hz up to which the input carries signal. Default: measured.")] = None,
-    rolloff: Annotated[
-        float | None, option(help="How bright the result should be, 0 to 1. Default: what is likely.", min=0, max=1)
-    ] = None,
-    noise_floor: Annotated[
-        float | None,
-        option(
-            help="How much of the recording's own hiss continues above its cutoff: 0 none, 1 all. Default: the model's.",
-            min=0,
-            max=1,
-        ),
-    ] = None,
-    prompt: Annotated[
-        str | None, option(help="What should be heard, in words, for a model that was trained with captions.")
-    ] = None,
-    steps: Annotated[int | None, option(help="Evaluations of the network. Default: the model's.", min=1, max=1000)] = None,
-    s_a: Annotated[float | None, option("--s-a", help="Acoustic guidance. Default: the model's.")] = None,
-    s_t: Annotated[float | None, option("--s-t", help="Text guidance. Default: the model's.")] = None,
-    seed: Annotated[int, typer.Option(help="Names every draw: the same call gives the same result.")] = 0,
+    format: Annotated[Format | None, _dial("form")] = None,
+    cutoff: Annotated[float | None, _dial("cutoff_hz")] = None,
+    rolloff: Annotated[float | None, _dial("rolloff")] = None,
+    noise_floor: Annotated[float | None, _dial("noise_floor")] = None,
+    prompt: Annotated[str | None, _dial("prompt")] = None,
+    steps: Annotated[int | None, _dial("steps")] = None,
+    s_a: Annotated[float | None, _dial("s_a")] = None,
+    s_t: Annotated[float | None, _dial("s_t")] = None,
+    seed: Annotated[int, typer.Option(help=str(DIALS["seed"]))] = 0,
     device: Device = "cpu",
-    fast: Annotated[bool, typer.Option("--fast", help="At most four evaluations of the network, without guidance.")] = False,
+    fast: Annotated[bool, typer.Option("--fast", help=str(DIALS["fast"]))] = False,
     model: ModelFolder = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace results that are there already.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Measure the inputs and say what would be done.")] = False,
     json: AsJson = False,
 ) -> None:
-    from saga_kedro.use.command import Request, WrongUsage, run
-    from saga_kedro.use.settings import Settings
+    from saga_kedro.use.command import WrongUsage, run
 
-    form = format.value if format else None
-    settings = Settings(
-        form=form, cutoff_hz=cutoff, rolloff=rolloff, noise_floor=noise_floor, prompt=prompt, steps=steps, s_a=s_a, s_t=s_t,
-        seed=seed, fast=fast,
-    )  # fmt: skip
+    settings = Settings(rolloff, noise_floor, prompt, steps, s_a, s_t, seed, fast, format and format.value, cutoff)
     with _usage_errors(WrongUsage):
-        raise typer.Exit(run(Request(inputs, out, settings, device, model, overwrite, dry_run, json)))
+        raise typer.Exit(run(inputs, out, settings, device, model, overwrite, dry_run, json))
 
 
 @app.command()
@@ -139,16 +128,15 @@ def doctor(
     project: Project = None,
 ) -> None:
     """What this machine can run: hardware, weights, corpora, disk, DVC, MLflow; and what to do about each thing missing."""
-    from saga_kedro.configuration import find_project, read_parameters
     from saga_kedro.doctor import examine, report
-    from saga_kedro.parameters import validate
+    from saga_kedro.pipelines.configuration import find_project, read_parameters
 
     folder = find_project(project or Path.cwd())
     with _usage_errors(ValueError):
         if folder is None or not (folder / "conf" / env).is_dir():
             missing = "no project" if folder is None else f"no conf/{env}"
             raise ValueError(f"there is {missing} at {project or Path.cwd()}: name the folder with --project.")
-        report(examine(folder, validate(read_parameters(folder, env))), env)
+        report(examine(folder, read_parameters(folder, env)), env)
 
 
 @app.command("plan")
@@ -224,9 +212,10 @@ def diagnose(
 
     saga diagnose --run 4f6c... --tracking mlruns --report diagnosis
     """
-    from saga_kedro.diagnosis.command import as_json, show
+    from saga_kedro.diagnosis.command import as_json
     from saga_kedro.diagnosis.command import diagnose as find
     from saga_kedro.diagnosis.numbers import Evidence
+    from saga_kedro.diagnosis.page import show, write_page
 
     evidence = Evidence(loss, latent_std, timesteps, lsd, sdr, samples, tuple(grad_norm or ()))
     with _usage_errors(ValueError):
@@ -236,16 +225,14 @@ def diagnose(
         else:
             show(found)
         if report:
-            from saga_kedro.diagnosis.page import write_page
-
             typer.echo(f"Report: {write_page(found, report)}", err=json)
 
 
 def main() -> None:
-    """`saga`. A full disk, a `SagaError` and a package that the light installation leaves out are one sentence each."""
+    """`saga`. A `SagaError`, and a package that the light installation leaves out, are one sentence each."""
     try:
         app()
-    except (NoSpace, SagaError) as error:
+    except SagaError as error:
         typer.echo(f"Error: {error}", err=True)
         raise SystemExit(1) from None
     except ModuleNotFoundError as error:

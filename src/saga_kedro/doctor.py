@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from saga_kedro.configuration import read_parameters, read_unit_costs
-from saga_kedro.parameters import WITHOUT_PATH, Parameters, validate
+from saga_kedro.parameters import WITHOUT_PATH, Parameters
+from saga_kedro.pipelines.configuration import read_parameters, read_unit_costs
 from saga_kedro.scale.costs import CorpusCosts
 from saga_kedro.scale.sizes import GIB, PAPER_HOURS, corpus_of_hours, segment_bytes, training_bytes
 from saga_kedro.weights import wanted_weights
@@ -45,7 +45,7 @@ def examine(project: Path, parameters: Parameters) -> list[Finding]:
         parameters: of the environment that should run.
     """
     return [
-        *machine(training_bytes(validate(read_parameters(project, "paper")).model)),
+        *machine(training_bytes(read_parameters(project, "paper").model)),
         *weights(project, parameters),
         *corpora(project, parameters),
         *disk(project, parameters),

@@ -14,50 +14,21 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from saga_kedro.errors import SagaError
+
 FULL = (errno.ENOSPC, errno.EDQUOT)
-NO_SPACE = "No space is left on the device"
-SQLITE_FULL = "database or disk is full"
-FULL_IN_WORDS = (NO_SPACE, "No space left on device", "Disk quota exceeded", SQLITE_FULL, "(os error 28)")
 NOTHING = 2**16
 """Bytes; with less than so much free nothing can be written, whatever the library that failed says of it."""
 
 
-class NoSpace(Exception):
+class NoSpace(SagaError):
     """A device is full. Not an OSError, so that nobody takes it for what is wrong with one item and goes on to the next."""
-
-
-def full_device(error: BaseException) -> BaseException | None:
-    """The error of a full device or a used-up quota that ``error`` is or comes from: best a `NoSpace`, which knows the file."""
-    chain: list[BaseException] = []
-    one: BaseException | None = error
-    while one is not None:
-        chain.append(one)
-        one = one.__cause__ or one.__context__
-    named = [one for one in chain if isinstance(one, NoSpace)]
-    return next(iter(named + [one for one in chain if _says_full(one)]), None)
-
-
-def _says_full(error: BaseException) -> bool:
-    return (isinstance(error, OSError) and error.errno in FULL) or full_in_words(str(error))
-
-
-def full_in_words(text: str) -> bool:
-    """Whether a message is of a full device."""
-    return any(words in text for words in FULL_IN_WORDS)
 
 
 def free_bytes(path: str | Path) -> int:
     """Bytes that are free where ``path`` is, or would be."""
     path = Path(path).absolute()
     return shutil.disk_usage(next(one for one in (path, *path.parents) if one.exists())).free
-
-
-def no_space(what: str, where: str | Path) -> str:
-    """The sentence about a full device: ``what`` could not be written, and ``where`` it was to be."""
-    return (
-        f"{NO_SPACE} of {where} ({free_bytes(where) / 1e6:.1f} MB are free): {what}; "
-        "make room, and the same command goes on from what is finished."
-    )
 
 
 @contextmanager
@@ -67,7 +38,7 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     The suffix is kept (libraries choose a format by it) and parent folders are made.
 
     Raises:
-        NoSpace: the device is full; the sentence says which file needs how much.
+        NoSpace: the device is full, or a quota is used up.
     """
     path = Path(path)
     temporary = None
@@ -80,16 +51,13 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         temporary.chmod(0o644)
         temporary.replace(path)
     except Exception as error:
-        if isinstance(error, NoSpace) or not (full_device(error) or free_bytes(path.parent) < NOTHING):
+        free = free_bytes(path.parent)
+        if getattr(error, "errno", None) not in FULL and free >= NOTHING:
             raise
-        written = temporary.stat().st_size if temporary and temporary.exists() else 0
-        if temporary:
-            temporary.unlink(missing_ok=True)
-        # How large it would have become is not known: more than there is room for, and what it replaces is mostly as large.
-        least = max(written, free_bytes(path.parent)) / 1e6
-        before = f" (the one before has {path.stat().st_size / 1e6:.1f} MB)" if path.exists() else ""
-        needs = f"{path.name}, which was being written, needs more than {least:.1f} MB{before}"
-        raise NoSpace(no_space(needs, path.parent)) from error
+        raise NoSpace(
+            f"No space is left on the device of {path.parent} ({free / 1e6:.1f} MB are free), and {path.name} could not be "
+            "written; make room and run the same command again: finished work is skipped."
+        ) from error
     finally:
         if temporary:
             temporary.unlink(missing_ok=True)

@@ -18,18 +18,15 @@ import os
 import socket
 import time
 import uuid
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from click import ClickException
 from filelock import FileLock, Timeout
 
+from saga_kedro.errors import SagaError
 from saga_kedro.files import atomic_path
-
-if TYPE_CHECKING:
-    from kedro.pipeline import Pipeline
 
 logger = logging.getLogger(__name__)
 
@@ -37,28 +34,8 @@ FOLDER = Path("data/.locks")
 POLL_S = 1.0
 
 
-class InUse(ClickException):
+class InUse(SagaError):
     """Another run writes what this one reads or writes, or reads what this one writes."""
-
-
-def uses(pipeline: Pipeline, conf_catalog: Mapping[str, Any], project: str | Path) -> tuple[list[str], list[str]]:
-    """What a run reads and what it writes: paths relative to the project, of the folders of datasets.
-
-    Files that all datasets share, as data/08_reporting/paper_lsd.csv, are left out: they say the same whoever writes them.
-
-    Args:
-        pipeline: as it is run, parts left out.
-        conf_catalog: the catalog's configuration. A MemoryDataset there names a folder, in which a reader may look.
-        project: its folder.
-    """
-
-    def paths(names: Iterable[str]) -> list[str]:
-        entries = [conf_catalog[name] for name in names if name in conf_catalog]
-        found = [entry.get("filepath", entry.get("data")) for entry in entries]
-        relative = {path.removeprefix(f"{Path(project).as_posix()}/") for path in found if isinstance(path, str)}
-        return sorted(path for path in relative if len(PurePosixPath(path).parts) > 3)
-
-    return paths(pipeline.datasets() - pipeline.all_outputs()), paths(pipeline.all_outputs())
 
 
 def joins_another() -> bool:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Mapping
-from pathlib import PurePosixPath
+from pathlib import PurePath, PurePosixPath
 from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
 
-from click import ClickException
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from saga_kedro.errors import SagaError
 
 Probability = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[int, Field(gt=0)]
@@ -301,21 +302,6 @@ class Report(Section):
     dial_seconds: float = Field(gt=0)
 
 
-class SuperResolve(Section):
-    path: str | None
-    model: str | None
-    format: Literal["wav", "flac", "ogg"] | None
-    cutoff_hz: float | None
-    rolloff: Literal["predicted", "untold"] | Annotated[float, Field(ge=0, le=1)] | None
-    noise_floor: Probability | None
-    prompt: str | None
-    steps: Positive | None
-    s_a: float | None
-    s_t: float | None
-    fast: bool
-    device: str
-
-
 class Workers(Section):
     engine: Literal["processes", "dask"]
     address: str | None
@@ -339,15 +325,27 @@ class Parameters(Section):
     report: Report
     audit: Audit
     sweep: Sweep
-    super_resolve: SuperResolve
     workers: Workers
+
+    @property
+    def used_repositories(self) -> list[Repository]:
+        """The repositories that the corpus is made of; none unless the source is git."""
+        return self.repositories if "git" in self.ingest.source.split("+") else []
+
+    @property
+    def dataset_name(self) -> str:
+        """The name of the dataset's folders: ``dataset``, or where that is ``auto`` the source's name or its folder's."""
+        name = self.dataset
+        if name == "auto":
+            name = PurePath(self.ingest.path).name if self.ingest.path else self.ingest.source
+        return re.sub(r"[^A-Za-z0-9_-]+", "-", name).strip("-") or "dataset"
 
 
 Checked = TypeVar("Checked", bound=Section)
 
 
-class ParameterError(ClickException, ValueError):
-    """A parameter that is unknown or of the wrong type; Kedro's command line prints it as one sentence."""
+class ParameterError(SagaError, ValueError):
+    """A parameter that is unknown or of the wrong type."""
 
 
 def _named(place: tuple[Any, ...], section: type[BaseModel]) -> tuple[tuple[str, ...], type[BaseModel]]:
@@ -428,6 +426,28 @@ def validate(parameters: dict[str, Any]) -> Parameters:
     if checked.ingest.source not in WITHOUT_PATH and not checked.ingest.path:
         raise ParameterError(f"ingest.source={checked.ingest.source} needs ingest.path: the folder that holds the audio.")
     return checked
+
+
+def changed(parameters: Parameters, changes: Mapping[str, Any]) -> Parameters:
+    """The parameters with some of them replaced, checked again.
+
+    Args:
+        parameters: of a run.
+        changes: dotted name -> value.
+
+    Raises:
+        ParameterError: as `validate`.
+    """
+    values = parameters.model_dump()
+    for name, value in changes.items():
+        *sections, last = name.split(".")
+        place = values
+        for section in sections:
+            place = place.setdefault(section, {})
+            if not isinstance(place, dict):
+                raise ParameterError(f"unknown parameter {name}: {section} is no section of parameters.")
+        place[last] = value
+    return validate(values)
 
 
 def _check_repositories(checked: Parameters) -> None:

@@ -17,16 +17,19 @@ OFF = {
     "DVC_NO_ANALYTICS": "1",
     "GRADIO_ANALYTICS_ENABLED": "False",
     "WANDB_MODE": "disabled",
-    "LITDATA_DISABLE_VERSION_CHECK": "1",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",  # not telemetry: a bar for every small file
     "TOKENIZERS_PARALLELISM": "false",  # not telemetry: the tokenizers warn when a process forks after using threads
 }
 
 
 def silence() -> None:
-    """Set every switch that the person has not set."""
+    """Set every switch that the person has not set, and drop warnings about calls that only a library can change."""
     for name, value in OFF.items():
         os.environ.setdefault(name, value)
+    # Kedro 1.7 and kedro-mlflow 2.0 call OmegaConf by a name that it will drop.
+    warnings.filterwarnings("ignore", message="register_new_resolver")
+    # Kedro 1.7 knows --pipeline and --pipelines; our commands use the first, and the project holds Kedro at 1.7.
+    warnings.filterwarnings("ignore", message="Option '--pipeline' is deprecated")
 
 
 @contextmanager

@@ -1,18 +1,87 @@
-"""What we ask of MLflow beside kedro-mlflow: find a configuration's run, and never log a step twice."""
+"""What we ask of MLflow beside kedro-mlflow: find a configuration's run, log results once, keep a training's curves."""
 
 from __future__ import annotations
 
+import sqlite3
 import subprocess
+import time
 from collections.abc import Mapping
+from contextlib import closing
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import mlflow
 import pandas as pd
+from mlflow.entities import LifecycleStage, Metric, Param
+
+from saga_kedro.files import atomic_path
+from saga_kedro.locks import store_lock
 
 CONFIGURATION = "saga.configuration"
 DATA_VERSION = "saga.data_version"
 WEIGHTS = "saga.weights"
+
+CURVES = "curves.csv"
+"""The curves of a finished training, in its model's folder: what `read_history` reads and `restore_curves` logs."""
+OF_TRAINING = ("train/", "val/", "yardstick/", "latent/", "rolloff/", "lr-")
+LONGEST_PARAMETER = 6000
+"""Characters that MLflow takes of a parameter's value."""
+HOMES = {"experiments": "artifact_location", "runs": "artifact_uri", "logged_models": "artifact_location"}
+"""Tables of MLflow's store and their columns that hold absolute paths."""
+
+
+@dataclass(frozen=True)
+class Logged:
+    """What a node wants in the run, as plain data; `log_results` logs it.
+
+    Attributes:
+        metrics: name -> value. They get step 0, as the paper's have: the UI draws such metrics as bars side by side.
+        tags: name -> text; ``mlflow.note.content`` is the run's description.
+        artifacts: folder in the run -> files and folders (whose content is logged).
+    """
+
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
+    artifacts: Mapping[str, list[str]] = field(default_factory=dict)
+
+
+def log_results(run_id: str, logged: Logged) -> None:
+    """Log what a node returned; repeated, it adds nothing."""
+    client = mlflow.MlflowClient()
+    log_metrics_once(run_id, logged.metrics)
+    for name, value in logged.tags.items():
+        client.set_tag(run_id, name, value)
+    for place, paths in logged.artifacts.items():
+        for path in paths:
+            (client.log_artifacts if Path(path).is_dir() else client.log_artifact)(run_id, path, place)
+
+
+def log_metrics_once(run_id: str, metrics: Mapping[str, float], step: int = 0) -> None:
+    """Log what the run does not have yet at this step with this value."""
+    client = mlflow.MlflowClient()
+    known = client.get_run(run_id).data.metrics
+
+    def has(name: str, value: float) -> bool:
+        points = client.get_metric_history(run_id, name) if name in known else []
+        return any((point.step, point.value) == (step, value) for point in points)
+
+    now = int(time.time() * 1000)
+    client.log_batch(run_id, [Metric(name, float(value), now, step) for name, value in metrics.items() if not has(name, value)])
+
+
+def log_parameters(run_id: str, parameters: Mapping[str, Any]) -> None:
+    """Log all parameters, however many; overlong values are cut."""
+    mlflow.MlflowClient().log_batch(
+        run_id, params=[Param(name, str(value)[:LONGEST_PARAMETER]) for name, value in parameters.items()]
+    )
+
+
+def log_table(run_id: str, table: pd.DataFrame, name: str) -> None:
+    """Log a table to a run, once: MLflow would append to an existing one."""
+    client = mlflow.MlflowClient()
+    if name not in {artifact.path for artifact in client.list_artifacts(run_id)}:
+        client.log_table(run_id, table, name)
 
 
 def find(experiment: str, configuration: str) -> str | None:
@@ -27,6 +96,98 @@ def find(experiment: str, configuration: str) -> str | None:
     return runs[0].info.run_id if runs else None
 
 
+def own_run(data_version: str) -> str:
+    """The active run's id, after making sure that it belongs to this version of the data.
+
+    The same parameters on changed data are another experiment: the run of the old data stays as it is, and a new one with its
+    parameters and tags starts.
+    """
+    active = mlflow.active_run() or mlflow.start_run()
+    old = mlflow.get_run(active.info.run_id).data
+    if old.tags.get(DATA_VERSION, data_version) != data_version:
+        mlflow.end_run()
+        kept = {name: value for name, value in old.tags.items() if not name.startswith("mlflow.")}
+        active = mlflow.start_run(experiment_id=active.info.experiment_id, run_name=active.info.run_name, tags=kept)
+        log_parameters(active.info.run_id, old.params)
+    mlflow.set_tag(DATA_VERSION, data_version)
+    return active.info.run_id
+
+
+def active_run_id() -> str:
+    """The id of the active run; empty where nothing is logged."""
+    run = mlflow.active_run()
+    return run.info.run_id if run else ""
+
+
+def is_gone(run_id: str | None) -> bool:
+    """Whether the store has no such run, or a person deleted it."""
+    try:
+        return not run_id or mlflow.get_run(run_id).info.lifecycle_stage == LifecycleStage.DELETED
+    except mlflow.MlflowException:
+        return True
+
+
+def last_step(run_id: str, metric: str) -> int:
+    """The last step of ``metric`` that the run has, or -1."""
+    return max((point.step for point in mlflow.MlflowClient().get_metric_history(run_id, metric)), default=-1)
+
+
+def history(run_id: str, prefixes: tuple[str, ...]) -> pd.DataFrame:
+    """Every logged value of a run's metrics whose names begin with one of the prefixes: columns step, metric, value."""
+    client = mlflow.MlflowClient()
+    points = [
+        (point.step, name, point.value)
+        for name in client.get_run(run_id).data.metrics
+        if name.startswith(prefixes)
+        for point in client.get_metric_history(run_id, name)
+    ]
+    return pd.DataFrame(points, columns=["step", "metric", "value"]).sort_values(["metric", "step"], ignore_index=True)
+
+
+def keep_curves(run_id: str, folder: str | Path) -> None:
+    """Write the curves of a finished training beside its model."""
+    with atomic_path(Path(folder) / CURVES) as temporary:
+        history(run_id, OF_TRAINING).to_csv(temporary, index=False)
+
+
+def read_history(model_summary: Mapping[str, Any]) -> pd.DataFrame:
+    """The curves of the training that made a model: step, metric, value; empty for a model without them, as the bundled one."""
+    path = Path(model_summary["folder"]) / CURVES
+    return (
+        pd.read_csv(path, float_precision="round_trip") if path.exists() else pd.DataFrame(columns=["step", "metric", "value"])
+    )
+
+
+def restore_curves(run_id: str, folder: str | Path) -> None:
+    """Log a training's kept curves, yardsticks among them, to a run in the place of one that was deleted."""
+    now = int(time.time() * 1000)
+    points = read_history({"folder": folder}).to_dict("records")
+    metrics = [Metric(point["metric"], float(point["value"]), now, int(point["step"])) for point in points]
+    mlflow.MlflowClient().log_batch(run_id, metrics)
+
+
+def rehome(project: str | Path) -> None:
+    """Let the runs of a project folder that was moved or copied find their artifacts: MLflow stores absolute paths of them."""
+    here = Path(project).resolve() / "mlruns"
+    if not (here / "mlflow.db").is_file():
+        return
+    with store_lock(project), closing(sqlite3.connect(here / "mlflow.db")) as store, store:
+        tables = {name for (name,) in store.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        if not HOMES.keys() <= tables:  # a store that MLflow has not set up yet
+            return
+        locations = store.execute(
+            "SELECT artifact_location FROM experiments WHERE artifact_location LIKE '%/mlruns/%'"
+        ).fetchall()
+        homes = {location[: location.rindex("/mlruns/") + len("/mlruns/")] for (location,) in locations}
+        for old in homes:
+            new = f"{'file://' * old.startswith('file://')}{here.as_posix()}/"
+            for table, column in HOMES.items() if new != old else ():
+                store.execute(
+                    f"UPDATE {table} SET {column} = ? || substr({column}, ?) WHERE substr({column}, 1, ?) = ?",
+                    (new, len(old) + 1, len(old), old),
+                )
+
+
 def flat(parameters: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """Nested parameters under dotted names: ``{"fit": {"steps": 600}}`` gives ``{"fit.steps": 600}``."""
     named: dict[str, Any] = {}
@@ -36,7 +197,7 @@ def flat(parameters: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def git_revision(folder: str | Path) -> str:
-    """The commit that is checked out in ``folder``, with ``+`` behind it where files were changed; empty without git."""
+    """The commit that is checked out in ``folder``, with ``+`` after it where files were changed; empty without git."""
 
     def git(*arguments: str) -> str:
         return subprocess.run(["git", "-C", str(folder), *arguments], capture_output=True, text=True, check=True).stdout.strip()
@@ -45,64 +206,3 @@ def git_revision(folder: str | Path) -> str:
         return git("rev-parse", "HEAD") + ("+" if git("status", "--porcelain", "--untracked-files=no") else "")
     except (OSError, subprocess.CalledProcessError):
         return ""
-
-
-def own_run(data_version: str) -> str:
-    """The active run's id, after making sure that it belongs to this version of the data.
-
-    The same parameters on changed data are another experiment: the run of the old data is left as it is and a new one started.
-    """
-    active = mlflow.active_run() or mlflow.start_run()
-    tags = mlflow.get_run(active.info.run_id).data.tags
-    if tags.get(DATA_VERSION, data_version) != data_version:
-        mlflow.end_run()
-        kept = {name: value for name, value in tags.items() if not name.startswith("mlflow.")}
-        active = mlflow.start_run(experiment_id=active.info.experiment_id, run_name=active.info.run_name, tags=kept)
-    mlflow.set_tag(DATA_VERSION, data_version)
-    return active.info.run_id
-
-
-def last_step(run_id: str, metric: str) -> int:
-    """The last step of ``metric`` that the run has, or -1."""
-    return max((point.step for point in mlflow.MlflowClient().get_metric_history(run_id, metric)), default=-1)
-
-
-def history(run_id: str | None, prefixes: tuple[str, ...]) -> pd.DataFrame:
-    """Every logged value of a run's metrics whose names begin so: columns step, metric, value.
-
-    Empty for a run that this store does not know: a model may have been trained elsewhere.
-    """
-    client = mlflow.MlflowClient()
-    try:
-        names = client.get_run(run_id).data.metrics if run_id else {}
-    except mlflow.MlflowException:
-        names = {}
-    points = [
-        (point.step, name, point.value)
-        for name in sorted(names)
-        if name.startswith(prefixes)
-        for point in client.get_metric_history(str(run_id), name)
-    ]
-    return pd.DataFrame(points, columns=["step", "metric", "value"]).sort_values(["metric", "step"], ignore_index=True)
-
-
-def log_table(run_id: str, table: pd.DataFrame, name: str) -> None:
-    """Log a table to a run, once: MLflow would append to one that is there."""
-    client = mlflow.MlflowClient()
-    if name not in {artifact.path for artifact in client.list_artifacts(run_id)}:
-        client.log_table(run_id, table, name)
-
-
-def log_metrics_once(metrics: Mapping[str, float], step: int) -> None:
-    """Log to the active run what it does not have yet at this step with this value: a repeated evaluation adds nothing."""
-    active = mlflow.active_run() or mlflow.start_run()
-    client = mlflow.MlflowClient()
-    known = mlflow.get_run(active.info.run_id).data.metrics
-    new = {}
-    for name, value in metrics.items():
-        if name in known and any(
-            p.step == step and p.value == value for p in client.get_metric_history(active.info.run_id, name)
-        ):
-            continue
-        new[name] = float(value)
-    mlflow.log_metrics(new, step=step)

@@ -13,17 +13,24 @@ from scipy import signal
 from stable_audio_tools.inference.sampling import sample as sample_v
 from torchmetrics.functional.audio import scale_invariant_signal_distortion_ratio
 
-from saga_kedro.audio.lowpass import LowPass
+from saga_kedro.audio.low_band import LOW_BANDS
+from saga_kedro.audio.lowpass import LOW_PASSES, LowPass
+from saga_kedro.audio.resample import CHANNELS
+from saga_kedro.audio.rolloff import ROLLOFFS
 from saga_kedro.audit import as_found  # noqa: F401  registers them
 from saga_kedro.audit.as_found.loading import load_under_other_prefix
 from saga_kedro.audit.as_found.metrics import flattened, lsd_in_decibels, reported, si_sdr_centred
 from saga_kedro.audit.as_found.network import PathsNetwork
 from saga_kedro.audit.loss_scale import as_logged, loss_scales
+from saga_kedro.model.codec import CODECS
 from saga_kedro.model.condition import Condition
+from saga_kedro.model.flow import OBJECTIVES
+from saga_kedro.model.guidance import GUIDANCE
 from saga_kedro.model.initialise import initialise_by_name
 from saga_kedro.model.network import SagaNetwork
-from saga_kedro.model.parts import part
-from saga_kedro.training.inverse_lr import inverse_lr_factor
+from saga_kedro.model.sampler import SAMPLERS
+from saga_kedro.model.schedule import SCHEDULES
+from saga_kedro.training.inverse_lr import LR_SCHEDULES, inverse_lr_factor
 
 SIZE: dict[str, Any] = {"embed_dim": 64, "depth": 1, "num_heads": 2}
 
@@ -113,7 +120,7 @@ def test_an_unknown_path_is_refused():
 
 def guided(name: str, made) -> torch.Tensor:
     with torch.no_grad():
-        return part("guidance", name)(made, draws(2, 6, 8, seed=2), torch.tensor([0.3, 0.7]), condition(), 1.4, 1.2)
+        return GUIDANCE[name](made, draws(2, 6, 8, seed=2), torch.tensor([0.3, 0.7]), condition(), 1.4, 1.2)
 
 
 def branch(made: SagaNetwork, z_l: bool, text: bool) -> torch.Tensor:
@@ -149,21 +156,21 @@ def test_guidance_with_the_roll_off_isolated_differs_from_equation_4_in_the_unco
 
 
 def test_the_papers_convention_is_trained_to_the_mirror_image():
-    right, paper = part("objective", "rectified_flow"), part("objective", "noise_first")
+    right, paper = OBJECTIVES["rectified_flow"], OBJECTIVES["noise_first"]
     z_h, noise, t = draws(2, 3, 4), draws(2, 3, 4, seed=1), torch.tensor([0.2, 0.9])
     torch.testing.assert_close(paper.interpolate(z_h, noise, t), right.interpolate(z_h, noise, 1 - t))
     torch.testing.assert_close(paper.target(z_h, noise), -right.target(z_h, noise))
 
 
 def test_the_second_documents_objective_is_equal_to_the_right_one():
-    right, hand = part("objective", "rectified_flow"), part("objective", "by_hand")
+    right, hand = OBJECTIVES["rectified_flow"], OBJECTIVES["by_hand"]
     z_h, noise, t = draws(2, 3, 4), draws(2, 3, 4, seed=1), torch.tensor([0.2, 0.9])
     assert torch.equal(hand.interpolate(z_h, noise, t), right.interpolate(z_h, noise, t))
     assert torch.equal(hand.target(z_h, noise), right.target(z_h, noise))
 
 
 def test_sampling_backwards_is_the_papers_network_in_the_other_sampler():
-    schedule = part("schedule", "linear")(5)
+    schedule = SCHEDULES["linear"](5)
     noise = draws(1, 2, 3)
 
     def network_of_ours(z, t):
@@ -172,8 +179,8 @@ def test_sampling_backwards_is_the_papers_network_in_the_other_sampler():
     def network_of_the_papers_convention(z, t):
         return -network_of_ours(z, 1 - t)
 
-    expected = part("sampler", "euler")(network_of_the_papers_convention, noise, schedule)
-    torch.testing.assert_close(part("sampler", "time_reversed")(network_of_ours, noise, schedule), expected)
+    expected = SAMPLERS["euler"](network_of_the_papers_convention, noise, schedule)
+    torch.testing.assert_close(SAMPLERS["time_reversed"](network_of_ours, noise, schedule), expected)
 
 
 def test_sampling_as_v_is_what_the_library_does():
@@ -182,18 +189,18 @@ def test_sampling_as_v_is_what_the_library_does():
     def network_of_v(z, t, **_):
         return 0.3 * z + t[:, None, None]
 
-    ours = part("sampler", "as_v")(network_of_v, noise, part("schedule", "linear")(6))
+    ours = SAMPLERS["as_v"](network_of_v, noise, SCHEDULES["linear"](6))
     torch.testing.assert_close(ours, sample_v(network_of_v, noise, 6, eta=0.0), atol=1e-5, rtol=1e-5)
 
 
 def test_low_band_none_returns_what_was_generated():
     generated, low = draws(1, 2, 4096), draws(1, 2, 4096, seed=1)
-    assert torch.equal(part("low_band", "none")(generated, low, 4_000.0), generated)
+    assert torch.equal(LOW_BANDS["none"](generated, low, 4_000.0), generated)
 
 
 def test_low_band_below_200_hz_takes_no_more_from_the_input():
     generated, low = draws(1, 2, 44_100), draws(1, 2, 44_100, seed=1)
-    spectrum = torch.fft.rfft(part("low_band", "below_200_hz")(generated, low, 4_000.0))
+    spectrum = torch.fft.rfft(LOW_BANDS["below_200_hz"](generated, low, 4_000.0))
     torch.testing.assert_close(spectrum[..., :201], torch.fft.rfft(low)[..., :201], atol=1e-2, rtol=1e-3)
     torch.testing.assert_close(spectrum[..., 201:], torch.fft.rfft(generated)[..., 201:], atol=1e-2, rtol=1e-3)
 
@@ -201,31 +208,31 @@ def test_low_band_below_200_hz_takes_no_more_from_the_input():
 def test_the_roll_off_of_the_power_lies_lower():
     time = torch.arange(44_100) / 44_100
     audio = (torch.sin(2 * math.pi * 500 * time) + 0.05 * draws(44_100))[None, None].expand(1, 2, -1)
-    assert part("rolloff", "power")(audio) < part("rolloff", "magnitude")(audio)
+    assert ROLLOFFS["power"](audio) < ROLLOFFS["magnitude"](audio)
 
 
 def test_the_failing_low_pass_ripples_and_keeps_the_shape():
     noise = np.random.default_rng(0).standard_normal((2, 44_100)).astype(np.float32)
-    filtered = part("low_pass", "transfer_functions")(noise, 44_100, LowPass("elliptic", 6, 4_000))
+    filtered = LOW_PASSES["transfer_functions"](noise, 44_100, LowPass("elliptic", 6, 4_000))
     assert filtered.shape == noise.shape
-    assert not np.allclose(filtered, part("low_pass", "authors")(noise, 44_100, LowPass("elliptic", 6, 4_000)), atol=1e-2)
+    assert not np.allclose(filtered, LOW_PASSES["authors"](noise, 44_100, LowPass("elliptic", 6, 4_000)), atol=1e-2)
 
 
 def test_one_channel_copied_is_the_mean_twice():
     audio = np.stack([np.ones(4), np.zeros(4)]).astype(np.float32)
-    assert np.array_equal(part("channels", "one_channel_copied")(audio), np.full((2, 4), 0.5, np.float32))
+    assert np.array_equal(CHANNELS["one_channel_copied"](audio), np.full((2, 4), 0.5, np.float32))
 
 
 def test_without_warm_up_the_rate_is_full_at_once_and_the_same_later():
     arguments = {"inv_gamma": 1e6, "power": 0.5, "warmup": 0.99}
-    factor = part("lr_schedule", "without_warmup")
+    factor = LR_SCHEDULES["without_warmup"]
     assert factor(0, **arguments) == pytest.approx(0.99)
     assert inverse_lr_factor(0, **arguments) == pytest.approx(0.01)
     assert factor(2_000, **arguments) == pytest.approx(0.99 * inverse_lr_factor(2_000, **arguments), rel=1e-6)
 
 
 def test_a_random_vae_encodes_noise():
-    codec = part("codec", "random_autoencoder")(hop=1024)
+    codec = CODECS["random_autoencoder"](hop=1024)
     audio = draws(1, 2, 16_384) / 10
     posterior = codec.encode(audio)
     assert posterior.mean.shape == (1, 64, 16)
@@ -240,7 +247,7 @@ def test_a_random_vae_encodes_noise():
 def test_a_random_vae_is_the_same_every_time_and_leaves_the_global_generator_alone():
     before = torch.random.get_rng_state()
     audio = draws(1, 2, 8_192) / 10
-    means = [part("codec", "random_autoencoder")(hop=1024).encode(audio).mean for _ in range(2)]
+    means = [CODECS["random_autoencoder"](hop=1024).encode(audio).mean for _ in range(2)]
     assert torch.equal(*means)
     assert torch.equal(before, torch.random.get_rng_state())
 
@@ -303,7 +310,7 @@ def test_the_reported_si_sdr_forgives_an_offset_and_stays_finite():
 
 def test_the_roll_off_of_the_power_is_the_first_bin_that_reaches_the_share_over_half_the_rate():
     audio = draws(2, 2, 30_000, seed=4).numpy()
-    for item, value in zip(audio, part("rolloff", "power")(audio).tolist(), strict=True):
+    for item, value in zip(audio, ROLLOFFS["power"](audio).tolist(), strict=True):
         spectrum = librosa.stft(item.mean(axis=0), n_fft=2_048, hop_length=512, pad_mode="reflect")
         accumulated = np.cumsum((np.abs(spectrum) ** 2).sum(axis=1))
         assert value * 1_024 == pytest.approx(int(np.argmax(accumulated >= 0.985 * accumulated[-1])), abs=1e-3)
@@ -311,11 +318,11 @@ def test_the_roll_off_of_the_power_is_the_first_bin_that_reaches_the_share_over_
 
 def test_the_roll_off_of_the_power_stops_short_of_half_the_rate():
     audio = torch.tensor([1.0, -1.0]).repeat(4_096)[None, None]
-    assert part("rolloff", "power")(audio).item() == pytest.approx(0.999)
+    assert ROLLOFFS["power"](audio).item() == pytest.approx(0.999)
 
 
 def test_a_low_pass_that_cannot_be_applied_becomes_a_butterworth_of_order_4():
     short = draws(1, 20).numpy()
-    filtered = part("low_pass", "transfer_functions")(short, 44_100, LowPass("bessel", 10, 8_000))
+    filtered = LOW_PASSES["transfer_functions"](short, 44_100, LowPass("bessel", 10, 8_000))
     expected = signal.filtfilt(*signal.butter(4, 8_000, fs=44_100), short)
     np.testing.assert_allclose(filtered, expected, atol=1e-6)

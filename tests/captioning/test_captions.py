@@ -8,6 +8,7 @@ from saga_kedro.captioning.captions import caption_clips
 from saga_kedro.captioning.descriptors import DescriptorCaptioner, caption
 from saga_kedro.draws import rng
 from saga_kedro.files import content_hash
+from saga_kedro.parameters import Caption
 
 RATE = 44_100
 WINDOW = 2.0
@@ -56,24 +57,22 @@ def test_every_window_of_every_clip_has_the_caption_of_its_audio(clips, tmp_path
         assert row.caption == caption(audio, RATE)
 
 
-def test_the_low_resolution_side_is_captioned_from_its_own_column(clips, tmp_path):
-    table = caption_clips(clips, DescriptorCaptioner(), WINDOW, tmp_path, "low")
+def test_clips_are_captioned_but_those_of_the_test_split_and_pairs_from_their_low_resolution_side(clips, tmp_path):
+    settings = Caption(source="descriptors", path=None, window_seconds=WINDOW, batch_size=1, max_new_tokens=1)
+    table = captions.caption(clips.assign(split=["train", "test", "validation", "test"]), settings, tmp_path)
+    assert table["clip_id"].tolist() == ["b", "b", "c", "c"]
+    assert "Silence." not in set(table["caption"])
+    table = captions.caption_pairs(clips.rename(columns={"clip_id": "pair_id"}), settings, tmp_path / "pairs")
+    assert table.columns.tolist() == ["pair_id", "window", "start_s", "caption"]
     assert set(table["caption"]) == {"Silence."}
 
 
-def test_batches_span_clips_and_each_window_gets_its_own_caption(clips, tmp_path):
+@pytest.mark.parametrize("batches", [8, 1], ids=["one group", "groups of b and a; c and d"])
+def test_batches_span_clips_and_each_window_gets_its_own_caption(batches, clips, tmp_path, monkeypatch):
+    monkeypatch.setattr(captions, "BATCHES", batches)
     captioner = Counting(batch_size=3)
     table = caption_clips(clips, captioner, WINDOW, tmp_path, "flac")
     assert captioner.batches == [3, 3, 3]
-    lengths = [int(text.split()[0]) / RATE for text in table["caption"]]
-    assert lengths == pytest.approx([2, 2, 1, 2, 2, 2, 2, 2, 1.6])
-
-
-def test_a_task_is_a_group_of_clips_that_fills_some_batches(clips, tmp_path, monkeypatch):
-    monkeypatch.setattr(captions, "BATCHES", 1)
-    captioner = Counting(batch_size=3)
-    table = caption_clips(clips, captioner, WINDOW, tmp_path, "flac")
-    assert captioner.batches == [3, 3, 3]  # b and a; c and d, which are six
     lengths = [int(text.split()[0]) / RATE for text in table["caption"]]
     assert lengths == pytest.approx([2, 2, 1, 2, 2, 2, 2, 2, 1.6])
 

@@ -119,5 +119,5 @@ def test_what_is_written_is_what_was_synthesised(corpus):
 
 
 def test_no_minutes_are_refused(tmp_path):
-    with pytest.raises(ValueError, match="more than 0 minutes"):
+    with pytest.raises(ValueError, match=r"more than 0 minutes, not 0.0 \(ingest.demo_minutes\)"):
         write_demo(tmp_path, 0, 0.0)

@@ -212,6 +212,6 @@ def test_what_a_layout_lists_can_be_read(tmp_path):
     from saga_kedro.corpora.examine import examine_all
 
     write_tree(tmp_path, *(path for path in VCTK if "mic1" in path))
-    clips, rejected = examine_all(find_vctk(tmp_path), tmp_path, workers=1)
+    clips, rejected = examine_all(find_vctk(tmp_path), workers=1)
     assert len(clips) == 6
     assert not rejected

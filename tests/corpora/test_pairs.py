@@ -11,6 +11,11 @@ PATTERN = "{category}_{item}_{order}_{system}.wav"
 INDEX = "item,category,cutoff_khz,system,path\n"
 
 
+@pytest.fixture(autouse=True)
+def _here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
 def named(*items, systems=("0_lr", "1_saga_sr", "2_hr")):
     return [f"{item}_{system}.wav" for item in items for system in systems]
 
@@ -36,7 +41,7 @@ def test_an_index_says_the_same(tmp_path):
     write_tree(tmp_path, "x/1.wav", "x/2.wav", "x/3.wav")
     lines = ["a,music,8,input,x/1.wav", "a,music,8,reference,x/2.wav", "a,music,8,theirs,x/3.wav"]
     (tmp_path / "pairs.csv").write_text(INDEX + "\n".join(lines))
-    pairs, rejected = find_pairs(tmp_path, index="pairs.csv", project=tmp_path)
+    pairs, rejected = find_pairs(tmp_path, index="pairs.csv")
     assert pairs.to_dict("list") == {
         "item": ["a"] * 3, "category": ["music"] * 3, "cutoff_khz": [8.0] * 3,
         "system": ["input", "reference", "theirs"], "path": ["x/1.wav", "x/2.wav", "x/3.wav"],
@@ -50,7 +55,7 @@ def test_what_is_no_pair_is_rejected_and_the_rest_goes_on(tmp_path):
     )
     write_tree(tmp_path, *named("m_0"), "m_0_3_lr.wav")
     (tmp_path / "s_0_3_broken.wav").write_text("no audio")
-    pairs, rejected = find_pairs(tmp_path, pattern=PATTERN, cutoff_khz=4.0, project=tmp_path)
+    pairs, rejected = find_pairs(tmp_path, pattern=PATTERN, cutoff_khz=4.0)
     assert set(pairs["item"]) == {"s_0"}
     reasons = dict(zip(rejected["path"], rejected["reason"], strict=True))
     assert reasons["s_1_0_lr.wav"] == "item s_1 at 4 kHz has no reference"

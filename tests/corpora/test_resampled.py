@@ -9,10 +9,10 @@ import pytest
 from corpus_files import noise, write_noise
 from saga_kedro.audio import SAMPLE_RATE
 from saga_kedro.audio.io import audio_info, read_audio
-from saga_kedro.audio.resample import resample
+from saga_kedro.audio.resample import resample as to_rate
 from saga_kedro.corpora.examine import examine_all
 from saga_kedro.corpora.manifest import Source, manifest_frame
-from saga_kedro.corpora.resampled import resample_clips
+from saga_kedro.corpora.resampled import resample
 from saga_kedro.corpora.splits import assign_splits
 
 
@@ -30,7 +30,7 @@ def manifest_of(*paths):
 def test_rate_and_channels_are_what_they_should_be(here):
     kinds = {"a": (8_000, 1), "b": (48_000, 2), "c": (SAMPLE_RATE, 2), "d": (22_050, 4)}
     manifest = manifest_of(*(write_noise(here / f"{k}.wav", rate=r, channels=c) for k, (r, c) in kinds.items()))
-    clips, rejected = resample_clips(manifest, "out", workers=1)
+    clips, rejected = resample(manifest, "out", workers=1)
     infos = {row["path"][0]: audio_info(row["flac"]) for row in clips.to_dict("records")}
     assert {info.rate for info in infos.values()} == {SAMPLE_RATE}
     assert {info.format for info in infos.values()} == {"FLAC"}
@@ -42,25 +42,25 @@ def test_rate_and_channels_are_what_they_should_be(here):
 
 def test_the_sound_is_the_sources(here):
     path = write_noise(here / "a.wav", rate=48_000, channels=2)
-    clips, _ = resample_clips(manifest_of(path), "out", workers=1)
+    clips, _ = resample(manifest_of(path), "out", workers=1)
     audio, _ = read_audio(clips["flac"][0])
-    assert np.abs(audio - resample(read_audio(path)[0], 48_000, SAMPLE_RATE)).max() < 2**-14
+    assert np.abs(audio - to_rate(read_audio(path)[0], 48_000, SAMPLE_RATE)).max() < 2**-14
 
 
 def test_a_row_that_is_a_range_is_cut(here):
     manifest = assign_splits(manifest_of(write_noise(here / "a.wav", seconds=4.0)), 0, validation=0.25, test=0.25)
-    clips, _ = resample_clips(manifest, "out", workers=1)
+    clips, _ = resample(manifest, "out", workers=1)
     assert list(clips["samples"]) == pytest.approx([2 * SAMPLE_RATE, SAMPLE_RATE, SAMPLE_RATE], abs=1)
     last, _ = read_audio(clips["flac"][2])
-    assert np.abs(last - resample(noise(4.0)[:, 24_000:], 8_000, SAMPLE_RATE)).max() < 2**-14
+    assert np.abs(last - to_rate(noise(4.0)[:, 24_000:], 8_000, SAMPLE_RATE)).max() < 2**-14
 
 
 def test_finished_files_are_not_made_again_and_stale_ones_are_removed(here):
     first = manifest_of(*(write_noise(here / f"{seed}.wav", seed) for seed in range(3)))
-    clips, _ = resample_clips(first, "out", workers=1)
+    clips, _ = resample(first, "out", workers=1)
     times = {path: path.stat().st_mtime_ns for path in (here / "out").iterdir()}
     second = manifest_of(here / "0.wav", here / "2.wav", write_noise(here / "3.wav", 3))
-    again, _ = resample_clips(second, "out", workers=1)
+    again, _ = resample(second, "out", workers=1)
     now = {path: path.stat().st_mtime_ns for path in (here / "out").iterdir()}
     kept = times.keys() & now.keys()
     assert len(now) == 3
@@ -71,8 +71,8 @@ def test_finished_files_are_not_made_again_and_stale_ones_are_removed(here):
 
 def test_another_range_of_the_same_clip_is_another_file(here):
     manifest = manifest_of(write_noise(here / "a.wav", seconds=2.0))
-    whole, _ = resample_clips(manifest, "out", workers=1)
-    half, _ = resample_clips(manifest.assign(end_s=1.0), "out", workers=1)
+    whole, _ = resample(manifest, "out", workers=1)
+    half, _ = resample(manifest.assign(end_s=1.0), "out", workers=1)
     assert whole["flac"][0] != half["flac"][0]
     assert half["samples"][0] == pytest.approx(SAMPLE_RATE, abs=1)
 
@@ -81,7 +81,7 @@ def test_files_that_changed_or_went_are_rejected_and_the_rest_goes_on(here):
     manifest = manifest_of(*(write_noise(here / f"{seed}.wav", seed) for seed in range(3)))
     (here / "0.wav").unlink()
     write_noise(here / "1.wav", rate=16_000)
-    clips, rejected = resample_clips(manifest, "out", workers=1)
+    clips, rejected = resample(manifest, "out", workers=1)
     assert list(clips["path"]) == ["2.wav"]
     assert "no such file" in rejected["reason"][0]
     assert "changed since it was ingested" in rejected["reason"][1]
@@ -89,9 +89,9 @@ def test_files_that_changed_or_went_are_rejected_and_the_rest_goes_on(here):
 
 def test_one_process_and_two_give_the_same(here):
     manifest = manifest_of(*(write_noise(here / f"{seed}.wav", seed) for seed in range(3)))
-    one, _ = resample_clips(manifest, "out", workers=1)
+    one, _ = resample(manifest, "out", workers=1)
     (here / "out").rename(here / "before")
-    two, _ = resample_clips(manifest, "out", workers=2)
+    two, _ = resample(manifest, "out", workers=2)
     pd.testing.assert_frame_equal(one, two)
     for path in (here / "before").iterdir():
         assert path.read_bytes() == (here / "out" / path.name).read_bytes()

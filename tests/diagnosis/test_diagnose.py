@@ -139,18 +139,6 @@ def test_a_loss_at_the_floor_of_its_latents_says_that_they_are_noise():
     assert "vae_weights" not in issues(causes(Evidence(loss=0.4 * floor, latent_std=0.705)))
 
 
-def test_the_unrelated_estimate_agrees_with_drawn_ones():
-    rng, n = np.random.default_rng(0), 500
-    drawn = []
-    for _ in range(6_000):
-        s, e = rng.standard_normal(n), rng.standard_normal(n)
-        target = (e @ s) / (s @ s) * s
-        drawn.append(10 * np.log10((target @ target) / ((e - target) @ (e - target))))
-    mean, low, high = unrelated_si_sdr(n)
-    assert mean == pytest.approx(np.mean(drawn), abs=0.3)
-    assert [low, high] == pytest.approx(np.percentile(drawn, [5, 95]).tolist(), abs=1.0)
-
-
 def test_yardsticks_follow_the_distribution_of_t():
     values = {y.what: y.value for y in yardsticks(Evidence(loss=1.2, latent_std=1.0, timesteps="logit_normal"))}
     assert values["loss that knows the variance only"] == pytest.approx(1.741, abs=5e-3)

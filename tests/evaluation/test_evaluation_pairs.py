@@ -10,8 +10,17 @@ import pytest
 from saga_kedro.audio.io import read_audio, write_audio
 from saga_kedro.audio.lowpass import LowPass, low_pass
 from saga_kedro.evaluation.pairs import COLUMNS, make_pairs, pairs_from_table, system_paths
+from saga_kedro.parameters import Degrade
+from scratch_project import base_parameters
 
 RATE = 44_100
+NO_TABLE = pd.DataFrame()
+
+
+def made(clips, folder, table=NO_TABLE, **changes):
+    """Pairs and refusals, at 4 kHz unless ``changes`` to the section `degrade` say otherwise."""
+    settings = base_parameters()["degrade"] | {"cutoffs_khz": [4]} | changes
+    return make_pairs(clips, table, Degrade.model_validate(settings), folder)
 
 
 def noise(seconds, seed=0, channels=2, level=0.1):
@@ -31,14 +40,15 @@ def clips(tmp_path):
             {
                 "clip_id": f"{index:016x}", "group": group, "category": category, "content_hash": f"{index:032x}",
                 "bandwidth_hz": bandwidth, "flac": str(path), "samples": int(1.5 * RATE), "start_s": 0.0, "end_s": 1.5,
+                "split": "test",
             }
         )  # fmt: skip
     return pd.DataFrame(rows)
 
 
 def test_a_pair_is_the_reference_and_the_same_low_passed(clips, tmp_path):
-    pairs, _ = make_pairs(clips[:1], tmp_path / "pairs", [4])
-    pair = pairs.iloc[0]
+    pairs, _ = made(pd.concat([clips[:1], clips[1:].assign(split="train")]), tmp_path / "pairs")
+    (pair,) = (line for _, line in pairs.iterrows())
     reference, rate = read_audio(pair["reference"])
     low, _ = read_audio(pair["low"])
     assert list(pairs.columns) == COLUMNS
@@ -49,7 +59,7 @@ def test_a_pair_is_the_reference_and_the_same_low_passed(clips, tmp_path):
 
 
 def test_a_clip_counts_only_with_bandwidth_of_one_and_a_half_cutoffs(clips, tmp_path):
-    pairs, rejected = make_pairs(clips, tmp_path / "pairs", [4, 8])
+    pairs, rejected = made(clips, tmp_path / "pairs", cutoffs_khz=[4, 8])
     found = set(zip(pairs["category"], pairs["cutoff_khz"], strict=True))
     assert found == {("speech", 4.0), ("speech", 8.0), ("music", 4.0)}
     assert list(rejected["path"]) == [clips["flac"][3]]
@@ -57,12 +67,12 @@ def test_a_clip_counts_only_with_bandwidth_of_one_and_a_half_cutoffs(clips, tmp_
 
 
 def test_a_limit_takes_different_groups_first(clips, tmp_path):
-    pairs, _ = make_pairs(clips[:3], tmp_path / "pairs", [4], per_category=2)
+    pairs, _ = made(clips[:3], tmp_path / "pairs", pairs_per_category=2)
     assert set(pairs["group"]) == {"a", "b"}
 
 
 def test_long_clips_give_their_middle(clips, tmp_path):
-    pairs, _ = make_pairs(clips[:1], tmp_path / "pairs", [4], excerpt_seconds=0.5)
+    pairs, _ = made(clips[:1], tmp_path / "pairs", excerpt_seconds=0.5)
     whole, _ = read_audio(clips["flac"][0])
     reference, _ = read_audio(pairs["reference"][0])
     assert pairs["start_s"][0] == pytest.approx(0.5)
@@ -72,10 +82,10 @@ def test_long_clips_give_their_middle(clips, tmp_path):
 def test_a_range_of_a_clip_is_kept_to_whether_the_file_holds_the_clip_or_the_range(clips, tmp_path):
     whole, _ = read_audio(clips["flac"][0])
     ranged = clips[:1].assign(start_s=1.0, end_s=1.5)
-    from_whole, _ = make_pairs(ranged, tmp_path / "one", [4])
+    from_whole, _ = made(ranged, tmp_path / "one")
     write_audio(tmp_path / "range.flac", whole[:, RATE:], RATE)
     cut = ranged.assign(flac=str(tmp_path / "range.flac"), samples=RATE // 2)
-    from_range, _ = make_pairs(cut, tmp_path / "two", [4])
+    from_range, _ = made(cut, tmp_path / "two")
     for pairs in (from_whole, from_range):
         np.testing.assert_allclose(read_audio(pairs["reference"][0])[0], whole[:, RATE:], atol=2e-7)
 
@@ -84,7 +94,7 @@ def test_what_would_exceed_full_scale_is_turned_down_on_both_sides(clips, tmp_pa
     square = np.sign(np.sin(2 * np.pi * 900 * np.arange(RATE) / RATE))[None].astype(np.float32)
     write_audio(tmp_path / "square.flac", square, RATE)
     row = clips[:1].assign(flac=str(tmp_path / "square.flac"), samples=RATE, end_s=1.0)
-    pairs, _ = make_pairs(row, tmp_path / "pairs", [4])
+    pairs, _ = made(row, tmp_path / "pairs")
     low, reference = (read_audio(pairs[side][0])[0] for side in ("low", "reference"))
     gain = np.abs(reference).max()
     assert gain < 0.95
@@ -96,7 +106,7 @@ def test_what_would_exceed_full_scale_is_turned_down_on_both_sides(clips, tmp_pa
 def test_silent_and_broken_clips_are_refused_and_the_rest_goes_on(clips, tmp_path):
     write_audio(clips["flac"][0], np.zeros((1, int(1.5 * RATE)), np.float32), RATE)
     Path(clips["flac"][1]).write_bytes(b"no audio")
-    pairs, rejected = make_pairs(clips[:3], tmp_path / "pairs", [4])
+    pairs, rejected = made(clips[:3], tmp_path / "pairs")
     assert list(pairs["clip_id"]) == [clips["clip_id"][2]]
     assert dict(zip(rejected["path"], rejected["reason"], strict=True))[clips["flac"][0]] == "the excerpt is digital silence"
     assert len(rejected) == 2
@@ -104,19 +114,19 @@ def test_silent_and_broken_clips_are_refused_and_the_rest_goes_on(clips, tmp_pat
 
 def test_finished_pairs_are_not_made_again_and_stale_ones_go(clips, tmp_path):
     folder = tmp_path / "pairs"
-    first, _ = make_pairs(clips[:3], folder, [4])
+    first, _ = made(clips[:3], folder)
     times = {path: Path(path).stat().st_mtime_ns for path in first["low"]}
-    second, _ = make_pairs(clips[:2], folder, [4])
+    second, _ = made(clips[:2], folder)
     assert {path: Path(path).stat().st_mtime_ns for path in second["low"]} == {path: times[path] for path in second["low"]}
     assert len(list(folder.iterdir())) == 4
-    other, _ = make_pairs(clips[:2], folder, [4], order=4)
+    other, _ = made(clips[:2], folder, order=4)
     assert set(other["low"]).isdisjoint(second["low"])
     assert set(other["content_hash"]).isdisjoint(second["content_hash"])
 
 
 @pytest.fixture
 def table(tmp_path):
-    """One item with an input, a reference and two systems, one of which works at 22.05 kHz."""
+    """One item with an input, a reference and two systems, the second at 22.05 kHz."""
     reference = noise(1.0, 7, channels=1)
     sounds = {
         "input": low_pass(reference, RATE, LowPass("chebyshev", 8, 4000)),
@@ -133,7 +143,7 @@ def table(tmp_path):
 
 
 def test_given_pairs_keep_their_files_and_other_rates_are_resampled(table, tmp_path):
-    pairs, rejected = pairs_from_table(table, tmp_path / "given")
+    pairs, rejected = made(pd.DataFrame(), tmp_path / "given", table)
     pair = pairs.iloc[0]
     systems = json.loads(pair["systems"])
     assert list(pairs.columns) == COLUMNS

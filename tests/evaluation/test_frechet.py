@@ -1,7 +1,4 @@
-"""Distances between sets of clips: the formula, the embedding, and whose name a number carries."""
-
-import sys
-import types
+"""Distances between sets of clips: the formula and the embedding."""
 
 import numpy as np
 import pandas as pd
@@ -9,13 +6,16 @@ import pytest
 from scipy.linalg import sqrtm
 
 from saga_kedro.audio.io import write_audio
-from saga_kedro.evaluation import embeddings
-from saga_kedro.evaluation.embeddings import log_mel, require_openl3
-from saga_kedro.evaluation.frechet import COLUMNS, frechet_distance, set_distances
+from saga_kedro.evaluation import frechet
+from saga_kedro.evaluation.frechet import COLUMNS, frechet_distance, log_mel, set_distances
 from saga_kedro.evaluation.score import score_outputs
-from saga_kedro.weights import MissingWeights
+from saga_kedro.parameters import Evaluate
 
 RATE = 44_100
+
+
+def asked(*metrics):
+    return Evaluate(model=None, metrics=list(metrics), rolloff_reference=False, examples=0)
 
 
 @pytest.fixture
@@ -62,7 +62,7 @@ def test_one_window_is_no_distribution():
 def test_log_mel_filters_are_torchaudios_and_its_windows_are_of_a_second():
     from torchaudio.functional import melscale_fbanks
 
-    np.testing.assert_allclose(embeddings._mel_filters(), melscale_fbanks(1025, 0.0, RATE / 2, 32, RATE).numpy(), atol=1e-5)
+    np.testing.assert_allclose(frechet._mel_filters(), melscale_fbanks(1025, 0.0, RATE / 2, 32, RATE).numpy(), atol=1e-5)
     assert log_mel(np.zeros((2, 3 * RATE), np.float32)).shape == (4, 64)  # the last window would need 57 ms more
     assert log_mel(np.zeros((1, 100), np.float32)).shape == (1, 64)
     sine = np.sin(2 * np.pi * 1000 * np.arange(2 * RATE) / RATE, dtype=np.float32)[None]
@@ -73,7 +73,7 @@ def test_log_mel_filters_are_torchaudios_and_its_windows_are_of_a_second():
 
 
 def test_a_row_is_compared_with_its_references_and_what_is_missing_stays_missing(tables, tmp_path):
-    distances = set_distances(tables[0], tables[1], tmp_path / "rows", ["LSD", "FD_logmel"], workers=1)
+    distances = set_distances(tables[0], tables[1], asked("LSD", "FD_logmel"), tmp_path / "rows", workers=1)
     assert list(distances.columns) == COLUMNS
     values = distances.set_index("row")["value"]
     assert set(values.index) == {"same", "dull"}
@@ -83,49 +83,16 @@ def test_a_row_is_compared_with_its_references_and_what_is_missing_stays_missing
 
 
 def test_embeddings_are_kept_and_stale_ones_go(tables, tmp_path, monkeypatch):
-    set_distances(tables[0], tables[1], tmp_path / "rows", ["FD_logmel"], workers=1)
+    set_distances(tables[0], tables[1], asked("FD_logmel"), tmp_path / "rows", workers=1)
     files = sorted((tmp_path / "rows" / "embeddings").iterdir())
     assert len(files) == 6
-    monkeypatch.setattr(embeddings, "log_mel", lambda *_: pytest.fail("embedded again"))
+    monkeypatch.setattr(frechet, "log_mel", lambda *_: pytest.fail("embedded again"))
     pairs, outputs = tables
-    set_distances(pairs, outputs[outputs["row"] == "same"], tmp_path / "rows", ["FD_logmel"], workers=1)
+    set_distances(pairs, outputs[outputs["row"] == "same"], asked("FD_logmel"), tmp_path / "rows", workers=1)
     assert len(list((tmp_path / "rows" / "embeddings").iterdir())) == 4
 
 
 def test_distances_between_sets_are_no_scores_of_clips(tables, tmp_path):
     scores = score_outputs(tables[0], tables[1], tmp_path / "rows", ["SNR", "FD_logmel"], workers=1)
     assert set(scores["metric"]) == {"SNR"}
-
-
-def test_fd_is_openl3s_or_nobodys(tables, tmp_path, monkeypatch):
-    with pytest.raises(MissingWeights, match=r"needs OpenL3: install the package openl3 .* or measure FD_logmel"):
-        set_distances(tables[0], tables[1], tmp_path / "rows", ["FD"])
-    package = tmp_path / "openl3"
-    package.mkdir()
-    (package / "__init__.py").write_text("")
-    monkeypatch.syspath_prepend(str(tmp_path))
-    with pytest.raises(MissingWeights, match=r"openl3_audio_mel256_music\.h5 and openl3_audio_mel256_env\.h5 into .*openl3"):
-        require_openl3()
-
-
-def test_fd_asks_openl3_for_music_or_environment(tables, tmp_path, monkeypatch):
-    asked = []
-
-    def load(representation, kind, size):
-        asked.append((representation, kind, size))
-        return kind
-
-    def embed(audio, rate, model, hop_size, verbose):
-        assert (audio.shape[1], rate, hop_size) == (2, RATE, 0.5)
-        return np.random.default_rng(0).standard_normal((4, 512)), None
-
-    library = types.ModuleType("openl3")
-    library.get_audio_embedding = embed  # type: ignore[attr-defined]
-    library.models = types.SimpleNamespace(load_audio_embedding_model=load)  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "openl3", library)
-    monkeypatch.setattr(embeddings, "require_openl3", lambda: None)
-    monkeypatch.setattr("saga_kedro.evaluation.frechet.require_openl3", lambda: None)
-    embeddings._openl3_model.cache_clear()
-    distances = set_distances(tables[0], tables[1], tmp_path / "rows", ["FD"])
-    assert asked == [("mel256", "music", 512)]
-    assert set(distances["metric"]) == {"FD"}
+    assert list(set_distances(*tables, asked("SNR"), tmp_path / "rows")) == COLUMNS

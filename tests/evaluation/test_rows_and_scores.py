@@ -1,23 +1,29 @@
-"""Rows are made once, scored in parallel, and a killed evaluation goes on where it was."""
+"""Rows are made once, scored in parallel, and an interrupted evaluation resumes."""
 
+import importlib
 import json
 import math
+import sys
 import time
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 
+from saga_kedro import evaluation
 from saga_kedro.audio import metrics
 from saga_kedro.audio.io import read_audio, write_audio
 from saga_kedro.audio.lowpass import LowPass, low_pass
+from saga_kedro.evaluation import render
 from saga_kedro.evaluation.match import fit_to
 from saga_kedro.evaluation.pairs import pairs_from_table
-from saga_kedro.evaluation.render import prune, render_rows
+from saga_kedro.evaluation.render import Rows, prune, render_rows
 from saga_kedro.evaluation.rolloff_dial import rolloff_dial
 from saga_kedro.evaluation.rows import codec_ceiling, oracle_rolloff
-from saga_kedro.evaluation.score import SCORE_COLUMNS, frequency_curves, score_outputs, score_pairs
+from saga_kedro.evaluation.score import SCORE_COLUMNS, check_metrics, frequency_curves, score_outputs
+from small_corpus import tiny_parameters
 
 RATE = 44_100
 SAMPLES = 30_000
@@ -68,6 +74,10 @@ def pairs(tmp_path):
     return pairs.sort_values("pair_id", ignore_index=True)
 
 
+def rows(model: Any = None, weights="", codec: Any = None, **others):
+    return Rows(model, weights, codec=codec, **others)
+
+
 def value(scores, row, metric, clip="0"):
     found = scores[(scores["row"] == row) & (scores["metric"] == metric) & (scores["clip_id"] == clip)]
     assert len(found) == 1
@@ -75,7 +85,8 @@ def value(scores, row, metric, clip="0"):
 
 
 def test_every_row_of_every_pair_is_scored_against_its_own_reference(pairs, tmp_path):
-    scores = score_pairs(pairs, tmp_path / "rows", Louder, "w", Identity, names=["LSD", "SNR"], workers=1)
+    outputs = render_rows(pairs, tmp_path / "rows", rows(Louder, "w", Identity))
+    scores = score_outputs(pairs, outputs, tmp_path / "rows", ["LSD", "SNR"], workers=1)
     assert list(scores.columns) == SCORE_COLUMNS
     assert set(scores["row"]) == {"untouched", "codec", "copy_up", "ours", "other"}
     reference, low = (read_audio(pairs[side][0])[0] for side in ("reference", "low"))
@@ -87,7 +98,7 @@ def test_every_row_of_every_pair_is_scored_against_its_own_reference(pairs, tmp_
 
 
 def test_results_are_the_same_in_processes_of_their_own(pairs, tmp_path):
-    outputs = render_rows(pairs, tmp_path / "rows")
+    outputs = render_rows(pairs, tmp_path / "rows", Rows())
     one = score_outputs(pairs, outputs, tmp_path / "one", ["LSD"], workers=1)
     two = score_outputs(pairs, outputs, tmp_path / "two", ["LSD"], workers=2)
     pd.testing.assert_frame_equal(one, two)
@@ -96,7 +107,7 @@ def test_results_are_the_same_in_processes_of_their_own(pairs, tmp_path):
 def test_the_model_is_told_cutoff_seed_prompt_and_sampling(pairs, tmp_path):
     model = Louder()
     asked = pairs.assign(prompt=["a voice", ""])
-    render_rows(asked, tmp_path, lambda: model, sampling={"steps": 3}, rolloff_reference=True)
+    render_rows(asked, tmp_path, rows(lambda: model, sampling={"steps": 3}, rolloff_reference=True))
     first, oracle, second, _ = model.calls
     assert (first["cutoff_hz"], first["prompt"], first["steps"]) == (4000.0, "a voice", 3)
     assert second["prompt"] is None
@@ -105,14 +116,14 @@ def test_the_model_is_told_cutoff_seed_prompt_and_sampling(pairs, tmp_path):
     assert oracle["rolloff"] == pytest.approx(oracle_rolloff(read_audio(pairs["reference"][0])[0]))
 
 
-def test_a_killed_evaluation_goes_on_where_it_was(pairs, tmp_path):
+def test_an_interrupted_evaluation_resumes(pairs, tmp_path):
     model = Louder()
-    render_rows(pairs[:1], tmp_path, lambda: model, "w")
-    render_rows(pairs, tmp_path, lambda: model, "w")
+    render_rows(pairs[:1], tmp_path, rows(lambda: model, "w"))
+    render_rows(pairs, tmp_path, rows(lambda: model, "w"))
     assert len(model.calls) == 2
-    render_rows(pairs, tmp_path, lambda: model, "other weights")
+    render_rows(pairs, tmp_path, rows(lambda: model, "other weights"))
     assert len(model.calls) == 4
-    render_rows(pairs, tmp_path, lambda: model, "w", sampling={"steps": 2})
+    render_rows(pairs, tmp_path, rows(lambda: model, "w", sampling={"steps": 2}))
     assert len(model.calls) == 6
 
 
@@ -125,8 +136,8 @@ def test_a_model_is_loaded_where_something_is_missing_and_only_there(pairs, tmp_
             return Louder()
 
     model = Loads()
-    render_rows(pairs[:1], tmp_path, model, "w")
-    render_rows(pairs[:1], tmp_path, model, "w")
+    render_rows(pairs[:1], tmp_path, rows(model, "w"))
+    render_rows(pairs[:1], tmp_path, rows(model, "w"))
     assert model.number == 1
 
 
@@ -135,12 +146,12 @@ def test_loading_does_not_count_as_making_a_sound(pairs, tmp_path):
         time.sleep(0.5)
         return Louder()
 
-    outputs = render_rows(pairs, tmp_path, load)
+    outputs = render_rows(pairs, tmp_path, rows(load))
     assert outputs[outputs["row"] == "ours"]["seconds"].max() < 0.5
 
 
 def test_scores_are_kept_and_only_new_metrics_are_computed(pairs, tmp_path, monkeypatch):
-    outputs = render_rows(pairs, tmp_path)
+    outputs = render_rows(pairs, tmp_path, Rows())
     first = score_outputs(pairs, outputs, tmp_path, ["LSD"], workers=1)
     monkeypatch.setattr(metrics, "lsd_family", lambda *_: pytest.fail("measured again"))
     again = score_outputs(pairs, outputs, tmp_path, ["LSD", "SNR"], workers=1)
@@ -151,26 +162,26 @@ def test_scores_are_kept_and_only_new_metrics_are_computed(pairs, tmp_path, monk
 
 
 def test_what_belongs_to_no_row_any_more_is_removed(pairs, tmp_path):
-    old = render_rows(pairs, tmp_path, Louder, "old")
+    old = render_rows(pairs, tmp_path, rows(Louder, "old"))
     score_outputs(pairs, old, tmp_path, ["LSD"], workers=1)
-    new = render_rows(pairs, tmp_path, Louder, "new")
+    new = render_rows(pairs, tmp_path, rows(Louder, "new"))
     assert prune(tmp_path, new) == 6  # a sound, its cost and its scores, for two pairs
     assert len(list((tmp_path / "outputs").glob("*.wav"))) == 4
 
 
-def test_missing_is_missing_not_zero(pairs, tmp_path, capsys):
+def test_missing_is_missing_not_zero(pairs, tmp_path, caplog):
     class Broken(Louder):
         def super_resolve(self, audio, sample_rate, **asked):
             return audio * np.nan
 
     broken = pairs.assign(systems=[json.dumps({"lost": str(tmp_path / "lost.wav")}), "{}"])
-    scores = score_pairs(broken, tmp_path, Broken, names=["LSD", "SI-SDR"], workers=1)
+    outputs = render_rows(broken, tmp_path, rows(Broken))
+    scores = score_outputs(broken, outputs, tmp_path, ["LSD", "SI-SDR"], workers=1)
     assert math.isnan(value(scores, "ours", "LSD"))
     assert math.isnan(value(scores, "lost", "SI-SDR"))
     assert np.isfinite(value(scores, "untouched", "LSD"))
-    printed = capsys.readouterr().err
-    assert "not finite" in printed
-    assert "there is no such file" in printed
+    assert "not finite" in caplog.text
+    assert "there is no such file" in caplog.text
 
 
 def test_a_pair_that_kills_its_worker_has_no_outputs_and_the_others_have(pairs, tmp_path, monkeypatch):
@@ -178,7 +189,7 @@ def test_a_pair_that_kills_its_worker_has_no_outputs_and_the_others_have(pairs, 
         return [lost(items[0], "it killed its worker"), *(function(item, **arguments) for item in items[1:])]
 
     monkeypatch.setattr("saga_kedro.evaluation.render.parallel_map", killed_by_the_first)
-    outputs = render_rows(pairs, tmp_path, model=Louder, weights="w")
+    outputs = render_rows(pairs, tmp_path, rows(Louder, "w"))
     killer = outputs["pair_id"] == pairs["pair_id"][0]
     assert outputs[killer].set_index("row")["path"].map(bool).to_dict() == {
         "untouched": True, "copy_up": False, "ours": False, "other": True,
@@ -186,11 +197,16 @@ def test_a_pair_that_kills_its_worker_has_no_outputs_and_the_others_have(pairs, 
     assert outputs[~killer]["path"].all()
 
 
-def test_an_unknown_metric_is_refused_before_anything_is_made(pairs, tmp_path):
-    model = Louder()
+def test_an_unknown_metric_is_refused():
     with pytest.raises(ValueError, match=r"no metric 'PESQ'; evaluation knows LSD, "):
-        score_pairs(pairs, tmp_path, lambda: model, names=["PESQ"])
-    assert not model.calls
+        check_metrics(["PESQ"])
+
+
+def test_where_resource_is_absent_as_on_windows_memory_is_missing_and_nothing_else(monkeypatch):
+    monkeypatch.setattr(evaluation, "render", render)  # restores the module's name, too
+    monkeypatch.delitem(sys.modules, render.__name__)
+    monkeypatch.setitem(sys.modules, "resource", None)
+    assert math.isnan(importlib.import_module(render.__name__).peak_memory_gb())
 
 
 def test_the_codec_row_is_the_reference_above_and_the_input_below():
@@ -198,8 +214,8 @@ def test_the_codec_row_is_the_reference_above_and_the_input_below():
     low = low_pass(reference, RATE, LowPass("chebyshev", 8, 4000))
     made = codec_ceiling(Identity(), reference, low, 4000)
     assert made.shape == reference.shape
-    assert metrics.lsd_band(reference, made, 4600, "above") < 0.1
-    assert metrics.lsd_band(low, made, 3800, "below") < 1e-3
+    assert metrics.lsd_family(reference, made, 4600)["LSD_above"] < 0.1
+    assert metrics.lsd_family(low, made, 3800)["LSD_below"] < 1e-3
 
 
 @pytest.mark.parametrize(("given", "channels"), [((1, 90), 2), ((2, 110), 1), ((2, 100), 2)])
@@ -208,8 +224,8 @@ def test_outputs_are_fitted_to_the_references_shape(given, channels):
 
 
 def test_distance_against_frequency_lies_where_the_input_ends(pairs, tmp_path):
-    outputs = render_rows(pairs, tmp_path)
-    curves = frequency_curves(pairs, outputs, bands=32, workers=1)
+    outputs = render_rows(pairs, tmp_path, Rows())
+    curves = frequency_curves(pairs, outputs, tiny_parameters(report={"frequency_bands": 32}).report, workers=1)
     untouched = curves[(curves["row"] == "untouched") & (curves["category"] == "speech")]
     assert len(untouched) == 32
     assert untouched[untouched["frequency_hz"] < 3500]["lsd"].max() < 0.1
@@ -226,8 +242,8 @@ def test_the_dial_measures_what_comes_out(pairs, tmp_path):
             return torch.fft.irfft(spectrum, n=audio.shape[1]).numpy()
 
     model = Obedient()
-    dial = rolloff_dial(pairs, tmp_path, lambda: model, requested=(0.3, 0.8))
+    dial = rolloff_dial(pairs, tmp_path, rows(lambda: model), (0.3, 0.8))
     assert len(dial) == 4
     np.testing.assert_allclose(dial["measured"], dial["requested"], atol=0.02)
-    rolloff_dial(pairs, tmp_path, lambda: model, requested=(0.3, 0.8))
+    rolloff_dial(pairs, tmp_path, rows(lambda: model), (0.3, 0.8))
     assert len(model.calls) == 4

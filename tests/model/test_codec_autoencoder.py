@@ -10,6 +10,7 @@ from stable_audio_tools.models.factory import create_pretransform_from_config
 from saga_kedro.model.codec import build_codec
 from saga_kedro.model.codec.autoencoder import Autoencoder, UnloadedCodec, build_autoencoder
 from saga_kedro.model.codec.posterior import posterior_noise
+from saga_kedro.weights import MissingWeights
 from tiny_autoencoder import tiny_autoencoder_config, write_tiny_autoencoder
 
 
@@ -150,7 +151,7 @@ def test_another_models_checkpoint_or_no_checkpoint_is_refused(folder, tmp_path,
         (tmp_path / "model.safetensors").write_bytes(b"<html>not found</html>")
     else:
         save_file(content, tmp_path / "model.safetensors")
-    with pytest.raises(UnloadedCodec, match="does not fill" if content else "no readable checkpoint"):
+    with pytest.raises(MissingWeights, match="does not fill" if content else "no readable checkpoint"):
         Autoencoder.load(tmp_path)
 
 
@@ -158,7 +159,7 @@ def test_several_checkpoints_without_a_name_are_refused(folder, tmp_path):
     (tmp_path / "model_config.json").write_text((folder / "model_config.json").read_text())
     for name in ("a.ckpt", "b.ckpt"):
         (tmp_path / name).write_bytes(b"")
-    with pytest.raises(UnloadedCodec, match="holds 2 checkpoints"):
+    with pytest.raises(MissingWeights, match="holds 2 checkpoints"):
         Autoencoder.load(tmp_path)
 
 

@@ -13,12 +13,15 @@ import pytest
 import torch
 
 from saga_kedro.audio import SAMPLE_RATE
+from saga_kedro.audio.reading import from_array
 from saga_kedro.model import loading
+from saga_kedro.model.dials import Dials
 from saga_kedro.model.loading import load_model
 from saga_kedro.model.onnx_export import export_onnx
 from saga_kedro.model.onnx_model import OnnxSagaSR
 from saga_kedro.model.saga_sr import SagaSR
 from saga_kedro.model.saved import CONFIG, GRAPH, WEIGHTS
+from saga_kedro.model.treatment import Treatment
 from sounds import bursts_over_noise, muffled
 from tiny_model import tiny_model, write_exported_model
 
@@ -65,9 +68,8 @@ def test_windows_of_any_number_are_taken_at_once(both):
     torch_model, onnx_model = both
     for seconds in (0.2, 1.0, 6.0):
         audio = muffled(seconds)
-        z_l, condition, starts = onnx_model.condition(audio, 0.5, None, 0)
-        ours = onnx_model.generate(z_l, condition, starts)
-        theirs = torch_model.generate(*torch_model.condition(audio, 0.5, None, 0))
+        given = from_array(audio), audio.shape[1], Treatment(4_000.0, False, ""), False, Dials(0.5)
+        theirs, ours = (model.generate(next(model.stretches(*given))) for model in (torch_model, onnx_model))
         np.testing.assert_allclose(ours, theirs.numpy(), atol=2e-3)
 
 

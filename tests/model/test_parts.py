@@ -1,24 +1,25 @@
-"""Parts are chosen by name, and a wrong name is answered with the right ones."""
+"""Parts are chosen by name; the failing code's come with the audit, and by no other way."""
+
+import subprocess
+import sys
 
 import pytest
 
-from saga_kedro.model import parts
+from saga_kedro.model.guidance import GUIDANCE, eq4
+from saga_kedro.model.parts import part
 
 
-def test_the_methods_own_parts_are_known_without_importing_them_first():
-    assert parts.part("guidance", "eq4").__name__ == "eq4"
-    assert parts.names("schedule") == ["linear", "linear_quadratic"]
-    assert parts.names("timesteps") == ["logit_normal", "uniform"]
-    assert {"input_cutoff", "authors", "cross_fade"} <= set(parts.names("low_band"))
+def test_a_part_is_found_and_an_unknown_name_lists_the_known_ones():
+    assert part("guidance", GUIDANCE, "eq4") is eq4
+    with pytest.raises(ValueError, match=r"^There is no guidance named 'eq5'; known: .*eq4.*\.$"):
+        part("guidance", GUIDANCE, "eq5")
 
 
-def test_an_unknown_name_lists_the_known_ones():
-    with pytest.raises(ValueError, match=r"no guidance named 'eq5'; known: .*eq4"):
-        parts.part("guidance", "eq5")
-    with pytest.raises(ValueError, match="no kind of part named 'colour'"):
-        parts.part("colour", "red")
-
-
-def test_a_name_is_given_once():
-    with pytest.raises(ValueError, match="already is a schedule named 'linear'"):
-        parts.register("schedule", "linear")(lambda steps: None)
+def test_the_audits_parts_are_added_where_the_audit_is_imported():
+    program = (
+        "from saga_kedro.model import guidance, network; before = [*guidance.GUIDANCE, *network.NETWORKS]\n"
+        "import saga_kedro.audit.as_found\n"
+        "print(before, len(guidance.GUIDANCE), len(network.NETWORKS))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "['eq4', 'saga'] 4 2"

@@ -168,7 +168,7 @@ def test_a_file_without_a_dit_is_refused(network, tmp_path):
 
 def test_a_file_that_is_no_checkpoint_is_refused(network, tmp_path):
     (tmp_path / "model.ckpt").write_bytes(b"<html>not found</html>")
-    with pytest.raises(WrongStart, match="no readable checkpoint"):
+    with pytest.raises(MissingWeights, match="no readable checkpoint"):
         load_starting_weights(network, tmp_path / "model.ckpt")
 
 

@@ -9,12 +9,15 @@ import pandas as pd
 import pytest
 
 from saga_kedro.audio import SAMPLE_RATE
+from saga_kedro.audio.reading import from_array
 from saga_kedro.audit.data import Pair
 from saga_kedro.audit.scoring import outputs
 from saga_kedro.evaluation import model_scores
+from saga_kedro.model.dials import Dials
 from saga_kedro.model.initialise import initialise_by_name
 from saga_kedro.model.saga_sr import SagaSR
 from saga_kedro.model.text import NoText
+from saga_kedro.model.treatment import Treatment
 from saga_kedro.parameters import ParameterError, validate
 from saga_kedro.training.cache import cache_of, encode_splits
 from saga_kedro.training.fit import fit
@@ -42,9 +45,10 @@ def test_it_says_whether_it_takes_prompts(speechless):
 
 def test_the_network_is_given_as_many_positions_of_zeros_as_in_training(speechless):
     """They are not masked, so their number decides what weight cross-attention leaves to the roll-offs."""
-    _, condition, _ = speechless.condition(muffled(), 0.8, "", seed=0)
-    assert condition.text.shape[1] == NO_TEXT["max_tokens"]
-    assert not condition.text.any()
+    audio = muffled()
+    stretch = next(speechless.stretches(from_array(audio), audio.shape[1], Treatment(4_000.0, False, ""), dials=Dials(0.8)))
+    assert stretch.condition.text.shape[1] == NO_TEXT["max_tokens"]
+    assert not stretch.condition.text.any()
 
 
 def test_it_super_resolves_and_describes_nothing(speechless, monkeypatch):
@@ -82,7 +86,7 @@ def test_scoring_gives_it_none_either(speechless, tmp_path, monkeypatch):
     monkeypatch.setattr(model_scores, "score_outputs", lambda *rest, **named: None)
     monkeypatch.setattr(model_scores, "prune", lambda *rest: None)
     captions = pd.DataFrame({"pair_id": ["1"], "window": [0], "start_s": [0.0], "caption": ["a voice"]})
-    parameters = {"sample": speechless.sample, "evaluate": {"metrics": ["LSD"], "rolloff_reference": False}, "seed": 0}
+    parameters = tiny_parameters(evaluate={"metrics": ["LSD"]})
     for folder in (tmp_path / "model", write_tiny_model(tmp_path / "other")):
         summary = {"folder": str(folder), "weights": "w"}
         model_scores.score_model(pd.DataFrame({"pair_id": ["1"]}), captions, summary, parameters, tmp_path)
@@ -140,18 +144,15 @@ def test_the_network_is_given_no_rolloff_then():
     assert not any(model.network.f_h(f_h).any() for f_h in seen)
 
 
-@pytest.mark.parametrize("section", ["sample", "super_resolve"])
-def test_parameters_accept_a_rolloff_untold_and_an_amount_of_noise_floor(section):
-    checked = validate(merged(base_parameters(), {section: {"rolloff": "untold", "noise_floor": 0.5}}))
-    assert getattr(checked, section).rolloff == "untold"
-    assert getattr(checked, section).noise_floor == 0.5
-    with pytest.raises(ParameterError, match=rf"parameter {section}.rolloff"):
-        validate(merged(base_parameters(), {section: {"rolloff": "unsaid"}}))
-    with pytest.raises(ParameterError, match=rf"parameter {section}.noise_floor = 2"):
-        validate(merged(base_parameters(), {section: {"noise_floor": 2.0}}))
+def test_parameters_accept_a_rolloff_untold_and_an_amount_of_noise_floor():
+    checked = validate(merged(base_parameters(), {"sample": {"rolloff": "untold", "noise_floor": 0.5}}))
+    assert (checked.sample.rolloff, checked.sample.noise_floor) == ("untold", 0.5)
+    with pytest.raises(ParameterError, match=r"parameter sample.rolloff"):
+        validate(merged(base_parameters(), {"sample": {"rolloff": "unsaid"}}))
+    with pytest.raises(ParameterError, match=r"parameter sample.noise_floor = 2"):
+        validate(merged(base_parameters(), {"sample": {"noise_floor": 2.0}}))
 
 
 def test_unless_asked_otherwise_the_rolloff_is_predicted_and_no_noise_is_added():
     checked = validate(base_parameters())
     assert (checked.sample.rolloff, checked.sample.noise_floor) == ("predicted", 0.0)
-    assert (checked.super_resolve.rolloff, checked.super_resolve.noise_floor) == (None, None)

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from saga_kedro.configuration import read_parameters
 from saga_kedro.model.network import build_network
 from saga_kedro.model.text import NoText
-from saga_kedro.parameters import validate
+from saga_kedro.pipelines.configuration import read_parameters
 from scratch_project import ROOT
 
 
 @pytest.fixture(scope="module")
 def box():
-    return validate(read_parameters(ROOT, "box"))
+    return read_parameters(ROOT, "box")
 
 
 def test_it_is_trained_on_packages_and_repositories_that_anyone_can_download(box):

@@ -11,9 +11,9 @@ import pytest
 from typer.testing import CliRunner
 
 from saga_kedro.cli import app
-from saga_kedro.configuration import read_parameters
 from saga_kedro.doctor import corpora, examine
-from saga_kedro.parameters import validate
+from saga_kedro.parameters import changed
+from saga_kedro.pipelines.configuration import read_parameters
 from saga_kedro.weights import QWEN2_AUDIO
 from scratch_project import make_project
 from tiny_autoencoder import write_tiny_autoencoder
@@ -26,7 +26,7 @@ PRETRAINED = "data/06_models/pretrained"
 def project(tmp_path_factory):
     """T5 and the VAE are there, Qwen2-Audio and all corpora but one are not; a dataset was ingested."""
     here = Path.cwd()
-    folder = make_project(tmp_path_factory.mktemp("doctor") / "project")
+    folder = make_project(tmp_path_factory.mktemp("doctor") / "project", over={})
     tiny_t5(folder / PRETRAINED / "t5-base", width=16)
     write_tiny_autoencoder(folder / PRETRAINED / "stable-audio-open-1.0")
     (folder / "data/01_raw/paper/vctk").mkdir(parents=True)
@@ -39,7 +39,7 @@ def project(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def findings(project):
-    return {finding.what: finding for finding in examine(project, validate(read_parameters(project, "paper")))}
+    return {finding.what: finding for finding in examine(project, read_parameters(project, "paper"))}
 
 
 def test_weights_that_are_there_and_weights_that_are_not(findings):
@@ -71,9 +71,7 @@ def test_corpora_that_are_there_and_that_are_not(findings):
     ("source", "tools"), [("debian", "apt-get"), ("git", "git"), ("debian+git", "apt-get and git"), ("demo", None)]
 )
 def test_a_source_that_is_downloaded_is_named_with_what_downloads_it(project, source, tools):
-    values = read_parameters(project, "base")
-    values["ingest"]["source"] = source
-    found = next(iter(corpora(project, validate(values))))
+    found = next(iter(corpora(project, changed(read_parameters(project, "base"), {"ingest.source": source}))))
     assert (found.what, found.found) == (f"corpus {source}", f"downloaded with {tools}" if tools else "made here")
 
 

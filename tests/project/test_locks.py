@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -13,12 +14,14 @@ from pathlib import Path
 
 import mlflow
 import pytest
+import yaml
+from click import ClickException
 
-from saga_kedro.configuration import made_by, told
-from saga_kedro.locks import InUse, RunLock, joins_another, uses
+from saga_kedro.locks import InUse, RunLock, joins_another
 from saga_kedro.parameters import ParameterError, validate
 from saga_kedro.pipeline_registry import register_pipelines
-from scratch_project import base_parameters, make_project, merged, run_pipeline
+from saga_kedro.pipelines.run_hook import uses
+from scratch_project import ROOT, base_parameters, make_project, merged, run_pipeline
 
 MANIFEST, CLIPS = "data/02_intermediate/demo/manifest.parquet", "data/03_primary/demo/clips.parquet"
 
@@ -140,24 +143,17 @@ def test_a_further_node_or_rank_joins_the_run_of_the_first(monkeypatch):
     assert joins_another()
 
 
-def test_how_a_run_waits_is_no_part_of_what_it_makes():
-    waiting = merged(base_parameters(), {"lock": "wait"})
-    assert validate(waiting).lock == "wait"
-    assert made_by(waiting) == made_by(base_parameters())
-    assert told(waiting) == told(base_parameters())
+def test_how_a_run_waits_is_checked():
     with pytest.raises(ParameterError, match="parameter lock = 'never': input should be 'refuse' or 'wait'"):
         validate(merged(base_parameters(), {"lock": "never"}))
 
 
 def catalog(dataset: str, run: str) -> dict[str, dict[str, str]]:
-    """The catalog's configuration of a dataset and a training."""
-    import yaml
-
-    from scratch_project import ROOT
-
-    text = (ROOT / "conf/base/catalog.yml").read_text()
-    text = text.replace("${globals:dataset}", dataset).replace("${globals:run}", run)
-    return yaml.safe_load(text.replace("${globals:model}", f"data/06_models/{dataset}/{run}"))
+    """The catalog's configuration of a dataset and of a training with parameters of its own."""
+    text = (ROOT / "conf/base/catalog.yml").read_text().replace("${globals:model}", "data/06_models/${globals:fit}")
+    for stage in ("fit", "evaluate", "report"):
+        text = text.replace(f"${{globals:{stage}}}", f"{dataset}-{run}")
+    return yaml.safe_load(re.sub(r"\$\{globals:\w+\}", dataset, text))
 
 
 def beside(tmp_path: Path, one: tuple[str, str, str], other: tuple[str, str, str]) -> bool:
@@ -187,14 +183,13 @@ def test_which_pipelines_go_side_by_side(tmp_path):
     assert beside(tmp_path, ("train", "demo", "a1"), ("train", "other", "a1"))
     assert beside(tmp_path, ("fit", "demo", "a1"), ("fit", "demo", "b2"))  # two configurations on the same clips
     assert beside(tmp_path, ("train", "demo", "a1"), ("targets", "demo", "a1"))  # `make ui` while a model is trained
-    assert beside(tmp_path, ("train", "demo", "a1"), ("super_resolve", "demo", "a1"))
 
 
 def test_a_run_that_is_refused_has_done_nothing_and_one_that_ended_holds_nothing(tmp_path, holds, monkeypatch):
     monkeypatch.chdir(tmp_path)
     folder = make_project(tmp_path / "project")
     holder = holds(project=folder, writes="data/02_intermediate/demo/manifest.parquet")
-    with pytest.raises(InUse, match="The dataset demo is in use"):
+    with pytest.raises(ClickException, match="The dataset demo is in use"):
         run_pipeline(folder, "ingest")
     assert not [path for path in (folder / "data").rglob("*") if path.is_file() and path.parent.name != ".locks"]
     run_pipeline(folder, "targets")

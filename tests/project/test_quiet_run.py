@@ -10,7 +10,7 @@ import warnings
 from pathlib import Path
 
 from saga_kedro.quiet import without_warnings
-from scratch_project import TINY, as_option, make_project
+from scratch_project import make_project
 
 # `UserWarning:`, a log's WARNING, and `/path/of/a/library.py:123: ...`, as Lightning has it, which leaves the word out
 WARNS = re.compile(r"warning|\.py:\d+: ", re.IGNORECASE)
@@ -30,10 +30,10 @@ def kedro(folder: Path, *arguments: str) -> list[str]:
 
 def test_a_training_and_its_evaluation_print_no_warning(tmp_path):
     folder = make_project(tmp_path / "project")
-    lines = kedro(folder, "run", "--pipeline", "train", "--params", as_option(TINY))
+    lines = kedro(folder, "run", "--pipeline", "train")
     assert any("Pipeline execution completed" in line for line in lines)
     assert [line for line in lines if WARNS.search(line)] == []
-    lines = kedro(folder, "run", "--nodes", "find_clips", "--params", as_option(TINY))  # a part of it, which is done already
+    lines = kedro(folder, "run", "--nodes", "find_clips")  # a part of it, which is done already
     assert any("Pipeline execution completed" in line for line in lines)
     assert [line for line in lines if WARNS.search(line)] == []
 

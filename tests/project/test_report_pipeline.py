@@ -11,10 +11,9 @@ import pytest
 
 from saga_kedro.audio.io import write_audio
 from saga_kedro.audio.lowpass import LowPass, low_pass
-from saga_kedro.configuration import read_parameters
 from saga_kedro.model.saga_sr import SagaSR
-from saga_kedro.parameters import validate
-from scratch_project import TINY, make_project, merged, run_pipeline
+from saga_kedro.pipelines.configuration import read_parameters
+from scratch_project import make_project, run_pipeline
 
 RATE = 44_100
 
@@ -34,8 +33,8 @@ def judged(tmp_path_factory):
         for name, audio in sounds.items():
             write_audio(root / "given" / f"{category}_{index}_{name}.wav", audio, RATE)
     folder = make_project(root / "project")
-    parameters = _parameters(folder)
-    model = SagaSR(parameters["model"] | {"sample": parameters["sample"]})
+    parameters = read_parameters(folder)
+    model = SagaSR(parameters.model.model_dump() | {"sample": parameters.sample.model_dump()})
     model.save_pretrained(root / "model")
     run_pipeline(
         folder,
@@ -49,18 +48,13 @@ def judged(tmp_path_factory):
     os.chdir(here)
 
 
-def _parameters(folder):
-    parameters = merged(read_parameters(folder, "base"), TINY)
-    validate(parameters)
-    return parameters
-
-
 def reporting(judged):
-    return judged / "data/08_reporting/given"
+    """The folder of the newest report: each model that is judged has one."""
+    return max((judged / "data/08_reporting").glob("given*/report.html"), key=lambda path: path.stat().st_mtime).parent
 
 
 def test_another_systems_outputs_stand_in_the_same_table(judged):
-    metrics = json.loads((reporting(judged) / "metrics.json").read_text())
+    metrics = json.loads(next((judged / "data/08_reporting").glob("given*/metrics.json")).read_text())
     assert metrics["eval_other/LSD/music/4kHz"] == pytest.approx(2 * abs(np.log10(0.9)), abs=1e-3)
     assert {"eval/LSD/speech/4kHz", "eval_untouched/SDR/effects/4kHz"} <= metrics.keys()
     assert metrics["gap/LSD/speech/4kHz"] == pytest.approx(metrics["eval/LSD/speech/4kHz"] - 1.28)

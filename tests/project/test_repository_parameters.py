@@ -6,8 +6,9 @@ import re
 
 import pytest
 
-from saga_kedro.configuration import dataset_name, read_parameters, run_key, told
 from saga_kedro.parameters import UNFREE, ParameterError, validate
+from saga_kedro.pipelines.configuration import read_parameters
+from saga_kedro.stages import digits, logged
 from scratch_project import ROOT, base_parameters, merged
 
 AUDIO = {"folder": "a/b", "category": "speech"}
@@ -20,6 +21,7 @@ ENTRY = {
     "attribution": "Ann",
     "audio": [AUDIO],
 }
+OTHER = ENTRY | {"commit": "1" * 40}
 
 
 def checked(*entries, **ingest):
@@ -28,7 +30,7 @@ def checked(*entries, **ingest):
 
 @pytest.fixture(scope="module")
 def shipped():
-    return validate(read_parameters(ROOT, "base")).repositories
+    return read_parameters(ROOT).repositories
 
 
 def test_kedro_reads_the_list_of_repositories(shipped):
@@ -41,10 +43,6 @@ def test_every_shipped_licence_is_one_that_allows_training(shipped):
     for one in shipped:
         assert not UNFREE.search(one.licence)
         assert all(re.fullmatch(free, name) for name in one.licence.split(", ")), one.name
-
-
-def test_the_box_trains_anew_when_the_list_changes():
-    assert "parameters_repositories.yml: [repositories]" in (ROOT / "conf/box/dvc.yaml").read_text()
 
 
 @pytest.mark.parametrize(
@@ -108,21 +106,20 @@ def test_an_origin_is_held_out_for_one_split_only():
 
 
 def test_a_training_depends_on_the_list_if_it_is_of_git_and_not_on_where_clones_lie():
-    def key(entries, **ingest):
-        return run_key(merged(base_parameters(), {"repositories": entries, "ingest": ingest}))
+    def key(*entries, **ingest):
+        return digits("fit", checked(*entries, **ingest))
 
-    assert key([ENTRY], source="git") != key([], source="git")
-    assert key([ENTRY], source="debian+git") != key([], source="debian+git")
-    assert key([ENTRY], source="debian") == key([], source="debian")
-    assert key([ENTRY], source="git", clones="/clones") == key([ENTRY], source="git")
-    assert key([], held_out={"validation": [], "test": ["a"]}) != key([])
+    assert key(ENTRY, source="git") != key(OTHER, source="git")
+    assert key(ENTRY, source="debian+git") != key(OTHER, source="debian+git")
+    assert key(ENTRY, source="debian") == key(source="debian")
+    assert key(ENTRY, source="git", clones="/clones") == key(ENTRY, source="git")
+    assert key(held_out={"validation": [], "test": ["a"]}) != key()
 
 
-def test_of_the_list_a_run_tells_names_and_commits_if_it_is_of_git():
-    given = merged(base_parameters(), {"repositories": [ENTRY]})
-    assert "repositories" not in told(given)
-    assert told(merged(given, {"ingest": {"source": "git"}}))["repositories"] == {"ann/voices": "0" * 40}
+def test_of_the_list_a_run_logs_names_and_commits_if_it_is_of_git():
+    assert "repositories" not in logged(checked(ENTRY))
+    assert logged(checked(ENTRY, source="git"))["repositories"] == {"ann/voices": "0" * 40}
 
 
 def test_both_sources_together_have_a_folder_of_their_own():
-    assert dataset_name(merged(base_parameters(), {"ingest": {"source": "debian+git"}})) == "debian-git"
+    assert checked(ENTRY, source="debian+git").dataset_name == "debian-git"

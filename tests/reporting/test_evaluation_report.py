@@ -17,13 +17,15 @@ from saga_kedro.reporting.blocks import Block, Callout, Details, Figure, Player,
 from saga_kedro.reporting.charts import smoothed
 from saga_kedro.reporting.examples import choose_examples, listenable, write_examples
 from saga_kedro.reporting.html import render_html, write_html
+from saga_kedro.reporting.likeness import Likeness
 from saga_kedro.reporting.markdown import write_markdown
 from saga_kedro.reporting.palette import row_styles
 from saga_kedro.reporting.report import Findings, build_report, gap_table
-from saga_kedro.reporting.targets import Likeness, read_targets
+from saga_kedro.reporting.targets import checked_targets
+from small_corpus import tiny_parameters
 
 RATE = 44_100
-TARGETS = read_targets(Path(__file__).parents[2] / "conf" / "base" / "paper_targets.csv")
+TARGETS = checked_targets(pd.read_csv(Path(__file__).parents[2] / "conf" / "base" / "paper_targets.csv"))
 SECTIONS = [
     "Results", "Distance to the paper", "Training", "LSD against frequency", "The roll-off dial", "Spectrograms and sounds",
     "Parameters, versions and data",
@@ -250,7 +252,9 @@ def test_examples_are_written_as_figure_and_sounds(findings, tmp_path):
         columns=["pair_id", "category", "cutoff_khz", "reference"],
     )
     outputs = pd.DataFrame([("p/0", "ours", findings.examples[0].paths["ours"])], columns=["pair_id", "row", "path"])
-    table = write_examples(pairs, outputs, 1, tmp_path)
+    evaluate = tiny_parameters(evaluate={"examples": 1}).evaluate
+    table, logged = write_examples(pairs, outputs, evaluate, tmp_path)
+    assert logged.artifacts == {"examples": [str(tmp_path)]}
     assert list(table["row"]) == ["spectrogram", "ours", "reference"]
     assert {Path(path).name for path in table["path"]} == {file.name for file in tmp_path.iterdir()}
     assert "speech_p_0.png" in {file.name for file in tmp_path.iterdir()}

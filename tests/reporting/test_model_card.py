@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from git_repositories import entry
+from saga_kedro.parameters import Parameters
 from saga_kedro.reporting.model_card import model_card
 from scratch_project import base_parameters, merged
 
@@ -15,8 +16,9 @@ SUMMARY = {"yardsticks": {"rolloff/rmse": 0.18, "rolloff/rmse_of_median": 0.21},
 
 def card(*licences: str, groups: tuple[str, ...] = (), **changes: Any) -> str:
     columns = {"split": "train", "category": "music", "duration_s": 1800.0, "licence": licences, "group": groups or licences}
+    parameters = Parameters.model_validate(merged(base_parameters(), changes))
     pairs = headline = pd.DataFrame({"row": ["ours"], "music 4kHz": ["1.00"]})
-    return model_card(SUMMARY, merged(base_parameters(), changes), pd.DataFrame(columns), pairs, headline, 8_800_000)
+    return model_card(SUMMARY, parameters, pd.DataFrame(columns), pairs, headline, 8_800_000)
 
 
 def test_licences_are_named_by_family_once():

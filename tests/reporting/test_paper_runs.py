@@ -1,21 +1,21 @@
 """MLflow beside the paper: its runs are written once, the experiment says what it is, a run says whether it is the paper's."""
 
 import json
-import zlib
-from base64 import b64decode
+import math
 from pathlib import Path
 
 import mlflow
 import pandas as pd
 import pytest
 
-from saga_kedro.reporting.likeness import TEST, TRAINING, corpora, likeness_of
+from saga_kedro.reporting.likeness import TEST, TRAINING, Likeness, corpora, likeness_of
 from saga_kedro.reporting.mlflow_views import COLUMNS, set_up_experiment
 from saga_kedro.reporting.paper_runs import log_paper_runs
-from saga_kedro.reporting.run_notes import evaluation_note
-from saga_kedro.reporting.targets import Likeness, paper_table, read_targets
+from saga_kedro.reporting.results import evaluation_note
+from saga_kedro.reporting.targets import READING_NOTE, checked_targets, gap, paper_runs, paper_table, target_metrics
+from small_corpus import tiny_parameters
 
-TARGETS = read_targets(Path(__file__).parents[2] / "conf" / "base" / "paper_targets.csv")
+TARGETS = checked_targets(pd.read_csv(Path(__file__).parents[2] / "conf" / "base" / "paper_targets.csv"))
 
 
 @pytest.fixture(scope="module")
@@ -58,8 +58,7 @@ def test_the_experiment_has_a_description_and_a_view_with_the_columns_one_wants(
     tags = mlflow.MlflowClient().get_experiment(experiment).tags
     assert "paper: SAGA-SR" in tags["mlflow.note.content"]
     view = json.loads(tags["mlflow.sharedViewState.paper"])
-    state = json.loads(zlib.decompress(b64decode(view["state"].removeprefix("deflate;"))))
-    assert state["selectedColumns"] == COLUMNS
+    assert json.loads(view["state"])["selectedColumns"] == COLUMNS
     assert COLUMNS[0] == "metrics.`eval/LSD/speech/4kHz`"
 
 
@@ -93,10 +92,55 @@ def test_a_run_is_described_with_its_numbers_and_what_they_are_not():
         [(row, "speech", 4.0, "LSD", mean, mean - 0.1, mean + 0.1, 0.1, 8) for row, mean in (("ours", 1.5), ("flashsr", 1.2))],
         columns=["row", "category", "cutoff_khz", "metric", "mean", "low", "high", "deviation", "clips"],
     )
-    sample = {"steps": 16, "schedule": "linear", "guidance": "eq4", "s_a": 1.4, "s_t": 1.2, "rolloff": "predicted"}
     model = {"folder": "data/06_models/demo/abc", "steps": 600, "weights": "0123456789abcdef"}
-    note = evaluation_note(summary, TARGETS, Likeness(False, False, False), model, {"sample": sample}, "demo")
+    note = evaluation_note(summary, TARGETS, Likeness(False, False, False), model, tiny_parameters())
     assert "8 pairs of the dataset *demo*, beside flashsr" in note
     assert "| ours | 1.50 ± 0.10 |" in note
     assert "| LSD, speech, 4kHz | 1.50 | 1.28 | +0.22 |" in note
     assert "no reproduction of the paper's number" in note
+
+
+def test_the_papers_numbers_carry_our_names():
+    saga = target_metrics(TARGETS)
+    assert saga["eval/LSD/speech/4kHz"] == 1.28
+    assert saga["eval/LSD/effects/8kHz"] == 1.43
+    assert saga["eval/FD/music/4kHz"] == 23.87
+    assert saga["eval/MOS/effects/4kHz"] == 3.88
+    assert "eval/FD/speech/4kHz" not in saga
+
+
+def test_every_system_is_a_run_that_says_what_it_is():
+    runs = {run.name: run for run in paper_runs(TARGETS)}
+    assert {"paper: SAGA-SR", "paper: AudioSR", "paper: FlashSR", "paper: unprocessed"} <= set(runs)
+    assert runs["paper: AudioSR"].metrics["eval/LSD/music/4kHz"] == 2.09
+    assert "arXiv:2509.24924" in runs["paper: AudioSR"].description
+    assert READING_NOTE in runs["paper: AudioSR"].description
+    assert "reading order alone" in READING_NOTE
+
+
+def test_the_gap_is_ours_minus_the_papers_where_both_exist():
+    measured = {
+        "eval/LSD/speech/4kHz": 1.5,
+        "eval/LSD/other/4kHz": 1.0,
+        "eval_codec/LSD/speech/4kHz": 0.7,
+        "eval/LSD/music/4kHz": math.nan,
+    }
+    assert gap(measured, target_metrics(TARGETS)) == {"gap/LSD/speech/4kHz": pytest.approx(0.22)}
+    assert gap(measured, target_metrics(TARGETS, "audiosr")) == {"gap/LSD/speech/4kHz": pytest.approx(0.04)}
+    assert gap({}, target_metrics(TARGETS)) == {}
+
+
+def test_an_unknown_system_and_a_broken_table_are_one_sentence():
+    with pytest.raises(ValueError, match="no system 'nusr'; it has audiosr"):
+        target_metrics(TARGETS, "nusr")
+    with pytest.raises(ValueError, match="lacks the columns source, table"):
+        checked_targets(pd.DataFrame({"system": ["a"]}))
+
+
+def test_only_the_papers_codec_data_and_test_set_make_a_reproduction():
+    assert Likeness(True, True, True).is_reproduction
+    assert Likeness(True, True, True).tags()["paper.reproduction"] == "yes"
+    embedded = Likeness(codec=False, data=False, test_set=True)
+    assert embedded.tags() == {"paper.codec": "no", "paper.data": "no", "paper.test_set": "yes", "paper.reproduction": "no"}
+    assert embedded.sentence().startswith("The codec and training data of this run are not the paper's")
+    assert Likeness(True, True, False).sentence().startswith("The test set of this run is not the paper's")

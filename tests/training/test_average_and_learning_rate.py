@@ -32,7 +32,7 @@ def library(monkeypatch):
 
 def test_the_average_is_that_of_the_training_wrapper_over_50_steps(library):
     network = SagaNetwork(latent_channels=4, text_width=16, embed_dim=32, depth=1, num_heads=1)
-    training = FlowTraining(network, build_codec("mdct"), tiny_parameters().fit)
+    training = FlowTraining(network, build_codec("band_envelope"), tiny_parameters().fit)
     wrapper = library.wrapper(SimpleNamespace(model=network.dit, diffusion_objective="rectified_flow"), lr=1e-5)
     source = generator(0, "steps")
     weight = next(network.dit.model.transformer.layers.parameters())

@@ -16,11 +16,11 @@ from saga_kedro.draws import generator
 from saga_kedro.loaded_once import LoadedOnce, let_go
 from saga_kedro.model.codec import build_codec
 from saga_kedro.model.network import SagaNetwork
-from saga_kedro.parameters import ParameterError
+from saga_kedro.parameters import ParameterError, Text
 from saga_kedro.training.cache import cache_of, latents_key
 from saga_kedro.training.fit import make_segments
 from saga_kedro.training.flow_training import FlowTraining
-from saga_kedro.training.latents import CachedSegments, Encoder, load_encoder, write_latents
+from saga_kedro.training.latents import INDEX, CachedSegments, Encoder, load_encoder, write_latents
 from saga_kedro.training.segments import Draws, collate
 from small_corpus import captions_of, states_of, tiny_parameters, write_clips
 from tiny_autoencoder import write_tiny_autoencoder
@@ -167,14 +167,14 @@ def test_a_killed_run_goes_on_with_the_shards_that_are_missing(corpus, encoder, 
 
     with pytest.raises(Killed):
         write(corpus, KilledInTheSecondShard(encoder.codec, encoder.text_encoder, encoder.device), tmp_path)
-    (tmp_path / "chunk-0-1.bin").write_bytes(b"half a shard")
+    (tmp_path / ".shard-000001.half.safetensors").write_bytes(b"half a shard")
     with pytest.raises(FileNotFoundError, match="run the pipeline `encode`"):
         CachedSegments(corpus.segments, tmp_path, 32)
 
     encoder.text_encoder.asked = 0
     write(corpus, encoder, tmp_path)
     assert encoder.text_encoder.asked == SHARD
-    assert not list(tmp_path.glob(".shard-*"))
+    assert sorted(path.name for path in tmp_path.iterdir()) == [INDEX, "shard-000000.safetensors", "shard-000001.safetensors"]
     for one, other in zip(batches(CachedSegments(corpus.segments, tmp_path, 32)), batches(cached), strict=True):
         assert torch.equal(one["z_l"], other["z_l"])
         assert torch.equal(one["z_h_mean"], other["z_h_mean"])
@@ -190,14 +190,15 @@ def load_and_tell(folder, *arguments):
 
 
 def shards(folder):
-    return {path.name: path.read_bytes() for path in folder.glob("*.bin")}
+    return {path.name: path.read_bytes() for path in folder.glob("*.safetensors")}
 
 
 def test_two_processes_write_the_bytes_that_one_writes_and_each_loads_the_models_once(corpus, tmp_path):
     for name, workers in (("one", 1), ("two", 2)):
         (tmp_path / f"loads of {name}").mkdir()
-        arguments = (corpus.parameters.model.codec.model_dump(), {"encoder": "none", "path": None, "max_tokens": 8}, "cpu")
-        encoder = LoadedOnce(load_and_tell, (str(tmp_path / f"loads of {name}"), *arguments))
+        silent = Text(encoder="none", path=None, max_tokens=8)
+        model = corpus.parameters.model.model_copy(update={"text": silent})
+        encoder = LoadedOnce(load_and_tell, (str(tmp_path / f"loads of {name}"), model, "cpu"))
         write_latents(corpus.segments, encoder, tmp_path / name, 2, shard_segments=1, workers=workers)
     one, two = (shards(tmp_path / name) for name in ("one", "two"))
     assert len(one) == 6
@@ -214,7 +215,7 @@ def test_two_processes_write_the_bytes_that_one_writes_and_each_loads_the_models
 
 
 def test_a_codec_without_a_deviation_stores_none(corpus, tmp_path):
-    codec = build_codec("mdct")
+    codec = build_codec("band_envelope")
     write(corpus, Encoder(codec, cast(Any, MadeUpStates(corpus.states)), torch.device("cpu")), tmp_path)
     item = CachedSegments(corpus.segments, tmp_path, 32)[0]
     assert item["z_h_deviation"].shape == item["z_h_mean"].shape

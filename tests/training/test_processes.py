@@ -155,7 +155,7 @@ def test_two_nodes_of_which_one_was_killed_give_the_losses_and_the_average_of_on
     given = shared_out(corpus, tmp_path, run, nodes=2, devices=1, strategy="ddp")
     first, second = on_two_nodes(given, lambda: kill_process(1, tmp_path))
     assert time.time() - (tmp_path / "killed").stat().st_mtime < 60
-    for ended, why in ((first, "Process 1 of 2"), (second, "SIGKILL")):
+    for ended, why in ((first, "Node 1 of 2 (from 0)"), (second, "SIGKILL")):
         assert isinstance(ended, TrainingError)
         assert why in str(ended)
         assert "Start the same command again, on every node" in str(ended)

@@ -15,7 +15,7 @@ from saga_kedro.audio import SAMPLE_RATE
 from saga_kedro.audio.full_scale import FULL_SCALE, gain_for
 from saga_kedro.audio.lowpass import LowPass, low_pass
 from saga_kedro.audio.rolloff import rolloff_from_hz
-from saga_kedro.model import blocks, super_resolver
+from saga_kedro.model import blocks, piecewise
 from saga_kedro.model.onnx_model import OnnxSagaSR
 from saga_kedro.use.browser import BrowserSagaSR, from_channels, spectrogram, super_resolve, to_answer, to_wav
 from sounds import bursts_over_noise, full_band, muffled
@@ -88,7 +88,7 @@ def test_a_file_of_a_low_rate_carries_nothing_above_half_of_it(both, monkeypatch
 
 def test_several_stretches_are_joined(both, monkeypatch):
     monkeypatch.setattr(blocks, "BLOCK_SECONDS", 10.0)
-    monkeypatch.setattr(super_resolver, "PIECE_SECONDS", 5.0)
+    monkeypatch.setattr(piecewise, "PIECE_SECONDS", 5.0)
     audio = muffled(30.0, 1)
     outcome, shares, _ = drive(both, audio)
     np.testing.assert_array_equal(outcome.audio, lowered(both[0].super_resolve(audio, SAMPLE_RATE)))

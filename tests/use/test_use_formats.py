@@ -119,7 +119,7 @@ def test_two_inputs_do_not_share_a_result_and_no_input_is_replaced(tmp_path):
         (tmp_path / name).touch()
     first, second = find_jobs([tmp_path / "one/a.wav", tmp_path / "two/a.wav"], tmp_path / "out", None, False)
     assert not first.problem
-    assert "would replace that of" in second.problem
+    assert f"{second.source} would be written to the same file as {first.source}; run them separately" in second.problem
     (own,) = find_jobs([tmp_path / "one/a.wav"], tmp_path / "one", None, True)
     assert "would replace the input" in own.problem
 

@@ -9,7 +9,7 @@ import pytest
 import soundfile
 from scipy.signal import butter, resample_poly, sosfiltfilt
 
-from saga_kedro.model import blocks, super_resolver
+from saga_kedro.model import blocks, piecewise
 from saga_kedro.model.dials import Dials
 from saga_kedro.model.treatment import Treatment
 from saga_kedro.use.one_file import super_resolve_file
@@ -184,7 +184,7 @@ def test_how_a_long_file_is_cut_cannot_be_measured(model, monkeypatch):
     audio = muffled(30.0)
     whole = model.super_resolve(audio, 44_100, rolloff=0.8, cutoff_hz=4_000)
     monkeypatch.setattr(blocks, "BLOCK_SECONDS", 10.0)
-    monkeypatch.setattr(super_resolver, "PIECE_SECONDS", 5.0)
+    monkeypatch.setattr(piecewise, "PIECE_SECONDS", 5.0)
     cut = model.super_resolve(audio, 44_100, rolloff=0.8, cutoff_hz=4_000)
     added, difference = (np.square(x).reshape(2, -1, 4_410).mean(axis=(0, 2)) for x in (whole - audio, cut - whole))
     assert difference.max() < 1e-8 * added.mean()

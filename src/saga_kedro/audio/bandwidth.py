@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
+from saga_kedro.audio.reading import Read, from_array
 from saga_kedro.audio.spectra import hann
 
 N_FFT = 2_048
@@ -41,9 +41,6 @@ RESPONSE = np.array(
 # what resamplers and the encoders of lossy codecs leave: a wall
 WALL = np.array([(0.97, 0.0), (0.985, -1.0), (1.0, -9.2), (1.02, -40.0), (1.04, -70.0)])
 
-Read = Callable[[int, int], np.ndarray]
-"""(start, stop) -> [channels, stop - start]: audio that may lie on a disk."""
-
 
 @dataclass(frozen=True)
 class Bandwidth:
@@ -72,7 +69,7 @@ def own_bandwidth(audio: np.ndarray, rate: int) -> float:
     Returns:
         Hz, in [0, rate / 2]; 0 for silence.
     """
-    power = frame_powers(*_whole(audio))
+    power = frame_powers(from_array(audio), audio.shape[-1])
     if not len(power):
         return 0.0
     loud = np.percentile(power, 95, axis=0)
@@ -86,7 +83,7 @@ def measure_cutoff(audio: np.ndarray, rate: int) -> float:
         audio: [channels, samples].
         rate: Hz.
     """
-    bandwidth = measure_bandwidth(frame_powers(*_whole(audio), without_clipping=True), rate)
+    bandwidth = measure_bandwidth(frame_powers(from_array(audio), audio.shape[-1], without_clipping=True), rate)
     return rate / 2 if bandwidth.ends == "dark" else bandwidth.cutoff_hz
 
 
@@ -166,10 +163,6 @@ def squared_spectrum(frames: np.ndarray) -> np.ndarray:
     """|X|^2 of windowed frames: [..., n] -> float32 [..., n / 2 + 1]."""
     spectra = np.fft.rfft(frames, axis=-1)
     return (spectra.real**2 + spectra.imag**2).astype(np.float32)  # before NumPy 2 they are in double precision
-
-
-def _whole(audio: np.ndarray) -> tuple[Read, int]:
-    return lambda start, stop: audio[:, start:stop], audio.shape[-1]
 
 
 def _highest_edge(level: np.ndarray, power: np.ndarray, first: int) -> int | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 
@@ -120,6 +121,8 @@ RULES: dict[str, Rule] = {
     "authors": authors,
     "cross_fade": cross_fade,
 }
+LOW_BANDS: dict[str, Callable[[Array, Array, float], Array]] = {name: partial(replace_low_band, rule=name) for name in RULES}
+"""`replace_low_band` by the rules' names: (generated [B, 2, N], low [B, 2, N], cutoff_hz) -> [B, 2, N]."""
 
 
 def _level(spectra: Array, bins: slice) -> Array:

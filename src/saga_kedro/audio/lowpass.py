@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from math import factorial, gcd
@@ -89,6 +90,16 @@ def low_pass(audio: np.ndarray, rate: int, low: LowPass, fft: Any = np.fft) -> n
     spectrum = np.empty(parts.shape[1:], np.complex128)
     spectrum.real, spectrum.imag = parts
     return np.ascontiguousarray(fft.irfft(spectrum, 2 * nyquist, axis=-1)[..., :samples], dtype=np.float32)
+
+
+def authors(audio: np.ndarray, rate: int, low: LowPass) -> np.ndarray:
+    """`low_pass` for training, which does it often: scipy's inverse transform takes a third of NumPy 1's time."""
+    from scipy import fft  # using a model does not need scipy
+
+    return low_pass(audio, rate, low, fft)
+
+
+LOW_PASSES: dict[str, Callable[[np.ndarray, int, LowPass], np.ndarray]] = {"authors": authors}
 
 
 def draw_low_pass(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import ceil, gcd
 
 import numpy as np
@@ -82,3 +83,7 @@ def to_stereo(audio: np.ndarray) -> np.ndarray:
         return audio.astype(np.float32, copy=False)
     others = audio[2:].sum(axis=0) * np.sqrt(0.5)
     return ((audio[:2] + others) / (1 + (channels - 2) * np.sqrt(0.5))).astype(np.float32)
+
+
+CHANNELS: dict[str, Callable[[np.ndarray], np.ndarray]] = {"stereo": to_stereo}
+"""Which channels of audio [C, N] are kept: [2, N]."""

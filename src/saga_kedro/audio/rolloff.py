@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from saga_kedro.arrays import Array, array_namespace, exact
 from saga_kedro.audio import SAMPLE_RATE
 from saga_kedro.audio.spectra import magnitude, stft
@@ -33,6 +35,10 @@ def rolloff(audio: Array) -> Array:
         accumulated = xp.cumulative_sum(summed, axis=-1)
         below = xp.sum(xp.astype(accumulated < SHARE * accumulated[:, -1:], xp.int64), axis=-1)
         return xp.astype(xp.clip(below - 1, min=0) / BINS, xp.float32)
+
+
+ROLLOFFS: dict[str, Callable[[Array], Array]] = {"magnitude": rolloff}
+"""Called with audio [B, 2, N]; they return [B], in [0, 1)."""
 
 
 def rolloff_to_hz(value: float) -> float:

@@ -12,7 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from saga_kedro.audio import SAMPLE_RATE
-from saga_kedro.audio.lowpass import KINDS, LowPass
+from saga_kedro.audio.lowpass import KINDS, LOW_PASSES, LowPass
+from saga_kedro.audio.rolloff import ROLLOFFS
 from saga_kedro.audio.rolloff import rolloff as magnitude_rolloff
 from saga_kedro.audit.data import AuditData
 from saga_kedro.audit.training import give_empty_caption
@@ -20,9 +21,12 @@ from saga_kedro.draws import generator, rng
 from saga_kedro.files import parameter_hash
 from saga_kedro.model.codec import build_codec
 from saga_kedro.model.condition import Condition
-from saga_kedro.model.initialise import initialise_by_name
+from saga_kedro.model.flow import OBJECTIVES
+from saga_kedro.model.guidance import GUIDANCE
 from saga_kedro.model.parts import part
-from saga_kedro.model.saga_sr import SagaSR
+from saga_kedro.model.saga_sr import SagaSR, build_model
+from saga_kedro.model.sampler import SAMPLERS
+from saga_kedro.model.schedule import SCHEDULES
 from saga_kedro.parameters import Parameters, validate
 from saga_kedro.training.fit import make_segments
 from saga_kedro.training.flow_training import FlowTraining
@@ -95,8 +99,7 @@ def check_clearances(settings: Mapping[str, dict[str, Any]], data: AuditData) ->
 
 def _build(name: str, parameters: dict[str, Any], data: AuditData) -> Setting:
     checked = validate(parameters)
-    model = SagaSR(checked.model.model_dump() | {"sample": checked.sample.model_dump()})
-    initialise_by_name(model.network, checked.seed)
+    model = build_model(checked)
     give_empty_caption(model)
     return Setting(name, checked, model, data)
 
@@ -164,7 +167,7 @@ def _centred(z: Tensor) -> Tensor:
     "Is the target the velocity of the path, from noise to data or back?",
 )
 def objective(setting: Setting) -> Finding:
-    chosen = part("objective", setting.parameters.fit.objective)
+    chosen = part("objective", OBJECTIVES, setting.parameters.fit.objective)
     source = generator("clearance", "objective")
     z_h, noise = torch.randn(2, 4, 8, generator=source), torch.randn(2, 4, 8, generator=source)
     t, step = torch.tensor([0.3, 0.7]), 1e-3
@@ -181,7 +184,7 @@ def objective(setting: Setting) -> Finding:
     "Does the sampler, given the exact velocity of the trained convention, arrive at the data?",
 )
 def sampling_direction(setting: Setting) -> Finding:
-    chosen = part("objective", setting.parameters.fit.objective)
+    chosen = part("objective", OBJECTIVES, setting.parameters.fit.objective)
     source = generator("clearance", "sampling")
     z_h, noise = torch.randn(1, 4, 64, generator=source), torch.randn(1, 4, 64, generator=source)
     data_first = torch.allclose(chosen.interpolate(z_h, noise, torch.zeros(1)), z_h)
@@ -192,8 +195,8 @@ def sampling_direction(setting: Setting) -> Finding:
         towards_noise = (z - z_h) / share
         return towards_noise if data_first else -towards_noise
 
-    schedule = part("schedule", setting.parameters.sample.schedule)(setting.parameters.sample.steps)
-    arrived = part("sampler", setting.parameters.sample.sampler)(velocity, noise, schedule, None)
+    schedule = part("schedule", SCHEDULES, setting.parameters.sample.schedule)(setting.parameters.sample.steps)
+    arrived = part("sampler", SAMPLERS, setting.parameters.sample.sampler)(velocity, noise, schedule, None)
     error = float((arrived - z_h).square().mean().sqrt())
     return Finding(error < 0.1, f"a perfect network arrives {error:.3g} deviations away from the data")
 
@@ -204,7 +207,7 @@ def sampling_direction(setting: Setting) -> Finding:
     "Is the response the authors', and does every filter stay finite?",
 )
 def low_pass(setting: Setting) -> Finding:
-    filtering = part("low_pass", setting.parameters.degrade.low_pass)
+    filtering = part("low_pass", LOW_PASSES, setting.parameters.degrade.low_pass)
     noise = rng("clearance", "low_pass").standard_normal((1, 4 * SAMPLE_RATE)).astype(np.float32) / 10
     response = _response(noise, filtering(noise, SAMPLE_RATE, LowPass("chebyshev", 8, 4_000)))
     levels = {ratio: response(4_000 * ratio) for ratio in AUTHORS_RESPONSE}
@@ -265,7 +268,7 @@ def segment(setting: Setting) -> Finding:
     "Is it the frequency below which 98.5 % of the magnitude lies?",
 )
 def rolloff_percentage(setting: Setting) -> Finding:
-    chosen = part("rolloff", setting.parameters.model.rolloff)
+    chosen = part("rolloff", ROLLOFFS, setting.parameters.model.rolloff)
     audio = _batch(setting, 6)["high"]
     ours, wanted = chosen(audio), magnitude_rolloff(audio)
     apart = float((ours - wanted).abs().max())
@@ -303,7 +306,7 @@ def z_l_alignment(setting: Setting) -> Finding:
     at = 20 * hop + hop // 2
     audio[..., at - 32 : at + 32] = torch.randn(64, generator=generator("clearance", "click"))
     quiet = codec.encode(torch.zeros_like(audio)).draw([1])
-    filtering = part("low_pass", setting.parameters.degrade.low_pass)
+    filtering = part("low_pass", LOW_PASSES, setting.parameters.degrade.low_pass)
     low = torch.from_numpy(filtering(audio[0].numpy(), SAMPLE_RATE, LowPass("butterworth", 4, 4_000)))[None]
     found = [int((codec.encode(x).draw([1]) - quiet).square().mean(dim=1)[0].argmax()) for x in (audio, low)]
     passes = all(abs(frame - 20) <= 2 for frame in found)  # a codec may smear, or delay a little
@@ -331,7 +334,7 @@ def z_l_presence(setting: Setting) -> Finding:
 
     dit.forward = watch
     try:
-        guidance = part("guidance", setting.parameters.sample.guidance)
+        guidance = part("guidance", GUIDANCE, setting.parameters.sample.guidance)
         guidance(network, torch.zeros_like(condition.z_l), torch.full((1,), 0.5), condition, 1.4, 1.2)
     finally:
         dit.forward = original

@@ -22,8 +22,7 @@ from saga_kedro.audit.symptoms import hump, norms
 from saga_kedro.audit.training import give_empty_caption
 from saga_kedro.draws import seed_of
 from saga_kedro.files import parameter_hash
-from saga_kedro.model.initialise import initialise_by_name
-from saga_kedro.model.saga_sr import SagaSR
+from saga_kedro.model.saga_sr import build_model
 from saga_kedro.parameters import validate
 from saga_kedro.training.fit import make_segments
 from saga_kedro.training.flow_training import FlowTraining
@@ -96,8 +95,7 @@ def train(
         ``lines`` (step, micro_batch, scale, logged, true, loss), ``ran`` and ``stayed`` of `InHalf`.
     """
     checked = validate(parameters)
-    model = SagaSR(checked.model.model_dump() | {"sample": checked.sample.model_dump()})
-    initialise_by_name(model.network, checked.seed)
+    model = build_model(checked)
     give_empty_caption(model)
     training = FlowTraining(model.network, model.codec, checked.fit)
     segments = make_segments(data.clips, data.captions, data.text_states, checked, "train")

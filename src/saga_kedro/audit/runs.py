@@ -58,7 +58,7 @@ class Runs:
         run = self.client.create_run(self.experiment_id, run_name=name, tags={k: str(v) for k, v in given.items()})
         run_id = run.info.run_id
         params = [Param(str(name), str(value)[:500]) for name, value in parameters.items()]
-        self.client.log_batch(run_id, params=params[:90])
+        self.client.log_batch(run_id, params=params)
         self.known[key] = run_id
         return run_id, True
 

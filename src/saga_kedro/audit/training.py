@@ -30,8 +30,7 @@ from saga_kedro.audit.observe import (
 from saga_kedro.audit.records import code_version
 from saga_kedro.draws import generator, seed_of
 from saga_kedro.files import atomic_path, parameter_hash
-from saga_kedro.model.initialise import initialise_by_name
-from saga_kedro.model.saga_sr import SagaSR
+from saga_kedro.model.saga_sr import SagaSR, build_model
 from saga_kedro.model.starting_weights import load_starting_weights
 from saga_kedro.model.text import TextEncoder
 from saga_kedro.parameters import Parameters, validate
@@ -190,8 +189,7 @@ def probe(parameters: dict[str, Any], data: AuditData) -> dict[str, Any]:
     losses: list[float] = []
     try:
         checked = _started(parameters)
-        model = SagaSR(checked.model.model_dump() | {"sample": checked.sample.model_dump()})
-        initialise_by_name(model.network, checked.seed)
+        model = build_model(checked)
         if checked.fit.start != SCRATCH:
             load_starting_weights(model.network, checked.fit.start)
         if checked.audit.start == "random_channels":

@@ -1,9 +1,10 @@
-"""Captions of many clips, window by window; what is finished is not done again."""
+"""Captions of many clips, window by window; finished ones are kept."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -13,9 +14,12 @@ from numpy.typing import NDArray
 
 from saga_kedro.audio import SAMPLE_RATE
 from saga_kedro.audio.io import UnreadableAudio, read_audio
+from saga_kedro.captioning.descriptors import DescriptorCaptioner
+from saga_kedro.captioning.table import captions_from_table
 from saga_kedro.captioning.windows import window_table
 from saga_kedro.files import atomic_path, names_in, parameter_hash
 from saga_kedro.parallel import parallel_map
+from saga_kedro.parameters import Caption
 
 BATCHES = 8
 """Batches of a task: the last one is seldom full."""
@@ -26,7 +30,7 @@ class Captioner(Protocol):
 
     Attributes:
         parameters: everything besides the audio that captions depend on; part of the cache's key.
-        batch_size: windows captioned together, on a GPU where there is one; None: one by one, on every core. A worker gets the
+        batch_size: windows captioned together, on a GPU if there is one; None: one by one, on every core. A worker gets the
             captioner pickled, before it has loaded anything.
     """
 
@@ -41,23 +45,67 @@ class Captioner(Protocol):
         ...
 
 
+def caption(clips: pd.DataFrame, caption: Caption, captions_folder: str | Path) -> pd.DataFrame:
+    """Describe every window of every clip of the training and validation splits.
+
+    Args:
+        clips: columns clip_id, content_hash, samples (at 44.1 kHz), split and ``flac``, the path of the audio.
+        caption: where captions come from.
+        captions_folder: where finished captions stay.
+
+    Returns:
+        clip_id, window, start_s, caption.
+
+    Raises:
+        MissingWeights: Qwen2-Audio is asked for and its weights are missing.
+        ValueError: the table of captions is not given, cannot be read, or lacks some clip.
+    """
+    return _captions_of(clips[clips["split"] != "test"], caption, captions_folder, "flac")
+
+
+def caption_pairs(pairs: pd.DataFrame, caption: Caption, pair_captions_folder: str | Path) -> pd.DataFrame:
+    """Describe every window of the low-resolution side of evaluation pairs: all that inference may know.
+
+    Args and errors are those of `caption`; ``pairs`` has pair_id, content_hash, samples and ``low``.
+
+    Returns:
+        pair_id, window, start_s, caption.
+    """
+    inputs = pairs.assign(clip_id=pairs["pair_id"])
+    return _captions_of(inputs, caption, pair_captions_folder, "low").rename(columns={"clip_id": "pair_id"})
+
+
+def _captions_of(clips: pd.DataFrame, caption: Caption, folder: str | Path, path_column: str) -> pd.DataFrame:
+    captioner: Captioner
+    match caption.source:
+        case "table":
+            if caption.path is None:
+                raise ValueError("caption.source=table needs caption.path: a .csv or .parquet table of captions.")
+            return captions_from_table(caption.path, clips, caption.window_seconds)
+        case "descriptors":
+            captioner = DescriptorCaptioner()
+        case "qwen2_audio":
+            from saga_kedro.captioning.qwen2_audio import Qwen2AudioCaptioner
+
+            captioner = Qwen2AudioCaptioner(caption.path, caption.batch_size, caption.max_new_tokens)
+    return caption_clips(clips, captioner, caption.window_seconds, folder, path_column)
+
+
 def caption_clips(
-    clips: pd.DataFrame, captioner: Captioner, window_seconds: float, cache_folder: str | Path, path_column: str = "path"
+    clips: pd.DataFrame, captioner: Captioner, window_seconds: float, cache_folder: str | Path, path_column: str
 ) -> pd.DataFrame:
     """Caption every window of every clip.
 
     Each clip's captions are one small JSON in ``cache_folder``, named by clip and by the hash of its content and of the
-    parameters. A killed run goes on where it was.
+    parameters. A killed run continues where it was.
 
     Args:
         clips: columns ``clip_id`` (unique), ``samples`` (at 44.1 kHz), ``content_hash`` and ``path_column``; several rows may
             share a content.
-        captioner: `saga_kedro.captioning.descriptors.DescriptorCaptioner`, or
-            `saga_kedro.captioning.qwen2_audio.Qwen2AudioCaptioner`.
+        captioner: what writes them.
         window_seconds: length of a window.
         cache_folder: where finished captions stay.
-        path_column: the column with the path of the audio at 44.1 kHz: the clip itself, or the low-resolution side of a
-            pair.
+        path_column: the column with the path of the audio at 44.1 kHz.
 
     Returns:
         Columns ``clip_id``, ``window``, ``start_s``, ``caption``, in the order of the clips.
@@ -74,40 +122,37 @@ def caption_clips(
     of_clip: dict[str, list[tuple[int, int]]] = {}
     for clip_id, start, samples in zip(windows["clip_id"], windows["start"], windows["samples"], strict=True):
         of_clip.setdefault(clip_id, []).append((start, samples))
-    items = [
-        _Item(Path(path), _cache_path(cache_folder, clip_id, content, captioner, window_seconds), of_clip[clip_id])
-        for clip_id, path, content in zip(clips["clip_id"], clips[path_column], clips["content_hash"], strict=True)
-        if clip_id in of_clip
-    ]
+    items = []
+    for clip_id, path, content in zip(clips["clip_id"], clips[path_column], clips["content_hash"], strict=True):
+        key = parameter_hash(content, dict(captioner.parameters), window_seconds)[:16]
+        if clip_id in of_clip:
+            items.append(_Item(Path(path), Path(cache_folder) / f"{clip_id}-{key}.json", of_clip[clip_id]))
     held = names_in(cache_folder)
     due = [item for item in items if item.cache.name not in held]
-    if captioner.batch_size is None:
-        outcomes = parallel_map(
-            _caption_one, due, "captions", lost=lambda item, reason: f"{item.path}: {reason}", captioner=captioner
-        )
-    else:
-        found = parallel_map(
-            _caption_group,
-            _groups(due, BATCHES * captioner.batch_size),
-            "captions, in groups of clips",
-            workers=1,  # as large as such a model is, one process of a machine's cores holds it, or one a GPU
-            gpu=True,
-            lost=lambda group, reason: [f"one of {len(group)} clips from {group[0].path} on: {reason}"],
-            captioner=captioner,
-        )
-        outcomes = [failure for failures in found for failure in failures]
-    failures = [outcome for outcome in outcomes if outcome]
+    size = captioner.batch_size
+    found = parallel_map(
+        _caption_group,
+        [[item] for item in due] if size is None else _groups(due, BATCHES * size),
+        "captions" if size is None else "captions, in groups of clips",
+        workers=None if size is None else 1,  # as large as such a model is, one process of a machine holds it, or one a GPU
+        gpu=size is not None,
+        lost=lambda group, reason: [f"one of {len(group)} from {group[0].path} on: {reason}"],
+        captioner=captioner,
+    )
+    failures = [failure for failures in found for failure in failures]
     if failures:
         raise UnreadableAudio(f"{len(failures)} of {len(items)} clips could not be captioned; the first: {failures[0]}")
     captions = [caption for item in items for caption in json.loads(item.cache.read_text(encoding="utf-8"))]
     return windows[["clip_id", "window", "start_s"]].assign(caption=captions)
 
 
+@dataclass
 class _Item:
-    """A clip to caption: its audio, where its captions go, and its windows: first sample and length."""
+    """A clip to caption."""
 
-    def __init__(self, path: Path, cache: Path, windows: list[tuple[int, int]]):
-        self.path, self.cache, self.windows = path, cache, windows
+    path: Path
+    cache: Path  # where its captions go
+    windows: list[tuple[int, int]]  # first sample and length
 
     def audio(self) -> list[NDArray[np.float32]]:
         """The windows' audio. Raises UnreadableAudio."""
@@ -122,26 +167,9 @@ class _Item:
             windows.append(audio)
         return windows
 
-    def finish(self, captions: Sequence[str]) -> None:
-        with atomic_path(self.cache) as temporary:
-            temporary.write_text(json.dumps(list(captions), ensure_ascii=False), encoding="utf-8")
-
-
-def _cache_path(folder: str | Path, clip_id: str, content: str, captioner: Captioner, window_seconds: float) -> Path:
-    return Path(folder) / f"{clip_id}-{parameter_hash(content, dict(captioner.parameters), window_seconds)[:16]}.json"
-
-
-def _caption_one(item: _Item, captioner: Captioner) -> str:
-    """Caption a clip; what went wrong, or nothing."""
-    try:
-        item.finish(captioner(item.audio(), SAMPLE_RATE))
-    except UnreadableAudio as error:
-        return str(error)
-    return ""
-
 
 def _groups(items: Sequence[_Item], windows: int) -> Iterator[list[_Item]]:
-    """Clips that follow each other, so many that they have at least so many windows."""
+    """Consecutive clips with at least so many windows together."""
     group: list[_Item] = []
     for item in items:
         group.append(item)
@@ -153,11 +181,7 @@ def _groups(items: Sequence[_Item], windows: int) -> Iterator[list[_Item]]:
 
 
 def _caption_group(items: Sequence[_Item], captioner: Captioner) -> list[str]:
-    """Caption windows of several clips together; a clip is finished as soon as its last window is captioned.
-
-    Returns:
-        What went wrong, clip by clip.
-    """
+    """Caption windows of several clips together, and finish each clip with its last window; what went wrong, clip by clip."""
     failures: list[str] = []
     waiting: list[tuple[_Item, NDArray[np.float32]]] = []
     done: dict[Path, list[str]] = {}
@@ -169,10 +193,11 @@ def _caption_group(items: Sequence[_Item], captioner: Captioner) -> list[str]:
             captions = done.setdefault(item.cache, [])
             captions.append(caption)
             if len(captions) == len(item.windows):
-                item.finish(done.pop(item.cache))
+                with atomic_path(item.cache) as temporary:
+                    temporary.write_text(json.dumps(done.pop(item.cache), ensure_ascii=False), encoding="utf-8")
 
     for item in items:
-        if item.cache.exists():  # of a worker that was killed over another clip of the group
+        if item.cache.exists():  # a worker was killed over another clip of the group
             continue
         try:
             waiting.extend((item, audio) for audio in item.audio())

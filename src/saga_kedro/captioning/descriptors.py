@@ -17,16 +17,13 @@ from numpy.typing import NDArray
 from scipy import fft
 from scipy.ndimage import maximum_filter1d
 
+from saga_kedro.audio.spectra import hann
+
 Array = NDArray[np.float32]
 Kind = Literal["silence", "speech", "music", "percussion", "tone", "noise", "hit"]
 
 RATE = 4_000  # what is analysed: content below 2 kHz
-PASS_BAND_HZ = (
-    40,
-    60,
-    1_700,
-    1_800,
-)  # from nothing to all and from all to nothing: under the steepest slope of a 2 kHz low-pass
+PASS_BAND_HZ = (40, 60, 1_700, 1_800)  # gain 0, 1, 1, 0: under the steepest slope of a 2 kHz low-pass
 FRAME, HOP = 256, 64  # 64 ms every 16 ms
 FRAME_RATE = RATE / HOP
 PITCH_HZ = (60, 500)
@@ -35,12 +32,12 @@ VOICED = 0.75  # height of the autocorrelation's peak
 ONSET_DB = 4.0  # mean rise over the bands within RISE frames
 RISE = 3  # frames, 48 ms
 BAND_EDGES_HZ = np.geomspace(80, 1_600, 13)
-BAND_DEPTH_DB = 45.0  # what lies further below the loudest band is not seen: noise floors differ, sounds should not
+BAND_DEPTH_DB = 45.0  # anything further below the loudest band is ignored: noise floors differ, sounds should not
 ACTIVE_DB = 30.0  # frames within this of the loud ones are part of the sound
 PAUSE_DB = 25.0
 SILENT_DBFS = -90.0
 BEAT_SECONDS = (0.25, 1.5)
-NOISE_DB = 9.0  # tonality under which nothing is tonal
+NOISE_DB = 9.0  # less tonality is noise
 
 
 @dataclass(frozen=True)
@@ -161,11 +158,7 @@ def below_2_khz(audio: Array, rate: int) -> Array:
 def _frames(signal: Array, length: int, hop: int) -> Array:
     """[frames, length], Hann-windowed."""
     padded = np.pad(signal, (0, max(0, length - signal.size)))
-    return np.lib.stride_tricks.sliding_window_view(padded, length)[::hop] * _hann(length)
-
-
-def _hann(length: int) -> Array:
-    return (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(length) / length)).astype(np.float32)
+    return np.lib.stride_tricks.sliding_window_view(padded, length)[::hop] * hann(length)
 
 
 def _power_spectra(signal: Array) -> Array:
@@ -182,7 +175,7 @@ def _pitch(power: Array) -> tuple[Array, Array]:
     """
     size, rate = 2 * FRAME * FINER_LAGS, RATE * FINER_LAGS
     autocorrelation = fft.irfft(power, size)[:, : size // 4]
-    window = fft.irfft(np.abs(fft.rfft(_hann(FRAME), 2 * FRAME)) ** 2, size)[: size // 4]
+    window = fft.irfft(np.abs(fft.rfft(hann(FRAME), 2 * FRAME)) ** 2, size)[: size // 4]
     normalised = autocorrelation / (autocorrelation[:, :1] + 1e-12) / (window / window[0])
     lags = np.arange(rate // PITCH_HZ[1], rate // PITCH_HZ[0] + 1)
     before, here, after = (normalised[:, lags + shift] for shift in (-1, 0, 1))

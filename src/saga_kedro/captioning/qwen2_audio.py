@@ -31,7 +31,7 @@ class Qwen2AudioCaptioner:
         device: "cpu", "cuda", ...; None takes the GPU where there is one. bfloat16 on a GPU, float32 on the CPU.
 
     Raises:
-        MissingWeights: at once, before anything is loaded; the model itself is loaded with the first caption.
+        MissingWeights: before anything is loaded; the model itself is loaded with the first caption.
     """
 
     def __init__(self, path: str | Path | None, batch_size: int = 8, max_new_tokens: int = 100, device: str | None = None):

@@ -1,4 +1,4 @@
-"""Which stretch of a clip a caption is about: fixed windows, one after the other."""
+"""Which stretch of a clip a caption is about: fixed windows, one after another."""
 
 from __future__ import annotations
 
@@ -13,8 +13,7 @@ SHORTEST_TAIL_S = 1.5  # as the authors' code cuts segments
 
 
 def window_table(clips: pd.DataFrame, window_seconds: float = 5.94, rate: int = SAMPLE_RATE) -> pd.DataFrame:
-    """The windows of clips: one every ``window_seconds``; a tail under 1.5 s gets none of its own, unless it is the
-    whole clip.
+    """The windows of clips: one every ``window_seconds``; a tail under 1.5 s gets no window, unless it is the whole clip.
 
     Args:
         clips: columns ``clip_id`` and ``samples`` (at ``rate``).

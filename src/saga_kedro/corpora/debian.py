@@ -14,8 +14,8 @@ from tqdm import tqdm
 from saga_kedro.corpora.folder import audio_files, category_of, group_of
 from saga_kedro.corpora.manifest import Category, Rejected, Source, project_path
 
-# What the files of a package are and which part of their path says what belongs together: a language's speaker, a piece, a
-# family of samples, a drum kit; the first pattern that is found holds. Of other files it is guessed as of any folder.
+# What a package's files are, and which part of their path says what belongs together: a language's speaker, a piece, a family
+# of samples, a drum kit. The first pattern that matches holds; other files are judged as in any folder.
 KNOWN: dict[str, tuple[tuple[Category, str], ...]] = {
     "klettres-data": (("speech", r"/klettres/([^/]+)/"),),
     "ktuberling-data": (("speech", r"/sounds/([^/]+)/"),),
@@ -36,28 +36,27 @@ KNOWN: dict[str, tuple[tuple[Category, str], ...]] = {
     "marsshooter-data": (("music", r"/music/([^/.]+)"), ("speech", r"/(announcer)/"), ("effects", r"/audio/([^/]+)")),
 }
 WORDS = {"sound": "effects", "sounds": "effects", "samples": "effects", "drumkits": "effects"}
-ORIGINAL = "en"  # the language of Tux Paint's descriptions whose names say none
+ORIGINAL = "en"  # the language of Tux Paint's descriptions whose names have none
 NAME = re.compile(r"[a-z0-9][a-z0-9+.-]+")
 
 
 def find_debian(folder: str | Path, packages: Sequence[str]) -> tuple[list[Source], list[Rejected]]:
-    """Fetch packages, unless they are there, and list their audio.
+    """Fetch missing packages, and list the audio of all.
 
     Args:
-        folder: each package is unpacked in a sub-folder with its name. A package is there whole or not at all: whoever was
-            interrupted calls again.
+        folder: each package is unpacked in a sub-folder with its name, whole or not at all.
         packages: their names in the archive that this machine's apt is set up for.
 
     Returns:
-        The files, with the licences that the package's copyright file names; and the packages that could not be had.
+        The files, with the licences that the package's copyright file names; and the packages that could not be fetched.
 
     Raises:
-        ValueError: if a name is none of a package, or apt-get or dpkg-deb is not on this machine.
+        ValueError: a name is not one of a package, or this machine lacks apt-get or dpkg-deb.
     """
     folder = Path(folder)
     wrong = [name for name in packages if not NAME.fullmatch(name)]
     if wrong:
-        raise ValueError(f"{wrong[0]!r} is no name of a Debian package (ingest.packages).")
+        raise ValueError(f"{wrong[0]!r} is not the name of a Debian package (ingest.packages).")
     missing = [name for name in packages if not (folder / name).is_dir()]
     tools = [tool for tool in ("apt-get", "dpkg-deb") if missing and shutil.which(tool) is None]
     if tools:
@@ -78,23 +77,24 @@ def _fetch(name: str, folder: Path) -> str:
     """Download and unpack one package; why that failed, or nothing."""
     working = folder / f".{name}.unfinished"
     unpacked = working / "unpacked"
-    working.mkdir(parents=True, exist_ok=True)
-    failed = _run(["apt-get", "download", "-q", name], working)
-    archives = sorted(working.glob("*.deb"))
-    if failed or not archives:
-        return f"not downloaded: {failed or 'apt-get wrote nothing'} (apt-get update may help)"
-    shutil.rmtree(unpacked, ignore_errors=True)
-    failed = _run(["dpkg-deb", "-x", archives[-1].name, unpacked.name], working) or _unzip(unpacked)
-    if failed:
-        shutil.rmtree(working)  # the next run downloads it anew
-        return f"not unpacked: {failed}"
-    unpacked.rename(folder / name)
-    shutil.rmtree(working)
-    return ""
+    shutil.rmtree(working, ignore_errors=True)  # a run that was killed may have left another version's archive
+    working.mkdir(parents=True)
+    try:
+        failed = _run(["apt-get", "download", "-q", name], working)
+        archive = next(working.glob("*.deb"), None)
+        if failed or archive is None:
+            return f"not downloaded: {failed or 'apt-get wrote nothing'} (apt-get update may help)"
+        failed = _run(["dpkg-deb", "-x", archive.name, unpacked.name], working) or _unzip(unpacked)
+        if failed:
+            return f"not unpacked: {failed}"
+        unpacked.rename(folder / name)
+        return ""
+    finally:
+        shutil.rmtree(working)
 
 
 def _unzip(package: Path) -> str:
-    """Unpack the zip archives in which games of Quake's kind keep what they play; why that failed, or nothing."""
+    """Unpack the zip archives in which games like Quake keep their sounds; why that failed, or nothing."""
     for packed in sorted(package.rglob("*.pk3")):
         try:
             with zipfile.ZipFile(packed) as archive:
@@ -106,7 +106,7 @@ def _unzip(package: Path) -> str:
 
 
 def _run(command: list[str], folder: Path) -> str:
-    """Run a command in a folder; what it complained of if it failed, or nothing."""
+    """Run a command in a folder; its first error if it failed, or nothing."""
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
     if done.returncode == 0:
         return ""
@@ -131,10 +131,7 @@ def _sources(package: Path, name: str) -> list[Source]:
 
 
 def licence_of(package: Path, name: str) -> str:
-    """The licences that an unpacked package's copyright file names, in the order in which it does.
-
-    That file says them by source file, not by installed file: all of them are given, whichever holds for the audio.
-    """
+    """All licences that a package's copyright file names, in its order: the file goes by source file, not by installed file."""
     place = Path("usr/share/doc") / name / "copyright"
     try:
         text = (package / place).read_text(errors="replace")

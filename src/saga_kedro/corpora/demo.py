@@ -43,10 +43,9 @@ def write_demo(folder: str | Path, seed: int, minutes: float = 10.0, workers: in
     """Write the demo corpus: stereo FLAC, 44.1 kHz, 16 bit, in a sub-folder for each category, and ``index.csv``.
 
     A third each is speech-like, music-like and effect-like, by eight speakers, pieces and kits each, in clips of 5 to 12 s
-    that add up to ``minutes`` (shorter ones where that makes fewer than eight clips of a category). Content goes up to 20
-    kHz, over a noise floor of 45 to 85 dB under
-    full scale. About one clip in eight has two identical channels. The same seed gives the same bytes; a folder that already
-    holds this corpus is left as it is, and files of another one are removed.
+    that add up to ``minutes`` (shorter ones if that makes fewer than eight clips of a category). Content goes up to 20 kHz,
+    over a noise floor of 45 to 85 dB under full scale. About one clip in eight has two identical channels. The same seed gives
+    the same bytes; a folder that already holds this corpus is left as it is, and files of another one are removed.
 
     Args:
         folder: where to write.
@@ -58,7 +57,7 @@ def write_demo(folder: str | Path, seed: int, minutes: float = 10.0, workers: in
         ValueError: if ``minutes`` is not above 0.
     """
     if minutes <= 0:
-        raise ValueError(f"The demo corpus must last more than 0 minutes, not {minutes} (ingest.minutes).")
+        raise ValueError(f"The demo corpus must last more than 0 minutes, not {minutes} (ingest.demo_minutes).")
     folder = Path(folder)
     clips = plan(seed, minutes)
     recipe = {"recipe": RECIPE, "seed": seed, "minutes": minutes}

@@ -22,7 +22,7 @@ SILENCE = 1e-4  # a peak under -80 dB of full scale: three steps of a 16-bit fil
 MEASUREMENT = parameter_hash("examine", 1, MINIMUM_S, SILENCE)[:12]
 
 
-def examine(source: Source, project: Path | None = None, cache: Path | None = None) -> Clip | Rejected:
+def examine(source: Source, cache: Path | None = None) -> Clip | Rejected:
     """Read one file and say what it holds, or why it is rejected.
 
     Rejected are files that are missing, unreadable, empty, shorter than 0.2 s, silent (peak under -80 dB of full scale), or
@@ -30,13 +30,12 @@ def examine(source: Source, project: Path | None = None, cache: Path | None = No
 
     Args:
         source: the file and what its corpus says of it.
-        project: the project folder, which stored paths are relative to; None is the working folder.
         cache: folder of findings by content; a file whose bytes were examined before is not decoded again.
 
     Returns:
-        The clip, as yet without a split, or the rejection. Nothing is raised for a bad file.
+        The clip, without a split yet, or the rejection. Nothing is raised for a bad file.
     """
-    path = project_path(source.path, project)
+    path = project_path(source.path)
     try:
         digest = content_hash(source.path)
     except OSError as error:
@@ -95,7 +94,7 @@ def measure(path: Path) -> dict[str, Any]:
 
 
 def examine_all(
-    sources: Sequence[Source], project: Path | None = None, cache: Path | None = None, workers: int | None = None
+    sources: Sequence[Source], cache: Path | None = None, workers: int | None = None
 ) -> tuple[list[Clip], list[Rejected]]:
     """Examine files on all cores.
 
@@ -110,8 +109,7 @@ def examine_all(
         sources,
         "examine",
         workers,
-        lost=lambda source, reason: Rejected(project_path(source.path, project), reason),
-        project=project,
+        lost=lambda source, reason: Rejected(project_path(source.path), reason),
         cache=cache,
     )
     clips: dict[str, Clip] = {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,71 +14,82 @@ from saga_kedro.corpora.demo import INDEX, write_demo
 from saga_kedro.corpora.examine import examine_all
 from saga_kedro.corpora.folder import find_folder
 from saga_kedro.corpora.layouts.collection import LAYOUTS, find_collection
-from saga_kedro.corpora.manifest import Rejected, Source, manifest_frame, rejected_frame
+from saga_kedro.corpora.manifest import Rejected, Source, data_version, manifest_frame, rejected_frame
 from saga_kedro.corpora.pairs import COLUMNS, find_pairs
 from saga_kedro.corpora.repositories import find_repositories
 from saga_kedro.corpora.splits import assign_splits
-from saga_kedro.parameters import WITHOUT_PATH, Repository
+from saga_kedro.parameters import WITHOUT_PATH, Ingest, Repository
+
+logger = logging.getLogger(__name__)
 
 
-def ingest_source(
-    ingest: dict[str, Any],
-    seed: int,
-    raw_folder: str | Path,
-    findings_folder: str | Path,
-    repositories: Sequence[dict[str, Any]] = (),
-) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-    """List what a source offers.
+def find_clips(
+    ingest: Ingest, repositories: Sequence[Repository], seed: int, raw_folder: str | Path, findings_folder: str | Path
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, str]:
+    """List what a source offers, and split it by groups.
 
     Args:
-        ingest: the section of parameters.
+        ingest: which source, where, and the shares of the splits.
+        repositories: for the source git.
         seed: of the demo's audio and of the splits.
-        raw_folder: where a source that makes or fetches its audio puts it.
+        raw_folder: where a source that makes or downloads its audio puts it.
         findings_folder: what was found in files, by their content: none is listened to twice.
-        repositories: that section, for the source git.
 
     Returns:
-        The manifest; the rejected files, ``path`` and ``reason``; the files of pairs (empty for other sources).
+        The manifest; the rejected files, ``path`` and ``reason``; the files of pairs (empty for other sources); and the version
+        of the data: the hash of the manifest and of everything that made it, wherever clones may be.
 
     Raises:
-        FileNotFoundError: the source's folder is not there.
-        ValueError: the folder is laid out otherwise than the source says, or nothing usable was found, or nothing of an
-            origin that is to be held out.
+        FileNotFoundError: the source's folder does not exist.
+        ValueError: the folder is laid out otherwise than the source says, or holds nothing usable, or nothing of an origin that
+            is to be held out.
     """
-    folder = Path(ingest["path"] or raw_folder)
-    if ingest["source"] not in WITHOUT_PATH and not folder.is_dir():
-        raise FileNotFoundError(f"ingest.path={folder} is not a folder: give one that holds audio (source {ingest['source']}).")
-    if ingest["source"] == "pairs":
-        pairs, refused = find_pairs(folder, ingest["index"], ingest["pattern"], ingest["cutoff_khz"])
-        if pairs.empty:
-            raise ValueError(f"{folder} holds no pair that fits ingest.index or ingest.pattern={ingest['pattern']!r}.")
-        return manifest_frame([]), refused, pairs
-    sources, rejected = _sources(ingest, seed, folder, repositories)
-    clips, unusable = examine_all(sources, cache=Path(findings_folder))
-    rejected += unusable
-    if not clips:
-        first = f" The first of {len(rejected)} rejected, {rejected[0].path}: {rejected[0].reason}." if rejected else ""
-        raise ValueError(f"{folder} holds no usable audio.{first}")
-    manifest = assign_splits(manifest_frame(clips), seed, ingest["validation"], ingest["test"], ingest["held_out"])
-    return manifest, rejected_frame(rejected), pd.DataFrame(columns=COLUMNS)
+    folder = Path(ingest.path or raw_folder)
+    if ingest.source not in WITHOUT_PATH and not folder.is_dir():
+        raise FileNotFoundError(f"ingest.path={folder} is not a folder: give one that holds audio (source {ingest.source}).")
+    if ingest.source == "pairs":
+        manifest = manifest_frame([])
+        pair_table, refused = find_pairs(folder, ingest.index, ingest.pattern, ingest.cutoff_khz)
+        if pair_table.empty:
+            raise ValueError(f"{folder} holds no pair that fits ingest.index or ingest.pattern={ingest.pattern!r}.")
+    else:
+        sources, rejected = _sources(ingest.source, ingest, repositories, seed, folder)
+        clips, unusable = examine_all(sources, Path(findings_folder))
+        rejected += unusable
+        if not clips:
+            first = f" The first of {len(rejected)} rejected, {rejected[0].path}: {rejected[0].reason}." if rejected else ""
+            raise ValueError(f"{folder} holds no usable audio.{first}")
+        held_out = ingest.held_out.model_dump()
+        manifest = assign_splits(manifest_frame(clips), seed, ingest.validation, ingest.test, held_out)
+        refused, pair_table = rejected_frame(rejected), pd.DataFrame(columns=COLUMNS)
+    hours = manifest["duration_s"].sum() / 3600
+    logger.info("%d clips, %.2f hours; %d rejected.", len(manifest), hours, len(refused))
+    for row in refused.head(5).itertuples():
+        logger.warning("rejected %s: %s", row.path, row.reason)
+    made_of: dict[str, Any] = {"ingest": ingest.model_dump(exclude={"clones"}), "seed": seed}
+    if "git" in ingest.source.split("+"):
+        made_of["repositories"] = [one.model_dump(exclude_unset=True) for one in repositories]
+    return manifest, refused, pair_table, data_version(manifest, made_of)
 
 
 def _sources(
-    ingest: dict[str, Any], seed: int, folder: Path, repositories: Sequence[dict[str, Any]]
+    source: str, ingest: Ingest, repositories: Sequence[Repository], seed: int, folder: Path
 ) -> tuple[list[Source], list[Rejected]]:
-    match ingest["source"]:
+    match source:
         case "demo":
-            write_demo(folder, seed, ingest["demo_minutes"])
+            write_demo(folder, seed, ingest.demo_minutes)
             return find_folder(folder, INDEX), []
         case "debian":
-            return find_debian(folder, ingest["packages"])
+            return find_debian(folder, ingest.packages)
         case "git":
-            return find_repositories(folder, [Repository.model_validate(one) for one in repositories], ingest["clones"])
+            return find_repositories(folder, repositories, ingest.clones)
         case "debian+git":
-            both = [_sources(ingest | {"source": source}, seed, folder, repositories) for source in ("debian", "git")]
-            return [source for found, _ in both for source in found], [item for _, refused in both for item in refused]
+            (packages, refused), (cloned, failed) = (
+                _sources(one, ingest, repositories, seed, folder) for one in ("debian", "git")
+            )
+            return packages + cloned, refused + failed
         case "folder":
-            return find_folder(folder, ingest["index"]), []
+            return find_folder(folder, ingest.index), []
         case "collection":
             return find_collection(folder), []
         case layout:

@@ -46,7 +46,7 @@ class Clip(BaseModel):
 
 @dataclass(frozen=True)
 class Source:
-    """A file that a corpus lists, before anybody has listened to it."""
+    """A file that a corpus lists; nobody has listened to it yet."""
 
     path: Path
     category: Category
@@ -63,23 +63,14 @@ class Rejected:
     reason: str
 
 
-def project_path(path: str | Path, project: str | Path | None = None) -> str:
-    """A path as tables store it: posix, relative to the project folder when inside it, else absolute.
-
-    Args:
-        path: any path; a relative one is taken from the working folder.
-        project: the project folder; None is the working folder.
-
-    Returns:
-        A string that ``Path(project) / string`` turns back into the file.
-    """
+def project_path(path: str | Path) -> str:
+    """A path as tables store it: posix, relative to the working folder (the project's) when inside it, else absolute."""
     absolute = Path(path).absolute()
-    root = Path(project or ".").absolute()
-    return (absolute.relative_to(root) if absolute.is_relative_to(root) else absolute).as_posix()
+    return (absolute.relative_to(Path.cwd()) if absolute.is_relative_to(Path.cwd()) else absolute).as_posix()
 
 
 def manifest_frame(clips: Iterable[Clip]) -> pd.DataFrame:
-    """Clips as a table, a column for each field of :class:`Clip`, in the order of the clips."""
+    """Clips as a table, a column for each field of :class:`Clip`."""
     return pd.DataFrame([clip.model_dump() for clip in clips], columns=list(Clip.model_fields))
 
 

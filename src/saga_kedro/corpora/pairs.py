@@ -24,7 +24,6 @@ def find_pairs(
     index: str | Path | None = None,
     pattern: str | None = None,
     cutoff_khz: float | None = None,
-    project: str | Path | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """List evaluation pairs by an index or by their file names.
 
@@ -37,7 +36,6 @@ def find_pairs(
             item is called ``<category>_<item>`` as in the file name, because such names count anew in each category.
             Categories and systems may be called as in ``CATEGORY_NAMES`` and ``SYSTEM_NAMES``.
         cutoff_khz: of every input, kHz, where neither index nor pattern says it.
-        project: the project folder, which stored paths are relative to; None is the working folder.
 
     Returns:
         The pairs (columns item, category, cutoff_khz, system, path), sorted by category, item and system; and the rejected
@@ -51,7 +49,7 @@ def find_pairs(
     if index is not None:
         listed, rejected = _by_index(folder, folder / index), []
     elif pattern is not None:
-        listed, rejected = _by_pattern(folder, pattern, project)
+        listed, rejected = _by_pattern(folder, pattern)
     else:
         raise ValueError(
             "Evaluation pairs need an index (CSV of item, category, cutoff_khz, system, path) or a file-name pattern."
@@ -66,10 +64,10 @@ def find_pairs(
             raise ValueError(f"The cutoff of {path} is not known: neither the names nor the parameter cutoff_khz say it.")
         reason = _unusable(path) if category in CATEGORIES else f"unknown category {row.get('category')!r}"
         if reason:
-            rejected.append(Rejected(project_path(path, project), reason))
+            rejected.append(Rejected(project_path(path), reason))
             continue
         system = SYSTEM_NAMES.get(row["system"], row["system"])
-        rows.append((row["item"], category, float(cutoff), system, project_path(path, project)))
+        rows.append((row["item"], category, float(cutoff), system, project_path(path)))
     return _complete(pd.DataFrame(rows, columns=COLUMNS), rejected)
 
 
@@ -83,14 +81,14 @@ def _by_index(folder: Path, index: Path) -> list[dict[str, str]]:
     return table.to_dict(orient="records")
 
 
-def _by_pattern(folder: Path, pattern: str, project: str | Path | None) -> tuple[list[dict[str, str]], list[Rejected]]:
+def _by_pattern(folder: Path, pattern: str) -> tuple[list[dict[str, str]], list[Rejected]]:
     expression = _expression(pattern)
     listed, rejected = [], []
     for path in audio_files(folder):
         relative = path.relative_to(folder).as_posix()
         match = expression.fullmatch(relative)
         if match is None:
-            rejected.append(Rejected(project_path(path, project), f"its name does not fit the pattern {pattern}"))
+            rejected.append(Rejected(project_path(path), f"its name does not fit the pattern {pattern}"))
             continue
         row = {name: value for name, value in match.groupdict().items() if name in FIELDS}
         if "category" in row:

@@ -1,4 +1,4 @@
-"""Audio that git repositories carry: voices, instruments, sound packs. Each at one commit, whose licence somebody has read."""
+"""Audio of git repositories: voices, instruments, sound packs. Each at one commit, whose licence somebody has read."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from saga_kedro.corpora.folder import SUFFIXES, audio_files
 from saga_kedro.corpora.manifest import Rejected, Source, project_path
 from saga_kedro.parameters import Repository
 
-FETCHED = ".fetched.json"  # what a repository's folder holds; hidden, so that it is no audio
-ALL = "all"  # the group of what has none, so that a group without its last part is the repository
+FETCHED = ".fetched.json"  # hidden, so that it is no audio: what a repository's folder holds
+ALL = "all"  # the group of files without one, so that a group without its last part is the repository
 
-# Nobody is asked for a password, no hook or filter runs (Git LFS is one), and what stalls for a minute is given up.
+# Nobody is asked for a password, no hook or filter runs (Git LFS is one), and a transfer that stalls for a minute is given up.
 SETTINGS = {
     "credential.helper": "",
     "core.hooksPath": os.devnull,
@@ -38,28 +38,27 @@ ENVIRONMENT = {
 
 
 class NotFetched(Exception):
-    """Why a repository could not be had, in a sentence."""
+    """Why a repository could not be fetched, in a sentence."""
 
 
 def find_repositories(
     folder: str | Path, repositories: Sequence[Repository], clones: str | Path | None = None
 ) -> tuple[list[Source], list[Rejected]]:
-    """Fetch repositories, unless they are there, and list their audio.
+    """Fetch missing repositories, and list the audio of all.
 
     Args:
-        folder: the audio that is needed of each repository goes to a sub-folder <owner>+<name>. A repository is there whole or
-            not at all: whoever was interrupted calls again.
-        repositories: which, at which commit, and what of their audio is what. Of two parts that hold a file the first counts.
+        folder: the needed audio of each repository goes to a sub-folder <owner>+<name>, whole or not at all.
+        repositories: which, at which commit, and which of their folders hold what. If two hold a file the first counts.
         clones: a folder of clones, bare or not, as <owner>+<name>, <owner>/<name> or <name>, or in a ``repo`` below it. They
-            are read instead of the network, which is then not touched, and are not changed. A clone may lack files.
+            are read, and not changed, instead of the network. A clone may lack files.
 
     Returns:
-        The files, in groups ``<owner>/<name>/<group>``, ``all`` being that of those without one; and the repositories that
-        could not be had, with the folders and files that they lack. Files that are mere pointers of Git LFS are listed, to be
-        rejected on reading.
+        The files, in groups ``<owner>/<name>/<group>`` (``all`` for files without one); and the repositories that could not be
+        fetched, and the folders and files that they lack. Files that are mere pointers of Git LFS are listed, to be rejected
+        on reading.
 
     Raises:
-        ValueError: if git is not on this machine, or there is no folder of clones, and something has to be fetched.
+        ValueError: something has to be fetched, and this machine lacks git, or there is no folder of clones.
     """
     folder = Path(folder)
     missing = [one for one in repositories if not _is_there(one, folder)]
@@ -88,7 +87,7 @@ def _place(one: Repository, folder: Path) -> Path:
 
 
 def _wanted(one: Repository) -> dict[str, Any]:
-    """What is fetched: of another commit, with another licence file or another choice of audio it is fetched anew."""
+    """What a repository's folder depends on: if any of it changes, it is fetched anew."""
     chosen = {"folders": [part.folder for part in one.audio], "exclude": one.exclude}
     return {"commit": one.commit, "licence": [one.licence_file, one.licence_sha256], **chosen}
 
@@ -128,7 +127,7 @@ def _fetch(one: Repository, folder: Path, clones: str | Path | None) -> None:
 
 
 def _download(one: Repository, store: Path) -> None:
-    """The commit without its history and, where the server can, without its files: those that are needed follow."""
+    """The commit without its history and, if the server can, without its files: the needed ones follow."""
     _git(store, "remote", "add", "origin", one.address)
     try:
         _git(store, "fetch", "--quiet", "--depth=1", "--no-tags", "--filter=blob:none", "origin", one.commit)
@@ -139,7 +138,7 @@ def _download(one: Repository, store: Path) -> None:
 
 
 def _borrow(one: Repository, store: Path, clones: Path) -> None:
-    """Read a clone's objects where they lie: nothing is copied, and nobody's server is asked for what it lacks."""
+    """Read a clone's objects in place: nothing is copied, and no server is asked for missing ones."""
     names = (one.name.replace("/", "+"), one.name, one.name.split("/")[1])
     below = (clones / name / repo / git for name in names for repo in ("", "repo") for git in ("", ".git"))
     clone = next((path for path in below if (path / "objects").is_dir() and (path / "HEAD").is_file()), None)
@@ -168,7 +167,7 @@ def _check_licence(one: Repository, store: Path, tree: Path) -> None:
 
 
 def _files(one: Repository, store: Path) -> dict[str, str]:
-    """The audio files that are needed, each with the name of its content; links are left out, as of any folder."""
+    """The needed audio files, each with the name of its content; links are left out."""
     files = {}
     for line in _git(store, "ls-tree", "-r", "-z", one.commit).decode(errors="surrogateescape").split("\0")[:-1]:
         (mode, _, blob), path = line.split("\t")[0].split(), line.split("\t", 1)[1]
@@ -188,7 +187,7 @@ def _lacking(store: Path, files: dict[str, str]) -> list[str]:
 
 
 def _check_out(store: Path, tree: Path, files: dict[str, str]) -> None:
-    """Write files by way of a tree that holds nothing else, so that git asks a server for all of their contents at once."""
+    """Write files through a tree that holds nothing else, so that git asks the server for all their contents in one request."""
     entries = "".join(f"100644 {blob}\t{path}\0" for path, blob in files.items())
     _git(store, "update-index", "-z", "--index-info", given=entries)
     chosen = _git(store, "write-tree", "--missing-ok").decode().strip()
@@ -203,7 +202,7 @@ def _excluded(one: Repository, path: str) -> bool:
 
 
 def _git(store: Path, *arguments: str, given: str = "") -> bytes:
-    """What a command of git prints, run on a git directory of our own."""
+    """What a command of git prints, run on our own git directory."""
     settings = [word for name, value in SETTINGS.items() for word in ("-c", f"{name}={value}")]
     done = subprocess.run(
         ["git", f"--git-dir={store.absolute()}", *settings, *arguments],

@@ -1,7 +1,8 @@
-"""Clips at 44.1 kHz: what everything behind the manifest works on."""
+"""Clips at 44.1 kHz: what everything after the manifest works on."""
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,8 @@ import pandas as pd
 
 from saga_kedro.audio import SAMPLE_RATE
 from saga_kedro.audio.io import UnreadableAudio, audio_info, read_audio, write_audio
-from saga_kedro.audio.resample import resample, to_stereo
+from saga_kedro.audio.resample import resample as to_rate
+from saga_kedro.audio.resample import to_stereo
 from saga_kedro.corpora.manifest import Rejected, project_path, rejected_frame
 from saga_kedro.files import keep_only, parameter_hash
 from saga_kedro.parallel import parallel_map
@@ -17,15 +19,18 @@ from saga_kedro.parallel import parallel_map
 VERSION = 2  # raise it when the conversion changes: finished files are then made again
 
 
-def resample_clips(manifest: pd.DataFrame, folder: str | Path, workers: int | None = None) -> tuple[pd.DataFrame, pd.DataFrame]:
+logger = logging.getLogger(__name__)
+
+
+def resample(manifest: pd.DataFrame, clips_folder: str | Path, workers: int | None = None) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Write each row of the manifest as 16-bit FLAC at 44.1 kHz (soxr, very high quality), mono or stereo.
 
-    Finished files are not made again: their names carry the hash of content and range. Files of clips that the manifest no
-    longer lists are removed.
+    Finished files are kept: their names carry the hash of content and range. Files of clips that the manifest no longer lists
+    are removed.
 
     Args:
-        manifest: of `manifest`; a row is a range of a file.
-        folder: where the files go.
+        manifest: a row is a range of a file.
+        clips_folder: where the files go.
         workers: processes; None is one a core.
 
     Returns:
@@ -39,13 +44,15 @@ def resample_clips(manifest: pd.DataFrame, folder: str | Path, workers: int | No
         "resample",
         workers,
         lost=lambda row, reason: Rejected(row["path"], reason),
-        folder=str(folder),
+        folder=str(clips_folder),
     )
     done = [result for result in results if not isinstance(result, Rejected)]
-    if Path(folder).is_dir():
-        keep_only(folder, [row["flac"] for row in done])
-    clips = pd.DataFrame(done, columns=[*manifest.columns, "flac", "samples"])
-    return clips, rejected_frame([result for result in results if isinstance(result, Rejected)])
+    if Path(clips_folder).is_dir():
+        keep_only(clips_folder, [row["flac"] for row in done])
+    rejected = [result for result in results if isinstance(result, Rejected)]
+    for one in rejected:
+        logger.warning("not resampled %s: %s", one.path, one.reason)
+    return pd.DataFrame(done, columns=[*manifest.columns, "flac", "samples"]), rejected_frame(rejected)
 
 
 def _resample_one(row: dict[str, Any], folder: str) -> dict[str, Any] | Rejected:
@@ -60,7 +67,7 @@ def _resample_one(row: dict[str, Any], folder: str) -> dict[str, Any] | Rejected
                 return Rejected(row["path"], "changed since it was ingested: run the pipeline `ingest` again")
             if len(audio) > 2:
                 audio = to_stereo(audio)
-            write_audio(target, resample(audio, rate, SAMPLE_RATE), SAMPLE_RATE)
+            write_audio(target, to_rate(audio, rate, SAMPLE_RATE), SAMPLE_RATE)
         samples = audio_info(target).samples
     except UnreadableAudio as error:
         return Rejected(row["path"], str(error))

@@ -1,1 +1,1 @@
-"""What a person can be told from their own numbers and files, without a training."""
+"""What a person's own numbers and files say, without a training."""

@@ -14,9 +14,9 @@ import pandas as pd
 from saga_kedro.diagnosis.numbers import Evidence
 
 Curves = dict[str, pd.DataFrame]
-"""``loss`` and ``norm``, as far as they are there -> table with ``step`` and ``value``, in the order of steps."""
+"""``loss`` and ``norm``, where known -> table with ``step`` and ``value``, in the order of steps."""
 
-SAID = {"loss": r"loss", "norm": r"grad.*norm"}
+NAMES = {"loss": r"loss", "norm": r"grad.*norm"}
 OTHERS = r"val|test|eval|__min|__max|lr|scale|true|plateau|loss/"
 STEPS = ("step", "global_step", "_step", "iteration")
 
@@ -24,8 +24,8 @@ STEPS = ("step", "global_step", "_step", "iteration")
 def chosen(names: Iterable[str]) -> dict[str, str]:
     """Which of a logger's names is the training loss and which the gradient norm: as logged before others, then short ones."""
     found, names = {}, list(names)
-    for curve, said in SAID.items():
-        fitting = [name for name in names if re.search(said, name, re.IGNORECASE) and not re.search(OTHERS, name.lower())]
+    for curve, pattern in NAMES.items():
+        fitting = [name for name in names if re.search(pattern, name, re.IGNORECASE) and not re.search(OTHERS, name.lower())]
         if fitting:
             found[curve] = min(fitting, key=lambda name: ("as_logged" not in name, "step" not in name, len(name)))
     return found
@@ -35,43 +35,46 @@ def read_curves(path: Path) -> Curves:
     """Loss and gradient norms of a CSV, or of a TensorBoard event file or the folder of one.
 
     A CSV has a column a metric (Lightning's logger, Weights & Biases), a line a metric (``metric``, ``step``, ``value``), or is
-    one curve that TensorBoard has exported (``Step``, ``Value``), whose file name says what it is.
+    one curve that TensorBoard has exported (``Step``, ``Value``), whose file name names the metric.
 
     Raises:
         ValueError: the file is missing or cannot be read, holds neither curve, or TensorBoard's reader is not installed.
     """
     if not path.exists():
         raise ValueError(f"{path}: there is no such file.")
-    columns = _csv_columns(path) if path.suffix.lower() == ".csv" else _event_columns(path)
-    names = chosen(columns)
-    if not names:
-        there = ", ".join(list(columns)[:8]) or "nothing"
+    points = _csv(path) if path.suffix.lower() == ".csv" else _events(path)
+    curves = _picked(points)
+    if not curves:
+        there = ", ".join(list(points["metric"].unique())[:8]) or "nothing"
         raise ValueError(f"{path}: no column or tag is a training loss or a gradient norm; there are: {there}.")
-    return {curve: columns[name] for curve, name in names.items()}
+    return curves
 
 
-def _csv_columns(path: Path) -> Curves:
+def _picked(points: pd.DataFrame) -> Curves:
+    """The loss and the norm among points: columns metric, step, value."""
+    curves = {}
+    for curve, name in chosen(points["metric"].unique()).items():
+        line = points.loc[points["metric"] == name, ["step", "value"]].apply(pd.to_numeric, errors="coerce")
+        curves[curve] = line.dropna(subset="step").sort_values("step", kind="stable", ignore_index=True)
+    return curves
+
+
+def _csv(path: Path) -> pd.DataFrame:
     try:
         table = pd.read_csv(path)
     except (OSError, ValueError) as error:
         raise ValueError(f"{path}: cannot be read as a CSV ({str(error).splitlines()[0].rstrip('.')}).") from error
-    lower = {str(name).lower(): name for name in table.columns}
-    step = next((table[lower[name]] for name in STEPS if name in lower), pd.Series(table.index))
-    if {"metric", "value"} <= lower.keys():
-        parts = {str(name): part.index for name, part in table.groupby(lower["metric"])}
-        return {name: _curve(step[lines], table.loc[lines, lower["value"]]) for name, lines in parts.items()}
+    lower = {str(name).lower(): str(name) for name in table.columns}
+    step = next((table[lower[name]] for name in STEPS if name in lower), table.index)
     if "value" in lower:
-        return {path.stem: _curve(step, table[lower["value"]])}
+        metric = table[lower["metric"]].astype(str) if "metric" in lower else path.stem
+        return pd.DataFrame({"metric": metric, "step": step, "value": table[lower["value"]]})
     # a line has what was logged at its step; the rest of its cells is blank
-    return {str(name): _curve(step, table[name]).dropna(ignore_index=True) for name in table.columns}
+    parts = [pd.DataFrame({"metric": name, "step": step, "value": table[name]}) for name in lower.values()]
+    return pd.concat(parts).dropna(subset="value")
 
 
-def _curve(steps: Iterable[float], values: Iterable[float]) -> pd.DataFrame:
-    table = pd.DataFrame({"step": list(steps), "value": list(values)}).apply(pd.to_numeric, errors="coerce")
-    return table.dropna(subset="step").sort_values("step", kind="stable", ignore_index=True)
-
-
-def _event_columns(path: Path) -> Curves:
+def _events(path: Path) -> pd.DataFrame:
     try:
         from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
     except ImportError:
@@ -79,10 +82,10 @@ def _event_columns(path: Path) -> Curves:
         raise ValueError(f"{path}: TensorBoard's reader is not installed: {advice}.") from None
     try:
         events = EventAccumulator(str(path), {"scalars": 0}).Reload()
-        tags = {tag: events.Scalars(tag) for tag in events.Tags()["scalars"]}
+        points = [(tag, point.step, point.value) for tag in events.Tags()["scalars"] for point in events.Scalars(tag)]
     except Exception as error:
         raise ValueError(f"{path}: cannot be read as a TensorBoard event file ({type(error).__name__}).") from error
-    return {tag: _curve((point.step for point in points), (point.value for point in points)) for tag, points in tags.items()}
+    return pd.DataFrame(points, columns=["metric", "step", "value"])
 
 
 def of_curves(curves: Curves) -> Evidence:
@@ -101,8 +104,8 @@ def of_run(run_id: str, tracking: str | None = None) -> tuple[Evidence, Curves]:
 
     Args:
         run_id: its id.
-        tracking: folder (``mlruns``), SQLite file or address of the store; None is the project around this folder, or what
-            MLFLOW_TRACKING_URI says.
+        tracking: folder (``mlruns``), SQLite file or address of the store; None is the project around this folder, or the
+            value of MLFLOW_TRACKING_URI.
 
     Raises:
         ValueError: there is no such store or run.
@@ -114,11 +117,12 @@ def of_run(run_id: str, tracking: str | None = None) -> tuple[Evidence, Curves]:
     try:
         client = MlflowClient(address)
         run = client.get_run(run_id)
-        histories = {curve: client.get_metric_history(run_id, name) for curve, name in chosen(run.data.metrics).items()}
+        names = chosen(run.data.metrics).values()
+        points = [(name, p.step, p.value) for name in names for p in client.get_metric_history(run_id, name)]
     except MlflowException as error:
         where = f" in {tracking}" if tracking else ", and --tracking names no store"
         raise ValueError(f"MLflow has no run {run_id}{where}: its ids are in the UI (`make ui`) and in fit.json.") from error
-    curves = {curve: _curve((p.step for p in points), (p.value for p in points)) for curve, points in histories.items()}
+    curves = _picked(pd.DataFrame(points, columns=["metric", "step", "value"]))
     metrics, seen = run.data.metrics, of_curves(curves)
     return replace(
         seen,
@@ -140,7 +144,7 @@ def _address(tracking: str | None) -> str | None:
         return tracking
     place = Path(tracking).resolve()
     if place.is_dir() and not (place / "mlflow.db").exists():
-        os.environ["MLFLOW_ALLOW_FILE_STORE"] = "true"  # MLflow refuses its old layout unless it is told to
+        os.environ["MLFLOW_ALLOW_FILE_STORE"] = "true"  # without it MLflow refuses its old layout
         return place.as_uri()
     place = place / "mlflow.db" if place.is_dir() else place
     if not place.is_file():  # MLflow would make one
@@ -153,6 +157,6 @@ def _mean(metrics: Mapping[str, float], prefix: str) -> float | None:
 
 
 def joined(given: Evidence, of_a_source: Evidence) -> Evidence:
-    """What is given on the command line goes before what a run or a curve says."""
+    """The evidence of a run or a curve, overridden by what was given on the command line."""
     changes = {name: value for name, value in vars(given).items() if value != getattr(Evidence(), name)}
     return replace(of_a_source, **changes)

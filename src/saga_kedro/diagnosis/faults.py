@@ -7,68 +7,70 @@ import pandas as pd
 from saga_kedro.audit.as_found.metrics import SHIFT
 from saga_kedro.diagnosis.numbers import Cause, Evidence
 
-# fmt: off
-FAULTS: tuple[tuple[str, str, float, str, str, str], ...] = (
-    ("broken > 0", "percent_broken", 0.99, "low_pass", "{} % of the output's samples are NaN or infinite",
-     "Look for the first step that gives NaN: float16, an unstable filter, weights that are not finite."),
-    ("silent", "", 0.98, "checkpoint_loading", "the output is digital silence (peak 0)",
-     "Look for NaN that was made 0 on writing, and whether inference loads the trained weights."),
-    ("level > 80", "level_db", 0.97, "metric_units",
-     "the output's level differs by {} dB: it is in int16 scale, or the reference is",
-     "Divide by 32,768 before writing and before scoring."),
-    ("3 < level <= 80", "level_db", 0.85, "vae_weights", "the output's level differs by {} dB from the reference's",
-     "Look for another normalisation of input and reference, a latent scale, or a sampler that runs backwards; LSD and SNR "
-     "count level, SI-SDR does not."),
-    ("delayed and delay % @SHIFT == 0", "delay", 0.96, "metric_units",
-     "the output lies {} samples late (negative: early), multiples of 1,858",
-     "int(44,100 x 5.94) = 261,954 samples go in, 127 latents of 2,048 come out: cut references alike, score each by itself."),
-    ("delayed and delay % @SHIFT != 0", "delay", 0.9, "metric_units", "the output lies {} samples late (negative: early)",
-     "Cut or pad so that both begin together: LSD hardly minds, SI-SDR and SNR forgive no sample."),
-    ("inverted", "", 0.9, "flow_objective", "polarity is inverted (factor -1)",
-     "Look for a sign: v = noise - data against data - noise, or a codec's or filter's own; SI-SDR does not see it, SNR does."),
-    ("not related and LSD >= 1.5", "SI-SDR", 0.9, "flow_objective",
-     "the output has nothing to do with its reference at any delay (SI-SDR {} dB)",
-     "Look at the direction of the sampler, the weights that inference loads, and the codec's."),
-    ("not related and LSD < 1.5", "LSD", 0.8, "low_band",
-     "the spectrum fits (LSD {}), the waveform does not: phase was made anew, low band too",
-     "Put the input's low band back by its cutoff; until then SI-SDR and SNR say nothing."),
-    ("related and kept_hz < 400", "kept_hz", 0.8, "low_band",
-     "the low band was not kept: output and reference agree up to {} Hz only",
-     "Put the input's band back up to its cutoff, not up to 200 Hz."),
-    ("cutoff_hz < 0.85 * reference_hz", "cutoff_hz", 0.85, "checkpoint_loading",
-     "nothing was made above {} Hz, where the input's low-pass may have cut",
-     "See whether the file is the input, and whether low-band replacement takes all bands."),
-    ("clipped > 0.001", "percent_clipped", 0.7, "metric_units", "{} % of the output's samples lie at or beyond full scale",
-     "Lower the level before writing, or write floats."),
-    ("rate != reference_rate", "rate", 0.6, "metric_units", "the output's sample rate is {} Hz, not its reference's",
-     "Resample before scoring, as was done here; n_fft and hop mean other things at another rate."),
-    ("channels != reference_channels", "channels", 0.5, "stereo", "the output has {} channels, its reference another number",
-     "Both were mixed to mono here; the paper's model is stereo."),
-    ("missing < -2 or missing > 2", "missing", 0.6, "metric_units",
-     "the output is {} samples of 44.1 kHz shorter than its reference (negative: longer)",
-     "Cut both to the same length; 1,858 is what the failing code's segments lose to whole latents."),
-)
-# fmt: on
-"""Which outputs have it, the column that is told of them, likelihood, issue, what it is, what to do."""
-
 
 def of_outputs(files: pd.DataFrame, evidence: Evidence) -> list[Cause]:
-    """What is wrong with the outputs, certain things first: the number, the files, what to do.
+    """What is wrong with the outputs: what it is, which files have it, what to do.
 
     Args:
         files: of `saga_kedro.diagnosis.outputs.measure_outputs`.
         evidence: what was reported of them.
     """
-    delay = files["delay"].fillna(0)
-    table = files.assign(level=files["level_db"].abs(), delayed=delay != 0, delay=delay)
-    table = table.assign(percent_broken=100 * files["broken"], percent_clipped=100 * files["clipped"])
+    level, delay, missing, related = files["level_db"].abs(), files["delay"].fillna(0), files["missing"], files["related"]
+    delayed, whole = delay != 0, delay % SHIFT == 0
+    # fmt: off
+    # which outputs have it, the numbers that {} shows, likelihood, issue, what it is, what to do
+    faults: list[tuple[pd.Series, pd.Series, float, str, str, str]] = [
+        (files["broken"] > 0, 100 * files["broken"], 0.99, "low_pass", "{} % of the output's samples are NaN or infinite",
+         "Look for the first step that gives NaN: float16, an unstable filter, weights that are not finite."),
+        (files["silent"], files["silent"], 0.98, "checkpoint_loading", "the output is digital silence (peak 0)",
+         "Look for NaN that was made 0 on writing, and whether inference loads the trained weights."),
+        (level > 80, files["level_db"], 0.97, "metric_units",
+         "the output's level differs by {} dB: it is in int16 scale, or the reference is",
+         "Divide by 32,768 before writing and before scoring."),
+        ((level > 3) & (level <= 80), files["level_db"], 0.85, "vae_weights",
+         "the output's level differs by {} dB from the reference's",
+         "Look for another normalisation of input and reference, a latent scale, or a sampler that runs backwards; LSD and "
+         "SNR count level, SI-SDR does not."),
+        (delayed & whole, delay, 0.96, "metric_units",
+         "the output lies {} samples late (negative: early), multiples of 1,858",
+         "int(44,100 x 5.94) = 261,954 samples go in, 127 latents of 2,048 come out: cut references alike, score each by "
+         "itself."),
+        (delayed & ~whole, delay, 0.9, "metric_units", "the output lies {} samples late (negative: early)",
+         "Cut or pad so that both begin together: LSD hardly minds, SI-SDR and SNR forgive no sample."),
+        (files["inverted"], files["inverted"], 0.9, "flow_objective", "polarity is inverted (factor -1)",
+         "Look for a sign: v = noise - data against data - noise, or a codec's or filter's own; SI-SDR does not see it, SNR "
+         "does."),
+        (~related & (files["LSD"] >= 1.5), files["SI-SDR"], 0.9, "flow_objective",
+         "the output has nothing to do with its reference at any delay (SI-SDR {} dB)",
+         "Look at the direction of the sampler, the weights that inference loads, and the codec's."),
+        (~related & (files["LSD"] < 1.5), files["LSD"], 0.8, "low_band",
+         "the spectrum fits (LSD {}), the waveform does not: phase was made anew, low band too",
+         "Put the input's low band back by its cutoff; until then SI-SDR and SNR say nothing."),
+        (related & (files["kept_hz"] < 400), files["kept_hz"], 0.8, "low_band",
+         "the low band was not kept: output and reference agree up to {} Hz only",
+         "Put the input's band back up to its cutoff, not up to 200 Hz."),
+        (files["cutoff_hz"] < 0.85 * files["reference_hz"], files["cutoff_hz"], 0.85, "checkpoint_loading",
+         "nothing was made above {} Hz, where the input's low-pass may have cut",
+         "See whether the file is the input, and whether low-band replacement takes all bands."),
+        (files["clipped"] > 0.001, 100 * files["clipped"], 0.7, "metric_units",
+         "{} % of the output's samples lie at or beyond full scale", "Lower the level before writing, or write floats."),
+        (files["rate"] != files["reference_rate"], files["rate"], 0.6, "metric_units",
+         "the output's sample rate is {} Hz, not its reference's",
+         "Resample before scoring, as was done here; n_fft and hop mean other things at another rate."),
+        (files["channels"] != files["reference_channels"], files["channels"], 0.5, "stereo",
+         "the output has {} channels, its reference another number",
+         "Both were mixed to mono here; the paper's model is stereo."),
+        (missing.abs() > 2, missing, 0.6, "metric_units",
+         "the output is {} samples of 44.1 kHz shorter than its reference (negative: longer)",
+         "Cut both to the same length; 1,858 is what the failing code's segments lose to whole latents."),
+    ]
+    # fmt: on
     found = []
-    for which, column, likelihood, issue, says, advice in FAULTS:
-        lines = table.query(which, engine="python", local_dict={"SHIFT": SHIFT})
-        if len(lines):
-            names = ", ".join(lines["name"][:3]) + (", ..." if len(lines) > 3 else "")
-            because = f"{len(lines)} of {len(files)} outputs: {names}"
-            found.append(Cause(says.format(_spread(lines[column]) if column else ""), because, likelihood, issue, advice))
+    for has, values, likelihood, issue, says, advice in faults:
+        names = files["name"][has]
+        if len(names):
+            because = f"{len(names)} of {len(files)} outputs: {', '.join(names[:3])}{', ...' if len(names) > 3 else ''}"
+            found.append(Cause(says.format(_spread(values[has])), because, likelihood, issue, advice))
     lsd, decibel, item, batch = (files[name].mean() for name in ("LSD", "LSD in dB", "SI-SDR", "SI-SDR, flattened batch"))
     if evidence.lsd is not None and abs(evidence.lsd - decibel) < min(0.25 * decibel, abs(evidence.lsd - lsd)):
         because = f"these outputs have {lsd:.2f} in log10 of power, the paper's unit, and {decibel:.1f} in dB"

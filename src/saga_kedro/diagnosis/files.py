@@ -90,7 +90,7 @@ def of_config(config: Mapping[str, Any]) -> list[Cause]:
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
-    """Tensors by name of a .safetensors file, or of a PyTorch file, of which no code is run.
+    """Tensors by name of a .safetensors file, or of a PyTorch file, whose code is not run.
 
     Raises:
         ValueError: the file is missing or cannot be read.

@@ -1,4 +1,4 @@
-"""What fits a person's numbers: yardsticks, then causes, most likely first, each with the command that confirms it."""
+"""What fits a person's numbers: yardsticks, and causes, each with the command that confirms it."""
 
 from __future__ import annotations
 
@@ -53,6 +53,7 @@ class Cause:
         likelihood: 0 to 1; only the order means anything.
         issue: that tries it.
         advice: what to do, where that is more than to try the issue.
+        seen_in: the numbers, or the file or folder of this name.
     """
 
     says: str
@@ -60,6 +61,7 @@ class Cause:
     likelihood: float
     issue: str = ""
     advice: str = ""
+    seen_in: str = "numbers"
 
     @property
     def confirm(self) -> str:

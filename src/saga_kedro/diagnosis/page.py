@@ -1,16 +1,20 @@
-"""A diagnosis as one HTML page: the answer first, a person's own curves against the yardsticks, then their outputs."""
+"""A diagnosis as a report for page and terminal: the answer first, curves against the yardsticks, then outputs.
+
+Numbers alone need no package that the light installation lacks.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-import pandas as pd
-
-from saga_kedro.diagnosis.words import NOTHING_FITS, SURE, TITLE, cause_text, subtitle
 from saga_kedro.reporting.blocks import Block, Callout, Details, Figure, Report, Section, Table, Text
-from saga_kedro.reporting.tables import number
 
+if TYPE_CHECKING:
+    from saga_kedro.diagnosis.command import Diagnosis
+
+SURE = 0.8
+"""From this likelihood on a cause is marked."""
 MEANINGS = {
     "LSD": "log10 of power, the paper's unit",
     "LSD in dB": "the failing code's formula",
@@ -22,12 +26,8 @@ MEANINGS = {
 DRAWN = {"loss": ("flow loss", "Your training loss"), "norm": ("gradient norm", "Your gradient norm, as logged")}
 
 
-def write_page(found: dict[str, Any], folder: Path) -> Path:
-    """Write ``diagnosis.html`` into a folder.
-
-    Args:
-        found: of `saga_kedro.diagnosis.command.diagnose`.
-        folder: is made where it is missing.
+def write_page(found: Diagnosis, folder: Path) -> Path:
+    """Write ``diagnosis.html`` into a folder, which is made where it is missing.
 
     Raises:
         ValueError: nothing can be written there.
@@ -40,38 +40,57 @@ def write_page(found: dict[str, Any], folder: Path) -> Path:
         raise ValueError(f"{folder}: the report cannot be written there ({error.strerror}): name another folder.") from error
 
 
-def build_page(found: dict[str, Any]) -> Report:
+def show(found: Diagnosis) -> None:
+    """Print a diagnosis: the page without its pictures and without every single output."""
+    from rich.console import Console
+    from rich.markdown import Markdown
+
+    from saga_kedro.reporting.markdown import render_markdown
+
+    page = build_page(found, pictures=False)
+    sections = [Section(s.title, [block for block in s.blocks if not isinstance(block, Details)]) for s in page.sections]
+    Console().print(Markdown(render_markdown(Report(page.title, page.subtitle, sections), "")[0]))
+
+
+def build_page(found: Diagnosis, pictures: bool = True) -> Report:
     """The sections of the page; those that nothing was given for are left out."""
-    lines = [[line["what"], f"{line['value']:.3g}", line["meaning"]] for line in found["yardsticks"]]
-    yardsticks = Table(pd.DataFrame(lines, columns=["what", "value", "meaning"]))
+    figures = _figures(found) if pictures and found.curves else []
     parts = {
-        "What fits": _causes(found["causes"]),
-        "Your curves against the yardsticks": [*_figures(found), *([yardsticks] if lines else [])],
-        "Your outputs": outputs(found) if found["outputs"] else [],
+        "What fits": _causes(found),
+        "Your curves against the yardsticks" if figures else "The yardsticks": [*figures, *_yardsticks(found)],
+        "Your outputs": _outputs(found) if found.outputs else [],
     }
+    fit = "cause fits" if len(found.causes) == 1 else "causes fit"
+    subtitle = f"{len(found.causes)} {fit}, most likely first. Nothing was run for this page."
     sections = [Section(title, blocks) for title, blocks in parts.items() if blocks]
-    return Report(TITLE, subtitle(found["causes"]), sections)
+    return Report("Diagnosis of a SAGA-SR reproduction", subtitle, sections)
 
 
-def _causes(causes: list[dict[str, Any]]) -> list[Block]:
-    if not causes:
-        return [Callout(NOTHING_FITS)]
+def _causes(found: Diagnosis) -> list[Block]:
     blocks: list[Block] = []
-    for place, cause in enumerate(causes, start=1):
-        text = cause_text(place, cause)
-        blocks.append(Callout(text, "bad") if cause["likelihood"] >= SURE else Text(text))
-    return blocks
+    for place, cause in enumerate(found.causes, start=1):
+        says = cause.says[0].upper() + cause.says[1:]
+        advice = f" {cause.advice}" if cause.advice else ""
+        text = f"**{place}. {says}.** Seen in {cause.seen_in}: {cause.because}.{advice}\n\n`{cause.confirm}`"
+        blocks.append(Callout(text, "bad") if cause.likelihood >= SURE else Text(text))
+    nothing = "No known cause fits. That does not mean that all is well: give more numbers or files."
+    return blocks or [Callout(nothing)]
 
 
-def _figures(found: dict[str, Any]) -> list[Block]:
+def _yardsticks(found: Diagnosis) -> list[Block]:
+    rows = [f"| {line.what} | {line.value:.3g} | {line.meaning} |" for line in found.yardsticks]
+    return [Text("\n".join(["| what | value | meaning |", "| --- | ---: | --- |", *rows]))] if rows else []
+
+
+def _figures(found: Diagnosis) -> list[Block]:
     from saga_kedro.reporting.charts import curves_chart
     from saga_kedro.reporting.figures import png
 
     blocks: list[Block] = []
     for curve, (label, title) in DRAWN.items():
-        if curve in found["curves"]:
-            levels = {line["what"]: line["value"] for line in found["yardsticks"] if line["curve"] == curve}
-            picture = curves_chart({"yours": found["curves"][curve]}, "value", label, title, levels, curve == "norm")
+        if curve in found.curves:
+            levels = {line.what: line.value for line in found.yardsticks if line.curve == curve}
+            picture = curves_chart({"yours": found.curves[curve]}, "value", label, title, levels, curve == "norm")
             if picture is not None:
                 caption = "Running mean over a twentieth of the points; dashed: the yardsticks below."
                 names = "; ".join(f"{name} {value:.3g}" for name, value in levels.items())
@@ -79,9 +98,13 @@ def _figures(found: dict[str, Any]) -> list[Block]:
     return blocks
 
 
-def outputs(found: dict[str, Any]) -> list[Block]:
+def _outputs(found: Diagnosis) -> list[Block]:
     """What was measured of outputs: means, then each, then those without a partner."""
-    files, alone, left_out = (found["outputs"][name] for name in ("files", "without_partner", "left_out"))
+    import pandas as pd
+
+    from saga_kedro.reporting.tables import number
+
+    files, alone, left_out = (found.outputs[name] for name in ("files", "without_partner", "left_out"))
     left = [f"{path}: has no partner of the same name." for path in alone] + left_out
     measured = []
     for row in files.to_dict("records"):

@@ -1,4 +1,4 @@
-"""The spectral-copy baseline: what a fixed rule gets from the input alone. A model that does not beat it has learnt nothing."""
+"""The spectral-copy baseline: what a fixed rule gets from the input alone. A model must beat it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SLOPE_DB = 6.0
 
 
 def copy_up(low: np.ndarray, cutoff_hz: float, rate: int = SAMPLE_RATE, slope_db_per_octave: float = SLOPE_DB) -> np.ndarray:
-    """Copy the upper half of the input's band upward, again and again, each copy lower by a level slope.
+    """Copy the upper half of the input's band upward until half the rate, each copy lower by a level slope.
 
     With STFT bins X[k] (Hann 2,048 / 512), e the bin just below the cutoff and w, about e / 2, the width copied:
     Y[k] = X[k] for k < e; above, Y[k] = X[k'] 10^(-slope log2(k / k') / 20) with k' = e - w + (k - e) mod w.

@@ -1,28 +1,73 @@
-"""Distances between sets of clips: how unlike all outputs of a row are all references, whatever belongs to what."""
+"""Frechet distance between sets of clips: how unlike all outputs of a row are to all references, whatever the pairs."""
 
 from __future__ import annotations
 
+import logging
 import math
-import sys
-from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from saga_kedro.audio import SAMPLE_RATE
 from saga_kedro.audio.io import UnreadableAudio, read_audio
-from saga_kedro.evaluation.embeddings import Embedding, log_mel, openl3, require_openl3
+from saga_kedro.audio.spectra import hann
 from saga_kedro.evaluation.match import fit_to
 from saga_kedro.evaluation.pairs import records
 from saga_kedro.files import atomic_path, keep_only, parameter_hash
 from saga_kedro.parallel import parallel_map
+from saga_kedro.parameters import Evaluate
 
-# OpenL3's has the paper's name; nothing else may have it.
-SET_METRICS: dict[str, Embedding] = {"FD": openl3, "FD_logmel": log_mel}
+logger = logging.getLogger(__name__)
+
+WINDOW_SECONDS, HOP_SECONDS = 1.0, 0.5
+N_FFT, HOP = 2048, 512
+MEL_BANDS = 32
+FLOOR = 1e-10
+
+FD_LOGMEL = "FD_logmel"  # not "FD": that name is for OpenL3's distance (experiments/openl3)
 COLUMNS = ["row", "category", "cutoff_khz", "metric", "value", "clips"]
-# part of every cached name: to be raised when an embedding is computed otherwise
+# part of every cached name: raise it when the embedding changes
 VERSION = 1
+
+
+def log_mel(audio: np.ndarray) -> np.ndarray:
+    """Mean and deviation of the log-mel spectrum over windows of 1 s: timbre and how much it moves, up to half the rate.
+
+    32 mel bands (HTK, 0 to 22,050 Hz) of the power spectrum of the mono mix (Hann 2,048 / 512; a sine at full scale is 1),
+    log10(power + 1e-10); of each window of 1 s, every 0.5 s, the mean over its frames and their deviation.
+
+    Args:
+        audio: float [channels, samples] at 44.1 kHz; shorter than a window: filled up with zeros.
+
+    Returns:
+        float32 [windows, 64].
+    """
+    mono = np.asarray(audio, np.float32).mean(axis=0)
+    mono = np.pad(mono, (0, max(0, round(WINDOW_SECONDS * SAMPLE_RATE) - len(mono))))
+    frames = np.lib.stride_tricks.sliding_window_view(mono, N_FFT)[::HOP]
+    window = hann(N_FFT)
+    power = (np.abs(np.fft.rfft(frames * window, axis=1)) * (2 / window.sum())) ** 2
+    levels = np.log10(power @ _mel_filters() + FLOOR)
+    length, step = (round(seconds * SAMPLE_RATE / HOP) for seconds in (WINDOW_SECONDS, HOP_SECONDS))
+    windows = np.lib.stride_tricks.sliding_window_view(levels, min(length, len(levels)), axis=0)[::step]
+    return np.concatenate([windows.mean(axis=-1), windows.std(axis=-1)], axis=1).astype(np.float32)
+
+
+@cache
+def _mel_filters() -> np.ndarray:
+    """Triangles of height 1 between points evenly spaced in mel = 2595 log10(1 + f / 700), [1025, 32].
+
+    Written out, because the libraries that have them bring torch, which takes a worker longer to import than all the rest.
+    """
+    highest = 2595 * np.log10(1 + SAMPLE_RATE / 2 / 700)
+    points = 700 * (10 ** (np.linspace(0, highest, MEL_BANDS + 2) / 2595) - 1)
+    bins = np.fft.rfftfreq(N_FFT, 1 / SAMPLE_RATE)[:, None]
+    rising = (bins - points[:-2]) / np.diff(points)[:-1]
+    falling = (points[2:] - bins) / np.diff(points)[1:]
+    return np.maximum(0, np.minimum(rising, falling)).astype(np.float32)
 
 
 def frechet_distance(first: np.ndarray, second: np.ndarray) -> float:
@@ -53,74 +98,63 @@ class _Sound:
 
     path: str
     key: str
-    category: str
     samples: int
 
 
 def set_distances(
-    pairs: pd.DataFrame, outputs: pd.DataFrame, folder: str | Path, names: Sequence[str], workers: int | None = None
+    pairs: pd.DataFrame, outputs: pd.DataFrame, evaluate: Evaluate, folder: str | Path, workers: int | None = None
 ) -> pd.DataFrame:
     """Each row's distance to the references, per category and cutoff, over all windows of all clips that the row has.
 
     Args:
         pairs: of `evaluation.pairs`.
         outputs: of `render.render_rows`; a row without a path is left out, and so is its reference for that row.
-        folder: embeddings lie in ``embeddings/``; those of sounds that are not asked for any more are removed.
-        names: metrics; those of ``SET_METRICS`` are computed, others left to `score`.
+        evaluate: `score` measures all of its metrics but ``FD_logmel``.
+        folder: embeddings are kept in ``embeddings/``; stale ones are removed.
         workers: processes, None for one a core.
 
     Returns:
-        ``COLUMNS``; ``clips`` is how many clips the row has there. A distance that cannot be computed is NaN.
-
-    Raises:
-        MissingWeights: OpenL3 was asked for and is not there.
+        ``COLUMNS``; ``clips`` is how many clips the row has there. A distance that cannot be computed is NaN; the table is
+        empty where ``FD_logmel`` is not asked for.
     """
-    chosen = [name for name in names if name in SET_METRICS]
-    if "FD" in chosen:
-        require_openl3()
+    if FD_LOGMEL not in evaluate.metrics:
+        return pd.DataFrame(columns=COLUMNS)
     by_id = {pair["pair_id"]: pair for pair in records(pairs)}
     lines = [line for line in records(outputs) if line["path"]]
+    made = [_sound(by_id[line["pair_id"]], line["path"], line["key"]) for line in lines]
+    given = {key: _sound(pair, pair["reference"], pair["content_hash"]) for key, pair in by_id.items()}
+    sounds = list({sound.key: sound for sound in (*made, *given.values())}.values())
     place = Path(folder) / "embeddings"
+    done = parallel_map(_embed, sounds, f"embeddings for {FD_LOGMEL}", workers=workers, folder=str(place))
+    windows = dict(zip((sound.key for sound in sounds), done, strict=True))
+    sets: dict[tuple[str, str, float], list[tuple[np.ndarray, np.ndarray]]] = {}
+    for line, sound in zip(lines, made, strict=True):
+        pair = by_id[line["pair_id"]]
+        output, reference = windows[sound.key], windows[given[line["pair_id"]].key]
+        if output is not None and reference is not None:
+            sets.setdefault((line["row"], pair["category"], float(pair["cutoff_khz"])), []).append((output, reference))
     table: list[tuple] = []
-    wanted: list[Path] = []
-    for name in chosen:
-        made = [_sound(by_id[line["pair_id"]], line["path"], name, line["key"]) for line in lines]
-        given = {key: _sound(pair, pair["reference"], name, pair["content_hash"]) for key, pair in by_id.items()}
-        sounds = list({sound.key: sound for sound in (*made, *given.values())}.values())
-        # a network of TensorFlow's stays in this process
-        alone = 1 if name == "FD" else workers
-        done = parallel_map(_embed, sounds, f"embeddings for {name}", workers=alone, name=name, folder=str(place))
-        windows = dict(zip((sound.key for sound in sounds), done, strict=True))
-        wanted += [place / f"{sound.key}.npy" for sound in sounds]
-        sets: dict[tuple[str, str, float], list[tuple[np.ndarray, np.ndarray]]] = {}
-        for line, sound in zip(lines, made, strict=True):
-            pair = by_id[line["pair_id"]]
-            output, reference = windows[sound.key], windows[given[line["pair_id"]].key]
-            if output is not None and reference is not None:
-                place_in_table = (line["row"], pair["category"], float(pair["cutoff_khz"]))
-                sets.setdefault(place_in_table, []).append((output, reference))
-        for key, sides in sets.items():
-            outs, references = (np.concatenate(side) for side in zip(*sides, strict=True))
-            table.append((*key, name, frechet_distance(outs, references), len(sides)))
-    if place.is_dir():
-        keep_only(place, wanted)
+    for key, sides in sets.items():
+        outs, references = (np.concatenate(side) for side in zip(*sides, strict=True))
+        table.append((*key, FD_LOGMEL, frechet_distance(outs, references), len(sides)))
+    keep_only(place, [place / f"{sound.key}.npy" for sound in sounds])
     return pd.DataFrame(table, columns=COLUMNS)
 
 
-def _sound(pair: dict, path: str, name: str, key: str) -> _Sound:
-    return _Sound(path, parameter_hash(VERSION, name, key, path == pair["reference"]), pair["category"], int(pair["samples"]))
+def _sound(pair: dict, path: str, key: str) -> _Sound:
+    return _Sound(path, parameter_hash(VERSION, FD_LOGMEL, key, path == pair["reference"]), int(pair["samples"]))
 
 
-def _embed(sound: _Sound, name: str, folder: str) -> np.ndarray | None:
+def _embed(sound: _Sound, folder: str) -> np.ndarray | None:
     path = Path(folder) / f"{sound.key}.npy"
     if path.exists():
         return np.load(path)
     try:
         audio, _ = read_audio(sound.path)
     except UnreadableAudio as error:
-        print(f"{sound.path}: {error}", file=sys.stderr)
+        logger.warning("%s: %s", sound.path, error)
         return None
-    windows = SET_METRICS[name](fit_to(audio, len(audio), sound.samples), sound.category)
+    windows = log_mel(fit_to(audio, len(audio), sound.samples))
     if not np.isfinite(windows).all():
         return None
     with atomic_path(path) as temporary:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
+import logging
 import math
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -15,10 +15,11 @@ import numpy as np
 
 from saga_kedro.audio import metrics
 from saga_kedro.audio.io import UnreadableAudio, read_audio
-from saga_kedro.evaluation.embeddings import require_openl3
-from saga_kedro.evaluation.frechet import SET_METRICS
+from saga_kedro.evaluation.frechet import FD_LOGMEL
 from saga_kedro.evaluation.match import fit_to
 from saga_kedro.files import atomic_path
+
+logger = logging.getLogger(__name__)
 
 Metric = Callable[[np.ndarray, np.ndarray], float]
 
@@ -30,7 +31,7 @@ METRICS: dict[str, Metric] = {
     "ViSQOL": metrics.visqol,
     "ViSQOL_speech": partial(metrics.visqol, mode="speech"),
 }
-# part of every cached name: to be raised when a metric is computed otherwise
+# part of every cached name: raise it when a metric is computed differently
 VERSION = 1
 
 
@@ -49,18 +50,15 @@ def check_metrics(names: Sequence[str]) -> None:
 
     Raises:
         ValueError: names the unknown one and lists the known.
-        MissingWeights: one of them needs weights that are not there.
     """
-    known = (*LSD_FAMILY, *METRICS, *SET_METRICS)
+    known = (*LSD_FAMILY, *METRICS, FD_LOGMEL)
     unknown = [name for name in names if name not in known]
     if unknown:
         raise ValueError(f"There is no metric {unknown[0]!r}; evaluation knows {', '.join(known)}.")
-    if "FD" in names:
-        require_openl3()
 
 
 def measure(job: Job, names: Sequence[str], folder: str) -> dict[str, float]:
-    """The metrics of one output; those that ``folder`` holds are not computed again. What is missing is left out."""
+    """The metrics of one output; those that ``folder`` holds are not computed again. Missing values are left out."""
     path = Path(folder) / f"{job.key}.json"
     known = json.loads(path.read_text()) if path.exists() else {}
     if known.get("version") != VERSION:
@@ -70,13 +68,13 @@ def measure(job: Job, names: Sequence[str], folder: str) -> dict[str, float]:
         try:
             reference, estimate = _sounds(job)
         except UnreadableAudio as error:
-            print(f"{job.pair['pair_id']}, {job.row}: {error}", file=sys.stderr)
+            logger.warning("%s, %s: %s", job.pair["pair_id"], job.row, error)
             return {}
         values: dict[str, float] = {}
         if set(missing) & set(LSD_FAMILY):
             values = metrics.lsd_family(reference, estimate, 1000 * float(job.pair["cutoff_khz"]))
         values |= {name: METRICS[name](reference, estimate) for name in missing if name in METRICS}
-        # null: JSON has no other word for what is missing
+        # null: JSON has no other word for a missing value
         known |= {name: float(value) if math.isfinite(value) else None for name, value in values.items()}
         with atomic_path(path) as temporary:
             temporary.write_text(json.dumps(known))

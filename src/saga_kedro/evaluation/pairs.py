@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
@@ -20,10 +21,13 @@ from saga_kedro.draws import seed_of
 from saga_kedro.evaluation.names import cutoff_name
 from saga_kedro.files import content_hash, keep_only, parameter_hash
 from saga_kedro.parallel import parallel_map
+from saga_kedro.parameters import Degrade
+
+logger = logging.getLogger(__name__)
 
 BANDWIDTH_OVER_CUTOFF = 1.5
 TOLERANCE_S = 0.1
-# part of every cached name: to be raised when what is written changes
+# part of every cached name: raise it when what is written changes
 VERSION = 2
 
 
@@ -56,68 +60,66 @@ COLUMNS = [field.name for field in fields(Pair)]
 
 
 def make_pairs(
-    clips: pd.DataFrame,
-    folder: str | Path,
-    cutoffs_khz: Sequence[float],
-    order: int = 8,
-    excerpt_seconds: float = 10.0,
-    per_category: int | None = None,
+    clips: pd.DataFrame, pair_table: pd.DataFrame, degrade: Degrade, folder: str | Path
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Write the pairs of a test split: the middle of each clip, and the same low-passed by a Chebyshev I (`audio.lowpass`).
+    """The evaluation pairs of a dataset: those of ``pair_table`` where it has any, else low-passed excerpts of the test split.
 
-    A clip counts at a cutoff only if its bandwidth is at least 1.5 times the cutoff: where nothing was taken away, nothing can
-    be judged. Where the low-passed excerpt would exceed full scale, both are turned down alike. Files carry the hash of content
-    and parameters in their names: finished ones are not made again, and what belongs to no pair is removed.
+    An excerpt is the middle of a clip, and its input the same low-passed by a Chebyshev I (`audio.lowpass`). A clip counts at a
+    cutoff only if its bandwidth is at least 1.5 times the cutoff: where nothing was taken away, nothing can be judged. Where
+    the low-passed excerpt would exceed full scale, both are turned down alike. File names hold the hash of content and
+    parameters: finished files are kept, and files of no pair are removed.
 
     Args:
-        clips: the rows to make pairs of (the test split): clip_id, group, category, content_hash, bandwidth_hz, flac (path of
-            the 44.1 kHz file: the whole clip, or only the row's range), samples (of that file); start_s and end_s where a row
-            is a range of a clip.
-        folder: where the FLAC files are written; nothing else may live there.
-        cutoffs_khz: of the inputs, in kHz.
-        order: of the filter.
-        excerpt_seconds: at most so much of a clip.
-        per_category: at most so many clips of a category and cutoff, as many groups as possible among them; None is all.
+        clips: clip_id, group, category, content_hash, split, bandwidth_hz, flac (path of the 44.1 kHz file: the whole clip, or
+            only the row's range), samples (of that file); start_s and end_s where a row is a range of a clip.
+        pair_table: as for `pairs_from_table`; empty unless the source is ``pairs``.
+        degrade: ``cutoffs_khz``, ``order``, ``excerpt_seconds`` and ``pairs_per_category`` are used; as many groups as possible
+            are among a category's pairs.
+        folder: where the FLAC files are written; nothing else may be in it.
 
     Returns:
         The pairs (``COLUMNS``), and what was refused (path, reason), also a clip without bandwidth enough.
     """
+    pairs, refused = pairs_from_table(pair_table, folder) if len(pair_table) else _excerpts(clips, degrade, Path(folder))
+    logger.info("%d evaluation pairs; %d clips cannot be one.", len(pairs), len(refused))
+    return pairs, refused
+
+
+def _excerpts(clips: pd.DataFrame, degrade: Degrade, folder: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
     wanted: list[_Excerpt] = []
     refused: list[Rejected] = []
-    for cutoff_khz in cutoffs_khz:
-        # spread over the groups, in an order that does not change when clips are added
-        ranked = clips.assign(rank=[seed_of("pairs", str(clip)) for clip in clips["clip_id"]]).sort_values("rank")
-        turn = ranked.groupby(["category", "group"]).cumcount()
-        ranked = ranked.assign(turn=turn).sort_values(["turn", "rank"])
+    test = clips[clips["split"] == "test"]
+    # spread over the groups, in an order that does not change when clips are added
+    ranked = test.assign(rank=[seed_of("pairs", str(clip)) for clip in test["clip_id"]]).sort_values("rank")
+    ranked = ranked.assign(turn=ranked.groupby(["category", "group"]).cumcount()).sort_values(["turn", "rank"])
+    for cutoff_khz in degrade.cutoffs_khz:
         taken: dict[str, int] = {}
         for row in ranked.to_dict("records"):
             if row["bandwidth_hz"] < BANDWIDTH_OVER_CUTOFF * 1000 * cutoff_khz:
                 reason = f"bandwidth {row['bandwidth_hz']:.0f} Hz is under 1.5 times the cutoff of {cutoff_khz:g} kHz"
                 refused.append(Rejected(str(row["flac"]), reason))
                 continue
-            if per_category is not None and taken.get(row["category"], 0) >= per_category:
+            if degrade.pairs_per_category is not None and taken.get(row["category"], 0) >= degrade.pairs_per_category:
                 continue
             taken[row["category"]] = taken.get(row["category"], 0) + 1
-            wanted.append(_excerpt(row, Path(folder), float(cutoff_khz), order, excerpt_seconds))
+            wanted.append(_excerpt(row, folder, float(cutoff_khz), degrade.order, degrade.excerpt_seconds))
 
     results = parallel_map(_write, wanted, "evaluation pairs", lost=lambda excerpt, reason: Rejected(excerpt.flac, reason))
     pairs = [result for result in results if isinstance(result, Pair)]
     refused += [result for result in results if isinstance(result, Rejected)]
-    Path(folder).mkdir(parents=True, exist_ok=True)
-    keep_only(folder, [path for pair in pairs for path in (pair.low, pair.reference)])
-    return _frame(pairs), rejected_frame(refused)
+    return _kept(folder, pairs, [path for pair in pairs for path in (pair.low, pair.reference)], refused)
 
 
 def pairs_from_table(table: pd.DataFrame, folder: str | Path) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Pairs whose inputs, references and other systems' outputs are given (`corpora.pairs`).
 
-    Files at 44.1 kHz are used where they lie; others are resampled into ``folder``. An input that differs from its reference in
+    Files at 44.1 kHz are used in place; others are resampled into ``folder``. An input that differs from its reference in
     length by more than 0.1 s is refused, as is a system's output that is shorter by more; small differences are cut or padded
     when scored.
 
     Args:
         table: columns item, category, cutoff_khz, system, path; systems ``input`` and ``reference`` are the pair.
-        folder: where resampled files are written; nothing else may live there.
+        folder: where resampled files are written; nothing else may be in it.
 
     Returns:
         The pairs (``COLUMNS``; item is clip and group), and what was refused (path, reason).
@@ -130,11 +132,8 @@ def pairs_from_table(table: pd.DataFrame, folder: str | Path) -> tuple[pd.DataFr
         _gather, items, "given pairs", lost=lambda item, reason: (None, [Rejected(item[0], reason)]), folder=str(folder)
     )
     pairs = [pair for pair, _ in results if pair is not None]
-    refused = [line for _, lines in results for line in lines]
-    Path(folder).mkdir(parents=True, exist_ok=True)
     used = [path for pair in pairs for path in (pair.low, pair.reference, *json.loads(pair.systems).values())]
-    keep_only(folder, used)
-    return _frame(pairs), rejected_frame(refused)
+    return _kept(Path(folder), pairs, used, [line for _, lines in results for line in lines])
 
 
 def system_paths(pair: dict | pd.Series) -> dict[str, str]:
@@ -249,6 +248,11 @@ def _at_our_rate(path: str, folder: Path) -> tuple[str, str, int]:
     return project_path(target), digest, audio_info(target).samples
 
 
-def _frame(pairs: Sequence[Pair]) -> pd.DataFrame:
+def _kept(
+    folder: Path, pairs: Sequence[Pair], files: Sequence[str], refused: list[Rejected]
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The tables of pairs and refusals, after removing stale files."""
+    folder.mkdir(parents=True, exist_ok=True)
+    keep_only(folder, files)
     ordered = sorted(pairs, key=lambda pair: (pair.cutoff_khz, pair.category, pair.pair_id))
-    return pd.DataFrame([asdict(pair) for pair in ordered], columns=COLUMNS)
+    return pd.DataFrame([asdict(pair) for pair in ordered], columns=COLUMNS), rejected_frame(refused)

@@ -1,17 +1,17 @@
-"""What each row of the table sounds like: made once, kept as files. A killed evaluation goes on where it was."""
+"""The sounds of each row of the table: made once and kept as files, so that an interrupted evaluation resumes."""
 
 from __future__ import annotations
 
 import json
+import logging
 import math
-import resource
 import sys
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -24,24 +24,49 @@ from saga_kedro.evaluation.copy_up import copy_up
 from saga_kedro.evaluation.match import fit_to
 from saga_kedro.evaluation.names import OURS
 from saga_kedro.evaluation.pairs import records, system_paths
-from saga_kedro.evaluation.rows import (
-    CODEC,
-    COPY_UP,
-    ROLLOFF_REFERENCE,
-    UNTOUCHED,
-    Codec,
-    SuperResolver,
-    codec_ceiling,
-    oracle_rolloff,
-    ours,
-)
+from saga_kedro.evaluation.rows import CODEC, COPY_UP, ROLLOFF_REFERENCE, UNTOUCHED, codec_ceiling, oracle_rolloff, ours
 from saga_kedro.files import atomic_path, content_hash, keep_only, parameter_hash
 from saga_kedro.parallel import parallel_map
 
+if TYPE_CHECKING:
+    from saga_kedro.model.codec import Codec
+    from saga_kedro.model.super_resolver import SuperResolver
+
+logger = logging.getLogger(__name__)
+
 OUTPUT_COLUMNS = ["pair_id", "row", "path", "key", "seconds", "peak_memory_GB"]
-# part of every key: to be raised when a row is made otherwise
+# part of every key: raise it when a row is made differently
 VERSION = 2
+_FILES = (("outputs", ".wav"), ("outputs", ".json"), ("scores", ".json"))
 _Line = tuple[str, str, str, str, float, float]
+
+
+@dataclass(frozen=True)
+class Rows:
+    """What makes the rows of a table, and everything that decides them beside the pair.
+
+    Attributes:
+        model: loads what makes the rows ``ours`` and ``rolloff_reference``, where one is missing; None leaves them out.
+        weights: hash of the model's weights and configuration.
+        sampling: keyword arguments of `super_resolve` beside those that a pair decides (steps, s_a, s_t, rolloff).
+        rolloff_reference: also ask the model for the reference's own roll-off (an oracle).
+        codec: loads what makes the row ``codec``; None leaves it out.
+        codec_parameters: of that codec.
+        low_band: the rule by which the row ``codec`` gets the input's band.
+        seed: of the draws; each pair draws from this and its id.
+    """
+
+    model: Callable[[], SuperResolver] | None = None
+    weights: str = ""
+    sampling: Mapping[str, Any] = field(default_factory=dict)
+    rolloff_reference: bool = False
+    codec: Callable[[], Codec] | None = None
+    codec_parameters: Mapping[str, Any] = field(default_factory=dict)
+    low_band: str = "input_cutoff"
+    seed: int = 0
+
+    def seed_of(self, pair: Mapping[str, Any]) -> int:
+        return seed_of(self.seed, "evaluate", str(pair["pair_id"]))
 
 
 @dataclass(frozen=True)
@@ -61,7 +86,7 @@ class PairSounds:
 
 @dataclass(frozen=True)
 class _Recipe:
-    """How a row is made of a pair with what is loaded for it, and what decides the result beside the pair."""
+    """How a row is made of a pair with what ``load`` gives, and what decides the result beside the pair."""
 
     row: str
     decided_by: Any
@@ -69,86 +94,45 @@ class _Recipe:
     make: Callable[[Any], np.ndarray]
 
 
-def render_rows(
-    pairs: pd.DataFrame,
-    folder: str | Path,
-    model: Callable[[], SuperResolver] | None = None,
-    weights: str = "",
-    codec: Callable[[], Codec] | None = None,
-    codec_parameters: Mapping[str, Any] | None = None,
-    sampling: Mapping[str, Any] | None = None,
-    rolloff_reference: bool = False,
-    low_band: str = "input_cutoff",
-    seed: int = 0,
-) -> pd.DataFrame:
+def render_rows(pairs: pd.DataFrame, folder: str | Path, rows: Rows) -> pd.DataFrame:
     """Make each row's sound and keep it as float WAV (nothing is clipped).
 
-    A pair is a task of `parallel_map`. In processes they come one after the other, each with all cores: what it takes to make a
-    row is measured, too.
+    A pair is a task of `parallel_map`. In processes they run one after the other, each with all cores, because time and memory
+    are measured, too.
 
     Args:
         pairs: of `evaluation.pairs`; a column ``prompt`` is given to the model where there is one.
-        folder: of finished outputs; files carry the hash of all that decides them in their names.
-        model: gives what makes rows ``ours`` and, on demand, ``rolloff_reference``, where something of theirs is missing: a
-            `LoadedOnce`; None leaves them out.
-        weights: hash of the model's weights and of its configuration.
-        codec: gives what makes row ``codec``; None leaves it out.
-        codec_parameters: what the codec was built from.
-        sampling: keyword arguments of `super_resolve` beside those that a pair decides (steps, s_a, s_t, rolloff).
-        rolloff_reference: also ask the model for the reference's own roll-off (an oracle).
-        low_band: the rule by which row ``codec`` gets the input's band back.
-        seed: of the draws; each pair has its own, made of this and its id.
+        folder: of finished outputs; file names are the hash of all that decides them.
+        rows: what to make.
 
     Returns:
         ``OUTPUT_COLUMNS``, a line per pair and row: ``key`` hashes all that decides the sound; ``seconds`` and
         ``peak_memory_GB`` are of its making, NaN where nothing was computed. What failed (an unreadable file, an output that is
-        not finite, a pair that killed its worker three times) has an empty path, and the reason is printed.
+        not finite, a pair that killed its worker three times) has an empty path, and the reason is logged.
     """
-    made_of: dict[str, Any] = {
-        "model": model,
-        "weights": weights,
-        "codec": codec,
-        "codec_parameters": dict(codec_parameters or {}),
-        "sampling": dict(sampling or {}),
-        "rolloff_reference": rolloff_reference,
-        "low_band": low_band,
-        "seed": seed,
-    }
 
     def lost(pair: Mapping[str, Any], reason: str) -> list[_Line]:
-        return _with_given(pair, [_failed(pair, recipe) for recipe in _recipes(PairSounds(pair), **made_of)])
+        return _with_given(pair, [_failed(pair, recipe) for recipe in _recipes(PairSounds(pair), rows)])
 
-    lines = parallel_map(
-        _render_pair, records(pairs), "outputs", workers=1, gpu=True, lost=lost, folder=str(folder), made_of=made_of
-    )
+    lines = parallel_map(_render_pair, records(pairs), "outputs", workers=1, gpu=True, lost=lost, folder=str(folder), rows=rows)
     return pd.DataFrame([line for of_pair in lines for line in of_pair], columns=OUTPUT_COLUMNS)
 
 
-def _render_pair(pair: Mapping[str, Any], folder: str, made_of: dict[str, Any]) -> list[_Line]:
-    """A pair's lines of `render_rows`."""
-    recipes = _recipes(PairSounds(pair), **made_of)
-    return _with_given(pair, [_rendered(pair, recipe, Path(folder) / "outputs") for recipe in recipes])
+def prune(folder: str | Path, outputs: pd.DataFrame) -> int:
+    """Remove what lies under ``folder`` (outputs, scores) and belongs to no line of ``outputs``; returns how many files."""
+    folder = Path(folder)
+    kept = [folder / part / f"{key}{suffix}" for key in outputs["key"] for part, suffix in _FILES]
+    return sum(keep_only(folder / part, kept) for part in {part for part, _ in _FILES} if (folder / part).is_dir())
 
 
-def _recipes(
-    sounds: PairSounds,
-    model: Callable[[], SuperResolver] | None,
-    weights: str,
-    codec: Callable[[], Codec] | None,
-    codec_parameters: dict[str, Any],
-    sampling: dict[str, Any],
-    rolloff_reference: bool,
-    low_band: str,
-    seed: int,
-) -> list[_Recipe]:
-    """How the rows of a pair are made that are not given."""
-    pair_seed = seed_of(seed, "evaluate", str(sounds.pair["pair_id"]))
-    recipes = [_copy_up(sounds)]
-    if codec is not None:
-        recipes.append(_codec(sounds, codec, codec_parameters, low_band, pair_seed))
-    if model is not None:
-        recipes += _model(sounds, model, weights, sampling, rolloff_reference, pair_seed)
-    return recipes
+def prompt_of(pair: Mapping[str, Any]) -> str | None:
+    """The pair's prompt, None where it has none."""
+    prompt = pair.get("prompt")
+    return prompt if isinstance(prompt, str) and prompt else None
+
+
+def _render_pair(pair: Mapping[str, Any], folder: str, rows: Rows) -> list[_Line]:
+    return _with_given(pair, [_rendered(pair, recipe, Path(folder) / "outputs") for recipe in _recipes(PairSounds(pair), rows)])
 
 
 def _with_given(pair: Mapping[str, Any], made: list[_Line]) -> list[_Line]:
@@ -156,52 +140,28 @@ def _with_given(pair: Mapping[str, Any], made: list[_Line]) -> list[_Line]:
     return [_given(pair, UNTOUCHED, pair["low"]), *made, *systems]
 
 
-def prune(folder: str | Path, outputs: pd.DataFrame) -> int:
-    """Remove what lies under ``folder`` (outputs, scores) and belongs to no line of ``outputs``; how many files went."""
-    folder = Path(folder)
-    kept = [folder / part / f"{key}{suffix}" for key in outputs["key"] for part, suffix in _FILES]
-    return sum(keep_only(folder / part, kept) for part in {part for part, _ in _FILES} if (folder / part).is_dir())
+def _recipes(sounds: PairSounds, rows: Rows) -> list[_Recipe]:
+    """How the rows of a pair are made that are not given."""
+    cutoff_hz, seed, prompt = 1000 * float(sounds.pair["cutoff_khz"]), rows.seed_of(sounds.pair), prompt_of(sounds.pair)
 
+    def of_codec(codec: Codec) -> np.ndarray:
+        return codec_ceiling(codec, sounds.reference, sounds.low, cutoff_hz, rows.low_band, seed)
 
-_FILES = (("outputs", ".wav"), ("outputs", ".json"), ("scores", ".json"))
+    def of_model(model: SuperResolver, **more: Any) -> np.ndarray:
+        return ours(model, sounds.low, cutoff_hz, prompt, seed, **{**rows.sampling, **more})
 
+    def of_oracle(model: SuperResolver) -> np.ndarray:
+        return of_model(model, rolloff=oracle_rolloff(sounds.reference))
 
-def _cutoff_hz(sounds: PairSounds) -> float:
-    return 1000 * float(sounds.pair["cutoff_khz"])
-
-
-def _copy_up(sounds: PairSounds) -> _Recipe:
-    return _Recipe(COPY_UP, (), lambda: None, lambda _: copy_up(sounds.low, _cutoff_hz(sounds)))
-
-
-def _codec(sounds: PairSounds, codec: Callable[[], Codec], parameters: dict[str, Any], rule: str, seed: int) -> _Recipe:
-    def make(codec: Codec) -> np.ndarray:
-        return codec_ceiling(codec, sounds.reference, sounds.low, _cutoff_hz(sounds), rule, seed)
-
-    return _Recipe(CODEC, (parameters, rule, seed), codec, make)
-
-
-def _model(
-    sounds: PairSounds,
-    model: Callable[[], SuperResolver],
-    weights: str,
-    sampling: dict[str, Any],
-    rolloff_reference: bool,
-    seed: int,
-) -> list[_Recipe]:
-    prompt = sounds.pair.get("prompt")
-    prompt = prompt if isinstance(prompt, str) and prompt else None
-    decided_by = (weights, sampling, prompt, seed)
-
-    def make(model: SuperResolver) -> np.ndarray:
-        return ours(model, sounds.low, _cutoff_hz(sounds), prompt, seed, **sampling)
-
-    def make_with_oracle(model: SuperResolver) -> np.ndarray:
-        asked = {**sampling, "rolloff": oracle_rolloff(sounds.reference)}
-        return ours(model, sounds.low, _cutoff_hz(sounds), prompt, seed, **asked)
-
-    oracle = [_Recipe(ROLLOFF_REFERENCE, decided_by, model, make_with_oracle)] if rolloff_reference else []
-    return [_Recipe(OURS, decided_by, model, make), *oracle]
+    recipes = [_Recipe(COPY_UP, (), lambda: None, lambda _: copy_up(sounds.low, cutoff_hz))]
+    if rows.codec is not None:
+        recipes.append(_Recipe(CODEC, (dict(rows.codec_parameters), rows.low_band, seed), rows.codec, of_codec))
+    if rows.model is not None:
+        decided_by = (rows.weights, dict(rows.sampling), prompt, seed)
+        recipes.append(_Recipe(OURS, decided_by, rows.model, of_model))
+        if rows.rolloff_reference:
+            recipes.append(_Recipe(ROLLOFF_REFERENCE, decided_by, rows.model, of_oracle))
+    return recipes
 
 
 def _key(pair: Mapping[str, Any], row: str, decided_by: Any) -> str:
@@ -211,7 +171,7 @@ def _key(pair: Mapping[str, Any], row: str, decided_by: Any) -> str:
 def _given(pair: Mapping[str, Any], row: str, path: str) -> _Line:
     digest = content_hash(path) if Path(path).exists() else ""
     if not digest:
-        print(f"{pair['pair_id']}, {row}: {path}: there is no such file; it has no scores", file=sys.stderr)
+        logger.warning("%s, %s: %s: there is no such file; it has no scores", pair["pair_id"], row, path)
     return pair["pair_id"], row, path if digest else "", _key(pair, row, digest), math.nan, math.nan
 
 
@@ -222,7 +182,7 @@ def _rendered(pair: Mapping[str, Any], recipe: _Recipe, folder: Path) -> _Line:
         if not (path.exists() and cost.exists()):
             _make(path, cost, recipe)
     except (UnreadableAudio, FloatingPointError) as error:
-        print(f"{pair['pair_id']}, {recipe.row}: {error}", file=sys.stderr)
+        logger.warning("%s, %s: %s", pair["pair_id"], recipe.row, error)
         return _failed(pair, recipe)
     known = json.loads(cost.read_text())
     return pair["pair_id"], recipe.row, project_path(path), key, float(known["seconds"]), float(known["peak_memory_GB"])
@@ -245,10 +205,14 @@ def _make(path: Path, cost: Path, recipe: _Recipe) -> None:
 
 
 def peak_memory_gb() -> float:
-    """The most memory that was ever in use, in 10^9 bytes: the GPU's where there is one, else this process's."""
+    """The most memory ever in use, in 10^9 bytes: the GPU's where there is one, else this process's; NaN on Windows."""
     import torch
 
     if torch.cuda.is_available():
         return torch.cuda.max_memory_allocated() / 1e9
+    try:
+        import resource
+    except ModuleNotFoundError:
+        return math.nan
     # kilobytes on Linux, bytes on macOS
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024) / 1e9

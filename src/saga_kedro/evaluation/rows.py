@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -14,26 +13,14 @@ from saga_kedro.audio.resample import to_stereo
 from saga_kedro.audio.rolloff import rolloff as measure_rolloff
 from saga_kedro.evaluation.match import fit_to
 
+if TYPE_CHECKING:
+    from saga_kedro.model.codec import Codec
+    from saga_kedro.model.super_resolver import SuperResolver
+
 UNTOUCHED = "untouched"
 CODEC = "codec"
 COPY_UP = "copy_up"
 ROLLOFF_REFERENCE = "rolloff_reference"
-
-
-class SuperResolver(Protocol):
-    """What evaluation asks of a model (`saga_kedro.model.saga_sr.SagaSR`)."""
-
-    @property
-    def super_resolve(self) -> Callable[..., np.ndarray]:
-        """(audio, sample_rate, prompt=, seed=, cutoff_hz=, rolloff=, ...) -> float32 [C, N] at 44.1 kHz."""
-
-
-class Codec(Protocol):
-    """What evaluation asks of a codec (`saga_kedro.model.codec`)."""
-
-    def encode(self, audio: torch.Tensor) -> Any: ...
-
-    def decode(self, z: torch.Tensor, seeds: Sequence[int] | None = None, low: torch.Tensor | None = None) -> torch.Tensor: ...
 
 
 @torch.no_grad()
@@ -56,7 +43,7 @@ def codec_ceiling(
     device = tensors[0].device if tensors else torch.device("cpu")
     stereo, stereo_low = (torch.from_numpy(to_stereo(audio).copy())[None].to(device) for audio in (reference, low))
     z_h = codec.encode(stereo).mean
-    decoded = codec.decode(z_h, seeds=[seed], low=stereo_low)[..., : reference.shape[1]]
+    decoded = codec.decode(z_h, seeds=[seed])[..., : reference.shape[1]]
     short = reference.shape[1] - decoded.shape[-1]
     decoded = torch.nn.functional.pad(decoded, (0, short))
     replaced = replace_low_band(decoded, stereo_low, cutoff_hz, rule)[0].float().cpu().numpy()
@@ -64,7 +51,7 @@ def codec_ceiling(
 
 
 def ours(model: SuperResolver, low: np.ndarray, cutoff_hz: float, prompt: str | None, seed: int, **sampling: Any) -> np.ndarray:
-    """The model's output, of the input's shape: float32 [C, N] at 44.1 kHz. The cutoff is told, as the test set's is known."""
+    """The model's output, of the input's shape: float32 [C, N] at 44.1 kHz. It gets the cutoff: the test set has it."""
     output = model.super_resolve(low, SAMPLE_RATE, prompt=prompt, seed=seed, cutoff_hz=cutoff_hz, **sampling)
     return fit_to(output, *low.shape)
 

@@ -3,56 +3,25 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
 from saga_kedro.audio import SAMPLE_RATE
-from saga_kedro.evaluation.frechet import SET_METRICS
-from saga_kedro.evaluation.measure import LSD_FAMILY, Job, check_metrics, measure, measure_by_frequency
+from saga_kedro.evaluation.frechet import FD_LOGMEL
+from saga_kedro.evaluation.measure import Job, check_metrics, measure, measure_by_frequency
 from saga_kedro.evaluation.pairs import records
-from saga_kedro.evaluation.render import render_rows
-from saga_kedro.evaluation.rows import Codec, SuperResolver
 from saga_kedro.parallel import parallel_map
+from saga_kedro.parameters import Report
 
-DEFAULT_METRICS = (*LSD_FAMILY, "SI-SDR", "SNR")
 # of the making of a row, not of its sound
 COST_METRICS = ("RTF", "peak_memory_GB")
 SCORE_COLUMNS = ["pair_id", "clip_id", "group", "category", "cutoff_khz", "row", "metric", "value"]
 
 
-def score_pairs(
-    pairs: pd.DataFrame,
-    folder: str | Path,
-    model: Callable[[], SuperResolver] | None = None,
-    weights: str = "",
-    codec: Callable[[], Codec] | None = None,
-    codec_parameters: Mapping[str, Any] | None = None,
-    sampling: Mapping[str, Any] | None = None,
-    rolloff_reference: bool = False,
-    low_band: str = "input_cutoff",
-    names: Sequence[str] = DEFAULT_METRICS,
-    seed: int = 0,
-    workers: int | None = None,
-) -> pd.DataFrame:
-    """`render.render_rows`, then `score_outputs`: a long table of the columns ``SCORE_COLUMNS``.
-
-    Raises:
-        ValueError: an unknown metric.
-    """
-    check_metrics(names)
-    outputs = render_rows(pairs, folder, model, weights, codec, codec_parameters, sampling, rolloff_reference, low_band, seed)
-    return score_outputs(pairs, outputs, folder, names, workers)
-
-
 def score_outputs(
-    pairs: pd.DataFrame,
-    outputs: pd.DataFrame,
-    folder: str | Path,
-    names: Sequence[str] = DEFAULT_METRICS,
-    workers: int | None = None,
+    pairs: pd.DataFrame, outputs: pd.DataFrame, folder: str | Path, names: Sequence[str], workers: int | None = None
 ) -> pd.DataFrame:
     """Measure outputs against references, parallel over pairs and rows; only what the cache does not hold is computed.
 
@@ -60,7 +29,7 @@ def score_outputs(
         pairs: of `evaluation.pairs`.
         outputs: of `render.render_rows`.
         folder: the same; scores lie in ``scores/``, one JSON a pair and row.
-        names: metrics; distances between sets of clips are left to `frechet.set_distances`.
+        names: metrics; ``FD_logmel`` is left to `frechet.set_distances`.
         workers: processes, None for one a core.
 
     Returns:
@@ -71,7 +40,7 @@ def score_outputs(
         ValueError: an unknown metric.
     """
     check_metrics(names)
-    names = [name for name in names if name not in SET_METRICS]
+    names = [name for name in names if name != FD_LOGMEL]
     by_id = {pair["pair_id"]: pair for pair in records(pairs)}
     lines = records(outputs)
     jobs = [Job(by_id[line["pair_id"]], line["row"], line["path"], line["key"]) for line in lines]
@@ -88,12 +57,12 @@ def score_outputs(
     return pd.DataFrame(table, columns=SCORE_COLUMNS)
 
 
-def frequency_curves(pairs: pd.DataFrame, outputs: pd.DataFrame, bands: int = 128, workers: int | None = None) -> pd.DataFrame:
+def frequency_curves(pairs: pd.DataFrame, outputs: pd.DataFrame, report: Report, workers: int | None = None) -> pd.DataFrame:
     """LSD against frequency, mean over clips: where in the spectrum a row is wrong.
 
     Args:
         pairs, outputs: as for `score_outputs`.
-        bands: of equal width in Hz; the bins of a band are averaged as mean squares.
+        report: ``frequency_bands`` of equal width in Hz; the bins of a band are averaged as mean squares.
         workers: processes, None for one a core.
 
     Returns:
@@ -101,7 +70,9 @@ def frequency_curves(pairs: pd.DataFrame, outputs: pd.DataFrame, bands: int = 12
     """
     by_id = {pair["pair_id"]: pair for pair in records(pairs)}
     jobs = [Job(by_id[line["pair_id"]], line["row"], line["path"], line["key"]) for line in records(outputs) if line["path"]]
-    found = parallel_map(measure_by_frequency, jobs, "LSD against frequency", workers, lost=lambda job, reason: [], bands=bands)
+    found = parallel_map(
+        measure_by_frequency, jobs, "LSD against frequency", workers, lost=lambda job, reason: [], bands=report.frequency_bands
+    )
     table = [
         (job.row, job.pair["category"], float(job.pair["cutoff_khz"]), frequency, value)
         for job, curve in zip(jobs, found, strict=True)

@@ -35,12 +35,12 @@ def summarise(scores: pd.DataFrame, distances: pd.DataFrame | None = None) -> pd
     """Mean and 95 % interval over clips, per row, category, cutoff and metric.
 
     Args:
-        scores: long table of `evaluation.score.score_pairs`; a value that is NaN is missing and counts nowhere.
+        scores: long table of `evaluation.score.score_outputs`; a value that is NaN is missing and counts nowhere.
         distances: of `evaluation.frechet.set_distances`: one value of all clips together, so without an interval.
 
     Returns:
         Columns row, category, cutoff_khz, metric, mean, low, high (interval), deviation (over clips), clips (how many were
-        scored). A combination of which every value is missing has no line.
+        scored). A combination without any value has no line.
     """
     lines = []
     present = scores.dropna(subset=["value"])

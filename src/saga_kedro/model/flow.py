@@ -12,8 +12,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from saga_kedro.model.parts import register
-
 
 @dataclass(frozen=True)
 class Objective:
@@ -45,7 +43,7 @@ def target_velocity(z_h: Tensor, noise: Tensor) -> Tensor:
     return noise - z_h
 
 
-rectified_flow = register("objective", "rectified_flow")(Objective(interpolate, target_velocity))
+OBJECTIVES = {"rectified_flow": Objective(interpolate, target_velocity)}
 
 
 def flow_loss(
@@ -77,13 +75,14 @@ def flow_loss(
     return sums.sum() / counts.sum().clamp(min=1), sums / counts.clamp(min=1)
 
 
-@register("timesteps", "uniform")
 def uniform(source: torch.Generator) -> Tensor:
     """One t from U[0, 1), a scalar tensor."""
     return torch.rand((), generator=source)
 
 
-@register("timesteps", "logit_normal")
 def logit_normal(source: torch.Generator) -> Tensor:
     """One t = sigmoid(n), n unit normal (stable-audio-tools' ``logit_normal``, the authors' choice), a scalar tensor."""
     return torch.sigmoid(torch.randn((), generator=source))
+
+
+TIMESTEPS: dict[str, Callable[[torch.Generator], Tensor]] = {"uniform": uniform, "logit_normal": logit_normal}

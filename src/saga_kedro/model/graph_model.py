@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from saga_kedro.model import tensors
 from saga_kedro.model.condition import Condition
-from saga_kedro.model.parts import part
-from saga_kedro.model.saved import CONFIG, GRAPH, WEIGHTS, read_config, read_tensors
+from saga_kedro.model.saved import CONFIG, GRAPH, WEIGHTS, read_config
 from saga_kedro.model.super_resolver import SuperResolver
 
 
@@ -29,18 +28,14 @@ class GraphSagaSR(SuperResolver):
 
     def __init__(self, folder: str | Path | None = None) -> None:
         self.folder, config = read_config(folder, (CONFIG, WEIGHTS, GRAPH))
-        self.set_up(config)
+        super().__init__(config)
         tables = self.tables()
-        for name, tensor in read_tensors(self.folder / WEIGHTS, tables).items():
-            tables[name][...] = tensor
+        for name, value in tensors.read_arrays(self.folder / WEIGHTS, tables).items():
+            tables[name][...] = value
 
     @abstractmethod
     def answer(self, given: dict[str, np.ndarray]) -> np.ndarray:
         """The graph's output for these inputs."""
-
-    def velocity(self, z_t: np.ndarray, t: float, condition: Condition, setting: Mapping[str, Any]) -> np.ndarray:
-        guidance = part("guidance", setting["guidance"])
-        return guidance(self._network, z_t, np.full(len(z_t), t, np.float32), condition, setting["s_a"], setting["s_t"])
 
     def array(self, audio: np.ndarray) -> np.ndarray:
         return np.ascontiguousarray(audio, np.float32)
@@ -48,7 +43,7 @@ class GraphSagaSR(SuperResolver):
     def text(self, captions: Sequence[str]) -> np.ndarray:
         return np.zeros((len(captions), 0, 0), np.float32)
 
-    def _network(
+    def network(
         self,
         z_t: np.ndarray,
         t: np.ndarray,
@@ -56,7 +51,6 @@ class GraphSagaSR(SuperResolver):
         drop_z_l: np.ndarray | None = None,
         drop_context: np.ndarray | None = None,
     ) -> np.ndarray:
-        """`SagaNetwork.forward`."""
         none = np.zeros(len(z_t), bool)
         given = {
             "z_t": z_t,

@@ -6,12 +6,10 @@ from collections.abc import Callable
 
 from saga_kedro.arrays import Array, array_namespace
 from saga_kedro.model.condition import Condition
-from saga_kedro.model.parts import register
 
 Network = Callable[..., Array]
 
 
-@register("guidance", "eq4")
 def eq4(network: Network, z_t: Array, t: Array, condition: Condition, s_a: float, s_t: float) -> Array:
     """u(-, -) + s_a [u(z_l, -) - u(-, -)] + s_t [u(z_l, c) - u(z_l, -)].
 
@@ -37,3 +35,6 @@ def eq4(network: Network, z_t: Array, t: Array, condition: Condition, s_a: float
     v = network(xp.concat([z_t] * 3), xp.concat([t] * 3), condition.repeat(3), drop_z_l, drop_context)
     u_none, u_acoustic, u_full = v.reshape((3, *z_t.shape))
     return u_none + s_a * (u_acoustic - u_none) + s_t * (u_full - u_acoustic)
+
+
+GUIDANCE: dict[str, Callable[..., Array]] = {"eq4": eq4}

@@ -9,14 +9,13 @@ from torch import Tensor, nn
 
 from saga_kedro.model.condition import Condition
 from saga_kedro.model.embedding import RolloffEmbedding
-from saga_kedro.model.parts import part, register
+from saga_kedro.model.parts import part
 from saga_kedro.model.quiet import quiet, without_compiler
 
 with quiet(), without_compiler():
     from stable_audio_tools.models.dit import DiffusionTransformer
 
 
-@register("text_null", "zeroed_context")
 def zeroed_context(text: Tensor, rolloff_tokens: Tensor, dropped: Tensor) -> Tensor:
     """Cross-attention context in which dropping the text zeroes every token, roll-offs too (the authors' code).
 
@@ -35,13 +34,15 @@ def zeroed_context(text: Tensor, rolloff_tokens: Tensor, dropped: Tensor) -> Ten
     return context.masked_fill(dropped[:, None, None], 0.0)
 
 
-@register("text_null", "zeroed_text")
 def zeroed_text(text: Tensor, rolloff_tokens: Tensor, dropped: Tensor) -> Tensor:
     """Cross-attention context in which dropping the text zeroes its tokens and keeps the roll-offs' (paper, equation 4).
 
     Arguments and result as ``zeroed_context``.
     """
     return torch.cat([text.masked_fill(dropped[:, None, None], 0.0), rolloff_tokens], dim=1)
+
+
+TEXT_NULLS = {"zeroed_context": zeroed_context, "zeroed_text": zeroed_text}
 
 
 class Dit(nn.Module):
@@ -60,7 +61,6 @@ class Dit(nn.Module):
         return self.model(x, t, global_embed=global_cond, **inputs)
 
 
-@register("network", "saga")
 class SagaNetwork(nn.Module):
     """v(z_t, t | z_l, c, f_l, f_h): everything that is trained.
 
@@ -101,7 +101,7 @@ class SagaNetwork(nn.Module):
         self.latent_channels = latent_channels
         self.text_width = text_width
         self.null_latent = null_latent
-        self.build_context = part("text_null", text_null)
+        self.build_context = part("text_null", TEXT_NULLS, text_null)
         self.checkpointing = checkpointing
         self.f_l = RolloffEmbedding(text_width)
         self.f_h = RolloffEmbedding(text_width)
@@ -181,6 +181,9 @@ class SagaNetwork(nn.Module):
         return self.dit(z_t, t, **inputs, use_checkpointing=checkpointing)
 
 
+NETWORKS: dict[str, type[SagaNetwork]] = {"saga": SagaNetwork}
+
+
 def build_network(
     latent_channels: int, text_width: int, backbone: dict[str, Any], conditioning: dict[str, Any], name: str = "saga"
 ) -> SagaNetwork:
@@ -193,4 +196,4 @@ def build_network(
         conditioning: optionally ``null_latent``, ``text_null``.
         name: name of the network part.
     """
-    return part("network", name)(latent_channels, text_width, **backbone, **conditioning)
+    return part("network", NETWORKS, name)(latent_channels, text_width, **backbone, **conditioning)

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from saga_kedro.audio import SAMPLE_RATE
-from saga_kedro.audio.bandwidth import Read
 from saga_kedro.audio.noise_floor import N_FFT, measure_floor
+from saga_kedro.audio.reading import Read
 from saga_kedro.model.codec.bands import band_edges
 
 ROWS, BANDS = 256, 64

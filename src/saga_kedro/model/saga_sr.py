@@ -5,34 +5,38 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 import torch
-from safetensors.torch import load_file, save_file
-from torch import Tensor, nn
+from safetensors.torch import save_file
+from torch import Tensor
 
 from saga_kedro.audio import SAMPLE_RATE
-from saga_kedro.audio.bandwidth import Read
+from saga_kedro.audio.reading import Read
 from saga_kedro.captioning.descriptors import caption
 from saga_kedro.captioning.windows import window_table
 from saga_kedro.files import atomic_path
+from saga_kedro.model import tensors
 from saga_kedro.model.codec import Codec
 from saga_kedro.model.condition import Condition
-from saga_kedro.model.network import build_network
-from saga_kedro.model.parts import part
+from saga_kedro.model.initialise import initialise_by_name
+from saga_kedro.model.network import SagaNetwork, build_network
 from saga_kedro.model.saved import CONFIG, GRAPH, HASHES, WEIGHTS, read_config
 from saga_kedro.model.super_resolver import Prompt, SuperResolver
 from saga_kedro.model.text import NoText, TextEncoder, pad_states
 
+if TYPE_CHECKING:
+    from saga_kedro.parameters import Parameters
 
-class SagaSR(nn.Module, SuperResolver):
+
+class SagaSR(SuperResolver):
     """Network, codec, text encoder and roll-off predictor, with the defaults to sample with.
 
     Args:
-        config: as of `SuperResolver`, and ``backbone``, ``text`` {encoder, path, max_tokens}, ``conditioning``, optionally
-            ``network`` (a part by name).
+        config: as of `SuperResolver`, and ``network`` (its name), ``backbone``, ``text`` {encoder, path, max_tokens},
+            ``conditioning``.
         codec: use this one instead of building the configured one.
         text_encoder: use this one instead of loading the configured one.
 
@@ -41,17 +45,15 @@ class SagaSR(nn.Module, SuperResolver):
         text_encoder: frozen.
     """
 
+    network: SagaNetwork
+
     def __init__(self, config: dict[str, Any], codec: Codec | None = None, text_encoder: TextEncoder | None = None) -> None:
-        super().__init__()
-        self.set_up(config, codec)
+        super().__init__(config, codec)
         text = config["text"]
-        self.text_encoder = text_encoder or TextEncoder.load(text["encoder"], text.get("path"), text["max_tokens"])
+        self.text_encoder = text_encoder or TextEncoder.load(text["encoder"], text["path"], text["max_tokens"])
+        self.takes_prompts = not isinstance(self.text_encoder, NoText)
         self.network = build_network(
-            self.codec.latent_channels,
-            self.text_encoder.width,
-            config["backbone"],
-            config["conditioning"],
-            config.get("network", "saga"),
+            self.codec.latent_channels, self.text_encoder.width, config["backbone"], config["conditioning"], config["network"]
         )
 
     @property
@@ -59,10 +61,11 @@ class SagaSR(nn.Module, SuperResolver):
         """Where the network is."""
         return next(self.network.parameters()).device
 
-    @property
-    def takes_prompts(self) -> bool:
-        """Whether it was trained with captions."""
-        return not isinstance(self.text_encoder, NoText)
+    def to(self, device: str | torch.device) -> SagaSR:
+        """Itself, moved."""
+        for module in (self.network, self.text_encoder, self.codec):
+            module.to(device)
+        return self
 
     def learned_state(self) -> dict[str, Tensor]:
         """What is trained and fitted, by name: the tensors of the network and of the roll-off predictor."""
@@ -108,31 +111,20 @@ class SagaSR(nn.Module, SuperResolver):
         """
         folder, config = read_config(folder)
         saga = cls(config, codec, text_encoder)
-        saga._load(load_file(folder / WEIGHTS), str(folder / WEIGHTS))
-        return saga.to(device).eval()
-
-    def _load(self, state: dict[str, Tensor], source: str) -> None:
-        own = self.learned_state()
-        # a model of before the noise floors has no table of them
-        state = {name: value for name, value in own.items() if name.startswith("floors.")} | state
-        wrong = [f"{name} is missing" for name in own.keys() - state.keys()]
-        wrong += [f"{name} is unknown" for name in state.keys() - own.keys()]
-        wrong += [
-            f"{name} is {list(state[name].shape)} instead of {list(own[name].shape)}"
-            for name in own.keys() & state.keys()
-            if own[name].shape != state[name].shape
-        ]
-        if wrong:
-            raise ValueError(f"{source} does not fit its configuration: {'; '.join(sorted(wrong)[:3])} ({len(wrong)} in all).")
+        own, given = saga.learned_state(), tensors.read(folder / WEIGHTS)
+        if wrong := sorted(tensors.misfits(own, given)):
+            raise ValueError(
+                f"{folder / WEIGHTS} does not fit its configuration: {'; '.join(wrong[:3])} ({len(wrong)} in all)."
+            )
         with torch.no_grad():
             for name, value in own.items():
-                value.copy_(state[name])
+                value.copy_(given[name])
+        saga.network.eval()
+        return saga.to(device)
 
     @torch.no_grad()
-    def velocity(self, z_t: Tensor, t: float, condition: Condition, setting: Mapping[str, Any]) -> Tensor:
-        guidance = part("guidance", setting["guidance"])
-        times = torch.full((len(z_t),), t, device=z_t.device)
-        return guidance(self.network, z_t, times, condition, setting["s_a"], setting["s_t"])
+    def velocity(self, z_t: Tensor, t: Tensor, condition: Condition, setting: Mapping[str, Any]) -> Tensor:
+        return super().velocity(z_t, t, condition, setting)
 
     def array(self, audio: np.ndarray) -> Tensor:
         return torch.from_numpy(np.ascontiguousarray(audio, np.float32)).to(self.device)
@@ -157,3 +149,10 @@ class SagaSR(nn.Module, SuperResolver):
                 "stretches of 5.94 s (a tail under 1.5 s belongs to the last): give one for each, or one for all."
             )
         return list(prompt)
+
+
+def build_model(parameters: Parameters) -> SagaSR:
+    """The model that a training begins with: its initial weights are named draws of ``seed``."""
+    model = SagaSR(parameters.model.model_dump() | {"sample": parameters.sample.model_dump()})
+    initialise_by_name(model.network, parameters.seed)
+    return model

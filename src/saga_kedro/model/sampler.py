@@ -8,10 +8,8 @@ from typing import Any
 import numpy as np
 
 from saga_kedro.arrays import Array, like
-from saga_kedro.model.parts import register
 
 
-@register("sampler", "euler")
 def euler(
     velocity: Callable[[Array, Array], Array],
     noise: Array,
@@ -35,3 +33,6 @@ def euler(
         v = velocity(z, like(np.full(len(z), t, np.float32), z))
         z = z + (t_next - t) * v
     return z
+
+
+SAMPLERS: dict[str, Callable[..., Array]] = {"euler": euler}

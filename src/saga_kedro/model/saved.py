@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from saga_kedro.files import content_hash
 
@@ -47,36 +44,3 @@ def read_config(folder: str | Path | None, needs: tuple[str, ...] = (CONFIG, WEI
                 f"{folder / name} is damaged or of another model: its hash is not the one in {CONFIG}; export it again."
             )
     return folder, config
-
-
-def places(weights: Path) -> tuple[dict[str, Any], int]:
-    """Where each tensor lies in a file of safetensors: its header, and the byte at which the tensors begin.
-
-    (The format is eight bytes with the header's length, the header as JSON, the tensors.)
-    """
-    with open(weights, "rb") as file:
-        length = int.from_bytes(file.read(8), "little")
-        return json.loads(file.read(length)), 8 + length
-
-
-DTYPES = {"F64": np.float64, "F32": np.float32, "F16": np.float16, "I64": np.int64, "BOOL": np.bool_}
-"""NumPy's of those of safetensors that tables have."""
-
-
-def read_tensors(weights: Path, names: Iterable[str]) -> dict[str, np.ndarray]:
-    """Some tensors of a file, read without the package safetensors, which a browser does not have.
-
-    Raises:
-        ValueError: the file lacks one.
-    """
-    header, begin = places(weights)
-    lacking = sorted(set(names) - set(header))
-    if lacking:
-        raise ValueError(f"{weights} has no {', '.join(lacking)}: export it again.")
-    tensors = {}
-    for name in names:
-        first, last = header[name]["data_offsets"]
-        dtype = np.dtype(DTYPES[header[name]["dtype"]])
-        flat = np.fromfile(weights, dtype, (last - first) // dtype.itemsize, offset=begin + first)
-        tensors[name] = flat.reshape(header[name]["shape"])
-    return tensors

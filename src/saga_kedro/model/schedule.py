@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import numpy as np
+from collections.abc import Callable
 
-from saga_kedro.model.parts import register
+import numpy as np
 
 # The linear part takes steps as small as those of a linear schedule of this many steps (the authors' code).
 EMULATED_STEPS = 1_000
 
 
-@register("schedule", "linear")
 def linear(steps: int) -> np.ndarray:
     """t_i = 1 - i / steps for i = 0..steps, float32 [steps + 1].
 
@@ -21,7 +20,6 @@ def linear(steps: int) -> np.ndarray:
     return np.linspace(1, 0, steps + 1, dtype=np.float32)
 
 
-@register("schedule", "linear_quadratic")
 def linear_quadratic(steps: int) -> np.ndarray:
     """The first half of the steps in small strides, the rest quadratically to 0 (Movie Gen; the authors' code).
 
@@ -47,3 +45,6 @@ def linear_quadratic(steps: int) -> np.ndarray:
 def _at_least_one(steps: int) -> None:
     if steps < 1:
         raise ValueError(f"A schedule needs at least one step, not {steps}.")
+
+
+SCHEDULES: dict[str, Callable[[int], np.ndarray]] = {"linear": linear, "linear_quadratic": linear_quadratic}

@@ -15,11 +15,11 @@ from typing import Any
 
 import pandas as pd
 import torch
-from safetensors.torch import load_file
 from torch import Tensor
 
+from saga_kedro.model import tensors
 from saga_kedro.model.network import SagaNetwork
-from saga_kedro.weights import STABLE_AUDIO_OPEN_DIT, MissingWeights
+from saga_kedro.weights import STABLE_AUDIO_OPEN_DIT
 
 logger = logging.getLogger(__name__)
 
@@ -55,30 +55,21 @@ def load_starting_weights(network: SagaNetwork, path: str | Path) -> pd.DataFram
         checkpoint), ``unused`` (of the checkpoint, not in the network).
 
     Raises:
-        MissingWeights: there is no such file.
+        MissingWeights: there is no such file, or it is no checkpoint.
         WrongStart: a tensor is missing or of another shape, or the checkpoint has one that the network has not; the first
             three are named.
     """
-    path = Path(path)
-    file = find_checkpoint(path)
-    config, names, place, tensors = read_checkpoint(file)
+    file = Path(path) if Path(path).is_file() else tensors.find(STABLE_AUDIO_OPEN_DIT.require(path))
+    config, others, place, held = read_network(file)
     if place == DIT:
         say_objective(config, file)
 
     own = {name: value for name, value in network.state_dict().items() if name.startswith(place)}
-    mismatches = [f"{name} is missing" for name in own if name not in tensors]
-    mismatches += [f"{name} has no place" for name in tensors if name not in own]
-    filled: dict[str, Tensor] = {}
-    for name in own.keys() & tensors.keys():
-        grows = place == DIT and name.removeprefix(DIT) in WIDENED
-        wide = widened(tensors[name], own[name].shape) if grows else tensors[name]
-        if wide.shape == own[name].shape:
-            filled[name] = wide
-        else:
-            mismatches.append(f"{name} is {list(tensors[name].shape)} instead of {list(own[name].shape)}")
-    if mismatches:
+    grows = {place + name for name in WIDENED} if place == DIT else set()
+    filled = {name: widened(value, own[name].shape) if name in grows and name in own else value for name, value in held.items()}
+    if wrong := tensors.misfits(own, filled):
         raise WrongStart(
-            f"{file} does not fit the network, {len(mismatches)} tensors differ: {'; '.join(sorted(mismatches)[:3])}. "
+            f"{file} does not fit the network, {len(wrong)} tensors differ: {'; '.join(sorted(wrong)[:3])}. "
             "Give fit.start a checkpoint with the same width, depth and conditioning, or scratch."
         )
     with torch.no_grad():
@@ -87,35 +78,18 @@ def load_starting_weights(network: SagaNetwork, path: str | Path) -> pd.DataFram
 
     rows = []
     for name, value in network.state_dict().items():
-        theirs = tensors.get(name)
+        theirs = held.get(name)
         state = "new" if theirs is None else "loaded" if theirs.shape == value.shape else "loaded, new channels zero"
         rows.append((name, list(value.shape), state))
-    rows += [(name, shape, "unused") for name, shape in names.items()]
+    rows += [(name, shape, "unused") for name, shape in others.items()]
     table = pd.DataFrame(rows, columns=["name", "shape", "state"])
     counts = ", ".join(f"{count} {state}" for state, count in table["state"].value_counts().items())
     logger.info("Starting weights from %s: %s.", file, counts)
     return table
 
 
-def find_checkpoint(path: Path) -> Path:
-    """The file that ``path`` is or holds.
-
-    Raises:
-        MissingWeights: there is none, or several and none is model.safetensors.
-    """
-    if path.is_file():
-        return path
-    folder = STABLE_AUDIO_OPEN_DIT.require(path)
-    if (folder / "model.safetensors").exists():
-        return folder / "model.safetensors"
-    found = sorted([*folder.glob("*.safetensors"), *folder.glob("*.ckpt")])
-    if len(found) != 1:
-        raise MissingWeights(f"{folder} holds {len(found)} checkpoints: let fit.start name one of them.")
-    return found[0]
-
-
-def read_checkpoint(file: Path) -> tuple[dict[str, Any], dict[str, list[int]], str, dict[str, Tensor]]:
-    """What a checkpoint holds of a network; no code in it is run.
+def read_network(file: Path) -> tuple[dict[str, Any], dict[str, list[int]], str, dict[str, Tensor]]:
+    """What a checkpoint holds of a network.
 
     Returns:
         The model's configuration: embedded in a .ckpt, else of the ``model_config.json`` beside the file, else empty; names and
@@ -123,15 +97,12 @@ def read_checkpoint(file: Path) -> tuple[dict[str, Any], dict[str, list[int]], s
         tensors, named as in the network.
 
     Raises:
-        WrongStart: the file is no checkpoint, or holds neither a DiT nor a network of this package.
+        MissingWeights: the file is no checkpoint.
+        WrongStart: it holds neither a DiT nor a network of this package.
     """
     beside = file.parent / "model_config.json"
     config = json.loads(beside.read_text()) if beside.exists() else {}
-    content: Any
-    try:
-        content = load_file(file) if file.suffix == ".safetensors" else torch.load(file, map_location="cpu", weights_only=True)
-    except Exception as error:
-        raise WrongStart(f"{file} is no readable checkpoint ({type(error).__name__}): download it again.") from error
+    content = {"state_dict": tensors.read(file)} if file.suffix == ".safetensors" else tensors.read_checkpoint(file)
     state: Any = content.get("state_dict", content)
     prefix = next((prefix for prefix in PLACES if any(name.startswith(prefix) for name in state)), None)
     if prefix is None:

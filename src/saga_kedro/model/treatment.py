@@ -38,8 +38,7 @@ def treatment(bandwidth: Bandwidth, sample_rate: int = SAMPLE_RATE, asked_hz: fl
     Raises:
         ValueError: a cutoff outside of 1,000 Hz to 22,050 Hz.
     """
-    if asked_hz is not None and not LOWEST_CUTOFF_HZ <= asked_hz <= SAMPLE_RATE / 2:
-        raise ValueError(f"A cutoff lies between {LOWEST_CUTOFF_HZ:.0f} and {SAMPLE_RATE / 2:.0f} Hz, not at {asked_hz:g} Hz.")
+    check_cutoff(asked_hz)
     if bandwidth.ends == "silent":
         return Treatment(None, False, "it is silent")
     reaches = min(bandwidth.cutoff_hz, sample_rate / 2)
@@ -57,6 +56,12 @@ def treatment(bandwidth: Bandwidth, sample_rate: int = SAMPLE_RATE, asked_hz: fl
         cutoff = max(LOWEST_CUTOFF_HZ, reaches)
         return Treatment(cutoff, True, f"a ragged edge, as of a lossy codec, at {_khz(cutoff)}")
     return Treatment(reaches, False, f"carries signal up to {_khz(reaches)}")
+
+
+def check_cutoff(asked_hz: float | None) -> None:
+    """Raises ValueError for a cutoff outside of 1,000 Hz to 22,050 Hz."""
+    if asked_hz is not None and not LOWEST_CUTOFF_HZ <= asked_hz <= SAMPLE_RATE / 2:
+        raise ValueError(f"A cutoff lies between {LOWEST_CUTOFF_HZ:.0f} and {SAMPLE_RATE / 2:.0f} Hz, not at {asked_hz:g} Hz.")
 
 
 def _khz(hertz: float) -> str:

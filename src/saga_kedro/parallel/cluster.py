@@ -42,7 +42,7 @@ BATCHES = 16
 """At least so many for each worker, so that all of them end at about the same time."""
 LARGEST = 64
 """Items of a batch, at most."""
-GIVE_UP = 10
+GIVE_UP = 6
 """So many killed batches, before any item was done, are no accident."""
 
 

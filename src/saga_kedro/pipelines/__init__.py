@@ -1,1 +1,1 @@
-"""Wiring: one folder a pipeline, thin nodes that call the packages beside this one. Only here is Kedro imported."""
+"""Wiring: a folder for each pipeline, and what surrounds every run. Only here is Kedro imported."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import pandas as pd
+if TYPE_CHECKING:  # the light installation has no pandas
+    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -150,7 +152,7 @@ class Report:
     title: str
     subtitle: str
     sections: Sequence[Section]
-    footer: str = field(default="")
+    footer: str = ""
     language: str = "en"
 
 

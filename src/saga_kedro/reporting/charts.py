@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -31,16 +32,6 @@ def smoothed(values: np.ndarray, window: int) -> np.ndarray:
     return (total[ends] - total[starts]) / (ends - starts)
 
 
-def _marker(points: np.ndarray) -> str:
-    """A line of few points shows each of them; a single one would not be seen otherwise."""
-    return "." if len(points) < FEW else ""
-
-
-def _series(history: pd.DataFrame, metric: str) -> tuple[np.ndarray, np.ndarray]:
-    lines = history[history["metric"] == metric].sort_values("step")
-    return lines["step"].to_numpy(float), lines["value"].to_numpy(float)
-
-
 def headline_chart(summary: pd.DataFrame, metric: str) -> Picture | None:
     """One metric of every row as points with their intervals, a panel per cutoff; None if it was not measured.
 
@@ -60,9 +51,8 @@ def headline_chart(summary: pd.DataFrame, metric: str) -> Picture | None:
             height = np.array([rows.index(row) for row in lines.index]) + 0.2 * (index - (len(categories) - 1) / 2)
             half = ((lines["high"] - lines["low"]) / 2).astype(float).fillna(0.0)
             colour, marker = LINES[index % len(LINES)], MARKERS[index % len(MARKERS)]
-            axes.errorbar(
-                lines["mean"], height, xerr=half, fmt=marker, color=colour, markersize=4.5, elinewidth=1, label=category
-            )
+            options: dict[str, Any] = {"fmt": marker, "color": colour, "markersize": 4.5, "elinewidth": 1}
+            axes.errorbar(lines["mean"], height, xerr=half, label=category, **options)
         axes.set_yticks(range(len(rows)), [row_title(row) for row in rows], fontsize=8)
         axes.set_title(f"{metric}, {cutoff_name(cutoff)}", loc="left", fontsize=9)
         axes.set_xlim(left=min(0.0, axes.get_xlim()[0]))
@@ -79,72 +69,32 @@ def loss_chart(history: pd.DataFrame) -> Picture | None:
     Args:
         history: columns step, metric, value: ``train/loss`` and ``yardstick/...``.
     """
-    steps, values = _series(history, "train/loss")
-    if not len(steps):
-        return None
-    picture, axes = chart("step", "flow loss", "Training loss and what it would be for a model that ...")
-    axes.plot(steps, values, color=LINES[0], alpha=0.25, linewidth=0.7, marker=_marker(steps))
-    axes.plot(
-        steps, smoothed(values, max(1, len(values) // 40)), color=LINES[0], linewidth=1.8, label="training loss (running mean)"
-    )
-    found = [metric for metric in history["metric"].unique() if str(metric).startswith("yardstick/")]
-    for index, metric in enumerate(
-        sorted(found, key=lambda name: list(YARDSTICK_TITLES).index(name) if name in YARDSTICK_TITLES else 99)
-    ):
-        level = _series(history, metric)[1][-1]
-        title = YARDSTICK_TITLES.get(metric, str(metric).removeprefix("yardstick/"))
-        axes.axhline(
-            level, color=BLACK, linestyle=DASHES[(index + 1) % len(DASHES)], linewidth=1, label=f"{title}: {level:.2f}"
-        )
-    axes.legend(fontsize=8, frameon=False)
-    return picture
+    curves = {name: curve for name, curve in _curves(history, "train/loss").items() if name == "train/loss"}
+    known = _curves(history, "yardstick/")
+    levels = {title: known[name]["value"].iloc[-1] for name, title in YARDSTICK_TITLES.items() if name in known}
+    return curves_chart(curves, "value", "flow loss", "Training loss and what it would be for a model that ...", levels)
 
 
 def validation_chart(history: pd.DataFrame) -> Picture | None:
     """Validation loss at each fixed t, None if none was logged. These compare between runs; the training loss does not."""
-    metrics = sorted(metric for metric in history["metric"].unique() if str(metric).startswith("val/loss/"))
-    if not metrics:
-        return None
-    picture, axes = chart("step", "flow loss", "Validation loss at fixed t (0 is data, 1 is noise)")
-    for index, metric in enumerate(metrics):
-        colour, dash = LINES[index % len(LINES)], DASHES[index % len(DASHES)]
-        axes.plot(
-            *_series(history, metric),
-            color=colour,
-            linestyle=dash,
-            marker=".",
-            label=str(metric).removeprefix("val/loss/").replace("t", "t = ", 1),
-        )
-    axes.legend(fontsize=8, frameon=False, ncols=2)
-    return picture
+    curves = {name.replace("val/loss/t", "t = "): curve for name, curve in _curves(history, "val/loss/").items()}
+    return curves_chart(curves, "value", "flow loss", "Validation loss at fixed t (0 is data, 1 is noise)")
 
 
 def gradient_chart(history: pd.DataFrame) -> Picture | None:
     """Gradient norm before clipping, on a logarithmic scale; None if none was logged."""
-    steps, values = _series(history, "train/grad_norm")
-    if not len(steps):
-        return None
-    picture, axes = chart("step", "gradient norm", "Gradient norm, before clipping")
-    axes.plot(steps, values, color=LINES[0], alpha=0.3, linewidth=0.7, marker=_marker(steps))
-    axes.plot(steps, smoothed(values, max(1, len(values) // 40)), color=LINES[0], linewidth=1.8, label="all parameters")
-    by_module = history[history["metric"].str.startswith("train/grad_norm/")].groupby("metric")["value"].mean()
-    modules = by_module.sort_values(ascending=False).index  # the largest are drawn
-    for index, metric in enumerate(modules[: len(LINES) - 1]):
-        where, norms = _series(history, metric)
-        colour, dash = LINES[index + 1], DASHES[(index + 1) % len(DASHES)]
-        axes.plot(
-            where,
-            smoothed(norms, max(1, len(norms) // 40)),
-            color=colour,
-            linestyle=dash,
-            linewidth=1,
-            marker=_marker(where),
-            label=metric.removeprefix("train/grad_norm/"),
-        )
-    if (values > 0).any():
-        axes.set_yscale("log")
-    axes.legend(fontsize=7, frameon=False, ncols=2)
-    return picture
+    curves = _curves(history, "train/grad_norm")
+    total = curves.pop("train/grad_norm", None)
+    largest = sorted(curves, key=lambda name: -curves[name]["value"].mean())[: len(LINES) - 1]
+    shown = {"all parameters": total} if total is not None else {}
+    shown |= {name.removeprefix("train/grad_norm/"): curves[name] for name in largest}
+    return curves_chart(shown, "value", "gradient norm", "Gradient norm, before clipping", logarithmic=True)
+
+
+def _curves(history: pd.DataFrame, prefix: str) -> dict[str, pd.DataFrame]:
+    """The metrics whose names begin so -> their lines."""
+    chosen = history[history["metric"].str.startswith(prefix)].sort_values("step")
+    return {str(name): lines for name, lines in chosen.groupby("metric")}
 
 
 def frequency_chart(curves: pd.DataFrame, category: str, cutoff_khz: float) -> Picture | None:
@@ -160,10 +110,8 @@ def frequency_chart(curves: pd.DataFrame, category: str, cutoff_khz: float) -> P
     rows = row_order(chosen["row"].tolist())
     for row, (colour, dash) in row_styles(rows).items():
         lines = chosen[chosen["row"] == row].sort_values("frequency_hz")
-        width = 2.0 if row == "ours" else 1.1
-        axes.plot(
-            lines["frequency_hz"] / 1000, lines["lsd"], color=colour, linestyle=dash, linewidth=width, label=row_title(row)
-        )
+        style: dict[str, Any] = {"color": colour, "linestyle": dash, "linewidth": 2.0 if row == "ours" else 1.1}
+        axes.plot(lines["frequency_hz"] / 1000, lines["lsd"], **style, label=row_title(row))
     axes.axvline(cutoff_khz, color=GREY, linewidth=0.9, linestyle=":")
     axes.set_ylim(bottom=0)
     axes.set_xlim(0, 22.05)
@@ -185,18 +133,9 @@ def dial_chart(dial: pd.DataFrame, categories: Sequence[str]) -> Picture | None:
     for index, category in enumerate(category for category in categories if category in set(dial["category"])):
         grouped = dial[dial["category"] == category].groupby("requested")["measured"]
         mean, spread = grouped.mean(), grouped.std().fillna(0.0)
-        colour, dash = LINES[index % len(LINES)], DASHES[index % len(DASHES)]
-        axes.errorbar(
-            mean.index,
-            mean,
-            yerr=spread,
-            color=colour,
-            linestyle=dash,
-            marker=MARKERS[index % len(MARKERS)],
-            markersize=4,
-            capsize=2,
-            label=category,
-        )
+        line: dict[str, Any] = {"color": LINES[index % len(LINES)], "linestyle": DASHES[index % len(DASHES)]}
+        marker: dict[str, Any] = {"marker": MARKERS[index % len(MARKERS)], "markersize": 4, "capsize": 2}
+        axes.errorbar(mean.index, mean, yerr=spread, **line, **marker, label=category)
     axes.set(xlim=(0, 1), ylim=(0, 1))
     axes.legend(fontsize=8, frameon=False)
     return picture
@@ -206,7 +145,7 @@ def curves_chart(
     curves: Mapping[str, pd.DataFrame], column: str, label: str, title: str, levels: Mapping[str, float] | None = None,
     logarithmic: bool = False,
 ) -> Picture | None:  # fmt: skip
-    """One line a training, running means; dashed levels across; None if there is nothing to draw.
+    """One line a training or metric, running means; dashed levels across; None if there is nothing to draw.
 
     Args:
         curves: name -> table with ``step`` and ``column``.
@@ -214,24 +153,23 @@ def curves_chart(
         label: of the vertical axis.
         title: of the chart.
         levels: name -> height of a dashed line.
-        logarithmic: the vertical axis.
+        logarithmic: the vertical axis, where a value is positive.
     """
-    drawn = {name: curve.dropna(subset=[column]) for name, curve in curves.items() if column in curve}
-    drawn = {name: curve[np.isfinite(curve[column])] for name, curve in drawn.items()}
+    drawn = {name: curve[np.isfinite(curve[column])] for name, curve in curves.items() if column in curve}
     if not any(len(curve) for curve in drawn.values()):
         return None
     picture, axes = chart("step", label, title)
     for index, (name, curve) in enumerate(drawn.items()):
         colour, dash = LINES[index % len(LINES)], DASHES[(index // len(LINES)) % len(DASHES)]
         values = curve[column].to_numpy(float)
-        axes.plot(curve["step"], values, color=colour, alpha=0.2, linewidth=0.6)
+        marker = "." if len(values) < FEW else ""  # a single point would not be seen otherwise
+        axes.plot(curve["step"], values, color=colour, alpha=0.2, linewidth=0.6, marker=marker)
         axes.plot(curve["step"], smoothed(values, max(1, len(values) // 20)), color=colour, linestyle=dash, label=name)
-    for index, (name, level) in enumerate((levels or {}).items()):
+    for index, (name, level) in enumerate((levels or {}).items(), start=1):
         if np.isfinite(level):
-            axes.axhline(
-                level, color=BLACK, linestyle=DASHES[(index + 1) % len(DASHES)], linewidth=1, label=f"{name}: {level:.3g}"
-            )
-    if logarithmic:
+            dash = DASHES[index % len(DASHES)]
+            axes.axhline(level, color=BLACK, linestyle=dash, linewidth=1, label=f"{name}: {level:.3g}")
+    if logarithmic and any((curve[column] > 0).any() for curve in drawn.values()):
         axes.set_yscale("log")
     axes.legend(fontsize=8, framealpha=0.85, edgecolor="none")
     return picture

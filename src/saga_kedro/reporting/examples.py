@@ -20,10 +20,12 @@ from saga_kedro.evaluation.match import fit_to
 from saga_kedro.evaluation.names import OURS, cutoff_name
 from saga_kedro.evaluation.rows import COPY_UP, UNTOUCHED
 from saga_kedro.files import atomic_path, keep_only
+from saga_kedro.parameters import Evaluate
 from saga_kedro.reporting.blocks import Figure, Player, Players
 from saga_kedro.reporting.figures import png
 from saga_kedro.reporting.spectrograms import spectrogram_figure
 from saga_kedro.reporting.tables import CATEGORIES, row_title
+from saga_kedro.tracking import Logged
 
 LISTEN_SECONDS = 4.0
 # heard, not looked at: four panels are what a figure holds
@@ -108,32 +110,35 @@ def example_blocks(example: Example, number: int) -> tuple[Figure, Players]:
     )
 
 
-def write_examples(pairs: pd.DataFrame, outputs: pd.DataFrame, per_category: int, folder: str | Path) -> pd.DataFrame:
-    """The examples as files: for each a spectrogram as PNG and its sounds as 16-bit FLAC; nothing else is left in ``folder``.
+def write_examples(
+    pairs: pd.DataFrame, outputs: pd.DataFrame, evaluate: Evaluate, folder: str | Path
+) -> tuple[pd.DataFrame, Logged]:
+    """The examples as files: for each a spectrogram as PNG and its sounds as 16-bit FLAC; nothing else stays in ``folder``.
 
     Args:
-        pairs, outputs, per_category: as for `choose_examples`.
+        pairs, outputs: as for `choose_examples`.
+        evaluate: ``examples``: how many of each category.
         folder: where the files go.
 
     Returns:
-        Columns pair_id, category, cutoff_khz, row, path: a line per sound, and one of row ``spectrogram``.
+        Columns pair_id, category, cutoff_khz, row, path: a line per sound, and one of row ``spectrogram``; and for MLflow the
+        folder.
     """
     folder = Path(folder)
     lines = []
-    for number, example in enumerate(choose_examples(pairs, outputs, per_category), start=1):
+    for number, example in enumerate(choose_examples(pairs, outputs, evaluate.examples), start=1):
         figure, players = example_blocks(example, number)
         stem = re.sub(r"[^\w.-]+", "_", f"{example.category}_{example.pair_id}")
-        names = [f"{stem}_{player.name.removeprefix(f'example_{number}_')}.flac" for player in players.players]
-        written = [("spectrogram", f"{stem}.png", figure.image)]
-        sounds = zip(players.players, names, strict=True)
-        written += [(player.name.removeprefix(f"example_{number}_"), name, player.audio) for player, name in sounds]
-        for row, name, content in written:
+        rows = [(player.name.removeprefix(f"example_{number}_"), player.audio) for player in players.players]
+        files = [("spectrogram", f"{stem}.png", figure.image), *((row, f"{stem}_{row}.flac", audio) for row, audio in rows)]
+        for row, name, content in files:
             with atomic_path(folder / name) as temporary:
                 temporary.write_bytes(content)
             lines.append((example.pair_id, example.category, example.cutoff_khz, row, project_path(folder / name)))
     folder.mkdir(parents=True, exist_ok=True)
     keep_only(folder, [line[-1] for line in lines])
-    return pd.DataFrame(lines, columns=["pair_id", "category", "cutoff_khz", "row", "path"])
+    table = pd.DataFrame(lines, columns=["pair_id", "category", "cutoff_khz", "row", "path"])
+    return table, Logged(artifacts={"examples": [str(folder)]})
 
 
 def listenable(audio: np.ndarray, seconds: float = LISTEN_SECONDS) -> bytes:

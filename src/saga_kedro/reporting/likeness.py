@@ -4,16 +4,47 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-from saga_kedro.reporting.targets import Likeness
 
 # as `corpora.layouts` names them; the corpora that the paper trains and tests on (P)
 TRAINING = frozenset({"freesound", "medleydb", "musdb18_hq", "moisesdb", "openslr"})
 TEST = frozenset({"vctk", "fma_small", "esc50"})
 CUTOFFS_KHZ = {4.0, 8.0}
 LATENT_CHANNELS, HOP = 64, 2048
+
+
+@dataclass(frozen=True)
+class Likeness:
+    """Whether what was measured is what the paper measured. A number is a reproduction only if all three are."""
+
+    codec: bool
+    data: bool
+    test_set: bool
+
+    @property
+    def is_reproduction(self) -> bool:
+        return self.codec and self.data and self.test_set
+
+    def parts(self) -> dict[str, bool]:
+        return {"codec": self.codec, "training data": self.data, "test set": self.test_set}
+
+    def tags(self) -> dict[str, str]:
+        """``paper.codec``, ``paper.data``, ``paper.test_set``, ``paper.reproduction``: ``yes`` or ``no``."""
+        values = {"codec": self.codec, "data": self.data, "test_set": self.test_set, "reproduction": self.is_reproduction}
+        return {f"paper.{key}": "yes" if value else "no" for key, value in values.items()}
+
+    def sentence(self) -> str:
+        """What to say beside every distance to the paper."""
+        *others, last = [name for name, same in self.parts().items() if not same] or [""]
+        if not last:
+            return "Codec, training data and test set are the paper's: the distance below is a reproduction's."
+        listed, verb = (f"{', '.join(others)} and {last}", "are") if others else (last, "is")
+        return (
+            f"The {listed} of this run {verb} not the paper's: the distance says where this model stands on its own test set, "
+            "and is no reproduction of the paper's number."
+        )
 
 
 def likeness_of(

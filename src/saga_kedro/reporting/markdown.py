@@ -7,7 +7,6 @@ from pathlib import Path
 
 from saga_kedro.files import atomic_path, keep_only
 from saga_kedro.reporting.blocks import Block, Callout, Cards, Details, Figure, Lines, Players, Report, Table, Text
-from saga_kedro.reporting.tables import markdown_table
 
 SIGNS = {"note": "Note", "good": "✔", "bad": "✘"}
 
@@ -21,7 +20,7 @@ def files_folder(path: str | Path) -> Path:
 def _lines(blocks: Sequence[Block], folder: str, files: dict[str, bytes]) -> list[str]:
     def add(name: str, content: bytes) -> str:
         if files.setdefault(name, content) != content:
-            raise ValueError(f"two pictures or sounds of the report are both called {name}; give each a name of its own")
+            raise ValueError(f"two pictures or sounds of the report are both called {name}; give each another name")
         return f"{folder}/{name}"
 
     parts: list[str] = []
@@ -33,6 +32,8 @@ def _lines(blocks: Sequence[Block], folder: str, files: dict[str, bytes]) -> lis
                 text = markdown.strip().replace("\n", "\n> ")
                 parts.append(f"> **{SIGNS[kind]}** {text}")
             case Table(frame, caption):
+                from saga_kedro.reporting.tables import markdown_table  # pandas, which the light installation lacks
+
                 parts.append(markdown_table(frame))
                 if caption:
                     parts.append(f"*{caption}*")

@@ -1,4 +1,4 @@
-"""What is to be known of weights that leave the project they were trained in."""
+"""The card of a model that leaves the project it was trained in."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from saga_kedro.audio import SAMPLE_RATE
-from saga_kedro.parameters import Repository
+from saga_kedro.parameters import Ingest, Parameters
 from saga_kedro.reporting.tables import markdown_table
 from saga_kedro.weights import SCRATCH
 
@@ -24,7 +24,7 @@ Gives muffled audio the upper band that it could have had: `saga super-resolve`,
 | training | {steps} steps of {batch} segments of {seconds:.2f} s{start}, `kedro run --env box --pipeline train` |
 | corpus | {corpus} |
 | hours of training | {hours} |
-| roll-off by itself | root mean square error {rmse:.3f} of the Nyquist frequency (the training median: {rmse_of_median:.3f}) |
+| predicted roll-off | root mean square error {rmse:.3f} of the Nyquist frequency (the training median: {rmse_of_median:.3f}) |
 | hash of the weights | `{weights}` |
 | licence | Apache-2.0, as the code; the corpus: {licences} |
 
@@ -46,7 +46,7 @@ interval; lower is better. The paper's rows were measured on other clips.
 PACKAGES_HEARD = """\
 It has heard games' music (orchestras, synthesisers, rock), spelled letters, short sentences, drums and sound effects. Long
   reverberation and singing were rare."""
-# by source of the corpus; of others the card knows nothing
+# by source of the corpus
 HEARD = {
     "debian": PACKAGES_HEARD,
     "git": """\
@@ -58,8 +58,8 @@ It has heard recorded speech (letters, words, sentences), instruments note by no
 }
 OTHERS_HEARD = "It has heard that corpus and nothing else."
 NOISE_FLOOR = """\
-- A recording's own steady hiss is measured and goes on above the cutoff as the floors of training recordings do that are like
-  it below; `--noise-floor` says how much of it, from 0 to 1 ({amount:g} unless told).
+- A recording's own steady hiss is measured and continues above the cutoff as in training recordings whose floor is like it
+  below; `--noise-floor` says how much of it, from 0 to 1 ({amount:g} unless told).
 """
 
 RECORDINGS = """
@@ -71,25 +71,14 @@ Of git repositories, at these commits:
 """
 
 FAMILIES = (
-    "GPL",
-    "LGPL",
-    "GFDL",
-    "CC-BY-SA",
-    "CC-BY",
-    "CC0",
-    "BSD",
-    "MIT",
-    "Expat",
-    "Unlicense",
-    "public-domain",
-    "Public-Domain",
-)
+    "GPL", "LGPL", "GFDL", "CC-BY-SA", "CC-BY", "CC0", "BSD", "MIT", "Expat", "Unlicense", "public-domain", "Public-Domain",
+)  # fmt: skip
 """Of free licences; what begins with two of them belongs to the first."""
 
 
 def model_card(
     summary: dict[str, Any],
-    parameters: dict[str, Any],
+    parameters: Parameters,
     manifest: pd.DataFrame,
     pairs: pd.DataFrame,
     headline: pd.DataFrame,
@@ -99,22 +88,22 @@ def model_card(
 
     Args:
         summary: what `training.fit.fit` returned.
-        parameters: all of them, of the training.
+        parameters: of the training.
         manifest: of the corpus.
         pairs: that were judged.
         headline: the report's table.
         count: trained parameters.
     """
-    model, fit, known = parameters["model"], parameters["fit"], summary["yardsticks"]
+    model, fit, known = parameters.model, parameters.fit, summary["yardsticks"]
     hours = manifest[manifest["split"] == "train"].groupby("category")["duration_s"].sum() / 3600
     return CARD.format(
-        bands=model["codec"]["bands"],
+        bands=model.codec.model_dump()["bands"],
         parameters=count / 1e6,
-        steps=fit["steps"],
-        batch=fit["batch_size"],
-        seconds=model["segment_samples"] / SAMPLE_RATE,
-        start="" if fit["start"] == SCRATCH else f", begun from the weights that were in `{fit['start']}`",
-        corpus=_corpus(parameters["ingest"]),
+        steps=fit.steps,
+        batch=fit.batch_size,
+        seconds=model.segment_samples / SAMPLE_RATE,
+        start="" if fit.start == SCRATCH else f", begun from the weights that were in `{fit.start}`",
+        corpus=_corpus(parameters.ingest),
         hours=", ".join(f"{name} {value:.2f}" for name, value in hours.items()),
         rmse=known["rolloff/rmse"],
         rmse_of_median=known["rolloff/rmse_of_median"],
@@ -122,41 +111,39 @@ def model_card(
         licences=_licences(manifest["licence"]),
         pairs=len(pairs),
         table=markdown_table(headline),
-        captions=", trained without captions" if model["text"]["encoder"] == "none" else "",
-        heard=HEARD.get(parameters["ingest"]["source"], OTHERS_HEARD),
-        noise_floor=NOISE_FLOOR.format(amount=parameters["sample"]["noise_floor"]) if parameters["vary"]["denoise"] else "",
+        captions=", trained without captions" if model.text.encoder == "none" else "",
+        heard=HEARD.get(parameters.ingest.source, OTHERS_HEARD),
+        noise_floor=NOISE_FLOOR.format(amount=parameters.sample.noise_floor) if parameters.vary.denoise else "",
         recordings=_recordings(parameters, manifest),
     )
 
 
 def _licences(column: pd.Series) -> str:
-    """``GPL, CC0 and others``: copyright files name dozens, in as many spellings, and those of build scripts too."""
+    """``GPL, CC0 and others``: copyright files name dozens, in as many spellings, and those of build scripts, too."""
     named = {one for text in column.dropna().unique() for one in text.split(", ")}
     family_of = {one: next((family for family in FAMILIES if one.startswith(family)), "others") for one in named}
     families = [family for family in FAMILIES if family in family_of.values()]
     return ", ".join(families) + (" and others" if "others" in family_of.values() else "")
 
 
-def _corpus(ingest: dict[str, Any]) -> str:
-    packages = "the audio of the Debian packages " + ", ".join(ingest["packages"])
+def _corpus(ingest: Ingest) -> str:
+    packages = "the audio of the Debian packages " + ", ".join(ingest.packages)
     fetched = {
         "debian": packages,
         "git": "the audio of the git repositories under Recordings",
         "debian+git": f"{packages}; and of the git repositories under Recordings",
     }
-    if ingest["source"] in fetched:
-        return fetched[ingest["source"]]
-    return PurePath(ingest["path"]).name if ingest["path"] else ingest["source"]
+    return fetched.get(ingest.source) or (PurePath(ingest.path).name if ingest.path else ingest.source)
 
 
-def _recordings(parameters: dict[str, Any], manifest: pd.DataFrame) -> str:
-    """The repositories that the corpus has audio of: whom to name for it."""
-    if "git" not in parameters["ingest"]["source"].split("+"):
+def _recordings(parameters: Parameters, manifest: pd.DataFrame) -> str:
+    """The repositories that the corpus has audio of, and their authors."""
+    if "git" not in parameters.ingest.source.split("+"):
         return ""
     used = {"/".join(group.split("/")[:2]) for group in manifest["group"]}
     rows = [
         {"repository": f"[{one.name}]({one.address})", "commit": one.commit, "licence": one.licence, "by": one.attribution}
-        for one in map(Repository.model_validate, parameters["repositories"])
+        for one in parameters.repositories
         if one.name in used
     ]
     return RECORDINGS.format(table=markdown_table(pd.DataFrame(rows)))

@@ -17,10 +17,10 @@ PUBLISHED = int(datetime(2025, 9, 29, tzinfo=UTC).timestamp() * 1000)
 
 
 def log_paper_runs(targets: pd.DataFrame, experiment_id: str) -> pd.DataFrame:
-    """Write every system of the paper's tables as a run named ``paper: SAGA-SR``; what is there already is left as it is.
+    """Write every system of the paper's tables as a run named ``paper: SAGA-SR``; a run that says the same stays.
 
     Args:
-        targets: of `targets.read_targets`.
+        targets: of `targets.checked_targets`.
         experiment_id: where our own runs are.
 
     Returns:
@@ -35,7 +35,7 @@ def log_paper_runs(targets: pd.DataFrame, experiment_id: str) -> pd.DataFrame:
         run = known.get(paper_run.system)
         written = "new" if run is None else "as it was" if _says(run, paper_run) else "changed"
         if run is None:
-            tags = {SYSTEM: paper_run.system}  # at once: a process that dies before it wrote the rest finds its run again
+            tags = {SYSTEM: paper_run.system}  # immediately: a process that dies before it wrote the rest finds its run again
             run = client.create_run(experiment_id, PUBLISHED - 1000 * place, tags, paper_run.name)
         if written != "as it was":
             _write(client, run, paper_run)

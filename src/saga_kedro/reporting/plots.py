@@ -1,9 +1,9 @@
-"""The same curves as `charts`, for Kedro-Viz, which shows plotly figures."""
+"""LSD against frequency and the loss as plotly figures, which Kedro-Viz shows."""
 
 from __future__ import annotations
 
 import pandas as pd
-from plotly.graph_objects import Figure, Scatter
+from plotly.graph_objects import Figure
 
 from saga_kedro.evaluation.names import cutoff_name
 from saga_kedro.reporting.charts import YARDSTICK_TITLES
@@ -14,39 +14,32 @@ from saga_kedro.reporting.tables import columns_of, row_order, row_title
 DASHES = {"-": "solid", "--": "dash", "-.": "dashdot", ":": "dot"}
 
 
-def frequency_plot(curves: pd.DataFrame) -> Figure:
-    """LSD against frequency of every row, averaged over the categories and cutoffs that were measured.
+def plot(lsd_by_frequency: pd.DataFrame, training_history: pd.DataFrame) -> tuple[Figure, Figure]:
+    """LSD against frequency, averaged over the categories and cutoffs that were measured; and the losses with their yardsticks.
 
     Args:
-        curves: of `evaluation.score.frequency_curves`.
+        lsd_by_frequency: of `evaluation.score.frequency_curves`.
+        training_history: columns step, metric, value.
     """
-    figure = Figure()
-    where = ", ".join(f"{category} {cutoff_name(cutoff)}" for category, cutoff in columns_of(curves))
-    for row, (colour, dash) in row_styles(row_order(curves["row"].tolist())).items():
-        line = curves[curves["row"] == row].groupby("frequency_hz")["lsd"].mean()
+    where = ", ".join(f"{category} {cutoff_name(cutoff)}" for category, cutoff in columns_of(lsd_by_frequency))
+    frequency = _figure(f"LSD against frequency ({where or 'not measured'})", "kHz", "log10 of power")
+    for row, (colour, dash) in row_styles(row_order(lsd_by_frequency["row"].tolist())).items():
+        line = lsd_by_frequency[lsd_by_frequency["row"] == row].groupby("frequency_hz")["lsd"].mean()
         style = {"color": colour, "dash": DASHES[dash]}
-        figure.add_trace(Scatter(x=line.index / 1000, y=line, name=row_title(row), mode="lines", line=style))
-    return _styled(figure, f"LSD against frequency ({where or 'not measured'})", "kHz", "log10 of power")
+        frequency.add_scatter(x=line.index / 1000, y=line, name=row_title(row), mode="lines", line=style)
 
-
-def loss_plot(history: pd.DataFrame) -> Figure:
-    """Training loss, validation losses at fixed t, and the yardsticks.
-
-    Args:
-        history: columns step, metric, value.
-    """
-    figure = Figure()
-    metrics = [m for m in history["metric"].unique() if m == "train/loss" or str(m).startswith("val/loss/t")]
-    for index, metric in enumerate(sorted(metrics)):
-        line = history[history["metric"] == metric].sort_values("step")
+    loss = _figure("Loss, and what it would be for a model that ...", "step", "flow loss")
+    curves = {str(metric): lines.sort_values("step") for metric, lines in training_history.groupby("metric")}
+    shown = [metric for metric in curves if metric == "train/loss" or metric.startswith("val/loss/t")]
+    for index, metric in enumerate(shown):
         style = {"color": LINES[index % len(LINES)]}
-        figure.add_trace(Scatter(x=line["step"], y=line["value"], name=metric, mode="lines+markers", line=style))
+        loss.add_scatter(x=curves[metric]["step"], y=curves[metric]["value"], name=metric, mode="lines+markers", line=style)
     for metric, title in YARDSTICK_TITLES.items():
-        level = history[history["metric"] == metric]["value"]
-        if len(level):
-            figure.add_hline(y=level.iloc[-1], line={"color": BLACK, "dash": "dot", "width": 1}, annotation_text=title)
-    return _styled(figure, "Loss, and what it would be for a model that ...", "step", "flow loss")
+        if metric in curves:
+            level = curves[metric]["value"].iloc[-1]
+            loss.add_hline(y=level, line={"color": BLACK, "dash": "dot", "width": 1}, annotation_text=title)
+    return frequency, loss
 
 
-def _styled(figure: Figure, title: str, x: str, y: str) -> Figure:
-    return figure.update_layout(title=title, xaxis_title=x, yaxis_title=y, template="simple_white")
+def _figure(title: str, x: str, y: str) -> Figure:
+    return Figure(layout={"title": title, "xaxis": {"title": x}, "yaxis": {"title": y}, "template": "simple_white"})

@@ -9,7 +9,7 @@ import pandas as pd
 
 from saga_kedro.evaluation.names import OURS, cutoff_name, metric_name
 from saga_kedro.evaluation.score import COST_METRICS
-from saga_kedro.evaluation.summary import COLUMNS, flatten
+from saga_kedro.evaluation.summary import KEYS, flatten
 from saga_kedro.reporting.blocks import Block, Callout, Details, Figure, Report, Section, Table, Text
 from saga_kedro.reporting.charts import (
     dial_chart,
@@ -21,15 +21,16 @@ from saga_kedro.reporting.charts import (
 )
 from saga_kedro.reporting.examples import Example, example_blocks
 from saga_kedro.reporting.figures import Picture, png
+from saga_kedro.reporting.likeness import Likeness
 from saga_kedro.reporting.tables import CATEGORIES, MISSING, columns_of, number, row_order, row_title, wide_table
-from saga_kedro.reporting.targets import READING_NOTE, TARGET, Likeness, display_name, gap, target_metrics
+from saga_kedro.reporting.targets import READING_NOTE, TARGET, display_name, gap, target_metrics
 
 HEADLINE = "LSD"
 METRIC_NOTES = {
     "LSD": "log10 of power, lower is better; a frame whose reference is digital silence scores 12 whatever the estimate",
     "LSD_sounding": "as LSD, without frames whose reference is digital silence",
     "LSD_below": "LSD of the bins below the cutoff, sounding frames: what the input already had",
-    "LSD_above": "LSD of the bins above the cutoff, sounding frames: what was made",
+    "LSD_above": "LSD of the bins above the cutoff, sounding frames: the generated band",
     "SI-SDR": "dB, higher is better; an untouched input may already score 20 to 35",
     "SNR": "dB, higher is better",
     "SDR": "dB, BSS-eval, higher is better",
@@ -37,11 +38,10 @@ METRIC_NOTES = {
     "ViSQOL_speech": "1 to 5, higher is better; speech mode, 16 kHz",
     "RTF": "seconds of computing per second of audio, lower is better",
     "peak_memory_GB": "10^9 bytes, of the process up to then or of the GPU",
-    "FD": "Frechet distance over OpenL3's embeddings, lower is better",
     "FD_logmel": "Frechet distance over log-mel statistics, lower is better; not OpenL3, not the paper's FD",
     "MOS": "opinions of listeners, 1 to 5",
 }
-# opened by who wants to know; everything else is in sight
+# folded; everything else is in sight
 GROUPS = {
     "LSD in parts: sounding frames, below and above the cutoff": ("LSD_sounding", "LSD_below", "LSD_above"),
     "The waveform: SI-SDR, SNR, SDR": ("SI-SDR", "SNR", "SDR"),
@@ -53,19 +53,18 @@ LEFT_OUT = tuple(f"paper: {display_name(system)}" for system in ("saga_sr_withou
 
 @dataclass(frozen=True)
 class Findings:
-    """Everything that the report shows. What is None or empty was not measured, and the report says so.
+    """Everything that the report shows. None or empty means: not measured; the report notes it.
 
     Attributes:
         summary: of `evaluation.summary.summarise`.
-        targets: the paper's tables, of `targets.read_targets`.
+        targets: the paper's tables, of `targets.checked_targets`.
         likeness: whether codec, data and test set are the paper's.
-        history: training's metrics, columns step, metric, value.
+        history: of `tracking.read_history`.
         curves: of `evaluation.score.frequency_curves`.
         dial: of `evaluation.rolloff_dial.rolloff_dial`.
         examples: of `examples.choose_examples`.
         facts: title -> name -> value: versions, data hash, weights, parameters, ...
         name: title of the report.
-        notes: sentences that the reader must see first.
     """
 
     summary: pd.DataFrame
@@ -77,7 +76,6 @@ class Findings:
     examples: Sequence[Example] = ()
     facts: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     name: str = "SAGA-SR"
-    notes: Sequence[str] = ()
 
 
 def build_report(findings: Findings) -> Report:
@@ -97,19 +95,9 @@ def build_report(findings: Findings) -> Report:
 def with_paper(summary: pd.DataFrame, targets: pd.DataFrame) -> pd.DataFrame:
     """The summary with the paper's systems as rows ``paper: SAGA-SR`` of the categories and cutoffs that were measured."""
     have = set(columns_of(summary))
-    lines = [
-        {
-            "row": f"paper: {display_name(line['system'])}",
-            "category": line["category"],
-            "cutoff_khz": float(line["cutoff_khz"]),
-            "metric": line["metric"],
-            "mean": float(line["value"]),
-        }
-        for line in targets.to_dict("records")
-        if (line["category"], float(line["cutoff_khz"])) in have
-    ]
-    paper = pd.DataFrame(lines, columns=COLUMNS)
-    return pd.concat([summary, paper], ignore_index=True) if lines else summary
+    paper = targets.rename(columns={"value": "mean"}).assign(row="paper: " + targets["system"].map(display_name))
+    measured = [column in have for column in zip(paper["category"], paper["cutoff_khz"], strict=True)]
+    return pd.concat([summary, paper.loc[measured, [*KEYS, "mean"]]], ignore_index=True) if any(measured) else summary
 
 
 def standing(summary: pd.DataFrame) -> str:
@@ -139,23 +127,16 @@ def gap_table(summary: pd.DataFrame, targets: pd.DataFrame) -> pd.DataFrame:
 
     What one of the two lacks is a dash.
     """
-    metrics, wanted = flatten(summary), target_metrics(targets)
-    gaps = gap(metrics, wanted)
-    measured = set(summary["metric"])
+    metrics = flatten(summary)
+    gaps = gap(metrics, target_metrics(targets))
     lines = []
     for line in targets[targets["system"] == TARGET].to_dict("records"):
-        if line["metric"] not in measured and line["metric"] != HEADLINE:
-            continue
-        name = metric_name(OURS, line["metric"], line["category"], line["cutoff_khz"])
-        difference = gaps.get(f"gap/{name.removeprefix('eval/')}")
-        lines.append(
-            {
-                "what": f"{line['metric']}, {line['category']}, {cutoff_name(line['cutoff_khz'])}",
-                "ours": number(metrics.get(name, float("nan"))),
-                "SAGA-SR (paper)": number(line["value"]),
-                "ours minus the paper's": MISSING if difference is None else f"{difference:+.2f}",
-            }
-        )
+        if line["metric"] in {*summary["metric"], HEADLINE}:
+            name = metric_name(OURS, line["metric"], line["category"], line["cutoff_khz"])
+            difference = gaps.get(f"gap/{name.removeprefix('eval/')}")
+            what = f"{line['metric']}, {line['category']}, {cutoff_name(line['cutoff_khz'])}"
+            shown = MISSING if difference is None else f"{difference:+.2f}"
+            lines.append((what, number(metrics.get(name, float("nan"))), number(line["value"]), shown))
     return pd.DataFrame(lines, columns=["what", "ours", "SAGA-SR (paper)", "ours minus the paper's"])
 
 
@@ -168,7 +149,7 @@ def _subtitle(summary: pd.DataFrame) -> str:
 
 
 def _results(findings: Findings) -> list[Block]:
-    blocks: list[Block] = [Callout(note) for note in findings.notes]
+    blocks: list[Block] = []
     summary = with_paper(findings.summary, findings.targets)
     metrics = [metric for metric in dict.fromkeys(findings.summary["metric"]) if metric != HEADLINE]
     if HEADLINE in set(findings.summary["metric"]):
@@ -199,8 +180,8 @@ def _tables(summary: pd.DataFrame, metrics: Sequence[str]) -> list[Block]:
 
 def _distance(findings: Findings) -> list[Block]:
     kind = "good" if findings.likeness.is_reproduction else "note"
-    same = {"codec": findings.likeness.codec, "training data": findings.likeness.data, "test set": findings.likeness.test_set}
-    likeness = pd.DataFrame([{"": name, "the paper's?": "yes" if value else "no"} for name, value in same.items()])
+    same = findings.likeness.parts().items()
+    likeness = pd.DataFrame([{"": name, "the paper's?": "yes" if value else "no"} for name, value in same])
     return [
         Callout(findings.likeness.sentence(), kind),
         Table(gap_table(findings.summary, findings.targets), "Negative: closer to the reference than the paper's SAGA-SR."),
@@ -216,27 +197,25 @@ def _picture(picture: Picture | None, name: str, caption: str) -> list[Block]:
 def _training(history: pd.DataFrame | None) -> list[Block]:
     if history is None or history.empty:
         return [Text("No training curves: this model was not trained in a run that is known here.")]
-    blocks = _picture(
-        loss_chart(history),
-        "loss",
+    yardsticks = (
         "Training loss with the run's yardsticks: a model that predicts nothing, one that knows only the latents' variance, "
-        "and one that knows z_l by linear regression.",
+        "and one that knows z_l by linear regression."
     )
-    blocks += _picture(
-        validation_chart(history), "validation_loss", "Losses at fixed t compare between runs whose distributions of t differ."
-    )
-    blocks += _picture(gradient_chart(history), "gradient_norm", "True gradient norms, total and per module.")
+    comparable = "Losses at fixed t compare between runs whose distributions of t differ."
+    blocks = [
+        *_picture(loss_chart(history), "loss", yardsticks),
+        *_picture(validation_chart(history), "validation_loss", comparable),
+        *_picture(gradient_chart(history), "gradient_norm", "True gradient norms, total and per module."),
+    ]
     return blocks or [Text("Neither loss nor gradient norm was logged by this run.")]
 
 
 def _frequency(curves: pd.DataFrame | None) -> list[Block]:
-    if curves is None or curves.empty:
-        return [Text("LSD against frequency was not measured in this run.")]
     blocks: list[Block] = []
-    for category, cutoff in columns_of(curves):
+    for category, cutoff in columns_of(curves) if curves is not None else ():
         caption = f"{category}, {cutoff_name(cutoff)}: root mean square of the log10 power ratio over sounding frames."
         blocks += _picture(frequency_chart(curves, category, cutoff), f"frequency_{category}_{cutoff_name(cutoff)}", caption)
-    return blocks
+    return blocks or [Text("LSD against frequency was not measured in this run.")]
 
 
 def _dial(dial: pd.DataFrame | None) -> list[Block]:
@@ -248,19 +227,14 @@ def _dial(dial: pd.DataFrame | None) -> list[Block]:
 
 
 def _examples(examples: Sequence[Example]) -> list[Block]:
-    blocks: list[Block] = []
-    for number_, example in enumerate(examples, start=1):
-        blocks += example_blocks(example, number_)
+    blocks = [block for place, example in enumerate(examples, start=1) for block in example_blocks(example, place)]
     return blocks or [Text("No clips were kept as audio in this run.")]
 
 
 def _facts(facts: Mapping[str, Mapping[str, object]]) -> list[Block]:
-    if not facts:
-        return [Text("Nothing is known of parameters and versions.")]
     blocks: list[Block] = []
     for title, values in facts.items():
-        frame = pd.DataFrame(
-            [(name, "" if value is None else str(value)) for name, value in values.items()], columns=["name", "value"]
-        )
-        blocks.append(Table(frame, title) if len(values) <= 12 else Details(title, [Table(frame)]))
-    return blocks
+        lines = [(name, "" if value is None else str(value)) for name, value in values.items()]
+        frame = pd.DataFrame(lines, columns=["name", "value"])
+        blocks.append(Table(frame, title) if len(lines) <= 12 else Details(title, [Table(frame)]))
+    return blocks or [Text("Nothing is known of parameters and versions.")]

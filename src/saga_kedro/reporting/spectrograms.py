@@ -61,7 +61,7 @@ def spectrogram_figure(
     image = None
     for axes, (name, level) in zip(panels, levels.items(), strict=True):
         step = max(1, -(-level.shape[1] // MAXIMUM_COLUMNS))
-        # a column of the picture shows the loudest of the frames it stands for: onsets do not vanish
+        # a column of the picture shows the loudest of its frames, so that onsets do not vanish
         padded = np.pad(level, ((0, 0), (0, -level.shape[1] % step)), mode="edge")
         shown = padded.reshape(level.shape[0], -1, step).max(axis=2)
         seconds = np.atleast_2d(sounds[name]).shape[1] / sample_rate

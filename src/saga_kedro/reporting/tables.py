@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import math
 import re
+import sys
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from saga_kedro.evaluation.names import OURS, cutoff_name
-
-if TYPE_CHECKING:
-    from rich.table import Table
 
 MISSING = "–"
 NUMBER = re.compile(r"[-+−–✔✘~<>→/ ]*(\d|∞|$)")
@@ -28,7 +25,7 @@ ROW_TITLES = {
 
 
 def number(value: float, digits: int = 2) -> str:
-    """A number for a person; what is missing is a dash, never a zero."""
+    """A number for a person; a missing one is a dash, never a zero."""
     if value is None or math.isnan(value):
         return MISSING
     if math.isinf(value):
@@ -77,7 +74,7 @@ def wide_table(
         title: a row's name to what is shown.
 
     Returns:
-        First column ``row``; a combination that was not measured is a dash. Empty if nothing of that metric was measured.
+        First column ``row``; a combination that was not measured is a dash. Empty if the metric was not measured.
     """
     chosen = summary[summary["metric"] == metric]
     columns = columns_of(chosen)
@@ -107,14 +104,15 @@ def markdown_table(table: pd.DataFrame) -> str:
     return "\n".join([line(list(table.columns)), rule, *(line(list(row)) for row in table.itertuples(index=False))])
 
 
-def console_table(table: pd.DataFrame, title: str = "") -> Table:
-    """A table of text for `rich.print`."""
+def print_table(table: pd.DataFrame, title: str) -> None:
+    """Print a table of text, as wide as the terminal; 120 columns into a file."""
+    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    result = Table(title=title or None, title_justify="left")
+    shown = Table(title=title, title_justify="left")
     for index, (column, right) in enumerate(zip(table.columns, numeric_columns(table), strict=True)):
-        result.add_column(str(column), justify="right" if right else "left", no_wrap=index > 0)
+        shown.add_column(str(column), justify="right" if right else "left", no_wrap=index > 0)
     for line in table.itertuples(index=False):
-        result.add_row(*(Text(str(cell)) for cell in line))
-    return result
+        shown.add_row(*(Text(str(cell)) for cell in line))
+    Console(width=None if sys.stdout.isatty() else 120).print(shown)

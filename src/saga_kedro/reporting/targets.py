@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from pathlib import Path
 
 import pandas as pd
 
@@ -47,25 +46,20 @@ def display_name(system: str) -> str:
     return DISPLAY_NAMES.get(system, system)
 
 
-def read_targets(path: str | Path) -> pd.DataFrame:
+def checked_targets(table: pd.DataFrame) -> pd.DataFrame:
     """The paper's tables: columns source, table, system, category, cutoff_khz, metric, value.
 
     Raises:
         ValueError: a column is missing or a number cannot be read.
     """
-    return checked_targets(pd.read_csv(path), str(path))
-
-
-def checked_targets(table: pd.DataFrame, name: str = "paper_targets") -> pd.DataFrame:
-    """The table as `read_targets` gives it, from one that was read already; ``name`` is what an error calls it."""
     wanted = ["source", "table", "system", "category", "cutoff_khz", "metric", "value"]
     absent = [column for column in wanted if column not in table.columns]
     if absent:
-        raise ValueError(f"{name}: the table of the paper's targets lacks the columns {', '.join(absent)}")
+        raise ValueError(f"paper_targets: the table of the paper's targets lacks the columns {', '.join(absent)}")
     try:
         return table[wanted].astype({"cutoff_khz": float, "value": float})
     except ValueError as error:
-        raise ValueError(f"{name}: a cutoff or a value of the paper's targets is no number ({error})") from error
+        raise ValueError(f"paper_targets: a cutoff or a value of the paper's targets is no number ({error})") from error
 
 
 def target_metrics(targets: pd.DataFrame, system: str = TARGET) -> dict[str, float]:
@@ -111,48 +105,15 @@ def paper_table(targets: pd.DataFrame, metric: str) -> pd.DataFrame:
     )
 
 
-def gap(metrics: dict[str, float], targets: dict[str, float] | pd.DataFrame) -> dict[str, float]:
+def gap(metrics: dict[str, float], targets: dict[str, float]) -> dict[str, float]:
     """Ours minus the paper's, for every metric that both have: ``gap/LSD/speech/4kHz``, in the metric's unit.
 
     Args:
         metrics: names of `evaluation.names.metric_name`; only ours (``eval/...``) are compared.
-        targets: of `target_metrics`, or the whole table, of which SAGA-SR's row is taken.
+        targets: of `target_metrics`.
     """
-    if isinstance(targets, pd.DataFrame):
-        targets = target_metrics(targets)
     return {
         f"gap/{name.removeprefix('eval/')}": value - targets[name]
         for name, value in metrics.items()
         if name.startswith("eval/") and name in targets and math.isfinite(value)
     }
-
-
-@dataclass(frozen=True)
-class Likeness:
-    """Whether what was measured is what the paper measured. A number is a reproduction only if all three are."""
-
-    codec: bool
-    data: bool
-    test_set: bool
-
-    @property
-    def is_reproduction(self) -> bool:
-        return self.codec and self.data and self.test_set
-
-    def tags(self) -> dict[str, str]:
-        """``paper.codec``, ``paper.data``, ``paper.test_set``, ``paper.reproduction``: ``yes`` or ``no``."""
-        values = {"codec": self.codec, "data": self.data, "test_set": self.test_set, "reproduction": self.is_reproduction}
-        return {f"paper.{key}": "yes" if value else "no" for key, value in values.items()}
-
-    def sentence(self) -> str:
-        """What to say beside every distance to the paper."""
-        if self.is_reproduction:
-            return "Codec, training data and test set are the paper's: the distance below is a reproduction's."
-        names = {"codec": self.codec, "training data": self.data, "test set": self.test_set}
-        other = [name for name, same in names.items() if not same]
-        listed = other[0] if len(other) == 1 else f"{', '.join(other[:-1])} and {other[-1]}"
-        verb = "is" if len(other) == 1 else "are"
-        return (
-            f"The {listed} of this run {verb} not the paper's: the distance says where this model stands on its own test set, "
-            "and is no reproduction of the paper's number."
-        )

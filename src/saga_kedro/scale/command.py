@@ -1,4 +1,4 @@
-"""`saga plan`: from what was asked to what is printed."""
+"""`saga plan`: from the options to the table."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from saga_kedro.configuration import dataset_name, find_project, read_parameters, read_unit_costs
-from saga_kedro.parameters import Parameters, validate
+from saga_kedro.parameters import Parameters
+from saga_kedro.pipelines.configuration import find_project, read_parameters, read_unit_costs
 from saga_kedro.scale.costs import UnitCosts, unit_costs
 from saga_kedro.scale.sizes import PAPER_HOURS, Corpus, corpus_of_hours, corpus_of_manifest
 from saga_kedro.scale.steps import Machines, devices, plan
@@ -45,7 +45,7 @@ def run(
     if not (project / "conf" / env / "parameters.yml").is_file() and env != "local":
         known = sorted(path.parent.name for path in (project / "conf").glob("*/parameters.yml"))
         raise ValueError(f"there is no environment {env!r}: conf/ has {', '.join(known)}.")
-    parameters, costs = validate(read_parameters(project, env)), unit_costs(read_unit_costs(project, env))
+    parameters, costs = read_parameters(project, env), unit_costs(read_unit_costs(project, env))
     corpus = _corpus(project, parameters, costs, hours)
     machines = _machines(parameters, costs, gpus, nodes, cores)
     report(plan(parameters, costs, corpus, machines), parameters, costs, corpus, machines, env)
@@ -54,7 +54,7 @@ def run(
 def _corpus(project: Path, parameters: Parameters, costs: UnitCosts, hours: float | None) -> Corpus:
     if hours is not None:
         return corpus_of_hours(hours, parameters, costs.corpus.clip_seconds)
-    name = dataset_name(parameters.model_dump())
+    name = parameters.dataset_name
     manifest = project / "data/02_intermediate" / name / "manifest.parquet"
     if manifest.is_file():
         return corpus_of_manifest(pd.read_parquet(manifest, columns=["start_s", "end_s", "split"]), parameters)

@@ -19,7 +19,7 @@ GIB = 2**30
 PAPER_HOURS = 3800  # of audio (P)
 TEXT_ENCODERS = {"t5": (768, 85e6), "minilm": (384, 10.6e6), "none": (128, 0.0)}
 """Width of a token's state, and parameters without the embeddings, which are looked up."""
-HEAD_BYTES = 220  # what litdata writes beside the arrays of an item: their sizes, shapes and types, and an offset
+HEAD_BYTES = 60  # roll-offs, length and place of the text of a segment, and its part of the header of a shard
 TRAINING_BYTES_PER_PARAMETER = 20  # float32 weights, gradient, two moments of AdamW, and the average
 
 

@@ -54,8 +54,7 @@ def encode_splits(
         ``key``, ``folder``; ``train`` and ``validation`` as `write_latents` returns them; ``statistics`` of the training split.
     """
     key = latents_key(parameters, data_version, captions["caption"])
-    text = parameters.model.text
-    encoder = LoadedOnce(load_encoder, (parameters.model.codec.model_dump(), text.model_dump(), parameters.fit.accelerator))
+    encoder = LoadedOnce(load_encoder, (parameters.model, parameters.fit.accelerator))
     summary: dict[str, Any] = {"key": key, "folder": (Path(folder) / key).as_posix()}
     for split in SPLITS:
         segments = make_segments(clips, captions, {}, parameters, split, Path(folder) / key)
@@ -68,7 +67,7 @@ def encode_splits(
             parameters.fit.workers,
         )
         if split == "train":
-            cached = CachedSegments(segments, Path(folder) / key / split, text.max_tokens)
+            cached = CachedSegments(segments, Path(folder) / key / split, parameters.model.text.max_tokens)
             summary["statistics"] = cached.statistics(MEASURED)
     let_go()  # whoever trains next in this process wants the memory
     return summary

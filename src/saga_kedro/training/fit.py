@@ -24,8 +24,7 @@ from saga_kedro.draws import seed_of
 from saga_kedro.files import atomic_path, content_hash
 from saga_kedro.model.codec.posterior import Posterior
 from saga_kedro.model.codec.statistics import posterior_statistics
-from saga_kedro.model.initialise import initialise_by_name
-from saga_kedro.model.saga_sr import SagaSR
+from saga_kedro.model.saga_sr import SagaSR, build_model
 from saga_kedro.model.saved import WEIGHTS
 from saga_kedro.model.starting_weights import load_starting_weights
 from saga_kedro.parameters import Parameters
@@ -266,8 +265,7 @@ def train(
         What the catalog keeps as ``fit.json``: folder, weights (a hash), steps, data_version, run_id, the data's
         source, yardsticks and the roll-off predictor's error. Empty in every process but the first.
     """
-    model = SagaSR(parameters.model.model_dump() | {"sample": parameters.sample.model_dump()})
-    initialise_by_name(model.network, parameters.seed)
+    model = build_model(parameters)
     if parameters.fit.start != SCRATCH:
         table = load_starting_weights(model.network, parameters.fit.start)
         if run_id and is_first():
@@ -330,9 +328,11 @@ def train(
             weights_only=False if last.exists() else None,
         )
     state = trainer.strategy.lightning_module_state_dict()  # where training is sharded, whole on the first process only
+    if trainer.is_global_zero:
+        averaged(model, state).save_pretrained(folder)
+    trainer.strategy.barrier()  # all end together: to the others, a process that ended early would be lost
     if not trainer.is_global_zero:
         return {}
-    averaged(model, state).save_pretrained(folder)
     return {
         "folder": folder.as_posix(),
         "weights": content_hash(folder / WEIGHTS),

@@ -16,7 +16,7 @@ from saga_kedro.draws import generator, seed_of
 from saga_kedro.model.codec import Codec
 from saga_kedro.model.codec.posterior import Posterior
 from saga_kedro.model.condition import UNTOLD, Condition
-from saga_kedro.model.flow import flow_loss
+from saga_kedro.model.flow import OBJECTIVES, TIMESTEPS, flow_loss
 from saga_kedro.model.network import SagaNetwork
 from saga_kedro.model.parts import part
 from saga_kedro.parameters import Fit
@@ -51,8 +51,8 @@ class FlowTraining(pl.LightningModule):
         )
         self._codec = (codec,)
         self._losses: list[Tensor] = []
-        self.objective = part("objective", fit.objective)
-        self.draw_t = part("timesteps", fit.timesteps)
+        self.objective = part("objective", OBJECTIVES, fit.objective)
+        self.draw_t = part("timesteps", TIMESTEPS, fit.timesteps)
 
     @property
     def codec(self) -> Codec:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
-from saga_kedro.model.parts import part, register
+from saga_kedro.model.parts import part
 
 
-@register("lr_schedule", "inverse_lr")
 def inverse_lr_factor(step: int, inv_gamma: float, power: float, warmup: float) -> float:
     """(1 - warmup^(step + 1)) (1 + step / inv_gamma)^-power.
 
@@ -26,7 +27,10 @@ def inverse_lr_factor(step: int, inv_gamma: float, power: float, warmup: float) 
     return (1 - warmup ** (step + 1)) * (1 + step / inv_gamma) ** -power
 
 
+LR_SCHEDULES: dict[str, Callable[[int, float, float, float], float]] = {"inverse_lr": inverse_lr_factor}
+
+
 def inverse_lr(optimizer: Optimizer, inv_gamma: float, power: float, warmup: float, schedule: str = "inverse_lr") -> LambdaLR:
     """A scheduler, to be stepped once per optimiser step, that multiplies the learning rate by the part ``schedule``."""
-    factor = part("lr_schedule", schedule)
+    factor = part("lr_schedule", LR_SCHEDULES, schedule)
     return LambdaLR(optimizer, lambda step: factor(step, inv_gamma, power, warmup))

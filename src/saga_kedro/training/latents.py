@@ -1,8 +1,7 @@
 """Latents on disk, for codecs that are slow: every crop of a segment and its K low-passed versions encoded once.
 
-One shard is one chunk of a litdata dataset, and a task of `parallel_map`. It is written aside, renamed, and then noted in a
-file of its own; the dataset's index is made of these notes when all are there. What a killed run left half written is therefore
-never read, and the next run writes the shards that are not noted.
+A shard is a safetensors file, and a task of `parallel_map`. It is written whole or not at all, so a run that was killed leaves
+whole shards, and the next one writes those that are missing. An index says that all are there.
 
 Latents are float16 (a relative error of 5e-4, far below the posterior's deviation), text states bfloat16 and without padding.
 """
@@ -10,30 +9,32 @@ Latents are float16 (a relative error of 5e-4, far below the posterior's deviati
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from saga_kedro.draws import seed_of
-from saga_kedro.files import atomic_path, names_in
+from saga_kedro.files import atomic_path, keep_only
 from saga_kedro.model.codec import Codec, build_codec
 from saga_kedro.model.codec.posterior import Posterior
 from saga_kedro.model.codec.statistics import posterior_statistics
 from saga_kedro.model.text import TextEncoder, pad_states
 from saga_kedro.parallel import parallel_map
 from saga_kedro.parallel.worker import one_thread
+from saga_kedro.parameters import Model
 from saga_kedro.training.segments import Segments, as_text
 
-INDEX = "index.json"  # litdata's name for it
+INDEX = "latents.json"
+OPEN_SHARDS = 256  # that a process keeps mapped
 
 
 class Crops(Dataset):
@@ -64,7 +65,7 @@ class Crops(Dataset):
             "audio": audio,
             "valid": crop.valid,
             "caption": crop.caption,
-            "f_h": rolloffs[:1],
+            "f_h": rolloffs[0],
             "f_l": rolloffs[1:],
         }
 
@@ -83,46 +84,37 @@ class Encoder:
     device: torch.device
 
     @torch.no_grad()
-    def __call__(self, crops: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """Encode some `Crops`.
+    def __call__(self, crops: list[dict[str, Any]]) -> dict[str, Any]:
+        """Encode B `Crops`.
 
         Returns:
-            The items of a shard: ``mean`` and ``deviation`` of z_h's posterior [C, T] (the latter [0, 0] where it is zero),
-            ``z_l`` [K, C, T] drawn, ``f_h`` [1], ``f_l`` [K], ``valid`` in samples, ``text``: bfloat16 [L, W] in the shape of
-            int16, which litdata can write.
+            float16 ``mean``, ``deviation`` of z_h [B, C, T], drawn ``z_l`` [B, K, C, T]; ``f_h`` [B], ``f_l`` [B, K];
+            ``valid`` [B] in samples; ``text``: a list of bfloat16 [L, W].
         """
         states = self.text_encoder.encode([crop["caption"] for crop in crops])
         z_h = self.codec.encode(torch.stack([crop["audio"][0] for crop in crops]).to(self.device))
         low = self.codec.encode(torch.cat([crop["audio"][1:] for crop in crops]).to(self.device))
         z_l = low.draw([seed_of("posterior z_l", name) for crop in crops for name in crop["low_names"]])
-        return [
-            {
-                "mean": _half(z_h.mean[i]),
-                "deviation": _half(z_h.deviation[i]) if z_h.deviation.any() else torch.zeros(0, 0, dtype=torch.float16),
-                "z_l": _half(one_low),
-                "f_h": crop["f_h"],
-                "f_l": crop["f_l"],
-                "valid": crop["valid"],
-                "text": states[i].to(torch.bfloat16).cpu().view(torch.int16),
-            }
-            for i, (crop, one_low) in enumerate(zip(crops, z_l.split(len(crops[0]["low_names"])), strict=True))
-        ]
+        return {
+            "mean": _half(z_h.mean),
+            "deviation": _half(z_h.deviation),
+            "z_l": _half(z_l.unflatten(0, (len(crops), -1))),
+            "f_h": torch.stack([crop["f_h"] for crop in crops]),
+            "f_l": torch.stack([crop["f_l"] for crop in crops]),
+            "valid": torch.tensor([crop["valid"] for crop in crops]),
+            "text": [state.to(torch.bfloat16).cpu() for state in states],
+        }
 
 
 def _half(latent: Tensor) -> Tensor:
-    return latent.to(torch.float16).cpu().contiguous()
+    return latent.to(torch.float16).cpu()
 
 
-def load_encoder(codec: Mapping[str, Any], text: Mapping[str, Any], accelerator: str) -> Encoder:
-    """The models of a configuration, on this process's GPU where there is one.
-
-    Args:
-        codec, text: the sections of parameters.
-        accelerator: ``fit.accelerator``; "cpu" leaves a GPU alone.
-    """
+def load_encoder(model: Model, accelerator: str) -> Encoder:
+    """The models of a configuration, on this process's GPU where there is one, unless ``fit.accelerator`` is "cpu"."""
     device = torch.device("cuda" if torch.cuda.is_available() and accelerator != "cpu" else "cpu")
-    text_encoder = TextEncoder.load(text["encoder"], text["path"], text["max_tokens"])
-    return Encoder(build_codec(**codec).to(device), text_encoder.to(device), device)
+    text_encoder = TextEncoder.load(model.text.encoder, model.text.path, model.text.max_tokens)
+    return Encoder(build_codec(**model.codec.model_dump()).to(device), text_encoder.to(device), device)
 
 
 def write_latents(
@@ -149,19 +141,15 @@ def write_latents(
         ``crops``, ``shards`` and ``bytes`` of the whole.
     """
     folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    held = names_in(folder)
-    for name in held:
-        if name.startswith(".shard-"):  # of a killed run
-            shutil.rmtree(folder / name)
     total = segments.crops
-    shards = [range(start, min(start + shard_segments, total)) for start in range(0, total, shard_segments)]
-    notes = [folder / f"shard-{number:06d}.json" for number in range(len(shards))]
-    missing = [number for number, note in enumerate(notes) if note.name not in held]
+    places = [range(start, min(start + shard_segments, total)) for start in range(0, total, shard_segments)]
+    shards = [shard_path(folder, number) for number in range(len(places))]
+    keep_only(folder, [*shards, folder / INDEX])
+    missing = [number for number, shard in enumerate(shards) if not shard.exists()]
     if missing:
         parallel_map(
             write_shard,
-            [(number, shards[number]) for number in missing],
+            [(number, places[number]) for number in missing],
             "shards of latents",
             workers=workers,
             gpu=True,
@@ -171,15 +159,14 @@ def write_latents(
             batch_size=batch_size,
             readers=readers,
         )
-    indices = [json.loads(note.read_text()) for note in notes]
-    chunks = [chunk for index in indices for chunk in index["chunks"]]
     with atomic_path(folder / INDEX) as temporary:
-        temporary.write_text(json.dumps({**indices[0], "chunks": chunks}))
-    return {
-        "crops": total,
-        "shards": len(shards),
-        "bytes": sum((folder / chunk["filename"]).stat().st_size for chunk in chunks),
-    }
+        temporary.write_text(json.dumps({"crops": total, "shard_segments": shard_segments}))
+    return {"crops": total, "shards": len(shards), "bytes": sum(shard.stat().st_size for shard in shards)}
+
+
+def shard_path(folder: str | Path, number: int) -> Path:
+    """Where a shard lies, counted from 0."""
+    return Path(folder) / f"shard-{number:06d}.safetensors"
 
 
 def write_shard(
@@ -190,30 +177,27 @@ def write_shard(
     batch_size: int,
     readers: int,
 ) -> None:
-    """Write one shard aside, then rename it, then note it.
-
-    Args:
-        shard: its number and its places.
-        segments, encoder, folder, batch_size, readers: of `write_latents`.
-    """
-    from litdata.streaming.cache import Cache
-
+    """Write one shard: its number and its places; the rest is as of `write_latents`."""
     number, places = shard
-    encode, place = encoder(), Path(folder)
+    encode = encoder()
     if encode.device.type == "cpu":
         readers = 0  # tasks take all cores already
     loader = DataLoader(Crops(segments, places), batch_size=batch_size, collate_fn=list, num_workers=readers)
-    aside = Path(tempfile.mkdtemp(prefix=f".shard-{number:06d}.", dir=place))
-    cache = Cache(str(aside), chunk_size=len(places), writer_chunk_index=number)
     with one_thread():
-        for index, item in enumerate(item for batch in loader for item in encode(batch)):
-            cache[index] = item
-    cache.done()
-    cache.merge(1)
-    (chunk,) = aside.glob("*.bin")
-    chunk.replace(place / chunk.name)
-    (aside / INDEX).replace(place / f"shard-{number:06d}.json")
-    shutil.rmtree(aside)
+        batches = [encode(batch) for batch in loader]
+    text = [state for batch in batches for state in batch.pop("text")]
+    arrays = {name: torch.cat([batch[name] for batch in batches]) for name in batches[0]}
+    arrays["text"] = torch.cat(text)
+    arrays["text_end"] = torch.tensor([len(state) for state in text]).cumsum(0)
+    if not arrays["deviation"].any():
+        del arrays["deviation"]
+    with atomic_path(shard_path(folder, number)) as temporary:
+        save_file(arrays, temporary)
+
+
+@lru_cache(OPEN_SHARDS)
+def _opened(path: str) -> Any:
+    return safe_open(path, "pt")  # mapped into memory: nothing is read but what is asked for
 
 
 class CachedSegments(Dataset):
@@ -233,14 +217,10 @@ class CachedSegments(Dataset):
         self.segments, self.folder, self.max_tokens = segments, Path(folder), max_tokens
         if not (self.folder / INDEX).exists():
             raise FileNotFoundError(f"There are no finished latents in {folder}: run the pipeline `encode`.")
-        chunks = json.loads((self.folder / INDEX).read_text())["chunks"]
-        held, wanted = sum(chunk["chunk_size"] for chunk in chunks), segments.crops
+        index = json.loads((self.folder / INDEX).read_text())
+        self.shard_segments, held, wanted = index["shard_segments"], index["crops"], segments.crops
         if held != wanted:
             raise ValueError(f"{folder} holds {held} crops instead of {wanted}: remove it and run the pipeline `encode`.")
-        self._opened: Any = None
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_opened": None}
 
     def __len__(self) -> int:
         return len(self.segments)
@@ -254,34 +234,36 @@ class CachedSegments(Dataset):
         row, slot, k = self.segments.order.at(draw)
         degradation = self.segments.degradation(k)
         version, crop = divmod(degradation, self.segments.degrade.crops)
-        item = self._shards()[self.segments.order.place(row, slot) * self.segments.degrade.crops + crop]
-        mean = item["mean"].float()
-        states = item["text"].view(torch.bfloat16).float()
+        shard, index = self._shard(self.segments.order.place(row, slot) * self.segments.degrade.crops + crop)
+        posterior = _posterior(shard, index)
+        ends = shard.get_slice("text_end")
+        states = shard.get_slice("text")[int(ends[index - 1]) if index else 0 : int(ends[index])].float()
         return {
             "name": as_text(self.segments.name(row, slot, k)),
             "low_name": as_text(self.segments.name(row, slot, degradation)),
-            "z_h_mean": mean,
-            "z_h_deviation": item["deviation"].float() if item["deviation"].numel() else torch.zeros_like(mean),
-            "z_l": item["z_l"][version].float(),
-            "valid": item["valid"],
+            "z_h_mean": posterior.mean,
+            "z_h_deviation": posterior.deviation,
+            "z_l": shard.get_slice("z_l")[index, version].float(),
+            "valid": int(shard.get_slice("valid")[index]),
             "text": pad_states([states], self.max_tokens, states.shape[-1])[0],
-            "f_l": item["f_l"][version],
-            "f_h": item["f_h"][0],
+            "f_l": shard.get_slice("f_l")[index, version],
+            "f_h": shard.get_slice("f_h")[index],
         }
 
     def statistics(self, segments: int) -> dict[str, float]:
         """`posterior_statistics` of z_h of that many segments, spread over the whole."""
         total = self.segments.crops
-        items = (self._shards()[place] for place in range(0, total, max(1, total // segments)))
-        return posterior_statistics(
-            Posterior(mean, item["deviation"].float() if item["deviation"].numel() else torch.zeros_like(mean))
-            for item in items
-            for mean in [item["mean"].float()]
-        )
+        places = range(0, total, max(1, total // segments))
+        return posterior_statistics(_posterior(*self._shard(place)) for place in places)
 
-    def _shards(self) -> Any:
-        if self._opened is None or self._opened[0] != os.getpid():  # a forked process shares no file with its parent
-            from litdata import StreamingDataset
+    def _shard(self, place: int) -> tuple[Any, int]:
+        """The shard of a crop, and its row there."""
+        number, row = divmod(place, self.shard_segments)
+        return _opened(str(shard_path(self.folder, number))), row
 
-            self._opened = (os.getpid(), StreamingDataset(str(self.folder), shuffle=False))
-        return self._opened[1]
+
+def _posterior(shard: Any, row: int) -> Posterior:
+    """z_h's posterior in a row of a shard, float32 [C, T]."""
+    mean = shard.get_slice("mean")[row].float()
+    exact = "deviation" not in shard.keys()  # noqa: SIM118
+    return Posterior(mean, torch.zeros_like(mean) if exact else shard.get_slice("deviation")[row].float())

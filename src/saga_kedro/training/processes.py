@@ -9,9 +9,11 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 import signal
 import sys
 import threading
+import time
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -21,17 +23,18 @@ from typing import Any
 import mlflow
 import pandas as pd
 import torch
-from click import ClickException
-from torch.distributed import DistError
+from torch.distributed import DistError, TCPStore
 from torch.distributed.elastic.multiprocessing.api import SignalException
-from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
+from torch.distributed.elastic.multiprocessing.errors import ChildFailedError, ProcessFailure, record
+from torch.distributed.elastic.rendezvous import RendezvousError
 from torch.distributed.launcher.api import LaunchConfig, elastic_launch
+from torch.multiprocessing import _prctl_pr_set_pdeathsig
 
 from saga_kedro.files import NOTHING, NoSpace, atomic_path, free_bytes, no_space
 from saga_kedro.parameters import Fit, Parameters
 from saga_kedro.training.devices import devices_per_node
 from saga_kedro.training.fit import SPLITS, begin, make_segments, segments_of, table_path, train
-from saga_kedro.training.presence import GO_ON, Presence, Stopped, end
+from saga_kedro.training.rendezvous import GO_ON, MEETING, TrainingError, settings
 from saga_kedro.training.segment_table import SegmentTable
 from saga_kedro.training.text_states import read_states
 
@@ -40,11 +43,7 @@ logger = logging.getLogger(__name__)
 JOB, DONE = "job.json", "done.json"
 TABLES = ("clips", "text_index")
 PLACE = ("NODE_RANK", "MASTER_ADDR", "MASTER_PORT")
-MEETING = 600  # s that nodes wait for one another
-
-
-class TrainingError(ClickException, RuntimeError):
-    """A training that did not come to its end; Kedro's command line prints it as one sentence."""
+LAST_WORDS = 5  # s that a process waits when an exchange fails, for the one that is gone to be found first
 
 
 def fit_in_processes(
@@ -125,10 +124,9 @@ def _launch(where: Path, fit: Fit, place: tuple[int, str] | None) -> None:
         max_nodes=fit.nodes,
         nproc_per_node=devices_per_node(fit),
         run_id="saga" if place else uuid.uuid4().hex,
-        rdzv_backend="static" if place else "c10d",
-        rdzv_endpoint=address,
-        rdzv_configs={"rank": rank, "timeout": MEETING} if place else {},
         max_restarts=0,
+        shutdown_timeout=5,  # s from SIGTERM to SIGKILL: a process that waits for a lost one hears only the latter
+        **settings(rank, address),
     )
     logger.info("Training in %d processes on node %d of %d (from 0).", config.nproc_per_node, rank, fit.nodes)
     try:
@@ -137,22 +135,23 @@ def _launch(where: Path, fit: Fit, place: tuple[int, str] | None) -> None:
     except ChildFailedError as error:
         if free_bytes(where) < NOTHING:
             raise NoSpace(no_space("a training process could not write a checkpoint", where)) from None
-        _, failure = error.get_first_failure()
-        said = failure.error_file_data.get("message")
-        if isinstance(said, dict):
-            reason = said["message"].removeprefix(f"{Stopped.__name__}: ")
-        elif failure.exitcode < 0:
-            reason = f"A training process of this node was killed ({failure.signal_name()}). {GO_ON}"
-        else:
-            reason = f"A training process of this node failed, see above. {GO_ON}"
-        raise TrainingError(reason) from None
+        raise TrainingError(_reason(error.get_first_failure()[1])) from None
     except SignalException as error:
         raise TrainingError(f"Training was stopped by {error.sigval.name}. {GO_ON}") from None
-    except DistError:
+    except RendezvousError:
         raise TrainingError(
             f"The {fit.nodes} nodes did not meet at {address} within {MEETING // 60} minutes: start the same command on every "
-            "node, with MASTER_ADDR and MASTER_PORT of the first, and see that the first can be reached there."
+            "node, with MASTER_ADDR and MASTER_PORT of the first, and check that the other nodes can reach the first there."
         ) from None
+
+
+def _reason(failure: ProcessFailure) -> str:
+    """Why a process of this node ended, in one sentence."""
+    if failure.exitcode < 0:
+        return f"A training process of this node was killed ({failure.signal_name()}). {GO_ON}"
+    recorded = failure.error_file_data.get("message")  # by `record`
+    kind, _, sentence = (recorded["message"] if isinstance(recorded, dict) else "").partition(": ")
+    return sentence if kind == TrainingError.__name__ else f"A training process of this node failed, see above. {GO_ON}"
 
 
 @contextmanager
@@ -170,29 +169,44 @@ def _own_signals() -> Iterator[None]:
             signal.signal(number, handler)
 
 
+@record
 def work(where: str | Path) -> None:
     """One process of a training that `fit_in_processes` described in the folder ``where``."""
+    _prctl_pr_set_pdeathsig(signal.SIGKILL)  # on Linux, this process ends with the command that started it
     where = Path(where)
     if "OMP_NUM_THREADS" not in os.environ:
         torch.set_num_threads(1)
-    with Presence() as presence:
-        job = json.loads((where / JOB).read_text()) if (where / JOB).exists() else {"token": ""}
-        if not presence.agree("token", job["token"]):
-            end(
-                f"{where} on this node is not that of the first: all nodes work in one shared folder, with the same parameters "
-                "but for NODE_RANK."
-            )
-        mlflow.set_tracking_uri(job["tracking"])
-        clips, index = (pd.read_parquet(where / f"{name}.parquet") for name in TABLES)
-        states = {} if job["latents"] else read_states(index, job["text_states_file"])
-        parameters = Parameters.model_validate(job["parameters"])
-        tables = {split: SegmentTable.open(table_path(where, split)) for split in SPLITS}
-        segments = {split: segments_of(table, states, parameters, split) for split, table in tables.items()}
-        folder, version = Path(job["folder"]), job["data_version"]
+    job = json.loads((where / JOB).read_text()) if (where / JOB).exists() else {"token": ""}
+    if job["token"] != _of_the_first_process(job["token"]):
+        raise TrainingError(
+            f"{where} on this node is not that of the first: all nodes work in one shared folder, with the same parameters "
+            "but for NODE_RANK."
+        )
+    mlflow.set_tracking_uri(job["tracking"])
+    clips, index = (pd.read_parquet(where / f"{name}.parquet") for name in TABLES)
+    states = {} if job["latents"] else read_states(index, job["text_states_file"])
+    parameters = Parameters.model_validate(job["parameters"])
+    tables = {split: SegmentTable.open(table_path(where, split)) for split in SPLITS}
+    segments = {split: segments_of(table, states, parameters, split) for split, table in tables.items()}
+    folder, version = Path(job["folder"]), job["data_version"]
+    try:
         summary = train(clips, segments, parameters, folder, version, job["run_id"], latents=job["latents"])
-        if summary:
-            with atomic_path(where / DONE) as temporary:
-                temporary.write_text(json.dumps(summary))
+    except RuntimeError as error:
+        if not (isinstance(error, DistError) or re.search("gloo|nccl", str(error), re.IGNORECASE)):
+            raise
+        time.sleep(LAST_WORDS)
+        raise TrainingError(f"Another process of the training is gone. {GO_ON}") from error
+    if summary:
+        with atomic_path(where / DONE) as temporary:
+            temporary.write_text(json.dumps(summary))
+
+
+def _of_the_first_process(text: str) -> str:
+    """What the first process of the training has given here."""
+    store = TCPStore(os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"]), is_master=False)
+    if os.environ["RANK"] == "0":
+        store.set("token", text)
+    return store.get("token").decode()
 
 
 if __name__ == "__main__":

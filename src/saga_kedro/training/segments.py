@@ -17,7 +17,9 @@ from torch.utils.data import Dataset, Sampler, default_collate
 
 from saga_kedro.audio import SAMPLE_RATE
 from saga_kedro.audio.io import read_audio
-from saga_kedro.audio.lowpass import LowPass, draw_low_pass
+from saga_kedro.audio.lowpass import LOW_PASSES, LowPass, draw_low_pass
+from saga_kedro.audio.resample import CHANNELS
+from saga_kedro.audio.rolloff import ROLLOFFS
 from saga_kedro.captioning.windows import window_at
 from saga_kedro.draws import rng
 from saga_kedro.model.parts import part
@@ -135,9 +137,9 @@ class Segments(Dataset):
         self.window_seconds = window_seconds
         self.max_tokens = max_tokens
         self.seed = seed
-        self.low_pass = part("low_pass", degrade.low_pass)
-        self.channels = part("channels", channels)
-        self.measure_rolloff = part("rolloff", rolloff)
+        self.low_pass = part("low_pass", LOW_PASSES, degrade.low_pass)
+        self.channels = part("channels", CHANNELS, channels)
+        self.measure_rolloff = part("rolloff", ROLLOFFS, rolloff)
         self._number()
 
     def _number(self) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from saga_kedro.model.flow import TIMESTEPS
 from saga_kedro.model.parts import part
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ def timestep_quantiles(timesteps: str) -> np.ndarray:
         return 1 / (1 + np.exp(-normal))
     import torch
 
-    draw, source = part("timesteps", timesteps), torch.Generator().manual_seed(0)
+    draw, source = part("timesteps", TIMESTEPS, timesteps), torch.Generator().manual_seed(0)
     return np.sort([float(draw(source)) for _ in range(QUANTILES)]).clip(1e-6, 1 - 1e-6)
 
 

@@ -1,14 +1,14 @@
 """The model in a browser: the same code, run by Pyodide in a worker, while onnxruntime-web computes the network.
 
-web/worker.js is the other side. A browser computes a network asynchronously and Python cannot wait for it; so what is to be
-computed is asked for by a generator (`super_resolve`), which is sent the answer.
+web/worker.js is the other side. A browser computes a network asynchronously and Python cannot wait for it; so the generator
+`super_resolve` yields the network's inputs, and is sent the output.
 """
 
 from __future__ import annotations
 
 import io
 import wave
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,7 @@ from saga_kedro.arrays import Array
 from saga_kedro.audio import SAMPLE_RATE
 from saga_kedro.audio.bandwidth import frame_powers, measure_bandwidth, squared_spectrum
 from saga_kedro.audio.full_scale import as_24_bit, decibels, gain_for
+from saga_kedro.audio.reading import from_array
 from saga_kedro.audio.resample import resample
 from saga_kedro.audio.rolloff import rolloff_from_hz
 from saga_kedro.audio.spectra import hann
@@ -29,7 +30,7 @@ from saga_kedro.model.treatment import treatment
 
 N_FFT = 2_048
 RANGE_DB = 90.0
-# How much of the time has gone by when the bandwidth is known, and when the network has answered for the last time.
+# The share of the time when the bandwidth is known, and when the network has given its last answer.
 MEASURED, SAMPLED = 0.1, 0.5
 
 Given = dict[str, np.ndarray]
@@ -37,11 +38,11 @@ Given = dict[str, np.ndarray]
 
 
 @dataclass(frozen=True)
-class Outcome:
+class Result:
     """What became of a file.
 
     Attributes:
-        audio: float32 [channels, samples] at 44.1 kHz; None where the file stays as it is.
+        audio: float32 [channels, samples] at 44.1 kHz; None if the file stays as it is.
         words: half a sentence: what was measured, or why it stays as it is.
         cutoff_hz: below it the result is the input.
     """
@@ -52,38 +53,34 @@ class Outcome:
 
 
 class _Unanswered(Exception):
+    """Python has run as far as it can without the network's output for these inputs."""
+
     def __init__(self, given: Given) -> None:
         self.given = given
 
 
 class BrowserSagaSR(GraphSagaSR):
-    """A model whose network is computed by whoever drives `sampled`."""
+    """A model whose network is computed by the driver of `sampled`."""
 
-    _answers: tuple[np.ndarray, ...] = ()
-    _asked = 0
+    _answers: Iterator[np.ndarray] = iter(())
 
     def answer(self, given: Given) -> np.ndarray:
-        if self._asked == len(self._answers):
-            raise _Unanswered(given)
-        self._asked += 1
-        return self._answers[self._asked - 1]
+        for answer in self._answers:
+            return answer
+        raise _Unanswered(given)
 
     def sampled(self, stretch: Stretch) -> Generator[Given, np.ndarray, Array]:
-        """`generate`, begun anew with every answer: its draws are named, and apart from the network it takes no time.
+        """`generate`: yields inputs of the graph, is sent its outputs, and returns z_h [C, L].
 
-        Yields:
-            Inputs of the graph; its output is to be sent.
-
-        Returns:
-            z_h, [C, L].
+        It starts again with every answer, which takes no time: draws are named, and the earlier answers are known.
         """
-        self._answers = ()
+        answers: list[np.ndarray] = []
         while True:
-            self._asked = 0
+            self._answers = iter(answers)
             try:
-                return self.generate(stretch.z_l, stretch.condition, stretch.starts, first=stretch.first)
+                return self.generate(stretch)
             except _Unanswered as question:
-                self._answers = (*self._answers, (yield question.given))
+                answers.append((yield question.given))
 
 
 def super_resolve(
@@ -92,38 +89,30 @@ def super_resolve(
     sample_rate: int = SAMPLE_RATE,
     rolloff_hz: float | None = None,
     noise_floor: float | None = None,
-) -> Generator[Given | float, np.ndarray, Outcome]:
-    """Super-resolve what the browser decoded.
+) -> Generator[Given | float, np.ndarray, Result]:
+    """Super-resolve decoded audio.
 
     Args:
         model: that of the page.
         audio: float32 [channels, samples] at 44.1 kHz.
         sample_rate: of the file, in Hz: it carries nothing above half of that.
-        rolloff_hz: how bright the result shall be; None is the model's own setting.
-        noise_floor: as for `Dials`.
+        rolloff_hz: `Dials.rolloff` in Hz.
+        noise_floor: as in `Dials`.
 
     Yields:
-        Inputs of the graph, for which its output is to be sent; and in between, which part of the work is done, in [0, 1].
-
-    Returns:
-        The result.
+        Inputs of the graph, for which its output is to be sent; and in between, the finished share of the work, in [0, 1].
     """
     if not audio.shape[-1] or not np.isfinite(audio).all():
-        return Outcome(None, "it holds no samples" if not audio.shape[-1] else "it holds values that are not finite numbers")
+        return Result(None, "it holds no samples" if not audio.shape[-1] else "it holds values that are not finite numbers")
     low = model.channels(audio)
-    samples = low.shape[-1]
-
-    def read(start: int, stop: int) -> np.ndarray:
-        return low[:, start:stop]
-
+    samples, read = low.shape[-1], from_array(low)
     measured = measure_bandwidth(frame_powers(read, samples, without_clipping=True), SAMPLE_RATE)
     todo = treatment(measured, sample_rate)
     if todo.cutoff_hz is None:
-        return Outcome(None, todo.why.split(";")[0])  # what follows names an option of the command line
+        return Result(None, todo.why.split(";")[0])  # what follows names an option of the command line
     yield MEASURED
 
-    rolloff = None if rolloff_hz is None else rolloff_from_hz(rolloff_hz)
-    dials = Dials(rolloff=rolloff, noise_floor=noise_floor)
+    dials = Dials(rolloff=None if rolloff_hz is None else rolloff_from_hz(rolloff_hz), noise_floor=noise_floor)
     finished, done = [], 0.0
     for stretch in model.stretches(read, samples, todo, np.array_equal(low[0], low[1]), dials):
         finished.append(stretch.finish((yield from model.sampled(stretch))))
@@ -137,11 +126,11 @@ def super_resolve(
     high = np.concatenate(parts, axis=1)
     gain = gain_for(float(np.abs(high).max()))
     words = todo.why + (f"; lowered by {-decibels(gain):.1f} dB, or it would clip" if gain < 1 else "")
-    return Outcome(high * np.float32(gain), words, todo.cutoff_hz)
+    return Result(high * np.float32(gain), words, todo.cutoff_hz)
 
 
 def from_channels(channels: Sequence[Any], sample_rate: int) -> np.ndarray:
-    """What the browser decoded, a buffer of float32 for each channel, as one array at 44.1 kHz."""
+    """Decoded audio, a buffer of float32 for each channel, as one array at 44.1 kHz."""
     return resample(np.stack([np.frombuffer(channel, np.float32) for channel in channels]), sample_rate, SAMPLE_RATE)
 
 
@@ -151,11 +140,7 @@ def to_answer(values: Any, shape: Sequence[int]) -> np.ndarray:
 
 
 def to_wav(audio: np.ndarray) -> bytes:
-    """A WAV file of 24 bit at 44.1 kHz, as the command line writes it.
-
-    Args:
-        audio: float32 [channels, samples].
-    """
+    """A WAV file of 24 bit at 44.1 kHz, as the command line writes it, of float32 [channels, samples]."""
     steps = np.rint(as_24_bit(audio).T.astype(np.float64) * 2**23).astype("<i4")
     file = io.BytesIO()
     with wave.open(file, "wb") as writer:

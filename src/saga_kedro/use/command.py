@@ -7,7 +7,7 @@ import signal
 import sys
 from collections.abc import Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -18,56 +18,54 @@ DONE, SOME_FAILED = 0, 1
 
 
 class WrongUsage(ValueError):
-    """What is asked for cannot be done for any file."""
+    """No file can be done as asked."""
 
 
-@dataclass(frozen=True)
-class Request:
-    """What the command line asks for; see `saga super-resolve --help`."""
-
-    inputs: Sequence[Path]
-    out: Path
-    settings: Settings
-    device: str
-    model: Path | None
-    overwrite: bool
-    dry_run: bool
-    json: bool
-
-
-def run(request: Request) -> int:
-    """Do what is asked for; every file by itself.
+def run(
+    inputs: Sequence[Path],
+    out: Path,
+    settings: Settings,
+    device: str = "cpu",
+    model: Path | None = None,
+    overwrite: bool = False,
+    dry_run: bool = False,
+    as_json: bool = False,
+) -> int:
+    """Super-resolve files, each on its own; see `saga super-resolve --help`.
 
     Returns:
-        0, or 1 where some files failed.
+        0, or 1 if some files failed.
 
     Raises:
         WrongUsage: no model, no such device, or a setting out of range: nothing is done then.
     """
-    if request.out.exists() and not request.out.is_dir():
-        raise WrongUsage(f"{request.out} is a file: --out names a folder.")
-    settings = replace(request.settings, cutoff_hz=_cutoff(request.settings.cutoff_hz))
-    jobs = find_jobs(request.inputs, request.out, settings.form, request.overwrite)
+    from saga_kedro.model.treatment import check_cutoff
     from saga_kedro.use.one_file import super_resolve_file
 
-    model = None if request.dry_run else load(request.model, request.device)
-    with ended_politely(), _progress(jobs, hidden=request.json) as progress:
-        outcomes = []
+    if out.exists() and not out.is_dir():
+        raise WrongUsage(f"{out} is a file: --out names a folder.")
+    try:
+        check_cutoff(settings.cutoff_hz)
+    except ValueError as error:
+        raise WrongUsage(str(error)) from error
+    jobs = find_jobs(inputs, out, settings.form, overwrite)
+    loaded = None if dry_run else load(model, device)
+    outcomes = []
+    with ended_politely(), _progress(jobs, hidden=as_json) as file_begins:
         for job in jobs:
-            with progress.file(job) as advance:
-                outcomes.append(super_resolve_file(model, job, settings, advance))
-            if not request.json:
-                progress.say(sentence(outcomes[-1]), failed=outcomes[-1].status == "failed")
+            outcomes.append(super_resolve_file(loaded, job, settings, file_begins(job)))
+            if not as_json:
+                print(sentence(outcomes[-1]), file=sys.stderr if outcomes[-1].status == "failed" else sys.stdout, flush=True)
     failed = sum(outcome.status == "failed" for outcome in outcomes)
-    if request.json:
-        print(json.dumps({"files": [o.as_dict() for o in outcomes], "failed": failed, "dry_run": request.dry_run}, indent=2))
+    if as_json:
+        print(json.dumps({"files": [asdict(one) for one in outcomes], "failed": failed, "dry_run": dry_run}, indent=2))
     elif len(jobs) > 1:
         print(f"{len(jobs) - failed} of {len(jobs)} files done" + (f", {failed} failed." if failed else "."))
     return SOME_FAILED if failed else DONE
 
 
 def load(model: Path | None, device: str) -> Any:
-    """The model, or a sentence on why there is none.
+    """The model.
 
     Raises:
         WrongUsage: no such device; no model in that folder, or one that does not load.
@@ -89,20 +87,9 @@ def sentence(outcome: Any) -> str:
     return f"{outcome.input}{arrow}: {'; '.join([f'{outcome.status} ({outcome.why})', *outcome.notes])}{took}"
 
 
-def _cutoff(cutoff_hz: float | None) -> float | None:
-    from saga_kedro.audio.bandwidth import Bandwidth
-    from saga_kedro.model.treatment import treatment
-
-    try:
-        treatment(Bandwidth(0.0, "silent"), asked_hz=cutoff_hz)
-    except ValueError as error:
-        raise WrongUsage(str(error)) from error
-    return cutoff_hz
-
-
 @contextmanager
 def ended_politely() -> Any:
-    """A polite kill (SIGTERM) within the block ends like Ctrl-C: what is not finished is removed."""
+    """SIGTERM within the block ends it like Ctrl-C: unfinished files are removed."""
 
     def stop(number: int, frame: Any) -> None:
         raise SystemExit(128 + number)
@@ -118,38 +105,27 @@ def ended_politely() -> Any:
         signal.signal(signal.SIGTERM, before)
 
 
-class _Bar:
-    """Seconds of audio done, of all files together, with the time left."""
-
-    def __init__(self, progress: Any, jobs: Sequence[Job]) -> None:
-        self.progress = progress
-        self.seconds = {job.source: _duration(job) for job in jobs}
-        self.task = progress.add_task("", total=sum(self.seconds.values()) or None)
-
-    @contextmanager
-    def file(self, job: Job) -> Any:
-        self.progress.update(self.task, description=job.source.name)
-        before = self.progress.tasks[0].completed
-        yield lambda seconds: self.progress.advance(self.task, seconds)
-        self.progress.update(self.task, completed=before + self.seconds[job.source])
-
-    def say(self, line: str, failed: bool) -> None:
-        print(line, file=sys.stderr if failed else sys.stdout, flush=True)
-
-
 @contextmanager
 def _progress(jobs: Sequence[Job], hidden: bool) -> Any:
+    """A bar over the seconds of audio of all files; yields what begins a file and gives its ``advance``."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:.0f} %"), TimeRemainingColumn())
+    seconds = [duration_of(job) for job in jobs]
     with Progress(*columns, console=console, transient=True, disable=hidden or not console.is_terminal) as progress:
-        yield _Bar(progress, jobs)
+        task = progress.add_task("", total=sum(seconds) or None)
+
+        def begin(job: Job) -> Any:
+            progress.update(task, description=job.source.name, completed=sum(seconds[: jobs.index(job)]))
+            return lambda done: progress.advance(task, done)
+
+        yield begin
 
 
-def _duration(job: Job) -> float:
-    """What the header says; 0 where there is none."""
+def duration_of(job: Job) -> float:
+    """Seconds by the file's header; 0 if it cannot be read."""
     from saga_kedro.audio.io import UnreadableAudio, audio_info
 
     with suppress(UnreadableAudio, ZeroDivisionError):

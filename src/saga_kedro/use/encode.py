@@ -29,7 +29,7 @@ def write(path: Path, form: str, subtype: str, rate: int, spool: Spool, gain: fl
     """Encode a spool.
 
     Args:
-        path: the file to write; it is no result yet but lies in a folder for what is not finished.
+        path: the file to write, in a folder for unfinished files.
         form: wav, flac or ogg.
         subtype: of `subtype_for`.
         rate: Hz.

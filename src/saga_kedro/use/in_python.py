@@ -19,15 +19,14 @@ def super_resolve(
     device: str = "cpu",
     **settings: Any,
 ) -> np.ndarray:
-    """Give muffled audio the upper band that it could have had.
+    """Give muffled audio the upper band that it could have had: `SuperResolver.super_resolve` of a model that is loaded once.
 
     Args:
         audio: float [channels, samples] in [-1, 1], or a file.
         sample_rate: of an array, in Hz.
-        model: folder of a trained model; None is the one that comes with the package. It is loaded once.
+        model: folder of a trained model; None is the one that comes with the package.
         device: cpu, or what `saga super-resolve --device` takes.
-        settings: ``cutoff_hz`` and ``progress`` of `SuperResolver.super_resolve`, and `Dials`: rolloff, noise_floor, prompt,
-            steps, s_a, s_t, seed, fast.
+        settings: ``cutoff_hz``, ``progress``, and `Dials`: rolloff, noise_floor, prompt, steps, s_a, s_t, seed, fast.
 
     Returns:
         float32 [channels, samples] at 44.1 kHz.

@@ -7,7 +7,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,7 +18,7 @@ from saga_kedro.audio.bandwidth import frame_powers, measure_bandwidth
 from saga_kedro.audio.full_scale import decibels, gain_for
 from saga_kedro.audio.resample import to_stereo
 from saga_kedro.model.super_resolver import SuperResolver
-from saga_kedro.model.treatment import Treatment, treatment
+from saga_kedro.model.treatment import treatment
 from saga_kedro.use.encode import subtype_for, write
 from saga_kedro.use.places import FORMATS, Job, format_of
 from saga_kedro.use.settings import Settings
@@ -33,11 +33,11 @@ class Outcome:
     """What became of a file.
 
     Attributes:
-        input, output: paths; the output is empty where nothing was written.
+        input, output: paths; the output is empty if nothing was written.
         status: ``super-resolved``; ``left as it is``; ``would be ...`` in a dry run; ``failed``.
         why: half a sentence: what was measured, or what went wrong.
-        notes: what else a person should know.
-        cutoff_hz: below it the result is the input; None where all of it is.
+        notes: anything else that a person should know.
+        cutoff_hz: below it the result is the input; None if all of it is.
         duration_s: of the audio.
         seconds: that it took.
     """
@@ -51,15 +51,11 @@ class Outcome:
     duration_s: float = 0.0
     seconds: float = 0.0
 
-    def as_dict(self) -> dict[str, Any]:
-        """For JSON and tables."""
-        return asdict(self)
-
 
 def super_resolve_file(
     model: SuperResolver | None, job: Job, settings: Settings, advance: Callable[[float], Any] = lambda seconds: None
 ) -> Outcome:
-    """Super-resolve a file of any length. The result is whole or absent, and what goes wrong is part of the outcome.
+    """Super-resolve a file of any length. The result is whole or absent, and errors are part of the outcome.
 
     Args:
         model: None only measures (a dry run).
@@ -83,19 +79,20 @@ def _process(
     model: SuperResolver | None, job: Job, settings: Settings, folder: Path, advance: Callable[[float], Any]
 ) -> Outcome:
     source = decode(job.source, folder)
+    spool = source.spool
     mix = model.channels if model else to_stereo
 
     def read(start: int, stop: int) -> Any:
-        return mix(source.spool.read(start, stop))
+        return mix(spool.read(start, stop))
 
-    measured = measure_bandwidth(frame_powers(read, source.spool.samples, without_clipping=True), SAMPLE_RATE)
+    measured = measure_bandwidth(frame_powers(read, spool.samples, without_clipping=True), SAMPLE_RATE)
     todo = treatment(measured, source.rate, settings.cutoff_hz)
     outcome = Outcome(
         str(job.source),
         str(job.target),
         "left as it is" if todo.cutoff_hz is None else "super-resolved",
         todo.why,
-        _notes(source),
+        [f"its {source.channels} channels were mixed to two"] if source.channels > 2 else [],
         todo.cutoff_hz and round(todo.cutoff_hz, 1),
         round(source.duration_s, 3),
     )
@@ -105,36 +102,20 @@ def _process(
     if todo.cutoff_hz is None and source.rate >= SAMPLE_RATE:
         target, notes = _leave(job, source, settings, folder)
         advance(source.duration_s)
-    else:
-        target = job.target
-        notes = _resolve(model, job, source, read, todo, settings, folder, advance)
-    return replace(outcome, output=str(target), notes=[*outcome.notes, *notes])
-
-
-def _resolve(
-    model: SuperResolver,
-    job: Job,
-    source: Source,
-    read: Callable[[int, int], Any],
-    todo: Treatment,
-    settings: Settings,
-    folder: Path,
-    advance: Callable[[float], Any],
-) -> list[str]:
-    channels = source.spool.channels
-    stream = model.stream(read, source.spool.samples, todo, source.identical, settings, advance)
-    high = (part[:channels] for part in stream)
-    rate = max(SAMPLE_RATE, source.rate)
-    result = Spool(folder / "output.raw", channels)
+        return replace(outcome, output=str(target), notes=[*outcome.notes, *notes])
+    stream = model.stream(read, spool.samples, todo, source.identical, settings, advance)
+    high = (part[: spool.channels] for part in stream)
+    result = Spool(folder / "output.raw", spool.channels)
     try:
         result.write(high if source.rate <= SAMPLE_RATE else at_own_rate(source, high))
     except FloatingPointError as error:
         raise ValueError(f"{source.path}: the result holds {error}: try other guidance scales, or other weights.") from error
-    return _finish(job.target, format_of(job.target), result, rate, source, folder)
+    notes = _finish(job.target, format_of(job.target), result, max(SAMPLE_RATE, source.rate), source, folder)
+    return replace(outcome, notes=[*outcome.notes, *notes])
 
 
 def _leave(job: Job, source: Source, settings: Settings, folder: Path) -> tuple[Path, list[str]]:
-    """The same file out; in another format where one is asked for."""
+    """The same file out, in another format if one is asked for."""
     own = FORMATS.get(job.source.suffix.lower(), job.source.suffix.lower().lstrip("."))
     if settings.form in (None, own):
         target = job.target.with_suffix(job.source.suffix)
@@ -151,7 +132,7 @@ def _leave(job: Job, source: Source, settings: Settings, folder: Path) -> tuple[
 
 
 def _finish(target: Path, form: str, result: Spool, rate: int, source: Source, folder: Path) -> list[str]:
-    """Encode the result and move it to its place; what is to be said about it."""
+    """Encode the result and move it to its place; notes about it."""
     subtype = subtype_for(form, source.subtype)
     gain = gain_for(result.peak, source.spool.peak if subtype == "FLOAT" else 1.0)
     file = folder / target.name
@@ -160,13 +141,9 @@ def _finish(target: Path, form: str, result: Spool, rate: int, source: Source, f
     return [f"lowered by {-decibels(gain):.1f} dB, or it would clip"] if gain < 1 else []
 
 
-def _notes(source: Source) -> list[str]:
-    return [f"its {source.channels} channels were mixed to two"] if source.channels > 2 else []
-
-
 @contextmanager
 def _unfinished(beside: Path | None) -> Iterator[Path]:
-    """A folder for what is not finished, on the disk where the result goes, and gone afterwards."""
+    """A folder for unfinished files, on the disk where the result goes, and removed afterwards."""
     if beside is not None:
         beside.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=UNFINISHED, dir=beside) as folder:

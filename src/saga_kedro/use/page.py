@@ -6,7 +6,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from saga_kedro.use.command import WrongUsage, load
+from saga_kedro.use.command import WrongUsage, duration_of, load
+from saga_kedro.use.settings import DIALS, Settings
 
 HOST = "127.0.0.1"
 SHOWN_SECONDS = 30.0
@@ -31,7 +32,7 @@ def serve(model: Path | None, device: str, port: int) -> None:
     try:
         page.launch(
             server_name=HOST,
-            server_port=port or _free_port(),
+            server_port=port or None,
             share=False,
             show_error=True,
             footer_links=[],
@@ -42,11 +43,7 @@ def serve(model: Path | None, device: str, port: int) -> None:
 
 
 def build(model: Any) -> Any:
-    """The page, as `gradio.Blocks`.
-
-    Args:
-        model: of `load_model`.
-    """
+    """The page of a model, as `gradio.Blocks`."""
     import gradio as gr
 
     folder = tempfile.TemporaryDirectory(prefix="saga-demo-")
@@ -56,30 +53,31 @@ def build(model: Any) -> Any:
         likely: bool,
         rolloff: float,
         noise_floor: float,
-        cutoff_khz: float | None,
         prompt: str,
-        steps: float,
+        cutoff_hz: float | None,
+        steps: float | None,
         fast: bool,
         seed: float | None,
         progress: Any = gr.Progress(),  # noqa: B008  # Gradio looks for it among the defaults
     ) -> tuple[str, Any, str]:
         if not path:
             raise gr.Error("Drop a file first.")
-        settings = {
-            "cutoff_hz": 1000 * cutoff_khz if cutoff_khz else None,
-            "rolloff": None if likely else rolloff,
-            "noise_floor": noise_floor,
-            "prompt": prompt.strip() or None,
-            "steps": int(steps) or None,
-            "fast": fast,
-            "seed": int(seed or 0),
-        }
-        after, picture, words, problem = super_resolve(
-            model, Path(path), Path(tempfile.mkdtemp(dir=folder.name)), settings, progress
+        settings = Settings(
+            rolloff=None if likely else rolloff,
+            noise_floor=noise_floor,
+            prompt=prompt.strip() or None,
+            cutoff_hz=cutoff_hz or None,
+            steps=int(steps) if steps else None,
+            fast=fast,
+            seed=int(seed or 0),
         )
-        if problem:
-            raise gr.Error(problem)
-        return after, picture, words
+        try:
+            return super_resolve(model, Path(path), Path(tempfile.mkdtemp(dir=folder.name)), settings, progress)
+        except ValueError as error:
+            raise gr.Error(str(error)) from None
+
+    def dial(kind: Any, name: str, value: Any, **options: Any) -> Any:
+        return kind(value=value, label=str(DIALS[name]), **options)
 
     with gr.Blocks(title="SAGA-SR", analytics_enabled=False) as page:
         page.folder = folder  # as long as the page lives
@@ -88,63 +86,60 @@ def build(model: Any) -> Any:
             with gr.Column():
                 before = gr.Audio(label="Before", type="filepath", sources=["upload"])
                 likely = gr.Checkbox(True, label="As bright as is likely")
-                rolloff = gr.Slider(0, 1, 0.8, step=0.01, label="Brightness: roll-off of the result, as a part of 22 kHz")
-                noise_floor = gr.Slider(
-                    0, 1, model.sample.get("noise_floor", 0.0), step=0.05, label="How much of the recording's own hiss goes on"
-                )
-                prompt = gr.Textbox(
-                    label="What is to be heard (empty: described by itself)", visible=model.takes_prompts, value=""
-                )
+                hiss = model.sample.get("noise_floor", 0.0)
+                asked = [
+                    dial(gr.Slider, "rolloff", 0.8, minimum=0, maximum=1, step=0.01),
+                    dial(gr.Slider, "noise_floor", hiss, minimum=0, maximum=1, step=0.05),
+                    dial(gr.Textbox, "prompt", "", visible=model.takes_prompts),
+                ]
                 with gr.Accordion("More", open=False):
-                    cutoff = gr.Number(None, label="kHz up to which the input carries signal (empty: measured)")
-                    steps = gr.Slider(0, 100, 0, step=1, label="Evaluations of the network (0: the model's own number)")
-                    fast = gr.Checkbox(False, label="Fast: at most four evaluations, no guidance")
-                    seed = gr.Number(0, label="Seed", precision=0)
+                    asked += [
+                        dial(gr.Number, "cutoff_hz", None),
+                        dial(gr.Number, "steps", None, precision=0, minimum=1, maximum=1000),
+                        dial(gr.Checkbox, "fast", False),
+                        dial(gr.Number, "seed", 0, precision=0),
+                    ]
                 button = gr.Button("Super-resolve", variant="primary")
             with gr.Column():
                 after = gr.Audio(label="After", type="filepath", interactive=False)
                 words = gr.Markdown()
                 picture = gr.Plot(label="Before and after")
-        asked = [before, likely, rolloff, noise_floor, cutoff, prompt, steps, fast, seed]
-        button.click(resolve, asked, [after, picture, words], api_name="super_resolve")
+        button.click(resolve, [before, likely, *asked], [after, picture, words], api_name="super_resolve")
     return page
 
 
-def super_resolve(model: Any, path: Path, folder: Path, settings: dict[str, Any], progress: Any) -> tuple[str, Any, str, str]:
+def super_resolve(model: Any, path: Path, folder: Path, settings: Settings, progress: Any) -> tuple[str, Any, str]:
     """Super-resolve a file for the page.
 
     Args:
         model: of `load_model`.
         path: the file.
         folder: for the result.
-        settings: of `Settings`.
-        progress: called with the part that is done, in [0, 1].
+        settings: how.
+        progress: called with the finished share, in [0, 1].
 
     Returns:
-        Path of the result, a figure of both spectrograms, what was done in a sentence; and what went wrong.
+        Path of the result, a figure of both spectrograms, and a sentence.
+
+    Raises:
+        ValueError: the file failed, and why.
     """
-    from saga_kedro.audio.io import UnreadableAudio, audio_info
     from saga_kedro.use.one_file import super_resolve_file
     from saga_kedro.use.places import Job, format_of
-    from saga_kedro.use.settings import Settings
 
-    try:
-        duration = audio_info(path).duration_s
-    except UnreadableAudio as error:
-        return "", None, "", str(error)
-    done = 0.0
+    job = Job(path, folder / f"{path.stem}.{format_of(path)}")
+    duration, done = duration_of(job), 0.0
 
     def advance(seconds: float) -> None:
         nonlocal done
         done += seconds
         progress(min(1.0, done / max(duration, 1e-3)))
 
-    job = Job(path, folder / f"{path.stem}.{format_of(path)}")
-    outcome = super_resolve_file(model, job, Settings(**settings), advance)
+    outcome = super_resolve_file(model, job, settings, advance)
     if outcome.status == "failed":
-        return "", None, "", outcome.why
+        raise ValueError(outcome.why)
     words = "; ".join([f"{outcome.status} ({outcome.why})", *outcome.notes])
-    return outcome.output, _picture(path, Path(outcome.output), outcome.cutoff_hz), words, ""
+    return outcome.output, _picture(path, Path(outcome.output), outcome.cutoff_hz), words
 
 
 def _picture(before: Path, after: Path, cutoff_hz: float | None) -> Any:
@@ -158,11 +153,3 @@ def _picture(before: Path, after: Path, cutoff_hz: float | None) -> Any:
         return resample(audio, rate, SAMPLE_RATE)
 
     return spectrogram_figure({"before": shown(before), "after": shown(after)}, SAMPLE_RATE, cutoff_hz)
-
-
-def _free_port() -> int:
-    import socket
-
-    with socket.socket() as candidate:
-        candidate.bind((HOST, 0))
-        return int(candidate.getsockname()[1])

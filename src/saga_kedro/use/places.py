@@ -6,25 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-# What folders are searched for. Files that are named are tried whatever they are called.
-WAVES = (
-    ".wav",
-    ".wave",
-    ".w64",
-    ".rf64",
-    ".aiff",
-    ".aif",
-    ".aifc",
-    ".au",
-    ".snd",
-    ".caf",
-    ".voc",
-    ".paf",
-    ".sf",
-    ".nist",
-    ".sph",
-)
-SUFFIXES = frozenset([*WAVES, ".flac", ".ogg", ".oga", ".opus", ".mp3"])
+# Folders are searched for these; files that are named are tried whatever their suffix.
+SUFFIXES = frozenset([
+    ".wav", ".wave", ".w64", ".rf64", ".aiff", ".aif", ".aifc", ".au", ".snd", ".caf", ".voc", ".paf", ".sf", ".nist", ".sph",
+    ".flac", ".ogg", ".oga", ".opus", ".mp3",
+])  # fmt: skip
 FORMATS = {".wav": "wav", ".wave": "wav", ".w64": "wav", ".rf64": "wav", ".ogg": "ogg", ".oga": "ogg", ".opus": "ogg"}
 LOSSLESS = "flac"
 
@@ -36,8 +22,8 @@ class Job:
     Attributes:
         source: the input.
         target: the result.
-        overwrite: whether the result may replace what is there.
-        problem: why it cannot be done at all; empty where it can.
+        overwrite: whether the result may replace a file.
+        problem: why it cannot be done at all; empty if it can.
     """
 
     source: Path
@@ -47,13 +33,12 @@ class Job:
 
 
 def find_jobs(inputs: Sequence[Path], out: Path, form: str | None, overwrite: bool) -> list[Job]:
-    """The files among and below ``inputs``, each with its place under ``out``, which mirrors the folders that were named.
+    """The files among and below ``inputs``, each with its place under the folder ``out``, which mirrors the named folders.
 
     Args:
         inputs: files and folders.
         out: folder of the results.
-        form: wav, flac or ogg; None is the input's own where that is one of them, else flac.
-        overwrite: whether results may replace what is there.
+        form, overwrite: as in `Settings` and `Job`.
     """
     jobs: list[Job] = []
     taken: dict[Path, Path] = {}
@@ -71,12 +56,12 @@ def find_jobs(inputs: Sequence[Path], out: Path, form: str | None, overwrite: bo
 
 
 def format_of(source: Path) -> str:
-    """The format that a file's result has where nobody names one."""
+    """The default format of a file's result."""
     return FORMATS.get(source.suffix.lower(), LOSSLESS)
 
 
 def _audio_below(folder: Path, out: Path) -> list[Path]:
-    """Audio files in a folder's tree, without what lies under ``out`` (results of another run) and hidden files."""
+    """Audio files in a folder's tree, without hidden files and results of another run, which are under ``out``."""
     found = []
     for path in sorted(folder.rglob("*")):
         hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
@@ -92,7 +77,7 @@ def _is_below(path: Path, out: Path, folder: Path) -> bool:
 
 def _problem(source: Path, target: Path, other: Path | None, overwrite: bool) -> str:
     if other is not None:
-        return f"{source}: its result would replace that of {other}: call for them one by one, with folders of their own."
+        return f"{source} would be written to the same file as {other}; run them separately, each with its own --out folder."
     if not source.exists():
         return f"{source}: there is no such file."
     if target.exists() and target.samefile(source):

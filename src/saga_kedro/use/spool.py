@@ -1,8 +1,8 @@
-"""Audio on disk: what is too long for memory is decoded once and read in ranges."""
+"""Audio on disk: files too long for memory are decoded once and read in ranges."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from saga_kedro.model.silence import SHORTEST, THRESHOLD
 
 FRAMES_AT_ONCE = 1 << 18
 LOWEST_RATE, HIGHEST_RATE = 1_000, 1_000_000
-# Times full scale: floats beyond it are no audio but broken, or were scaled like integers.
+# Times full scale: floats beyond it are broken, or were scaled like integers.
 LOUDEST = 1_000.0
 
 
@@ -39,11 +39,7 @@ class Spool:
     peak: float = 0.0
 
     def write(self, parts: Iterable[np.ndarray]) -> Spool:
-        """Append parts, float32 [channels, n].
-
-        Raises:
-            FloatingPointError: a part holds values that are not finite, or absurd.
-        """
+        """Append parts, float32 [channels, n]. Raises FloatingPointError for values that are not finite, or absurd."""
         with open(self.path, "ab") as file:
             for part in parts:
                 if not np.isfinite(part).all():
@@ -113,10 +109,10 @@ def decode(path: Path, folder: Path) -> Source:
             if not LOWEST_RATE <= rate <= HIGHEST_RATE:
                 raise UnreadableAudio(f"{path}: a rate of {rate} Hz is no audio's; the header is broken.")
             channels = min(of_file, 2)
-            look = _Look(channels)
+            observed = _Observed(channels)
             spool = Spool(folder / "input.raw", channels)
-            resampled = _resampled(look.through(read_parts(file)), rate, SAMPLE_RATE, channels)
-            spool.write(_of_length(resampled, lambda: round(look.samples * SAMPLE_RATE / rate), channels))
+            resampled = _resampled(observed.through(read_parts(file)), rate, SAMPLE_RATE, channels)
+            spool.write(_of_length(resampled, lambda: round(observed.samples * SAMPLE_RATE / rate), channels))
     except FloatingPointError as error:
         raise UnreadableAudio(f"{path}: it holds {error}.") from error
     except UnreadableAudio:
@@ -124,13 +120,13 @@ def decode(path: Path, folder: Path) -> Source:
     except (RuntimeError, ValueError) as error:
         reason = str(error).split(": ", 1)[-1].rstrip(".")
         raise UnreadableAudio(f"{path}: cannot be read as audio ({reason}).") from error
-    if not look.samples:
+    if not observed.samples:
         raise UnreadableAudio(f"{path}: it holds no samples.")
-    return Source(spool, path, rate, of_file, look.samples, subtype, look.identical, look.silent())
+    return Source(spool, path, rate, of_file, observed.samples, subtype, observed.identical, observed.silent())
 
 
 def read_parts(file: soundfile.SoundFile) -> Iterator[np.ndarray]:
-    """What is left of an open file, as float32 [1 or 2, n]."""
+    """The rest of an open file, as float32 [1 or 2, n]."""
     while True:
         part = file.read(FRAMES_AT_ONCE, dtype="float32", always_2d=True)
         if not len(part):
@@ -139,8 +135,8 @@ def read_parts(file: soundfile.SoundFile) -> Iterator[np.ndarray]:
 
 
 @dataclass
-class _Look:
-    """Looks at audio that passes: its length, whether channels are the same, and where they are silent."""
+class _Observed:
+    """Of audio that passes: its length, whether channels are the same, and where they are silent."""
 
     channels: int
     samples: int = 0
@@ -154,7 +150,7 @@ class _Look:
             for channel, runs in zip(part, self.runs, strict=True):
                 edges = np.diff((np.abs(channel) < THRESHOLD).astype(np.int8), prepend=0, append=0)
                 starts, stops = np.flatnonzero(edges == 1), np.flatnonzero(edges == -1)
-                # only what is long, or may go on in the part before or behind
+                # only long runs, and those that may continue in the part before or after
                 kept = (stops - starts >= SHORTEST) | (starts == 0) | (stops == len(channel))
                 for start, stop in zip(starts[kept].tolist(), stops[kept].tolist(), strict=True):
                     self._add(runs, self.samples + start, self.samples + stop)
@@ -167,7 +163,7 @@ class _Look:
 
     @staticmethod
     def _add(runs: list[tuple[int, int]], start: int, stop: int) -> None:
-        # a run goes on across parts
+        # a run continues across parts
         if runs and runs[-1][1] == start:
             start = runs.pop()[0]
         elif runs and runs[-1][1] - runs[-1][0] < SHORTEST:
@@ -187,8 +183,8 @@ def _resampled(parts: Iterable[np.ndarray], rate_in: int, rate_out: int, channel
     yield stream.resample_chunk(np.zeros((0, channels), np.float32), last=True).reshape(-1, channels).T
 
 
-def _of_length(parts: Iterable[np.ndarray], samples: Any, channels: int) -> Iterator[np.ndarray]:
-    """Parts cut or filled with zeros to ``samples()``, which is asked once the last has come."""
+def _of_length(parts: Iterable[np.ndarray], samples: Callable[[], int], channels: int) -> Iterator[np.ndarray]:
+    """Parts cut or filled with zeros to ``samples()``, which is called after the last part."""
     held: np.ndarray | None = None
     written = 0
     for part in parts:

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from saga_kedro.model.parts import register
 
-
-@register("channels", "one_channel_copied")
 def one_channel_copied(audio: np.ndarray) -> np.ndarray:
     """The mean of the channels, twice: [C, N] -> [2, N]. Whatever the two channels had apart is gone."""
     return np.repeat(audio.mean(axis=0, keepdims=True, dtype=np.float32), 2, axis=0)

@@ -11,7 +11,6 @@ from torch import nn
 
 from saga_kedro.draws import seed_of
 from saga_kedro.model.codec.autoencoder import Autoencoder, build_autoencoder
-from saga_kedro.model.parts import register
 from saga_kedro.model.quiet import quiet
 
 LATENT_CHANNELS = 64
@@ -20,7 +19,6 @@ C_MULTS = [1, 2, 4, 8, 16]  # Stable Audio Open's
 STRIDES = {1024: [8, 4, 4, 4, 2], 2048: [8, 8, 4, 4, 2]}
 
 
-@register("codec", "random_autoencoder")
 def random_autoencoder(
     path: str | None = None, hop: int = 2048, channels: int = 4, seed: int = 0, posterior: str = "drawn", **unused: Any
 ) -> Autoencoder:

@@ -9,7 +9,6 @@ from torch import Tensor
 
 from saga_kedro.model.condition import Condition
 from saga_kedro.model.network import SagaNetwork
-from saga_kedro.model.parts import register
 
 
 def _branches(network: SagaNetwork, z_t: Tensor, t: Tensor, condition: Condition) -> tuple[Tensor, Tensor, Tensor]:
@@ -20,7 +19,6 @@ def _branches(network: SagaNetwork, z_t: Tensor, t: Tensor, condition: Condition
     return u_none, u_acoustic, u_full
 
 
-@register("guidance", "z_l_everywhere")
 def z_l_everywhere(network: SagaNetwork, z_t: Tensor, t: Tensor, condition: Condition, s_a: float, s_t: float) -> Tensor:
     """The failing code: z_l is in all three branches, and the unconditional one has no roll-off and no context at all.
 
@@ -34,7 +32,6 @@ def z_l_everywhere(network: SagaNetwork, z_t: Tensor, t: Tensor, condition: Cond
     return u_none + s_a * (u_acoustic - u_none) + s_t * (u_full - u_acoustic)
 
 
-@register("guidance", "as_quoted")
 def as_quoted(network: SagaNetwork, z_t: Tensor, t: Tensor, condition: Condition, s_a: float, s_t: float) -> Tensor:
     """u + s_a (u_a - u) + s_t (u_t - u), the formula that the first document gives for the paper's (issue 3).
 
@@ -45,7 +42,6 @@ def as_quoted(network: SagaNetwork, z_t: Tensor, t: Tensor, condition: Condition
     return u_none + s_a * (u_acoustic - u_none) + s_t * (u_full - u_none)
 
 
-@register("guidance", "rolloff_isolated")
 def rolloff_isolated(network: SagaNetwork, z_t: Tensor, t: Tensor, condition: Condition, s_a: float, s_t: float) -> Tensor:
     """Equation 4 with the roll-off out of the unconditional branch, the first document's fix (issue 3).
 

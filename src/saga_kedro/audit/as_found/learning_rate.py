@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from saga_kedro.model.parts import register
 
-
-@register("lr_schedule", "without_warmup")
 def without_warmup(step: int, inv_gamma: float, power: float, warmup: float) -> float:
     """warmup (1 + step / inv_gamma)^-power: with warmup = 0.99 the full rate from the first step on.
 

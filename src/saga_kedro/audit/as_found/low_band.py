@@ -6,18 +6,15 @@ import torch
 from torch import Tensor
 
 from saga_kedro.audio import SAMPLE_RATE
-from saga_kedro.model.parts import register
 
 EDGE_HZ = 200.0
 
 
-@register("low_band", "none")
 def none(generated: Tensor, low: Tensor, cutoff_hz: float) -> Tensor:
     """What was generated, [B, 2, N], as it is."""
     return generated
 
 
-@register("low_band", "below_200_hz")
 def below_200_hz(generated: Tensor, low: Tensor, cutoff_hz: float) -> Tensor:
     """The input's spectrum up to 200 Hz, over the whole length at once (first document, issue 6): [B, 2, N] -> [B, 2, N]."""
     samples = generated.shape[-1]

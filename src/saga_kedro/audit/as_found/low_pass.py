@@ -6,13 +6,11 @@ import numpy as np
 from scipy import signal
 
 from saga_kedro.audio.lowpass import LowPass
-from saga_kedro.model.parts import register
 
 RIPPLE_DB, REJECTION_DB = 0.5, 40.0
 FALLBACK_ORDER = 4
 
 
-@register("low_pass", "transfer_functions")
 def transfer_functions(audio: np.ndarray, rate: int, low: LowPass) -> np.ndarray:
     """Filter forward and backward by numerator and denominator: [C, N] -> float32 [C, N].
 

@@ -11,7 +11,6 @@ from torch import Tensor, nn
 from saga_kedro.model.condition import Condition
 from saga_kedro.model.embedding import RolloffEmbedding
 from saga_kedro.model.network import SagaNetwork
-from saga_kedro.model.parts import register
 
 GlobalPath = Literal["global_cond", "added", "prepend_token", "prepend_unprojected", "prepend_identity", "none"]
 Tokens = Literal["two", "joint"]
@@ -43,7 +42,6 @@ class JointRolloff(nn.Module):
         return self.token(both)[:, None], self.vector(both)
 
 
-@register("network", "paths")
 class PathsNetwork(SagaNetwork):
     """``SagaNetwork`` with each path of the roll-off to be chosen; with all defaults it is ``SagaNetwork``.
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from torch import Tensor
 
 from saga_kedro.model.flow import Objective
-from saga_kedro.model.parts import register
 
 
 def noise_to_data(z_h: Tensor, noise: Tensor, t: Tensor) -> Tensor:
@@ -29,5 +28,5 @@ def away_from_data(z_h: Tensor, noise: Tensor) -> Tensor:
     return noise - z_h
 
 
-register("objective", "noise_first")(Objective(noise_to_data, towards_data))
-register("objective", "by_hand")(Objective(by_hand, away_from_data))
+noise_first = Objective(noise_to_data, towards_data)
+written_out = Objective(by_hand, away_from_data)

@@ -6,12 +6,10 @@ import numpy as np
 import torch
 
 from saga_kedro.audio.rolloff import BINS, HOP, N_FFT, SHARE
-from saga_kedro.model.parts import register
 
 HIGHEST = 0.999
 
 
-@register("rolloff", "power")
 def power(audio: torch.Tensor | np.ndarray) -> torch.Tensor:
     """Roll-off of |S|^2 instead of |S|: [B, C, N], N over 1,024, -> [B] in [0, 0.999]. Loud low partials count more.
 

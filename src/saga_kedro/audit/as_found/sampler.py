@@ -10,14 +10,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from saga_kedro.model.parts import register
 from saga_kedro.model.sampler import euler
 
 Velocity = Callable[[Tensor, Tensor], Tensor]
 Progress = Callable[[Iterable[Any]], Iterable[Any]] | None
 
 
-@register("sampler", "time_reversed")
 @torch.no_grad()
 def time_reversed(velocity: Velocity, noise: Tensor, schedule: np.ndarray, progress: Progress = None) -> Tensor:
     """Euler with v(z, t) replaced by -v(z, 1 - t): the other convention's network in this convention's sampler.
@@ -29,7 +27,6 @@ def time_reversed(velocity: Velocity, noise: Tensor, schedule: np.ndarray, progr
     return euler(lambda z, t: -velocity(z, 1 - t), noise, schedule, progress)
 
 
-@register("sampler", "as_v")
 @torch.no_grad()
 def as_v(velocity: Velocity, noise: Tensor, schedule: np.ndarray, progress: Progress = None) -> Tensor:
     """The network read as v-prediction, which is what stable-audio-tools takes it for where ``diffusion_objective`` is unset.

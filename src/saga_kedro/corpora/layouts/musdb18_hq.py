@@ -1,4 +1,4 @@
-"""MUSDB18-HQ (zenodo.org/records/3338373): 150 songs, of which 50 are the official test set; 44.1 kHz stereo.
+"""MUSDB18-HQ (zenodo.org/records/3338373): 150 songs, 50 of them the official test set; 44.1 kHz stereo.
 
 ::
 

@@ -76,7 +76,7 @@ def _articulate(rng: np.random.Generator, frames: int, pace: float) -> dict[str,
 
 
 def _convolve_held(track: np.ndarray, kernel: np.ndarray) -> np.ndarray:
-    """Smooth a track whose ends go on as they are."""
+    """Smooth a track whose ends are held."""
     half = len(kernel) // 2
     return np.convolve(np.pad(track, half, mode="edge"), kernel, "valid")
 

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import torch
-from safetensors import safe_open
 from torch import Tensor, nn
 from torch.nn import functional
 
+from saga_kedro.model import tensors
 from saga_kedro.model.codec.posterior import Posterior
 from saga_kedro.model.quiet import quiet
 from saga_kedro.weights import STABLE_AUDIO_OPEN, MissingWeights
@@ -56,15 +56,10 @@ class Autoencoder(nn.Module):
     instead of one draw from the global generator, and long audio is always processed in chunks. Frozen, in eval mode for good.
 
     Attributes:
-        sample_rate: Hz.
-        audio_channels: 2.
         latent_channels: 64 in Stable Audio Open.
         hop: samples a latent, 2,048 in Stable Audio Open.
-        silence: None; silence has latents of its own here, and they decode to nearly silence only.
         scale: latents are the VAE's divided by this; applied once each way.
     """
-
-    silence: None
 
     def __init__(self, model: AudioAutoencoder, scale: float = 1.0, posterior: Literal["drawn", "mean"] = "drawn") -> None:
         """Wrap a model whose weights are in place; `load` is how they get there.
@@ -91,11 +86,8 @@ class Autoencoder(nn.Module):
         self.model = model.requires_grad_(False).eval()
         self.scale = scale
         self.posterior = posterior
-        self.sample_rate = int(model.sample_rate)
-        self.audio_channels = 2
         self.latent_channels = int(model.latent_dim)
         self.hop = int(model.downsampling_ratio)
-        self.silence = None
         self.eval()
 
     @classmethod
@@ -117,8 +109,8 @@ class Autoencoder(nn.Module):
         assert path is not None
         folder = Path(path)
         model, scale = build_autoencoder(json.loads((folder / "model_config.json").read_text()))
-        weights = find_weights(folder)
-        fill(model, read_tensors(weights), weights)
+        weights = tensors.find(folder)
+        fill(model, tensors.read(weights, PREFIXES[1:]), weights)
         return cls(model, scale, posterior)
 
     def train(self, mode: bool = True) -> Autoencoder:
@@ -145,14 +137,7 @@ class Autoencoder(nn.Module):
         return Posterior(mean, ((functional.softplus(raw) + 1e-4) / self.scale).to(audio.dtype))
 
     @torch.no_grad()
-    def decode(
-        self,
-        z: Tensor,
-        seeds: Sequence[int] | None = None,
-        low: Tensor | None = None,
-        first: int = 0,
-        cutoff_hz: float | None = None,
-    ) -> Tensor:
+    def decode(self, z: Tensor, seeds: Sequence[int] | None = None, first: int = 0) -> Tensor:
         """Audio of latents, [B, latent_channels, T] to [B, 2, T hop]; the rest is not needed."""
         scaled = (z * self.scale).to(next(self.model.parameters()).dtype)
         with torch.autocast(z.device.type, enabled=False):
@@ -183,68 +168,26 @@ def build_autoencoder(config: dict[str, Any]) -> tuple[AudioAutoencoder, float]:
     return model, float(pretransform.get("scale", 1.0))
 
 
-def find_weights(folder: Path) -> Path:
-    """The checkpoint in ``folder``: model.safetensors, model.ckpt, or the only file with one of these suffixes.
-
-    Raises:
-        UnloadedCodec: several others, none of them named like that.
-    """
-    for name in ("model.safetensors", "model.ckpt"):
-        if (folder / name).exists():
-            return folder / name
-    found = sorted(path for suffix in ("safetensors", "ckpt") for path in folder.glob(f"*.{suffix}"))
-    if len(found) != 1:
-        raise UnloadedCodec(f"{folder} holds {len(found)} checkpoints: name the autoencoder's model.safetensors or model.ckpt.")
-    return found[0]
-
-
-def read_tensors(path: Path) -> dict[str, Tensor]:
-    """Tensors of a .safetensors file, or of a PyTorch checkpoint (its ``state_dict`` where it has one); no code in it is run.
-
-    Of a diffusion model's safetensors only the autoencoder's part is read: the rest is gigabytes.
-
-    Raises:
-        UnloadedCodec: the file is neither.
-    """
-    try:
-        if path.suffix == ".safetensors":
-            with safe_open(path, framework="pt") as file:
-                names = list(file.keys())
-                inner = [name for name in names if name.startswith(PREFIXES[1:])]
-                return {name: file.get_tensor(name) for name in inner or names}
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:
-        raise UnloadedCodec(f"{path} is no readable checkpoint ({type(error).__name__}): download it again.") from error
-    return content.get("state_dict", content)
-
-
-def fill(model: nn.Module, tensors: dict[str, Tensor], source: Path) -> None:
+def fill(model: nn.Module, given: dict[str, Tensor], source: Path) -> None:
     """Put a checkpoint's tensors into ``model``: all of them, or none and an error.
 
     Args:
         model: in place.
-        tensors: by name, under one of `PREFIXES`; what the checkpoint has beyond the model (a DiT, discriminators) is left
-            alone.
+        given: by name, under one of `PREFIXES`; what the checkpoint has beyond the model (a DiT, discriminators) is left alone.
         source: for the error.
 
     Raises:
         UnloadedCodec: with the first three tensors that are missing, of another shape, or too many under the prefix.
     """
     wanted = model.state_dict()
-    prefix = max(PREFIXES, key=lambda p: sum(p + name in tensors for name in wanted))
-    given = {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
-    mismatches = [
-        f"{name} is missing" if name not in given else f"{name} is {tuple(given[name].shape)}, not {tuple(value.shape)}"
-        for name, value in wanted.items()
-        if name not in given or given[name].shape != value.shape
-    ]
-    mismatches += [f"{name} has no place" for name in given if name not in wanted]
-    if mismatches:
+    prefix = max(PREFIXES, key=lambda p: sum(p + name in given for name in wanted))
+    given = {key.removeprefix(prefix): value for key, value in given.items() if key.startswith(prefix)}
+    if wrong := tensors.misfits(wanted, given):
         raise UnloadedCodec(
-            f"{source} does not fill the autoencoder of its model_config.json, {len(mismatches)} tensors do not fit: "
-            f"{'; '.join(mismatches[:3])}."
+            f"{source} does not fill the autoencoder of its model_config.json, {len(wrong)} tensors do not fit: "
+            f"{'; '.join(wrong[:3])}."
         )
-    model.load_state_dict({name: given[name] for name in wanted}, strict=True)
+    model.load_state_dict({name: given[name] for name in wanted})
 
 
 def in_chunks(function: Callable[[Tensor], Tensor], signal: Tensor, step_in: int, step_out: int) -> Tensor:

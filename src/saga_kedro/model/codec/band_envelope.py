@@ -14,14 +14,16 @@ from typing import Any, Literal
 import numpy as np
 
 from saga_kedro.arrays import Array, array_namespace, exact, like
+from saga_kedro.audio import SAMPLE_RATE
 from saga_kedro.audio.spectra import add_frames, cut_frames, hann, magnitude, overlap_weight
 from saga_kedro.model.codec.bands import band_edges
-from saga_kedro.model.codec.excitation import copy_up, noise, smooth_noise
+from saga_kedro.model.codec.excitation import noise, smooth_noise
 from saga_kedro.model.codec.mid_side import to_left_right, to_mid_side
 from saga_kedro.model.codec.posterior import Posterior
 from saga_kedro.model.codec.precision import in_working_dtype
 
-Excitation = Literal["noise", "smooth_noise", "copy_up"]
+Excitation = Literal["noise", "smooth_noise"]
+EXCITATIONS = {"noise": noise, "smooth_noise": smooth_noise}
 
 N_FFT = 2048
 LOUDEST_DB = 30.0
@@ -49,12 +51,8 @@ class BandEnvelope:
     Decoding gives an excitation with mean magnitude 1 these levels, interpolated in dB between band centres and between frames.
 
     Attributes:
-        sample_rate: Hz.
-        audio_channels: 2.
         latent_channels: 2 x bands; mid first, low bands first.
         hop: samples a latent.
-        silence: [latent_channels], the latent of digital silence; it decodes to exact zeros.
-        excitation: what the envelope shapes; may be changed at any time.
     """
 
     def __init__(
@@ -63,40 +61,35 @@ class BandEnvelope:
         hop: int = 1024,
         excitation: Excitation = "noise",
         corner_hz: float = 8000.0,
-        sample_rate: int = 44_100,
     ) -> None:
         """Args:
             bands: for each of mid and side.
             hop: samples a latent: 512 or 1,024.
-            excitation: ``noise``, ``smooth_noise`` or ``copy_up`` (needs ``low`` at decoding): see `excitation`.
+            excitation: what the envelope shapes, ``noise`` or ``smooth_noise``: see `excitation`.
             corner_hz: bands are about equal below it and logarithmic above: see `band_edges`.
-            sample_rate: Hz.
 
         Raises:
             ValueError: an unknown excitation, another hop, or bands too narrow to hold a bin.
         """
         if hop not in (512, 1024):
             raise ValueError(f"The band-envelope codec's hop is 512 or 1024 samples, not {hop}.")
-        if excitation not in ("noise", "smooth_noise", "copy_up"):
-            raise ValueError(f"The excitation is noise, smooth_noise or copy_up, not {excitation!r}.")
-        self.sample_rate = sample_rate
-        self.audio_channels = 2
+        if excitation not in EXCITATIONS:
+            raise ValueError(f"The excitation is noise or smooth_noise, not {excitation!r}.")
         self.bands = bands
         self.latent_channels = 2 * bands
         self.hop = hop
         self.synthesis_hop = 512
-        self.excitation: Excitation = excitation
+        self.excite = EXCITATIONS[excitation]
 
         bins = N_FFT // 2 + 1
-        edges = band_edges(bands, bins, sample_rate, corner_hz)
+        edges = band_edges(bands, bins, SAMPLE_RATE, corner_hz)
         widths = np.diff(edges)
         middles = (edges[:-1] + edges[1:] - 1) / 2
         self.window = hann(N_FFT)
-        self.hertz = middles * sample_rate / N_FFT
+        self.hertz = middles * SAMPLE_RATE / N_FFT
         self.centre = (CENTRE_DB + SLOPE_DB * np.log2(1 + self.hertz / CORNER_HZ)).astype(np.float32)
         self.averaging = np.repeat((np.eye(bands) / widths).astype(np.float32), widths, axis=0)
         self.interpolation = _linear_interpolation(middles, bins)
-        self.silence = np.tile((SILENCE_DB - self.centre) / np.float32(SCALE_DB), 2)
 
     def to(self, *args: Any, **kwargs: Any) -> BandEnvelope:
         """Itself: it computes where its arguments are."""
@@ -131,14 +124,7 @@ class BandEnvelope:
         level = xp.clip(20 * xp.log10(xp.clip(mean_magnitude, min=1e-9)), min=FLOOR_DB)
         return xp.where(silent[..., None], SILENCE_DB, level)
 
-    def decode(
-        self,
-        z: Array,
-        seeds: Sequence[int] | None = None,
-        low: Array | None = None,
-        first: int = 0,
-        cutoff_hz: float | None = None,
-    ) -> Array:
+    def decode(self, z: Array, seeds: Sequence[int] | None = None, first: int = 0) -> Array:
         """Audio with the band levels ``z``.
 
         A frame of mid or side whose levels lie, on the average, nearer to silence than to the floor is exactly zero;
@@ -147,15 +133,13 @@ class BandEnvelope:
         Args:
             z: [B, 2 bands, T].
             seeds: of the noise, one an item; None is seed 0 for every item.
-            low: the low-resolution input, [B, 2, N], for the excitation ``copy_up``.
             first: which frame of a longer signal z starts with: its parts, decoded by themselves, get the noise of the whole.
-            cutoff_hz: of ``low``, for ``copy_up``; None measures it.
 
         Returns:
             [B, 2, T hop], in the dtype of ``z``.
 
         Raises:
-            ValueError: ``copy_up`` without ``low``, or another number of seeds than items.
+            ValueError: another number of seeds than items.
         """
         seeds = [0] * len(z) if seeds is None else list(seeds)
         if len(seeds) != len(z):
@@ -170,8 +154,9 @@ class BandEnvelope:
             if repeat == 2:
                 level, sounding = _twice_as_many(level), xp.repeat(sounding, 2, axis=-1)
             window = like(self.window, work)
-            spectra = self._excite(seeds, low, level.shape[-2], window, first * repeat, cutoff_hz)
-            weight = overlap_weight(window, self.synthesis_hop, level.shape[-2])
+            hop = self.synthesis_hop
+            spectra = self.excite(seeds, window, hop, level.shape[-2] * hop, first * repeat * hop)
+            weight = overlap_weight(window, hop, level.shape[-2])
             interpolation = like(self.interpolation, work) * (math.log(10) / 20)
             shape = window * math.sqrt(float((window * window).sum()))
             sounds = []
@@ -179,7 +164,7 @@ class BandEnvelope:
                 gain = xp.exp(level[:, side] @ interpolation) * sounding[:, side, :, None]
                 frames = xp.fft.irfft(spectra[:, side] * gain, n=N_FFT)
                 frames *= shape
-                sounds.append(add_frames(frames, self.synthesis_hop) / weight)
+                sounds.append(add_frames(frames, hop) / weight)
             audio = xp.stack(sounds, axis=1)
             return xp.astype(to_left_right(audio), z.dtype, copy=False)
 
@@ -206,19 +191,6 @@ class BandEnvelope:
         sounding = heard.mean(1)[:, None] > (FLOOR_DB + SILENCE_DB) / 2
         noisy = 10 * xp.log10(10 ** (xp.clip(level, min=FLOOR_DB) / 10) + amplitude)
         return ((xp.where(sounding & (amplitude > 0), noisy, level) - centre) / SCALE_DB).reshape(z.shape)
-
-    def _excite(
-        self, seeds: list[int], low: Array | None, frames: int, window: Array, first: int, cutoff_hz: float | None
-    ) -> Array:
-        hop = self.synthesis_hop
-        samples = frames * hop
-        if self.excitation == "noise":
-            return noise(seeds, window, hop, samples, first * hop)
-        if self.excitation == "smooth_noise":
-            return smooth_noise(seeds, window, hop, samples, first * hop)
-        if low is None:
-            raise ValueError("The excitation copy_up needs the low-resolution input: decode(z, seeds, low=audio).")
-        return copy_up(low, self.sample_rate, seeds, window, hop, samples, first * hop, cutoff_hz)
 
 
 def _twice_as_many(level: Array) -> Array:

@@ -11,11 +11,9 @@ from functools import lru_cache
 
 import numpy as np
 
-from saga_kedro.arrays import Array, array_namespace, like, padded, to_numpy
-from saga_kedro.audio.bandwidth import measure_cutoff
-from saga_kedro.audio.spectra import add_frames, cut_frames, hann, magnitude, mean_around, overlap_weight
+from saga_kedro.arrays import Array, array_namespace, like
+from saga_kedro.audio.spectra import add_frames, cut_frames, hann, magnitude, overlap_weight
 from saga_kedro.draws import rng
-from saga_kedro.model.codec.mid_side import to_mid_side
 
 NOISE_BLOCK = 65_536
 """Samples of noise that are one draw: so any part of a long signal can be drawn by itself."""
@@ -27,13 +25,6 @@ KEPT_FRAMES = 256
 SMOOTHING_STEPS = 3
 """Steps of `smooth_noise`: 3 halve the deviation of its log magnitudes (5.6 to 2.7 dB); 30 reach 1.7 dB, but LSD falls by
 0.02 only."""
-
-WHITENING_BINS = 17
-"""Bins over which `copy_up` averages magnitudes: 366 Hz at 44.1 kHz and 2,048 points, wider than the distance of most
-partials."""
-
-BELOW_EDGE = 0.9
-"""`copy_up` takes what lies below this part of the measured cutoff: a low-pass's own slope is no signal to copy."""
 
 
 def white_noise(seeds: Sequence[int], samples: int, first: int = 0) -> np.ndarray:
@@ -110,53 +101,6 @@ def _smoothed_level(n_fft: int, hop: int) -> float:
     """Mean magnitude of smoothed noise, away from its ends: a constant, so that the parts of a long signal agree."""
     spectra = _smoothed(white_noise([0], 200 * hop), hann(n_fft), hop)
     return float(magnitude(spectra)[..., 20:-20, :].mean())
-
-
-def copy_up(
-    low: Array,
-    sample_rate: int,
-    seeds: Sequence[int],
-    window: Array,
-    hop: int,
-    samples: int,
-    first: int = 0,
-    cutoff_hz: float | None = None,
-) -> Array:
-    """The input's own spectrum, whitened, with the octave under its cutoff repeated above it; noise where the input has
-    nothing.
-
-    Bins are moved by whole numbers, and each frame's phase is turned by what the move adds per hop, so that a steady
-    partial stays one.
-
-    Args:
-        low: the low-resolution input, [B, 2, N]; cut or filled with zeros to ``samples``.
-        sample_rate: Hz.
-        seeds, window, hop, samples, first: as `noise`.
-        cutoff_hz: where the input stops carrying signal; None measures it for each item.
-
-    Returns:
-        [B, 2, samples / hop, n_fft / 2 + 1] complex.
-    """
-    xp = array_namespace(window)
-    low = padded(xp.astype(low[..., :samples], window.dtype), 0, max(0, samples - low.shape[-1]))
-    own = _spectra(to_mid_side(low), window, hop)
-    filler = noise(seeds, window, hop, samples, first)
-    bins, n_fft = own.shape[-1], window.shape[0]
-    frame = first // hop + np.arange(own.shape[-2])
-    moved = xp.zeros_like(own)
-    for item in range(len(low)):
-        cutoff = measure_cutoff(to_numpy(low[item]), sample_rate) if cutoff_hz is None else cutoff_hz
-        top = int(min(1.0, BELOW_EDGE * cutoff / (sample_rate / 2)) * bins)
-        if top < WHITENING_BINS:
-            continue
-        target = np.arange(bins)
-        source = np.where(target < top, target, top // 2 + (target - top) % (top - top // 2))
-        turns = frame[:, None] * (target - source) * hop % n_fft / n_fft
-        turned = like(np.stack([np.cos(2 * np.pi * turns), np.sin(2 * np.pi * turns)]), window)
-        moved[item] = xp.take(own[item], like(source, window), axis=-1) * (turned[0] + 1j * turned[1])
-    local = mean_around(magnitude(moved), WHITENING_BINS)
-    sounding = local > 1e-6 * math.sqrt(float((window * window).sum()))
-    return xp.where(sounding, moved / xp.clip(local, min=1e-12), filler)
 
 
 def _spectra(signal: Array, window: Array, hop: int) -> Array:

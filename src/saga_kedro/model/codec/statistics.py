@@ -4,15 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from torch import Tensor
-
-from saga_kedro.model.codec import Codec
 from saga_kedro.model.codec.posterior import Posterior
-
-
-def latent_statistics(codec: Codec, audio: Iterable[Tensor]) -> dict[str, float]:
-    """`posterior_statistics` of a codec's latents over some audio, batches [B, 2, N]."""
-    return posterior_statistics(codec.encode(batch) for batch in audio)
 
 
 def posterior_statistics(posteriors: Iterable[Posterior]) -> dict[str, float]:
@@ -24,8 +16,7 @@ def posterior_statistics(posteriors: Iterable[Posterior]) -> dict[str, float]:
     Returns:
         ``mean`` and ``deviation`` of drawn latents; ``posterior_deviation``, the root mean square of the deviation within
         a draw; ``reliability``, the share of a latent's variance that is the audio's, which is the correlation of two
-        encodings of the same
-        audio: 1 for a codec without randomness, about 0 for a VAE whose weights are random.
+        encodings of the same audio: 1 for a codec without randomness, about 0 for a VAE whose weights are random.
 
     Raises:
         ValueError: no posterior.

@@ -36,7 +36,7 @@ DERIVED: list[tuple[Callable[..., Any], str, list[str]]] = [
 def create_pipeline(**_) -> Pipeline:
     """Clips, captions and pairs -> the audit's data -> arms, symptoms, verdicts, clearances, ladder -> report."""
     tables = ["clips", "captions", "pairs", "pair_captions", "data_version"]
-    settings = ["all_parameters", "audit_issues_file", "audit_folders", "mlflow_experiment"]
+    settings = ["settings", "audit_issues_file", "audit_folders", "mlflow_experiment"]
     return pipeline(
         [
             node(prepare, inputs=[*tables, *settings], outputs="audit_data", name="prepare_audit"),

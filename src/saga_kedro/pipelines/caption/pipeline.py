@@ -1,19 +1,11 @@
 """Pipeline `caption`."""
 
-from kedro.pipeline import Pipeline, node, pipeline
+from kedro.pipeline import Pipeline, node
 
-from saga_kedro.pipelines.caption.nodes import caption
+from saga_kedro.captioning.captions import caption
 
 
 def create_pipeline(**_) -> Pipeline:
     """Clips -> captions."""
-    return pipeline(
-        [
-            node(
-                caption,
-                inputs=["clips", "params:caption", "captions_folder"],
-                outputs="captions",
-                name="caption",
-            )
-        ]
-    )
+    inputs = ["clips", "caption_settings", "captions_folder"]
+    return Pipeline([node(caption, inputs, "captions", name="caption", tags="weights:caption")])

@@ -1,19 +1,11 @@
 """Pipeline `degrade`."""
 
-from kedro.pipeline import Pipeline, node, pipeline
+from kedro.pipeline import Pipeline, node
 
-from saga_kedro.pipelines.degrade.nodes import make_evaluation_pairs
+from saga_kedro.evaluation.pairs import make_pairs
 
 
 def create_pipeline(**_) -> Pipeline:
     """Clips of the test split, and pairs that came as pairs -> evaluation pairs."""
-    return pipeline(
-        [
-            node(
-                make_evaluation_pairs,
-                inputs=["clips", "pair_table", "params:degrade", "pairs_folder"],
-                outputs=["pairs", "not_paired"],
-                name="make_evaluation_pairs",
-            )
-        ]
-    )
+    inputs = ["clips", "pair_table", "degrade_settings", "pairs_folder"]
+    return Pipeline([node(make_pairs, inputs, ["pairs", "not_paired"], name="make_evaluation_pairs")])

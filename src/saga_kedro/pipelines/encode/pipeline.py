@@ -1,25 +1,16 @@
 """Pipeline `encode`."""
 
-from kedro.pipeline import Pipeline, node, pipeline
+from kedro.pipeline import Pipeline, node
 
-from saga_kedro.pipelines.encode.nodes import encode_latents, encode_text
+from saga_kedro.training.encode import encode_latents, encode_text
 
 
 def create_pipeline(**_) -> Pipeline:
-    """Captions -> text states, each sentence once. For slow codecs: clips and captions -> shards of latents."""
-    return pipeline(
+    """Captions -> text states, each sentence once. For slow codecs: clips and captions -> a cache of latents."""
+    latents = ["clips", "captions", "data_version", "settings", "latents_folder"]
+    return Pipeline(
         [
-            node(
-                encode_text,
-                inputs=["captions", "params:model", "params:encode", "text_states_file"],
-                outputs="text_index",
-                name="encode_text",
-            ),
-            node(
-                encode_latents,
-                inputs=["clips", "captions", "data_version", "all_parameters", "latents_folder"],
-                outputs="latents",
-                name="encode_latents",
-            ),
+            node(encode_text, ["captions", "settings", "text_states_file"], "text_index", name="encode_text", tags="weights:text"),
+            node(encode_latents, latents, "latents", name="encode_latents", tags=["weights:text", "weights:codec"]),
         ]
     )

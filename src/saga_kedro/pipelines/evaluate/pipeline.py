@@ -1,43 +1,41 @@
 """Pipeline `evaluate`."""
 
-from kedro.pipeline import Pipeline, node, pipeline
+from kedro.pipeline import Pipeline, node
 
-from saga_kedro.pipelines.evaluate.nodes import find_model, measure_sets, score, show_examples, summarise
+from saga_kedro.evaluation.frechet import set_distances
+from saga_kedro.evaluation.model_scores import find_model, score_model
+from saga_kedro.reporting.examples import write_examples
+from saga_kedro.reporting.results import summarise
 
 
 def model_to_judge() -> Pipeline:
     """The folder of a saved model -> what is to be known of it. Where a model is being trained, the training says that."""
-    return pipeline([node(find_model, inputs="judged_folder", outputs="model_summary", name="find_model")])
+    return Pipeline([node(find_model, "judged_folder", "model_summary", name="find_model")])
 
 
 def create_pipeline(**_) -> Pipeline:
     """A saved model and evaluation pairs -> scores, their summary, examples to hear and see."""
-    judged = pipeline(
+    return model_to_judge() + Pipeline(
         [
             node(
-                score,
-                inputs=["pairs", "pair_captions", "model_summary", "all_parameters", "outputs_folder"],
-                outputs=["outputs", "scores"],
+                score_model,
+                ["pairs", "pair_captions", "model_summary", "settings", "outputs_folder"],
+                ["outputs", "scores"],
                 name="score",
+                tags=["weights:text", "weights:codec"],
             ),
-            node(
-                measure_sets,
-                inputs=["pairs", "outputs", "params:evaluate", "outputs_folder"],
-                outputs="distances",
-                name="measure_sets",
-            ),
+            node(set_distances, ["pairs", "outputs", "evaluate_settings", "outputs_folder"], "distances", name="measure_sets"),
             node(
                 summarise,
-                inputs=["scores", "distances", "model_summary", "data_version", "paper_targets", "all_parameters"],
-                outputs=["summary", "metrics"],
+                ["scores", "distances", "model_summary", "data_version", "paper_targets", "settings"],
+                ["summary", "metrics", "summary_to_mlflow"],
                 name="summarise",
             ),
             node(
-                show_examples,
-                inputs=["pairs", "outputs", "params:evaluate", "examples_folder"],
-                outputs="examples",
+                write_examples,
+                ["pairs", "outputs", "evaluate_settings", "examples_folder"],
+                ["examples", "examples_to_mlflow"],
                 name="show_examples",
             ),
         ]
     )
-    return model_to_judge() + judged

@@ -1,52 +1,40 @@
 """Pipeline `report`."""
 
-from kedro.pipeline import Pipeline, node, pipeline
+from kedro.pipeline import Pipeline, node
 
+from saga_kedro.evaluation.model_scores import turn_dial
+from saga_kedro.evaluation.score import frequency_curves
 from saga_kedro.pipelines.evaluate.pipeline import model_to_judge
-from saga_kedro.pipelines.report.nodes import measure_by_frequency, plot, read_history, turn_dial, write_report
+from saga_kedro.reporting.plots import plot
+from saga_kedro.reporting.results import gather, write_report
+from saga_kedro.tracking import read_history
 
 
 def create_pipeline(**_) -> Pipeline:
     """A finished evaluation -> its report, as HTML and markdown, and plots."""
-    written = pipeline(
+    return model_to_judge() + Pipeline(
         [
-            node(
-                measure_by_frequency,
-                inputs=["pairs", "outputs", "params:report"],
-                outputs="lsd_by_frequency",
-                name="measure_by_frequency",
-            ),
+            node(frequency_curves, ["pairs", "outputs", "report_settings"], "lsd_by_frequency", name="measure_by_frequency"),
             node(
                 turn_dial,
-                inputs=["pairs", "pair_captions", "model_summary", "all_parameters", "dial_folder"],
-                outputs="rolloff_dial",
+                ["pairs", "pair_captions", "model_summary", "settings", "dial_folder"],
+                "rolloff_dial",
                 name="turn_dial",
+                tags=["weights:text", "weights:codec"],
             ),
-            node(read_history, inputs="model_summary", outputs="training_history", name="read_history"),
+            node(read_history, "model_summary", "training_history", name="read_history"),
+            node(plot, ["lsd_by_frequency", "training_history"], ["lsd_by_frequency_plot", "loss_plot"], name="plot"),
             node(
-                plot,
-                inputs=["lsd_by_frequency", "training_history"],
-                outputs=["lsd_by_frequency_plot", "loss_plot"],
-                name="plot",
+                gather,
+                ["summary", "pairs", "outputs", "paper_targets", "model_summary", "data_version", "settings"],
+                "report_findings",
+                name="gather",
             ),
             node(
                 write_report,
-                inputs=[
-                    "summary",
-                    "pairs",
-                    "outputs",
-                    "lsd_by_frequency",
-                    "rolloff_dial",
-                    "training_history",
-                    "paper_targets",
-                    "model_summary",
-                    "data_version",
-                    "all_parameters",
-                    "report_folder",
-                ],
-                outputs="headline",
+                ["report_findings", "lsd_by_frequency", "rolloff_dial", "training_history", "report_folder"],
+                ["headline", "report_to_mlflow"],
                 name="write_report",
             ),
         ]
     )
-    return model_to_judge() + written

@@ -1,19 +1,10 @@
 """Pipeline `resample`."""
 
-from kedro.pipeline import Pipeline, node, pipeline
+from kedro.pipeline import Pipeline, node
 
-from saga_kedro.pipelines.resample.nodes import resample
+from saga_kedro.corpora.resampled import resample
 
 
 def create_pipeline(**_) -> Pipeline:
     """Manifest -> clips at 44.1 kHz."""
-    return pipeline(
-        [
-            node(
-                resample,
-                inputs=["manifest", "clips_folder"],
-                outputs=["clips", "not_resampled"],
-                name="resample",
-            )
-        ]
-    )
+    return Pipeline([node(resample, ["manifest", "clips_folder"], ["clips", "not_resampled"], name="resample")])

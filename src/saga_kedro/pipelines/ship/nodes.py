@@ -29,6 +29,7 @@ def ship(
     from saga_kedro.model.onnx_export import export_onnx
     from saga_kedro.model.saga_sr import SagaSR
     from saga_kedro.model.saved import SHIPPED
+    from saga_kedro.parameters import validate
     from saga_kedro.reporting.model_card import model_card
 
     model = SagaSR.from_pretrained(model_summary["folder"])
@@ -37,4 +38,4 @@ def ship(
     if not model.takes_prompts:  # else PyTorch alone can use it
         export_onnx(model, SHIPPED)
     count = sum(weights.numel() for weights in model.network.parameters())
-    return model_card(model_summary, parameters, manifest, pairs, headline, count)
+    return model_card(model_summary, validate(parameters), manifest, pairs, headline, count)

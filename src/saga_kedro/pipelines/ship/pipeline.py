@@ -12,7 +12,7 @@ def create_pipeline(**_) -> Pipeline:
         [
             node(
                 ship,
-                inputs=["model_summary", "all_parameters", "manifest", "pairs", "headline"],
+                inputs=["model_summary", "settings", "manifest", "pairs", "headline"],
                 outputs="model_card",
                 name="ship",
             )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
 import pandas as pd
@@ -28,14 +27,9 @@ def sweep(
     Returns:
         A row per combination.
     """
-    from rich.console import Console
-
-    from saga_kedro.reporting.tables import console_table
+    from saga_kedro.reporting.tables import print_table
     from saga_kedro.sweep import sweep as run
 
     table = run(pairs, pair_captions, model_summary, parameters, folders["records"], mlflow_experiment)
-    console = Console(width=None if sys.stdout.isatty() else 120)
-    console.print(
-        console_table(table.map(lambda value: f"{value:g}" if isinstance(value, float) else str(value)), title="Sweep")
-    )
+    print_table(table.map(lambda value: f"{value:g}" if isinstance(value, float) else str(value)), "Sweep")
     return table

@@ -11,7 +11,7 @@ def create_pipeline(**_) -> Pipeline:
         [
             node(
                 sweep,
-                inputs=["pairs", "pair_captions", "model_summary", "all_parameters", "audit_folders", "mlflow_experiment"],
+                inputs=["pairs", "pair_captions", "model_summary", "settings", "audit_folders", "mlflow_experiment"],
                 outputs="sweep_table",
                 name="sweep",
             )

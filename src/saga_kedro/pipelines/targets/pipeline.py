@@ -1,19 +1,10 @@
 """Pipeline `targets`."""
 
-from kedro.pipeline import Pipeline, node, pipeline
+from kedro.pipeline import Pipeline, node
 
-from saga_kedro.pipelines.targets.nodes import log_targets
+from saga_kedro.reporting.mlflow_views import log_targets
 
 
 def create_pipeline(**_) -> Pipeline:
     """The paper's tables -> runs in MLflow to compare ours with."""
-    return pipeline(
-        [
-            node(
-                log_targets,
-                inputs=["paper_targets", "mlflow_experiment"],
-                outputs="paper_lsd",
-                name="log_targets",
-            )
-        ]
-    )
+    return Pipeline([node(log_targets, ["paper_targets", "mlflow_experiment"], "paper_lsd", name="log_targets")])

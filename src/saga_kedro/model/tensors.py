@@ -1,0 +1,118 @@
+"""Weights in files: safetensors, and PyTorch's checkpoints, of which no code is run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from saga_kedro.weights import MissingWeights
+
+DTYPES = {"F64": np.float64, "F32": np.float32, "F16": np.float16, "I64": np.int64, "BOOL": np.bool_}
+"""NumPy's of those of safetensors that tables have."""
+
+
+def find(folder: Path) -> Path:
+    """The checkpoint in a folder: model.safetensors, model.ckpt, or the only file with one of these suffixes.
+
+    Raises:
+        MissingWeights: there is none, or several and none is named like that.
+    """
+    for name in ("model.safetensors", "model.ckpt"):
+        if (folder / name).exists():
+            return folder / name
+    found = sorted([*folder.glob("*.safetensors"), *folder.glob("*.ckpt")])
+    if len(found) != 1:
+        raise MissingWeights(f"{folder} holds {len(found)} checkpoints: name the right one model.safetensors or model.ckpt.")
+    return found[0]
+
+
+def read(path: Path, only: tuple[str, ...] = ()) -> dict[str, Any]:
+    """Tensors by name; of a PyTorch checkpoint its ``state_dict`` where it has one.
+
+    Args:
+        path: a .safetensors file, or another that is read as PyTorch's.
+        only: where names begin with one of these, the others stay in the file: they may be gigabytes.
+
+    Raises:
+        MissingWeights: the file cannot be read as either.
+    """
+    import torch
+
+    if path.suffix != ".safetensors":
+        content = read_checkpoint(path)
+        state = content.get("state_dict", content)
+        return {name: value for name, value in state.items() if isinstance(value, torch.Tensor)}
+
+    from safetensors import safe_open
+
+    try:
+        with safe_open(path, framework="pt") as file:
+            names = list(file.keys())
+            inner = [name for name in names if only and name.startswith(only)]
+            return {name: file.get_tensor(name) for name in inner or names}
+    except Exception as error:
+        raise _unreadable(path, error) from error
+
+
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """All that a PyTorch checkpoint holds.
+
+    Raises:
+        MissingWeights: the file is none.
+    """
+    import torch
+
+    try:
+        return dict(torch.load(path, map_location="cpu", weights_only=True))
+    except Exception as error:
+        raise _unreadable(path, error) from error
+
+
+def misfits(own: Mapping[str, Any], given: Mapping[str, Any]) -> list[str]:
+    """How the tensors of a file differ from those that it is to fill, by name and shape; none where all fit."""
+    return [
+        *(f"{name} is missing" for name in own if name not in given),
+        *(f"{name} has no place" for name in given if name not in own),
+        *(
+            f"{name} is {list(given[name].shape)} instead of {list(value.shape)}"
+            for name, value in own.items()
+            if name in given and given[name].shape != value.shape
+        ),
+    ]
+
+
+def places(weights: Path) -> tuple[dict[str, Any], int]:
+    """Where each tensor lies in a file of safetensors: its header, and the byte at which the tensors begin.
+
+    (The format is eight bytes with the header's length, the header as JSON, the tensors.)
+    """
+    with open(weights, "rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        return json.loads(file.read(length)), 8 + length
+
+
+def read_arrays(weights: Path, names: Iterable[str]) -> dict[str, np.ndarray]:
+    """Some tensors of a .safetensors file as arrays, without PyTorch and without safetensors, which a browser does not have.
+
+    Raises:
+        ValueError: the file lacks one.
+    """
+    header, begin = places(weights)
+    lacking = sorted(set(names) - set(header))
+    if lacking:
+        raise ValueError(f"{weights} has no {', '.join(lacking)}: export it again.")
+    arrays = {}
+    for name in names:
+        first, last = header[name]["data_offsets"]
+        dtype = np.dtype(DTYPES[header[name]["dtype"]])
+        flat = np.fromfile(weights, dtype, (last - first) // dtype.itemsize, offset=begin + first)
+        arrays[name] = flat.reshape(header[name]["shape"])
+    return arrays
+
+
+def _unreadable(path: Path, error: Exception) -> MissingWeights:
+    return MissingWeights(f"{path} is no readable checkpoint ({type(error).__name__}): download it again.")

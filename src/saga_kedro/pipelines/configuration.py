@@ -1,0 +1,108 @@
+"""Kedro's configuration: the parameters, checked once, and the folder of each stage's results, for the catalog's paths."""
+
+from __future__ import annotations
+
+import warnings
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from kedro.config import OmegaConfigLoader
+from kedro.utils import find_kedro_project
+
+from saga_kedro.parameters import Parameters, validate
+from saga_kedro.stages import STAGES, digits
+
+SOFT = {"parameters": "soft", "plan": "soft"}
+"""An environment names only what differs from base."""
+
+
+class SagaConfigLoader(OmegaConfigLoader):
+    """OmegaConfigLoader that knows the checked parameters, and whose catalog may use ``${globals:<stage>}``."""
+
+    def __init__(
+        self, conf_source: str, env: str | None = None, runtime_params: dict[str, Any] | None = None, **options: Any
+    ) -> None:
+        # first, since the last loader of a process is the one whose globals OmegaConf reads
+        self._own = OmegaConfigLoader(conf_source, env=env, **options)
+        self._base = OmegaConfigLoader(conf_source, **options)
+        super().__init__(conf_source, env=env, runtime_params=runtime_params, **options)
+
+    def __getitem__(self, key: str) -> dict[str, Any]:
+        if key == "catalog":
+            self["globals"] = folders(self.checked, self._files())
+        return super().__getitem__(key)
+
+    @cached_property
+    def checked(self) -> Parameters:
+        """The parameters of the run.
+
+        Raises:
+            ParameterError: as `validate`.
+        """
+        return validate(self["parameters"])
+
+    def _files(self) -> Parameters:
+        """What the files say without the command line: of this environment, or of base where both have one dataset."""
+        own = validate(self._own["parameters"])
+        base = own if own.dataset_name != self.checked.dataset_name else validate(self._base["parameters"])
+        return base if base.dataset_name == own.dataset_name else own
+
+
+def folders(run: Parameters, files: Parameters) -> dict[str, str]:
+    """Stage -> the folder of its results: the dataset's name, with ten digits behind it where --params changed the stage.
+
+    So ``dvc repro`` and plain runs work in ``data/*/demo``, and ``--params fit.steps=2000`` puts its model and scores beside
+    them, on the same clips. A dataset of another name has nothing beside it that its corpus could replace.
+
+    Args:
+        run: parameters of the run.
+        files: what the configuration files say.
+    """
+    if run.dataset_name != files.dataset_name:
+        files = files.model_copy(update={"ingest": run.ingest, "repositories": run.repositories})
+    names = {}
+    for stage in STAGES:
+        own = digits(stage, run)
+        names[stage] = run.dataset_name + ("" if own == digits(stage, files) else f"-{own}")
+    model = run.evaluate.model or f"data/06_models/{names['fit']}"
+    return names | {"dataset": run.dataset_name, "model": model}
+
+
+def project_root() -> str:
+    """The Kedro project that the working folder is in, or the working folder."""
+    return (find_kedro_project(Path.cwd()) or Path.cwd()).as_posix()
+
+
+def find_project(folder: Path) -> Path | None:
+    """The Kedro project that a folder is in."""
+    return find_kedro_project(folder.resolve())
+
+
+def read_parameters(project: Path, env: str = "local") -> Parameters:
+    """The parameters of an environment, without a session.
+
+    Raises:
+        ParameterError: as `validate`.
+    """
+    return validate(_read(project, env, "parameters"))
+
+
+def read_unit_costs(project: Path, env: str) -> dict[str, Any]:
+    """What `saga plan` reckons with: conf/base/plan.yml, with the environment's on top where it has one.
+
+    They are no parameters of a run, whose keys must not depend on them.
+    """
+    return _read(project, env, "plan")
+
+
+def _read(project: Path, env: str, what: str) -> dict[str, Any]:
+    with warnings.catch_warnings(action="ignore", category=UserWarning):  # Kedro's own, about a call that omegaconf renames
+        return OmegaConfigLoader(
+            str(project / "conf"),
+            env=env,
+            base_env="base",
+            default_run_env="local",
+            config_patterns={"plan": ["plan*"]},
+            merge_strategy=SOFT,
+        )[what]

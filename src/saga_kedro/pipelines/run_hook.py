@@ -1,0 +1,238 @@
+"""What surrounds every run of a pipeline, in reading order: parameters, weights, the lock, workers, MLflow."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from click import ClickException
+from click.exceptions import Exit
+from kedro.framework.context import KedroContext
+from kedro.framework.hooks import hook_impl
+from kedro.io import CatalogProtocol, MemoryDataset
+from kedro.pipeline import Pipeline
+from kedro.pipeline.node import Node
+
+from saga_kedro.errors import SagaError
+from saga_kedro.files import parameter_hash
+from saga_kedro.locks import RunLock, joins_another, store_lock
+from saga_kedro.parallel import engine
+from saga_kedro.parameters import Parameters
+from saga_kedro.pipelines.whole_files import write_whole
+from saga_kedro.quiet import without_warnings
+from saga_kedro.stages import digits, logged
+from saga_kedro.weights import missing_weights, wanted_weights
+
+# kedro-mlflow defines a model without type hints, and MLflow warns about those. Kedro would import it a little later.
+with without_warnings("Add type hints to the `predict` method"):
+    import kedro_mlflow.mlflow  # noqa: F401
+
+
+class RunHook:
+    """Refuses a run that cannot work before anything is done, and holds what it needs until it ends.
+
+    kedro-mlflow opens the MLflow run; this hook says which one. A run of MLflow is one configuration's life: a killed training
+    resumes in its own run, and an evaluation is logged next to the training that it judges.
+    """
+
+    def __init__(self) -> None:
+        self.held = ExitStack()
+
+    @hook_impl(wrapper=True, tryfirst=True)
+    def after_context_created(self, context: KedroContext) -> Iterator[None]:
+        _check_environment(context)
+        with _for_a_person():
+            self.parameters: Parameters = context.config_loader.checked  # type: ignore[attr-defined]
+        os.chdir(context.project_path)  # relative paths are those of the project
+        self.context = context
+        with store_lock(context.project_path):  # two first runs at once would both create MLflow's experiment
+            return (yield)
+
+    @hook_impl
+    def after_catalog_created(self, catalog: CatalogProtocol, conf_catalog: dict[str, Any]) -> None:
+        self.catalog, self.conf_catalog = catalog, conf_catalog
+        given = {f"{name}_settings": getattr(self.parameters, name) for name in type(self.parameters).model_fields}
+        given |= {"settings": self.parameters, "mlflow_run": None}
+        given["mlflow_experiment"] = self.context.mlflow.tracking.experiment.name  # type: ignore[attr-defined]
+        for name, value in given.items():
+            catalog[name] = MemoryDataset(value, copy_mode="assign")
+        write_whole(catalog)
+
+    @hook_impl(wrapper=True, tryfirst=True)
+    def before_pipeline_run(self, run_params: dict[str, Any], pipeline: Pipeline) -> Iterator[None]:
+        self.held.close()  # what an interrupted run of this same process left
+        parameters, project = self.parameters, self.context.project_path
+        tags = {tag for node in pipeline.nodes for tag in node.tags}
+        name = "+".join(pipeline_names(run_params))
+        with _for_a_person(), ExitStack() as held:
+            self._join_another(pipeline)
+            weights = _require_weights(parameters, pipeline)
+            if "audit" in tags:
+                self._check_audit()
+            if not joins_another():
+                reads, writes = uses(pipeline, self.conf_catalog, project)
+                lock = RunLock(project)
+                lock.take(name, reads, writes, wait=parameters.lock == "wait")
+                held.callback(lock.release)
+            needs = [path for path in (parameters.ingest.path, parameters.ingest.clones) if path]
+            held.enter_context(engine(parameters.workers, project, needs + weights))
+            tracked = self._choose_run(run_params)
+            result = yield
+            if tracked:
+                self._describe_run()
+            self.held = held.pop_all()
+        return result
+
+    @hook_impl
+    def before_node_run(self, node: Node, inputs: dict[str, Any]) -> dict[str, Any] | None:
+        """A node that writes to MLflow while it runs is told the run: one of this version of the data."""
+        if "mlflow_run" not in node.inputs:
+            return None
+        from saga_kedro import tracking
+
+        return {"mlflow_run": self._follow(tracking.own_run(inputs["data_version"]))}
+
+    @hook_impl
+    def after_node_run(self, outputs: dict[str, Any]) -> None:
+        """What nodes return to be logged goes to MLflow here, and nowhere else."""
+        from saga_kedro import tracking
+
+        if run_id := tracking.active_run_id():
+            for value in outputs.values():
+                if isinstance(value, tracking.Logged):
+                    tracking.log_results(run_id, value)
+
+    @hook_impl(wrapper=True, tryfirst=True)
+    def after_pipeline_run(self) -> Iterator[None]:
+        with self.held:
+            return (yield)
+
+    @hook_impl(wrapper=True, tryfirst=True)
+    def on_pipeline_error(self, error: Exception) -> Iterator[None]:
+        with _for_a_person(), self.held:
+            result = yield
+            if isinstance(error, SagaError):
+                raise error
+            return result
+
+    def _join_another(self, pipeline: Pipeline) -> None:
+        """A further node of a training on several takes part in it and does nothing else: the first one reads, writes, logs."""
+        if joins_another() and "fit" in {node.name for node in pipeline.nodes}:
+            from saga_kedro.training.processes import take_part
+
+            take_part(self.parameters, self.catalog.load("model_folder"))
+            raise Exit
+
+    def _check_audit(self) -> None:
+        """Refuses an issue that is unknown, or an arm whose parameters are."""
+        from saga_kedro.audit.issues import choose, read_catalogue
+        from saga_kedro.audit.plan import plan
+
+        issues = read_catalogue(self.catalog.load("audit_issues_file"))
+        try:
+            plan(issues, choose(issues, self.parameters.audit.issue), self.parameters)
+        except ValueError as error:
+            raise SagaError(str(error)) from None
+
+    def _choose_run(self, run_params: Mapping[str, Any]) -> bool:
+        """Let kedro-mlflow open the run that this configuration has already, or a new one with its name."""
+        tracking = self.context.mlflow.tracking  # type: ignore[attr-defined]  # kedro-mlflow adds it
+        if set(pipeline_names(run_params)) & set(tracking.disable_tracking.pipelines):
+            self._follow(None)  # it outlives the session, and would reopen the last session's run at every node
+            return False
+        import mlflow
+
+        from saga_kedro.tracking import find
+
+        mlflow.enable_system_metrics_logging()
+        tracking.run.id = find(tracking.experiment.name, configuration(self.parameters))
+        tracking.run.name = run_name(self.parameters)
+        return True
+
+    def _describe_run(self) -> None:
+        import mlflow
+
+        from saga_kedro import tracking
+
+        tracking.log_parameters(tracking.active_run_id(), tracking.flat(logged(self.parameters)))
+        mlflow.set_tags(
+            {
+                tracking.CONFIGURATION: configuration(self.parameters),
+                "saga.env": self.context.env or "base",
+                "saga.seed": self.parameters.seed,
+                "saga.git_revision": tracking.git_revision(self.context.project_path),
+            }
+        )
+
+    def _follow(self, run_id: str | None) -> str | None:
+        """Tell kedro-mlflow, which keeps the id of the run that its nodes log to."""
+        from kedro_mlflow.framework.hooks.mlflow_hook import MlflowHook
+
+        plugins = self.context._hook_manager.get_plugins()
+        next(plugin for plugin in plugins if isinstance(plugin, MlflowHook)).run_id = run_id
+        return run_id
+
+
+def pipeline_names(run_params: Mapping[str, Any]) -> list[str]:
+    """What a person calls what is run."""
+    return run_params.get("pipeline_names") or [run_params.get("pipeline_name") or "__default__"]
+
+
+def configuration(parameters: Parameters) -> str:
+    """Ten digits that name a configuration, whose life is one run of MLflow: its dataset and all that its scores depend on."""
+    return parameter_hash(parameters.dataset_name, digits("evaluate", parameters))[:10]
+
+
+def run_name(parameters: Parameters) -> str:
+    """What a person calls a run: ``demo, 600 steps (a41f03c2d1)``, or ``benchmark, judged: box`` where a model is given."""
+    model, of_training = parameters.evaluate.model, digits("fit", parameters)
+    what = f"judged: {PurePosixPath(model).name}" if model else f"{parameters.fit.steps} steps ({of_training})"
+    return f"{parameters.dataset_name}, {what}"
+
+
+def uses(pipeline: Pipeline, conf_catalog: Mapping[str, Any], project: str | Path) -> tuple[list[str], list[str]]:
+    """What a run reads and what it writes: paths of datasets, relative to the project.
+
+    Files that all datasets share, as data/08_reporting/paper_lsd.csv, are left out: they say the same whoever writes them.
+
+    Args:
+        pipeline: as it is run, parts left out.
+        conf_catalog: the catalog's configuration.
+        project: its folder.
+    """
+
+    def paths(names: Iterable[str]) -> list[str]:
+        found = [conf_catalog[name].get("filepath") for name in names if name in conf_catalog]
+        relative = {path.removeprefix(f"{Path(project).as_posix()}/") for path in found if path}
+        return sorted(path for path in relative if len(PurePosixPath(path).parts) > 3 or not PurePosixPath(path).suffix)
+
+    return paths(pipeline.datasets() - pipeline.all_outputs()), paths(pipeline.all_outputs())
+
+
+def _require_weights(parameters: Parameters, pipeline: Pipeline) -> list[str]:
+    """The weights that a run loads, which all its workers must have alike; those that are not there stop it."""
+    nodes = {node.name for node in pipeline.nodes}
+    values = parameters.model_dump()
+    if sentences := missing_weights(values, nodes):
+        raise SagaError("\n".join(sentences))
+    weights = [path for _, path, users in wanted_weights(values) if path and not users.isdisjoint(nodes)]
+    return weights + ([parameters.evaluate.model] if parameters.evaluate.model else [])
+
+
+def _check_environment(context: KedroContext) -> None:
+    folder = Path(context.project_path) / "conf"
+    known = sorted(path.name for path in folder.iterdir() if path.is_dir() and path.name != "base")
+    if context.env and context.env not in [*known, "base", "local"]:
+        raise ClickException(f"There is no environment {context.env!r}: conf/ has {', '.join(known)}.")
+
+
+@contextmanager
+def _for_a_person() -> Iterator[None]:
+    """What our code says in one sentence, Kedro's command line prints without a traceback."""
+    try:
+        yield
+    except SagaError as error:
+        raise ClickException(str(error)) from error

@@ -1,0 +1,198 @@
+"""What each stage of the project depends on, and the key that names its result. Nothing else makes keys.
+
+A key hashes the values of the parameters that a stage reads, the code that computes it, and the keys of its inputs. Two
+results with one key are the same result: training resumes, caches are read and DVC skips a stage only where keys are equal.
+
+Code counts as its syntax tree without comments and docstrings, so editing those keeps every result. It is the module that a
+stage names and every module of this package that it imports, whether at the top or inside a function, except `PASSIVE`.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from operator import attrgetter
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+from saga_kedro.files import atomic_path, parameter_hash
+from saga_kedro.parameters import Parameters
+
+SOURCE = Path(__file__).parent
+PASSIVE = {"errors", "files", "loaded_once", "locks", "parallel", "parameters", "quiet", "stages", "tracking", "weights"}
+"""Modules that decide no result: who does the work, where files lie, what is logged. Parameters count by their values."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What one stage depends on.
+
+    Attributes:
+        parameters: dotted names of what it reads.
+        code: modules below the package; what they import counts too.
+        inputs: stages whose results it reads.
+    """
+
+    parameters: tuple[str, ...]
+    code: tuple[str, ...]
+    inputs: tuple[str, ...] = ()
+
+
+SEGMENTS = (
+    "seed",
+    "vary",
+    *(f"degrade.{name}" for name in ("low_pass", "minimum_order", "maximum_order", "minimum_hz", "maximum_hz")),
+    *(f"degrade.{name}" for name in ("spread", "bits", "draws", "crops")),
+    *(f"model.{name}" for name in ("segment_samples", "channels", "rolloff", "codec", "text")),
+    *(f"fit.{name}" for name in ("minimum_bandwidth_hz", "segments_per_origin")),
+    "caption.window_seconds",
+)
+"""What a training segment is made with."""
+PAIRS = tuple(f"degrade.{name}" for name in ("cutoffs_khz", "order", "excerpt_seconds", "pairs_per_category"))
+
+STAGES = {
+    "ingest": Stage(("seed", "ingest", "used_repositories"), ("corpora.ingest",)),
+    "resample": Stage((), ("corpora.resampled",), ("ingest",)),
+    "caption": Stage(("caption",), ("captioning.captions",), ("resample",)),
+    "degrade": Stage(PAIRS, ("evaluation.pairs",), ("resample",)),
+    "caption_pairs": Stage(("caption",), ("captioning.captions",), ("degrade",)),
+    "encode": Stage((*SEGMENTS, "encode.latents", "encode.shard_segments"), ("training.encode",), ("resample", "caption")),
+    "fit": Stage(("model", "fit"), ("training.run",), ("encode",)),
+    "evaluate": Stage(
+        ("seed", "sample", "evaluate"),
+        ("evaluation.model_scores", "evaluation.frechet", "reporting.results", "reporting.examples"),
+        ("fit", "degrade", "caption_pairs"),
+    ),
+    "report": Stage(
+        ("report",), ("reporting.results", "reporting.plots", "evaluation.score", "evaluation.model_scores"), ("evaluate",)
+    ),
+    "audit_train": Stage(("audit.start", "audit.checkpoint"), ("audit.training",), ("fit",)),
+    "audit_score": Stage(("seed", "sample", "audit.serve", "audit.measure"), ("audit.scoring",), ("audit_train",)),
+}
+WITHOUT = {"fit.workers", "fit.log_every", "ingest.clones"}
+"""Parameters inside these sections that change no result."""
+
+
+def key(stage: str, parameters: Parameters, data_version: str = "") -> str:
+    """The key of a stage's result: 32 hexadecimal digits.
+
+    Args:
+        stage: a name in `STAGES`.
+        parameters: of the run.
+        data_version: of the clips, where it is known: files outside the project may change under the same parameters.
+    """
+    inputs = [key(one, parameters, data_version) for one in inputs_of(stage, parameters)]
+    return parameter_hash(stage, values(stage, parameters), code(stage), inputs, data_version)
+
+
+def digits(stage: str, parameters: Parameters) -> str:
+    """Ten digits that name the folder of a stage's result: as `key`, of the parameters alone."""
+    return parameter_hash(stage, values(stage, parameters), [digits(one, parameters) for one in inputs_of(stage, parameters)])[
+        :10
+    ]
+
+
+def values(stage: str, parameters: Parameters) -> dict[str, Any]:
+    """Dotted names and values of the parameters that a stage itself reads."""
+    return {name: _plain(name, attrgetter(name)(parameters)) for name in STAGES[stage].parameters}
+
+
+def all_values(stage: str, parameters: Parameters) -> dict[str, Any]:
+    """As `values`, of the stage and of all stages before it."""
+    found: dict[str, Any] = {}
+    for one in inputs_of(stage, parameters):
+        found |= all_values(one, parameters)
+    return found | values(stage, parameters)
+
+
+def logged(parameters: Parameters) -> dict[str, Any]:
+    """What MLflow and the report show: every parameter that scores depend on; of repositories, names and commits."""
+    found = all_values("evaluate", parameters)
+    used = found.pop("used_repositories")
+    return found | ({"repositories": {one.name: one.commit for one in parameters.used_repositories}} if used else {})
+
+
+def inputs_of(stage: str, parameters: Parameters) -> tuple[str, ...]:
+    """The stages that a stage reads: an evaluation of a model that is given reads no training."""
+    given = stage == "evaluate" and parameters.evaluate.model
+    return tuple(one for one in STAGES[stage].inputs if not (given and one == "fit"))
+
+
+def _plain(name: str, value: Any) -> Any:
+    """A value as JSON has it, without what changes no result."""
+    if isinstance(value, BaseModel):
+        return {inner: one for inner, one in value.model_dump(mode="json").items() if f"{name}.{inner}" not in WITHOUT}
+    return [one.model_dump(mode="json") for one in value] if name == "used_repositories" else value
+
+
+@cache
+def code(stage: str) -> str:
+    """The hash of the code that computes a stage: 32 hexadecimal digits."""
+    return parameter_hash({name: _module(name)[0] for name in modules(stage)})
+
+
+@cache
+def modules(stage: str) -> list[str]:
+    """The modules of this package that a stage runs, below the package and sorted."""
+    found: set[str] = set()
+    waiting = list(STAGES[stage].code)
+    while waiting:
+        name = waiting.pop()
+        if name not in found and name.split(".")[0] not in PASSIVE:
+            found.add(name)
+            waiting += _module(name)[1]
+    return sorted(found)
+
+
+def _file(name: str) -> Path | None:
+    place = SOURCE.joinpath(*name.split("."))
+    return next((file for file in (place.with_suffix(".py"), place / "__init__.py") if file.is_file()), None)
+
+
+@cache
+def _module(name: str) -> tuple[str, list[str]]:
+    """The hash of a module's syntax tree without docstrings, and the modules of this package that it imports."""
+    file = _file(name)
+    if file is None:
+        raise ValueError(f"There is no module {name} in {SOURCE.name}, which saga_kedro/stages.py names.")
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            # a string alone in a line is a docstring, of an attribute too
+            node.body = [line for line in node.body if not _is_docstring(line)] or [ast.Pass()]
+    return parameter_hash(ast.dump(tree)), [one for one in _imports(tree) if _file(one)]
+
+
+def _is_docstring(line: ast.stmt) -> bool:
+    return isinstance(line, ast.Expr) and isinstance(line.value, ast.Constant) and isinstance(line.value.value, str)
+
+
+def _imports(tree: ast.AST) -> Iterator[str]:
+    """The names below the package that a module imports, of modules or of what is in them; packages on the way count too."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and re.match(rf"{SOURCE.name}(\.|$)", node.module or ""):
+            parts = (node.module or "").split(".")[1:]
+            yield from (".".join(parts[:depth]) for depth in range(1, len(parts) + 1))
+            yield from (".".join([*parts, alias.name]) for alias in node.names)
+
+
+def write_keys(parameters: Parameters, folder: str | Path) -> None:
+    """Write what each stage of `dvc.yaml` depends on into a file: DVC runs a stage again when its file changes."""
+    for stage in STAGES:
+        if not stage.startswith("audit"):
+            about = {"key": key(stage, parameters), "parameters": values(stage, parameters), "code": code(stage)}
+            with atomic_path(Path(folder) / f"{stage}.json") as temporary:
+                temporary.write_text(json.dumps(about, indent=1, default=str) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    from saga_kedro.pipelines.configuration import read_parameters
+
+    write_keys(read_parameters(Path.cwd(), sys.argv[2] if len(sys.argv) > 2 else "local"), sys.argv[1])

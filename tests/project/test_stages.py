@@ -1,0 +1,138 @@
+"""What a stage's result depends on: its parameters, its code, its inputs, and nothing else."""
+
+from __future__ import annotations
+
+import inspect
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from saga_kedro import stages
+from saga_kedro.parameters import Parameters, changed, validate
+from saga_kedro.pipelines.configuration import folders
+from scratch_project import ROOT, base_parameters
+
+BASE = validate(base_parameters())
+
+
+def stale(changes: dict) -> set[str]:
+    """The stages whose key another value changes."""
+    other = changed(BASE, changes)
+    return {stage for stage in stages.STAGES if stages.key(stage, other) != stages.key(stage, BASE)}
+
+
+def downstream(*of: str) -> set[str]:
+    """The stages, and all that read them."""
+    found = set(of)
+    for name, stage in stages.STAGES.items():  # they are listed in order
+        if found & set(stage.inputs):
+            found.add(name)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("changes", "first"),
+    [
+        ({"ingest.demo_minutes": 5.0}, ["ingest"]),
+        ({"caption.window_seconds": 3.0}, ["caption", "caption_pairs"]),
+        ({"degrade.order": 4}, ["degrade"]),  # of evaluation pairs: no training reads it
+        ({"degrade.maximum_order": 4}, ["encode"]),
+        ({"degrade.draws": 2, "encode.latents": True}, ["encode"]),
+        ({"model.backbone.depth": 3}, ["fit"]),
+        ({"fit.steps": 500}, ["fit"]),
+        ({"sample.steps": 4}, ["evaluate", "audit_score"]),
+        ({"report.examples": 2}, ["report"]),
+        ({"fit.workers": 0, "fit.log_every": 1, "lock": "wait", "workers.engine": "dask", "ingest.clones": "/clones"}, []),
+    ],
+)
+def test_a_parameter_reaches_the_stages_that_read_it_and_what_follows_them(changes, first):
+    assert stale(changes) == downstream(*first)
+
+
+def test_every_parameter_that_decides_a_result_reaches_a_stage():
+    decides = {name for stage in stages.STAGES.values() for name in stage.parameters}
+    sections = {name.split(".")[0] for name in decides} | {"repositories"}
+    assert set(Parameters.model_fields) - sections == {"dataset", "lock", "workers", "sweep"}
+    for section in ("degrade", "encode"):
+        listed = {name.split(".")[1] for name in decides if name.startswith(f"{section}.")}
+        assert set(type(getattr(BASE, section)).model_fields) - listed <= {"batch_size"}
+
+
+def test_a_model_that_is_given_is_judged_whatever_a_training_would_be():
+    given = changed(BASE, {"evaluate.model": "somewhere"})
+    assert stages.key("evaluate", changed(given, {"fit.steps": 5})) == stages.key("evaluate", given)
+
+
+def test_data_that_changed_under_the_same_parameters_changes_every_key():
+    assert stages.key("fit", BASE, "one version") != stages.key("fit", BASE, "another")
+
+
+def test_the_code_of_a_stage_is_all_that_its_nodes_run():
+    from saga_kedro.pipeline_registry import register_pipelines
+
+    pipelines = register_pipelines()
+    for stage in set(stages.STAGES) & set(pipelines):
+        for node in pipelines[stage].nodes:
+            module = inspect.getmodule(node.func).__name__.removeprefix("saga_kedro.")
+            assert module in stages.modules(stage) or module.startswith("pipelines."), f"{stage}: {module}"
+
+
+CODE = """
+import sys
+from saga_kedro import stages
+for stage in stages.STAGES: print(stage, stages.code(stage))
+"""
+
+
+def codes(source: Path) -> dict[str, str]:
+    done = subprocess.run(
+        [sys.executable, "-c", CODE], env={"PYTHONPATH": str(source)}, capture_output=True, text=True, check=True
+    )
+    return dict(line.split() for line in done.stdout.splitlines())
+
+
+def test_code_is_its_syntax_tree_without_comments_and_docstrings(tmp_path):
+    source = tmp_path / "src"
+    shutil.copytree(ROOT / "src/saga_kedro", source / "saga_kedro", ignore=shutil.ignore_patterns("__pycache__", "pretrained"))
+    before = codes(source)
+    flow = source / "saga_kedro/model/flow.py"
+    text = flow.read_text()
+    flow.write_text('"""Another docstring."""\n# a comment\n' + text.split('"""', 2)[2])
+    assert codes(source) == before
+    flow.write_text(text + "\nANOTHER = 1\n")
+    after = codes(source)
+    touched = {stage for stage in before if after[stage] != before[stage]}
+    assert {"fit", "audit_train", "audit_score"} <= touched
+    assert not touched & {"ingest", "resample", "caption", "degrade"}
+
+
+def test_results_of_other_parameters_lie_beside_those_of_the_files():
+    of_files = folders(BASE, BASE)
+    assert {of_files[stage] for stage in stages.STAGES} == {"demo"}
+    longer = folders(changed(BASE, {"fit.steps": 500}), BASE)
+    assert {longer[stage] for stage in ("ingest", "resample", "caption", "degrade", "encode")} == {"demo"}
+    assert longer["fit"] == f"demo-{stages.digits('fit', changed(BASE, {'fit.steps': 500}))}"
+    assert longer["model"] == f"data/06_models/{longer['fit']}"
+    assert len({longer["fit"], longer["evaluate"], longer["report"]}) == 3
+
+
+def test_a_corpus_of_ones_own_has_a_folder_of_its_own_name():
+    own = changed(BASE, {"ingest.source": "folder", "ingest.path": "/audio/My Corpus/"})
+    assert {folders(own, BASE)[stage] for stage in stages.STAGES} == {"My-Corpus"}
+    shorter = folders(changed(own, {"fit.steps": 500}), BASE)
+    assert shorter["encode"] == "My-Corpus"
+    assert shorter["fit"].startswith("My-Corpus-")
+
+
+def test_dvc_reads_the_key_of_each_stage():
+    built = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+    keys = built.pop("keys")
+    assert keys["outs"] == [f"data/keys/{stage}.json" for stage in built]
+    assert list(built) == [stage for stage in stages.STAGES if not stage.startswith("audit")]
+    for stage, about in built.items():
+        assert about["cmd"] == f"kedro run --pipeline {stage}"
+        assert f"data/keys/{stage}.json" in about["deps"]
