@@ -54,7 +54,7 @@ def demo_data(parameters: dict, folder: Path) -> AuditData:
     manifest, *_ = find_clips(checked.ingest, [], checked.seed, folder / "raw", folder / "findings")
     clips, _ = resample(manifest, folder / "clips")
     captions = caption(clips, checked.caption, folder / "captions")
-    index = encode_captions(captions["caption"], parameters["model"]["text"], folder / "states.safetensors")
+    index = encode_captions(captions["caption"], checked.model.text, folder / "states.safetensors")
     states = read_states(index, folder / "states.safetensors")
     segments = parameters["audit"]["budgets"]["quick"]["segments_per_category"]
     return AuditData(choose_clips(clips, segments), captions, states, "demo", [], "none")

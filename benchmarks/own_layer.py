@@ -27,9 +27,10 @@ from saga_kedro.model.condition import Condition
 from saga_kedro.model.guidance import eq4
 from saga_kedro.model.saga_sr import SagaSR
 from saga_kedro.parameters import Parameters, validate
+from saga_kedro.training.batches import SegmentBatches
 from saga_kedro.training.cache import encode_splits
 from saga_kedro.training.callbacks import GradientNorms, Throughput
-from saga_kedro.training.fit import SPLITS, SegmentBatches, make_segments
+from saga_kedro.training.examples import SPLITS, make_segments
 from saga_kedro.training.flow_training import FlowTraining
 from saga_kedro.training.latents import CachedSegments
 from saga_kedro.training.run_logger import RunLogger
@@ -81,7 +82,7 @@ def batches_of(folder: Path, cached: bool) -> SegmentBatches:
     manifest, *_ = find_clips(ingest, [], given.seed, folder / "raw", folder / "findings")
     clips, _ = resample(manifest, folder / "clips")
     captions = caption(clips, given.caption, folder / "captions")
-    index = encode_captions(captions["caption"], given.model.text.model_dump(), folder / "states.safetensors")
+    index = encode_captions(captions["caption"], given.model.text, folder / "states.safetensors")
     states = read_states(index, folder / "states.safetensors")
     segments: list[Dataset] = [make_segments(clips, captions, states, given, split) for split in SPLITS]
     if cached:

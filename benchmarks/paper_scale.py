@@ -34,8 +34,8 @@ from saga_kedro.corpora.manifest import data_version
 from saga_kedro.corpora.splits import assign_splits
 from saga_kedro.parameters import Parameters, validate
 from saga_kedro.training import segments as segments_module
-from saga_kedro.training.cache import latents_key
-from saga_kedro.training.fit import SPLITS, make_segments, segments_of, table_path
+from saga_kedro.training.examples import SPLITS, make_segments, segments_of, table_path
+from saga_kedro.training.folder import key_of
 from saga_kedro.training.latents import INDEX, CachedSegments, shard_path
 from saga_kedro.training.segment_table import SegmentTable
 from saga_kedro.training.segments import Segments, slots_of
@@ -141,7 +141,7 @@ def driver(folder: Path) -> dict[str, float]:
     with timed(told, "clips and captions: read"):
         clips, captions = (pd.read_parquet(folder / f"{name}.parquet") for name in ("clips", "captions"))
     with timed(told, "key of the latents"):
-        latents_key(given, "1", captions["caption"])
+        key_of("encode", given, "1", captions)
     with timed(told, "tables of the segments: write"):
         made = {split: make_segments(clips, captions, {}, given, split, folder / "tables") for split in SPLITS}
     for split, segments in made.items():

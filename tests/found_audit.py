@@ -10,21 +10,27 @@ import pandas as pd
 
 from saga_kedro.audio import SAMPLE_RATE
 from saga_kedro.audit.findings import LADDER, PAIR, AuditFindings, ogg
-from saga_kedro.audit.ladder import BREAK, MEND
+from saga_kedro.audit.ladder import BREAK, FIX
 from saga_kedro.audit.plan import ALIGNED, plan
-from saga_kedro.audit.verdicts import COLUMNS
+from saga_kedro.audit.verdicts import COLUMNS, EMPTY
 from tiny_audit import catalogue, tiny_parameters
 
 # kind -> what a verdict of it says beside its arm; numbers are multiples of the least difference that matters
 KINDS: dict[str, dict[str, Any]] = {
-    "cause": {"mean": 13.0, "low": 9.5, "high": 16.0, "seeds": 5, "better": "worse", "symptom": "loss settles near 1.2"},
-    "crashes": {"seeds": 1, "reason": "AttributeError: 'DiffusionTransformer' object has no attribute 'to_prepend_embed'"},
+    "cause": {"mean": 13.0, "low": 9.5, "high": 16.0, "seeds": 5, "better": "worse", "symptom": "loss_symptom"},
+    "crashes": {
+        "seeds": 1,
+        "reason": "crashed",
+        "detail": "AttributeError: 'DiffusionTransformer' object has no attribute 'to_prepend_embed'",
+    },
     "matters": {"mean": 3.9, "low": 3.3, "high": 4.5, "seeds": 8, "better": "worse"},
+    "size_open": {"mean": 1.1, "low": 0.1, "high": 2.1, "seeds": 20, "better": "worse"},
+    "real_but_small": {"mean": 0.5, "low": 0.1, "high": 0.9, "seeds": 8, "better": "worse"},
     "no_effect": {"mean": 0.05, "low": -0.4, "high": 0.5, "seeds": 5},
     "undecided": {"mean": 2.5, "low": -0.4, "high": 5.4, "seeds": 20},
-    "same": {"mean": 0.0, "low": 0.0, "high": 0.0, "seeds": 1, "reason": "every number is the baseline's, to the last bit"},
+    "same": {"mean": 0.0, "low": 0.0, "high": 0.0, "seeds": 1, "reason": "same_numbers"},
     "one_training": {"mean": -0.8, "seeds": 1, "better": "better", "trainings_needed": 5, "hours_needed": 0.5},
-    "not_run": {"seeds": 0, "reason": "needs the parameter audit.checkpoint"},
+    "not_run": {"seeds": 0, "reason": "needs_parameter", "detail": "audit.checkpoint"},
 }
 
 
@@ -32,10 +38,10 @@ def _verdicts() -> pd.DataFrame:
     kinds = itertools.cycle(KINDS.items())
     lines = []
     for arm in plan(catalogue(), catalogue().issues, tiny_parameters()):
-        kind, found = ("not_run", KINDS["not_run"]) if arm.impossible else next(kinds)
+        kind, found = ("not_run", KINDS["not_run"]) if arm.needs else next(kinds)
         unit = arm.issue.smallest_effect
         numbers = {name: unit * value for name, value in found.items() if name in ("mean", "low", "high")}
-        line: dict[str, Any] = dict.fromkeys(COLUMNS, np.nan) | {"better": "", "symptom": "", "reason": ""} | found | numbers
+        line: dict[str, Any] = EMPTY | found | numbers
         head = {"issue": arm.issue.id, "design": arm.design, "arm": arm.arm, "says": arm.says, "acts_in": arm.acts_in}
         if "mean" in found:
             line |= {"baseline_value": 2.14, "value": 2.14 + numbers["mean"]}
@@ -45,20 +51,18 @@ def _verdicts() -> pd.DataFrame:
 
 def _ladder() -> pd.DataFrame:
     known = catalogue()
-    rungs = [(MEND, number, issue) for number, issue in enumerate(["", *known.ladder.mend, ""])]
+    rungs = [(FIX, number, issue) for number, issue in enumerate(["", *known.ladder.fix, ""])]
     rungs += [(BREAK, number, issue) for number, issue in enumerate(known.ladder.break_again, 1)]
     lines = []
     for direction, number, issue in rungs:
 
         def wrong(name: str, direction: str = direction, number: int = number, issue: str = issue) -> bool:
             """Is it still, or again, as the failing code has it?"""
-            return issue == name if direction == BREAK else number <= known.ladder.mend.index(name)
+            return issue == name if direction == BREAK else number <= known.ladder.fix.index(name)
 
         vae, unit, scale, flow = (wrong(name) for name in ("vae_weights", "metric_units", "gradient_logging", "flow_objective"))
         lsd, sdr, norm = 2.1 + 1.2 * vae + 0.6 * flow + 0.02 * (17 - number), 16.0 - 50 * vae - 16 * flow, 0.31
-        shown = (
-            ["loss settles near 1.2"] * vae + ["LSD near 30"] * (vae and unit) + ["gradient norm 1,000, 4,000, 1,000"] * scale
-        )
+        shown = ["loss_symptom"] * vae + ["lsd_symptom"] * (vae and unit) + ["gradient_symptom"] * scale
         lines.append(
             {
                 "direction": direction, "rung": number, "issue": issue, "says": "", "seeds": 1,
@@ -66,7 +70,7 @@ def _ladder() -> pd.DataFrame:
                 "reported_LSD": 10 * lsd if unit else lsd, "LSD": lsd, "reported_SDR": sdr - 8 * unit, "SI_SDR": sdr,
                 "norm_first": 16_958.0, "norm_peak": 30_137.0, "norm_last": 16_239.0,
                 "grad_norm_logged": norm * (65_536 if scale else 1), "grad_norm": norm,
-                "symptoms": "; ".join(shown), "training": "noise" if vae else "good",
+                "symptoms": " ".join(shown), "training": "noise" if vae else "good",
             }
         )  # fmt: skip
     return pd.DataFrame(lines)
@@ -83,26 +87,15 @@ def found_audit(**tables: pd.DataFrame) -> AuditFindings:
     clearances = pd.DataFrame(
         {
             "clearance": ["codec_weights", "objective"],
-            "cleared": ["模型骨架和参数冻结", "Flow Matching 损失函数完全正确"],
-            "question": [
-                "Does the frozen codec know anything: do two encodings of the same audio agree, and is it in eval mode?",
-                "Is the target the velocity of the path, from noise to data or back?",
-            ],
             "aligned": ["passes", "passes"],
-            "aligned_why": [
-                "two encodings of the same audio correlate 0.998 beyond each channel's mean; in eval mode",
-                "the target is dz/dt along the path; t = 0 is data",
-            ],
+            "aligned_why": ["codec_correlation", "objective_exact"],
+            "aligned_values": ['{"correlation": 0.998, "mode": "eval_mode"}', '{"start": "data"}'],
             "as_found": ["fails", "passes"],
-            "as_found_why": [
-                "two encodings of the same audio correlate 0.004 beyond each channel's mean; in eval mode",
-                "the target is dz/dt along the path; t = 0 is noise",
-            ],
+            "as_found_why": ["codec_correlation", "objective_exact"],
+            "as_found_values": ['{"correlation": 0.004, "mode": "eval_mode"}', '{"start": "noise"}'],
         }
     )
-    symptoms = pd.DataFrame(
-        {"names": ["as_found"], "issue": [""], "cause": ["the failing code as found"], "loss": [1.09], "loss_symptom": [True]}
-    )
+    symptoms = pd.DataFrame({"names": ["as_found"], "issue": [""], "loss": [1.09], "loss_symptom": [True]})
     rows = pd.DataFrame({"issue": [issue.id for issue in issues], "seconds": 60.0})
     known = {"rows": rows, "verdicts": _verdicts(), "ladder": ladder, "clearances": clearances, "symptoms": symptoms}
     steps, source = np.arange(1, 61), np.random.default_rng(0)
@@ -122,10 +115,10 @@ def found_audit(**tables: pd.DataFrame) -> AuditFindings:
         "floors": {"noise": 1.10, "good": 0.58},
         "run": {
             "pairs": "18 pairs of 1.5 to 2.9 s",
-            "cutoff of the example, Hz": 4000.0,
+            "cutoff_hz": 4000.0,
             "codec": "band_envelope",
-            "code that decides (hash)": "997190543a",
-            "git revision": "c5627c8b3c8b24f8906d7ba8042f3be23837884e",
+            "code": "997190543a",
+            "git_revision": "c5627c8b3c8b24f8906d7ba8042f3be23837884e",
         },
     }
     return AuditFindings(issues, {**known, **tables}, curves, sounds, facts)

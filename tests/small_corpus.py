@@ -13,6 +13,8 @@ from saga_kedro.audio import SAMPLE_RATE
 from saga_kedro.audio.io import write_audio
 from saga_kedro.draws import rng
 from saga_kedro.parameters import Parameters, validate
+from saga_kedro.training.examples import make_segments
+from saga_kedro.training.segments import Segments
 from scratch_project import TINY, base_parameters, merged
 
 TEXT_WIDTH = 384
@@ -60,3 +62,9 @@ def states_of(captions: pd.DataFrame) -> dict[str, torch.Tensor]:
 def tiny_parameters(**changes: Any) -> Parameters:
     """conf/base made small, with ``changes`` on top."""
     return validate(merged(merged(base_parameters(), TINY), changes))
+
+
+def segments_of_clips(clips: pd.DataFrame, split: str = "train", **changes: Any) -> Segments:
+    """The segments that training draws from these clips, with ``changes`` to the parameters."""
+    captions = captions_of(clips)
+    return make_segments(clips, captions, states_of(captions), tiny_parameters(**changes), split)

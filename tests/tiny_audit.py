@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from saga_kedro.audit.issues import Catalogue, read_catalogue
 from saga_kedro.audit.plan import Planned, plan
 from saga_kedro.audit.records import Records
 from saga_kedro.audit.runs import Runs
+from saga_kedro.parameters import Parameters, changed, validate
 
 ROOT = Path(__file__).parents[1]
 ISSUES = ROOT / "conf/base/audit/issues.yml"
@@ -30,8 +32,8 @@ def catalogue() -> Catalogue:
     return read_catalogue(ISSUES)
 
 
-def tiny_parameters(**audit: Any) -> dict[str, Any]:
-    """conf/base with a small network and a budget of a few steps; ``audit`` replaces values of its section."""
+def tiny_parameters(changes: Mapping[str, Any] | None = None, **audit: Any) -> Parameters:
+    """conf/base with a small network and a budget of a few steps; ``changes`` are dotted, ``audit`` are of its section."""
     parameters = yaml.safe_load((ROOT / "conf/base/parameters.yml").read_text())
     parameters["model"] |= {
         "segment_samples": 16_384,
@@ -44,7 +46,7 @@ def tiny_parameters(**audit: Any) -> dict[str, Any]:
     budget |= {"ladder_steps": STEPS, "set": steps}
     parameters["audit"]["budgets"] = {"quick": budget | {"train": False}, "full": budget | {"train": True}}
     parameters["audit"] |= audit
-    return parameters
+    return changed(validate(parameters), changes or {})
 
 
 def tiny_data(folder: Path) -> AuditData:
@@ -69,20 +71,21 @@ def tiny_data(folder: Path) -> AuditData:
     return AuditData(clips, captions, states, "tiny", pairs, "tiny pairs")
 
 
-def tiny_bench(data: AuditData, folder: Path, parameters: dict[str, Any], runs: Runs | None = None) -> Bench:
-    budget = parameters["audit"]["budgets"][parameters["audit"]["budget"]]
+def tiny_bench(data: AuditData, folder: Path, parameters: Parameters, runs: Runs | None = None) -> Bench:
+    audit = parameters.audit
+    budget = audit.budgets[audit.budget]
     return Bench(
         data,
         Records(folder / "records"),
         folder / "models",
         folder / "sounds",
-        parameters["audit"]["seeds"] or budget["seeds"],
-        budget["train"],
+        audit.seeds or budget.seeds,
+        budget.train,
         runs,
     )
 
 
-def planned(parameters: dict[str, Any], issue: str, arm: str, design: str = "add_one") -> Planned:
+def planned(parameters: Parameters, issue: str, arm: str, design: str = "add_one") -> Planned:
     """One arm of the project's issues."""
     known = catalogue()
     chosen = [found for found in known.issues if found.id == issue]

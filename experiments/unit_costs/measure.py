@@ -38,7 +38,7 @@ from saga_kedro.parameters import Parameters
 from saga_kedro.pipelines.configuration import read_parameters, read_unit_costs
 from saga_kedro.scale.costs import UnitCosts, amount, precision_of, unit, unit_costs
 from saga_kedro.scale.sizes import dit
-from saga_kedro.training.fit import segments_of
+from saga_kedro.training.examples import segments_of
 from saga_kedro.training.flow_training import FlowTraining
 from saga_kedro.training.segment_table import SegmentTable
 

@@ -17,7 +17,7 @@ from saga_kedro.parameters import WITHOUT_PATH, Parameters
 from saga_kedro.pipelines.configuration import read_parameters, read_unit_costs
 from saga_kedro.scale.costs import CorpusCosts
 from saga_kedro.scale.sizes import GIB, PAPER_HOURS, corpus_of_hours, segment_bytes, training_bytes
-from saga_kedro.weights import wanted_weights
+from saga_kedro.weights import needed
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ def machine(needed_bytes: float) -> Iterator[Finding]:
 def weights(project: Path, parameters: Parameters) -> Iterator[Finding]:
     """Every set of pretrained weights that the configuration asks for: where it is looked for, and whether it is complete."""
     said = set()
-    for wanted, path, _ in wanted_weights(parameters.model_dump()):
+    for wanted, path in needed(parameters):
         place = None if path is None else project / path
         name = wanted.what.removeprefix("The ").split(",")[0].replace("autoencoder", "VAE")  # a table has little room
         if (place and place.is_file()) or not wanted.absent(place):

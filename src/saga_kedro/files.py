@@ -70,16 +70,10 @@ def content_hash(path: str | Path) -> str:
 
 
 @lru_cache
-def source_hash(*parts: str) -> str:
-    """Hash of this package's code, wherever it is installed: ten digits.
-
-    Args:
-        parts: files and folders below the package that count; none: all of it.
-    """
+def source_hash() -> str:
+    """Hash of this package's code, wherever it is installed: ten digits."""
     root = Path(__file__).parent
-    places = [root / part for part in parts or (".",)]
-    files = sorted({file for place in places for file in ([place] if place.suffix == ".py" else place.rglob("*.py"))})
-    return parameter_hash([(file.relative_to(root).as_posix(), content_hash(file)) for file in files])[:10]
+    return parameter_hash([(file.relative_to(root).as_posix(), content_hash(file)) for file in sorted(root.rglob("*.py"))])[:10]
 
 
 def parameter_hash(*parameters: Any) -> str:

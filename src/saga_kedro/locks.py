@@ -38,9 +38,12 @@ class InUse(SagaError):
     """Another run writes what this one reads or writes, or reads what this one writes."""
 
 
-def joins_another() -> bool:
-    """Whether this process works for a run that another process began: a further node or rank of a training."""
-    return any(os.environ.get(name, "0") != "0" for name in ("RANK", "NODE_RANK"))
+def joins_another(nodes: int) -> bool:
+    """Whether this process works for a run that another one began: it is a further node of a training on so many.
+
+    Of a training on one node NODE_RANK says nothing: job schedulers and notebooks set it too.
+    """
+    return nodes > 1 and os.environ.get("NODE_RANK", "0") != "0"
 
 
 def store_lock(project: str | Path = ".") -> FileLock:

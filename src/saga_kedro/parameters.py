@@ -302,6 +302,10 @@ class Report(Section):
     dial_seconds: float = Field(gt=0)
 
 
+class Ship(Section):
+    average: list[str]
+
+
 class Workers(Section):
     engine: Literal["processes", "dask"]
     address: str | None
@@ -325,6 +329,7 @@ class Parameters(Section):
     report: Report
     audit: Audit
     sweep: Sweep
+    ship: Ship
     workers: Workers
 
     @property

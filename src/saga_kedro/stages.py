@@ -74,7 +74,7 @@ STAGES = {
         ("report",), ("reporting.results", "reporting.plots", "evaluation.score", "evaluation.model_scores"), ("evaluate",)
     ),
     "audit_train": Stage(("audit.start", "audit.checkpoint"), ("audit.training",), ("fit",)),
-    "audit_score": Stage(("seed", "sample", "audit.serve", "audit.measure"), ("audit.scoring",), ("audit_train",)),
+    "audit_score": Stage(("seed", "sample", "audit.serve"), ("audit.scoring",), ("audit_train",)),
 }
 WITHOUT = {"fit.workers", "fit.log_every", "ingest.clones"}
 """Parameters inside these sections that change no result."""

@@ -7,10 +7,13 @@ Loading is strict.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from saga_kedro.parameters import Parameters
 
 
 class MissingWeights(ValueError):
@@ -26,7 +29,7 @@ class Weights:
         source: where it is downloaded from.
         licence: which licence must be accepted, and how.
         parameter: the parameter of conf/ that holds the folder.
-        needs: for each thing that must be in the folder, the file patterns any one of which provides it.
+        needs: for each thing that must be in the folder, file patterns; a match of any one is enough.
     """
 
     what: str
@@ -45,7 +48,7 @@ class Weights:
         return [" or ".join(patterns) for patterns in self.needs if not any(any(folder.glob(p)) for p in patterns)]
 
     def sentence(self, path: str | Path | None) -> str:
-        """What is missing, from where, under which licence, and where to put it: one sentence."""
+        """Missing files, source, licence and the place to put them, in one sentence."""
         place = f"into {path}" if path is not None else "into a folder of your choice"
         return (
             f"{self.what} is missing {' and '.join(self.absent(path))}: accept its licence ({self.licence}), "
@@ -104,36 +107,29 @@ STABLE_AUDIO_OPEN_DIT = replace(
 )
 
 
-def missing_weights(parameters: Mapping[str, Any], nodes: Collection[str]) -> list[str]:
-    """What a run lacks, one sentence for each set of weights.
+TEXT, CAPTION, CODEC, START = TAGS = ("weights.text", "weights.caption", "weights.codec", "weights.start")
+"""What weights are for; work that needs them carries the tag."""
 
-    Args:
-        parameters: all of them, as in conf/.
-        nodes: names of the Kedro nodes that will run; what none of them needs is not asked for.
-    """
+
+def needed(parameters: Parameters, tags: Collection[str] = TAGS) -> list[tuple[Weights, str | None]]:
+    """The weights that a configuration needs for the purposes among ``tags``, each with the folder that it names."""
+    model = parameters.model
+    wanted = [
+        (TEXT, model.text.encoder == "t5", T5_BASE, model.text.path),
+        (CAPTION, parameters.caption.source == "qwen2_audio", QWEN2_AUDIO, parameters.caption.path),
+        (CODEC, model.codec.name == "autoencoder", STABLE_AUDIO_OPEN, getattr(model.codec, "path", None)),
+        (START, parameters.fit.start != SCRATCH, STABLE_AUDIO_OPEN_DIT, parameters.fit.start),
+    ]
+    return [(weights, path) for tag, asked, weights, path in wanted if asked and tag in tags]
+
+
+def missing_weights(parameters: Parameters, tags: Collection[str]) -> list[str]:
+    """One sentence for each download of `needed` weights that is missing."""
     sentences: dict[tuple[str, str | None], str] = {}
-    for weights, path, users in wanted_weights(parameters):
-        if users.isdisjoint(nodes) or (weights is STABLE_AUDIO_OPEN_DIT and Path(path or "").is_file()):
-            continue
-        if weights.absent(path):
+    for weights, path in needed(parameters, tags):
+        if weights.absent(path) and not (weights is STABLE_AUDIO_OPEN_DIT and Path(path or "").is_file()):
             sentences.setdefault((weights.source, path), weights.sentence(path))  # one download may serve two purposes
     return list(sentences.values())
-
-
-def wanted_weights(parameters: Mapping[str, Any]) -> list[tuple[Weights, str | None, set[str]]]:
-    """The weights that a configuration asks for: what, the folder it names, the Kedro nodes that load them."""
-    caption, model, start = parameters["caption"], parameters["model"], parameters["fit"]["start"]
-    trains = {"encode_latents", "fit"}
-    wanted: list[tuple[Weights, str | None, set[str]]] = []
-    if model["text"]["encoder"] == "t5":
-        wanted.append((T5_BASE, model["text"]["path"], {"encode_text", "score"} | trains))
-    if caption["source"] == "qwen2_audio":
-        wanted.append((QWEN2_AUDIO, caption["path"], {"caption", "caption_pairs"}))
-    if model["codec"]["name"] == "autoencoder":
-        wanted.append((STABLE_AUDIO_OPEN, model["codec"].get("path"), {"score"} | trains))
-    if start != SCRATCH:
-        wanted.append((STABLE_AUDIO_OPEN_DIT, start, {"fit"}))
-    return wanted
 
 
 def load_whole(model_class: Any, folder: Path, **options: Any) -> Any:
@@ -152,7 +148,7 @@ def load_whole(model_class: Any, folder: Path, **options: Any) -> Any:
     from transformers.utils import logging
 
     verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    # what a checkpoint has beyond the model (a decoder, a pooler) is no news
+    # whatever a checkpoint has beyond the model (a decoder, a pooler) needs no warning
     logging.set_verbosity_error()
     logging.disable_progress_bar()
     try:

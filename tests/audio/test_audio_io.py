@@ -1,4 +1,4 @@
-"""Audio files: what is written comes back; what cannot be read says so in one sentence."""
+"""Audio files: what is written comes back; what cannot be read gives one sentence."""
 
 import numpy as np
 import pytest

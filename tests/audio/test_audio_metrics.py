@@ -35,12 +35,6 @@ def test_lsd_is_its_formula_on_the_mono_mix(reference, estimate):
     assert m.lsd(reference, estimate) == pytest.approx(np.sqrt((difference**2).mean(axis=1)).mean(), abs=1e-4)
 
 
-def test_lsd_per_channel_is_an_option(reference, estimate):
-    channels = [m.lsd(reference[k : k + 1], estimate[k : k + 1]) for k in (0, 1)]
-    assert m.lsd(reference, estimate, per_channel=True) == pytest.approx(np.mean(channels))
-    assert m.lsd(reference, -reference[::-1], per_channel=True) > 0
-
-
 def test_lsd_is_in_log10_of_power(reference):
     assert m.lsd(reference, reference) == pytest.approx(0, abs=1e-6)
     assert m.lsd(reference, reference / 10) == pytest.approx(2, abs=1e-3)
@@ -49,7 +43,7 @@ def test_lsd_is_in_log10_of_power(reference):
 def test_a_frame_of_digital_silence_scores_12_even_where_it_is_met():
     silence = np.zeros((1, 10 * 441), np.float32)
     assert m.lsd(silence, silence) == pytest.approx(12)
-    assert np.isnan(m.lsd_sounding(silence, silence))
+    assert np.isnan(m.lsd_family(silence, silence, 4_000)["LSD_sounding"])
 
 
 def test_sounding_frames_leave_digital_silence_out():
@@ -57,7 +51,7 @@ def test_sounding_frames_leave_digital_silence_out():
     reference = np.pad(sound, ((0, 0), (0, N)))
     estimate = reference / 10
     assert m.lsd(reference, estimate) > 4
-    assert m.lsd_sounding(reference, estimate) == pytest.approx(2, abs=0.01)
+    assert m.lsd_family(reference, estimate, 4_000)["LSD_sounding"] == pytest.approx(2, abs=0.01)
 
 
 def test_an_all_zero_output_scores_20_to_21(reference):
@@ -70,10 +64,12 @@ def test_bands_make_up_the_whole(reference):
     difference = log_ratio(reference.mean(axis=0), estimate.mean(axis=0))
     first = int(np.ceil(4_000 * 2_048 / SAMPLE_RATE))
     below, above = (np.sqrt((band**2).mean(axis=1)).mean() for band in (difference[:, :first], difference[:, first:]))
-    assert m.lsd_band(reference, estimate, 4_000, "below") == pytest.approx(below, abs=1e-4)
-    assert m.lsd_band(reference, estimate, 4_000, "above") == pytest.approx(above, abs=1e-4)
-    assert m.lsd_band(reference, estimate, 0, "above") == pytest.approx(m.lsd_sounding(reference, estimate))
-    assert np.isnan(m.lsd_band(reference, estimate, 0, "below"))
+    found, all_above = (m.lsd_family(reference, estimate, cutoff_hz) for cutoff_hz in (4_000, 0))
+    assert found["LSD"] == m.lsd(reference, estimate)
+    assert found["LSD_below"] == pytest.approx(below, abs=1e-4)
+    assert found["LSD_above"] == pytest.approx(above, abs=1e-4)
+    assert all_above["LSD_above"] == pytest.approx(found["LSD_sounding"])
+    assert np.isnan(all_above["LSD_below"])
 
 
 def test_the_curve_over_frequency(reference, estimate):
@@ -127,7 +123,7 @@ def test_a_silent_reference_gives_a_missing_value(metric, reference):
     assert np.isnan(metric(np.zeros_like(reference), reference))
 
 
-@pytest.mark.parametrize("metric", [m.lsd, m.lsd_sounding, m.si_sdr, m.snr, m.sdr, m.visqol])
+@pytest.mark.parametrize("metric", [m.lsd, m.si_sdr, m.snr, m.sdr, m.visqol])
 def test_an_estimate_that_is_not_finite_gives_a_missing_value(metric, reference, estimate):
     broken = estimate.copy()
     broken[0, 100] = np.nan
@@ -154,7 +150,7 @@ def test_visqol_orders_what_people_order():
         m.visqol(clean, clean, mode="music")  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("metric", [m.lsd, m.lsd_sounding, m.si_sdr, m.snr, m.sdr, m.visqol])
+@pytest.mark.parametrize("metric", [m.lsd, m.si_sdr, m.snr, m.sdr, m.visqol])
 def test_pairs_of_other_shapes_are_refused(metric, reference):
     for other in (reference[:, 1:], reference[:1], reference[0]):
         with pytest.raises(ValueError, match="same"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import yaml
 
-from saga_kedro.audit.configurations import acts_in, changed, differences
+from saga_kedro.audit.configurations import acts_in, arm_of, differences
 from saga_kedro.audit.issues import Catalogue, UnknownIssue, as_found_changes, choose, read_catalogue
 from saga_kedro.audit.plan import AS_FOUND, baselines, plan
 from tiny_audit import ISSUES, catalogue, planned, tiny_parameters
@@ -66,7 +66,7 @@ def test_another_suspicion_takes_one_entry_and_no_code(tmp_path):
 
 def test_a_broken_entry_is_one_sentence(tmp_path):
     path = tmp_path / "issues.yml"
-    path.write_text("issues: [{id: x}]\nladder: {mend: [], break_again: []}")
+    path.write_text("issues: [{id: x}]\nladder: {fix: [], break_again: []}")
     with pytest.raises(ValueError, match=r"issues\.yml: issues\.0\.title: Field required"):
         read_catalogue(path)
 
@@ -114,11 +114,12 @@ def test_the_failing_codes_arm_acts_where_its_issue_says(issue):
 
 
 def test_an_arm_whose_checkpoint_is_not_given_says_what_it_needs():
-    assert planned(tiny_parameters(), "start", "adapted").impossible == "needs the parameter audit.checkpoint"
+    assert planned(tiny_parameters(), "start", "adapted").needs == "audit.checkpoint"
     arm = planned(tiny_parameters(checkpoint="/checkpoint"), "start", "adapted")
-    assert arm.parameters["fit"]["start"] == "/checkpoint"
+    assert arm.parameters.fit.start == "/checkpoint"
 
 
-def test_a_section_that_is_not_there_is_refused():
-    with pytest.raises(ValueError, match="no section 'modle'"):
-        changed(tiny_parameters(), {"modle.codec": 1})
+@pytest.mark.parametrize(("name", "hint"), [("modle.codec", "did you mean model"), ("seed.x", "seed is not a section")])
+def test_an_unknown_parameter_is_refused(name, hint):
+    with pytest.raises(ValueError, match=f"unknown parameter .*{hint}"):
+        arm_of(tiny_parameters(), {name: 1})

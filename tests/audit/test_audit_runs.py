@@ -13,7 +13,8 @@ from saga_kedro.audit.arms import COLUMNS, DONE, ERROR, IDENTICAL, NOT_RUN, run_
 from saga_kedro.audit.clearances import check_clearances
 from saga_kedro.audit.plan import AS_FOUND, baselines
 from saga_kedro.audit.runs import PARENT, Runs, tag_verdicts
-from saga_kedro.audit.verdicts import CRASHES, MATTERS, ONE_TRAINING, SAME, sentence, verdicts
+from saga_kedro.audit.verdicts import CRASHES, MATTERS, ONE_TRAINING, SAME, verdicts
+from saga_kedro.audit.words import verdict
 from tiny_audit import catalogue, planned, tiny_bench, tiny_data, tiny_parameters
 
 
@@ -63,7 +64,7 @@ def test_one_training_is_called_neither_an_effect_nor_none(bench, parameters):
     arm = planned(parameters, "guidance_branches", "z_l_everywhere")
     line = answer(run_arms([arm], bench), arm)
     assert (line["kind"], line["seeds"], line["trainings_needed"]) == (ONE_TRAINING, 1, 5)
-    assert sentence(line | {"hours_needed": 0.5}).endswith("5 trainings or more decide, from 0.5 h")
+    assert verdict("en", line | {"hours_needed": 0.5}).endswith("5 trainings or more decide, from 0.5 h")
 
 
 def test_a_training_arm_that_is_the_baseline_is_found_to_be_identical(bench, parameters):
@@ -88,7 +89,7 @@ def test_a_crash_is_a_result(bench, parameters, issue, arm, error):
     chosen = planned(parameters, issue, arm)
     rows = run_arms([chosen], bench)
     assert set(rows["status"]) == {ERROR}
-    assert rows["reason"].str.startswith(error).all()
+    assert rows["detail"].str.startswith(error).all()
     assert answer(rows, chosen)["kind"] == CRASHES
 
 
@@ -116,12 +117,11 @@ for function, items, arguments in pickle.load(open(sys.argv[1], "rb")):
 
 
 def test_an_arm_needs_nothing_of_the_process_that_plans_it_and_leaves_its_results_on_disk(data, tmp_path, monkeypatch):
-    parameters = tiny_parameters()
-    parameters["fit"]["workers"] = 1
+    parameters = tiny_parameters({"fit.workers": 1})
     bench = tiny_bench(data, tmp_path, parameters)
     tasks: list = []
 
-    def noted(function, items, describe, gpu, lost, **arguments):
+    def noted(function, items, describe, gpu, **arguments):
         assert gpu
         tasks.append((function, list(items), arguments))
 
@@ -144,24 +144,6 @@ def test_an_arm_needs_nothing_of_the_process_that_plans_it_and_leaves_its_result
     assert [items for _, items, _ in tasks[2:]] == [[], []]
 
 
-def test_an_arm_that_kills_its_worker_is_an_arm_that_crashes(data, tmp_path, parameters, monkeypatch):
-    bench = tiny_bench(data, tmp_path, parameters)
-
-    def killed(function, items, describe, gpu, lost, **arguments):
-        for item in items:
-            lost(item, "it killed its worker")
-
-    monkeypatch.setattr("saga_kedro.audit.bench.parallel_map", killed)
-    arm = planned(parameters, "text_null", "zeroed_text")
-    bench.prepare([(arm.parameters, 0)], "arms")
-    bench.probe([arm.parameters])
-    assert bench.scored(arm.parameters, 0, "")["error"] == bench.probed(arm.parameters)["error"] == "it killed its worker"
-    monkeypatch.setattr(
-        "saga_kedro.audit.bench.parallel_map", lambda function, items, *_, **__: pytest.fail("again") if items else []
-    )
-    bench.prepare([(arm.parameters, 0)], "arms")
-
-
 def test_in_full_every_seed_trains_anew(data, tmp_path):
     full = tiny_parameters(budget="full")
     bench = tiny_bench(data, tmp_path, full)
@@ -172,8 +154,7 @@ def test_in_full_every_seed_trains_anew(data, tmp_path):
 
 
 def test_arms_of_one_seed_share_the_draws_that_they_do_not_change(data, tmp_path, monkeypatch):
-    full = tiny_parameters(budget="full", seeds=1)
-    full["audit"]["budgets"]["full"]["set"] |= {"encode.latents": True, "degrade.draws": 1}
+    full = tiny_parameters({"encode.latents": True, "degrade.draws": 1}, budget="full", seeds=1)
     encoded = []
     from saga_kedro.audit import training
 

@@ -33,7 +33,7 @@ def arm(name: str, seed: int, **numbers: float) -> dict[str, object]:
 
 
 def ladder(**as_found: float) -> pd.DataFrame:
-    ends = [{"direction": "mend", "rung": rung, "issue": "", "says": "", **RIGHT} for rung in (0, 1)]
+    ends = [{"direction": "fix", "rung": rung, "issue": "", **RIGHT} for rung in (0, 1)]
     return pd.DataFrame([ends[0] | as_found, ends[1]])
 
 
@@ -50,7 +50,7 @@ def test_a_cause_is_what_gives_a_symptom_alone_in_every_training():
 
 
 def test_the_ladders_reverse_check_gives_a_symptom_too():
-    back = {"direction": "break", "rung": 1, "issue": "vae_weights", "says": "random", **RIGHT, "loss_floor": 1.19}
+    back = {"direction": "break", "rung": 1, "issue": "vae_weights", **RIGHT, "loss_floor": 1.19}
     both = pd.concat([ladder(), pd.DataFrame([back])], ignore_index=True)
     table = matrix(pd.DataFrame([arm("vae_weights: random", 0, loss_plateau=1.4)]), both).set_index("names")
     assert table.loc["break vae_weights", "loss_symptom"]

@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch
 
 from saga_kedro.audit.checkpoint import TEXT_TO_AUDIO, without_z_l, write_checkpoint
-from saga_kedro.audit.configurations import changed
 from saga_kedro.audit.training import probe
 from saga_kedro.model.saga_sr import SagaSR
 from saga_kedro.model.starting_weights import load_starting_weights
+from saga_kedro.parameters import changed
 from tiny_audit import STEPS, tiny_data, tiny_parameters
 
 

@@ -17,7 +17,7 @@ def clip(seconds, clip_id="a"):
     [
         (0.3, [0]),  # a short clip is one window
         (5.94, [0]),
-        (7.0, [0]),  # a tail under 1.5 s has none of its own
+        (7.0, [0]),  # a tail under 1.5 s has none
         (7.5, [0, 5.94]),
         (12.0, [0, 5.94]),
         (20.0, [0, 5.94, 11.88, 17.82]),

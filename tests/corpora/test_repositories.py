@@ -26,7 +26,7 @@ def server(tmp_path, monkeypatch):
 
 @pytest.fixture
 def voices(server):
-    """Two speakers, a piano and what nobody asks for; its commit."""
+    """Two speakers, a piano and unused files; its commit."""
     return make_repository(server / "ann/voices", "words/a/1.wav", "words/b/1.flac", "piano/c4.wav", "old/x.wav", "x.wav")
 
 

@@ -95,4 +95,4 @@ def test_embeddings_are_kept_and_stale_ones_go(tables, tmp_path, monkeypatch):
 def test_distances_between_sets_are_no_scores_of_clips(tables, tmp_path):
     scores = score_outputs(tables[0], tables[1], tmp_path / "rows", ["SNR", "FD_logmel"], workers=1)
     assert set(scores["metric"]) == {"SNR"}
-    assert list(set_distances(*tables, asked("SNR"), tmp_path / "rows")) == COLUMNS
+    assert list(set_distances(tables[0], tables[1], asked("SNR"), tmp_path / "rows")) == COLUMNS

@@ -51,8 +51,8 @@ class Identity:
     def encode(self, audio):
         return self.Posterior(audio / 2)
 
-    def decode(self, z, seeds=None, low=None):
-        assert len(seeds) == len(z) == len(low)
+    def decode(self, z, seeds):
+        assert len(seeds) == len(z)
         return 2 * z
 
 
@@ -212,7 +212,8 @@ def test_where_resource_is_absent_as_on_windows_memory_is_missing_and_nothing_el
 def test_the_codec_row_is_the_reference_above_and_the_input_below():
     reference = (0.1 * np.random.default_rng(0).standard_normal((1, SAMPLES))).astype(np.float32)
     low = low_pass(reference, RATE, LowPass("chebyshev", 8, 4000))
-    made = codec_ceiling(Identity(), reference, low, 4000)
+    codec: Any = Identity()
+    made = codec_ceiling(codec, reference, low, 4000)
     assert made.shape == reference.shape
     assert metrics.lsd_family(reference, made, 4600)["LSD_above"] < 0.1
     assert metrics.lsd_family(low, made, 3800)["LSD_below"] < 1e-3

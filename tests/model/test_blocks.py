@@ -1,4 +1,4 @@
-"""Long clips in blocks and pieces: nothing is left out, nothing done twice, and any part can be drawn by itself."""
+"""Long clips in blocks and pieces: nothing is left out or done twice, and any part can be drawn alone."""
 
 from itertools import pairwise
 

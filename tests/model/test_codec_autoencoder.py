@@ -1,4 +1,4 @@
-"""The autoencoder codec against the pretransform of stable-audio-tools that it stands for."""
+"""The autoencoder codec against stable-audio-tools' pretransform, whose place it takes."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""A recording's noise floor goes on above the cutoff as the floors do that are like it, and is added to what is generated."""
+"""A recording's noise floor continues above the cutoff as similar floors do, and is added to the generated band."""
 
 from __future__ import annotations
 

@@ -64,7 +64,7 @@ def only_stretch(model: SuperResolver, audio: np.ndarray, cutoff_hz: float = 4_0
     return stretch
 
 
-@pytest.mark.parametrize("samples", [300, 16_384, 16_385, 40_001])
+@pytest.mark.parametrize("samples", [0, 300, 16_384, 16_385, 40_001])
 @pytest.mark.parametrize("channels", [1, 2])
 def test_length_and_channels_are_kept(saga, samples, channels):
     audio = muffled(1.0, channels)[:, :samples]
@@ -78,10 +78,6 @@ def test_the_result_is_at_44_1_khz(saga):
     assert saga.super_resolve(muffled()[:, ::2], SAMPLE_RATE // 2, rolloff=0.8).shape == (2, int(0.8 * SAMPLE_RATE))
 
 
-def test_more_than_two_channels_become_two(saga):
-    assert saga.super_resolve(muffled(0.3, 4), SAMPLE_RATE, rolloff=0.8).shape[0] == 2
-
-
 def test_an_upper_band_appears_and_the_low_band_is_the_inputs(saga):
     audio = muffled()
     out = saga.super_resolve(audio, SAMPLE_RATE, rolloff=0.8, cutoff_hz=4_000)
@@ -89,13 +85,6 @@ def test_an_upper_band_appears_and_the_low_band_is_the_inputs(saga):
     before, after = (spectrum[:, :, 4:-4] for spectrum in spectra)
     torch.testing.assert_close(after[:, :170], before[:, :170], atol=0.02 * before.abs().max().item(), rtol=0)
     assert after[:, 250:700].abs().mean() > 100 * before[:, 250:700].abs().mean()
-
-
-def test_the_same_call_gives_the_same_result_and_another_seed_another(saga):
-    audio = muffled(0.5)
-    first, second, other = (saga.super_resolve(audio, SAMPLE_RATE, rolloff=0.8, seed=seed) for seed in (0, 0, 1))
-    assert np.array_equal(first, second)
-    assert not np.array_equal(first, other)
 
 
 def test_at_temperature_zero_the_seed_of_the_noise_does_not_matter(saga, monkeypatch):
@@ -119,28 +108,6 @@ def test_how_many_windows_run_at_once_changes_nothing(saga, monkeypatch):
     together = saga.super_resolve(audio, SAMPLE_RATE, rolloff=0.8)
     monkeypatch.setattr("saga_kedro.model.super_resolver.WINDOWS_AT_ONCE", 1)
     np.testing.assert_allclose(saga.super_resolve(audio, SAMPLE_RATE, rolloff=0.8), together, atol=1e-4)
-
-
-def test_silence_in_is_silence_out(saga):
-    assert not saga.super_resolve(np.zeros((2, 20_000), np.float32), SAMPLE_RATE).any()
-    assert saga.super_resolve(np.zeros((1, 0), np.float32), SAMPLE_RATE).shape == (1, 0)
-
-
-def test_stretches_of_digital_silence_stay_silent(saga):
-    audio = muffled(0.9)
-    audio[:, 10_000:16_000] = 0
-    audio[1, 30_000:35_000] = 0
-    out = saga.super_resolve(audio, SAMPLE_RATE, rolloff=0.8, cutoff_hz=4_000)
-    assert not out[:, 10_000:16_000].any()
-    assert not out[1, 30_000:35_000].any()
-    assert out[0, 30_000:35_000].any()
-
-
-def test_identical_channels_stay_identical_and_mono_is_the_same(saga):
-    mono = muffled(channels=1)
-    stereo = saga.super_resolve(np.repeat(mono, 2, axis=0), SAMPLE_RATE, rolloff=0.8)
-    assert np.array_equal(stereo[0], stereo[1])
-    assert np.array_equal(saga.super_resolve(mono, SAMPLE_RATE, rolloff=0.8), stereo[:1])
 
 
 def test_every_control_changes_the_result(saga):

@@ -1,4 +1,4 @@
-"""What is done about a clip follows from where its signal ends, and a person's cutoff overrides that."""
+"""A clip's treatment follows from where its signal ends, and a person's cutoff overrides that."""
 
 import pytest
 

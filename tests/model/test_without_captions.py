@@ -1,4 +1,4 @@
-"""A model without a text encoder, and a result of which nobody says how bright it shall be."""
+"""A model without a text encoder, and a result whose brightness is unspecified."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from saga_kedro.model.initialise import initialise_by_name
 from saga_kedro.model.saga_sr import SagaSR
 from saga_kedro.model.text import NoText
 from saga_kedro.model.treatment import Treatment
-from saga_kedro.parameters import ParameterError, validate
+from saga_kedro.parameters import ParameterError, Sample, Text, validate
 from saga_kedro.training.cache import cache_of, encode_splits
 from saga_kedro.training.fit import fit
 from saga_kedro.training.text_states import encode_captions, read_states
@@ -75,7 +75,7 @@ def test_evaluation_gives_prompts_to_models_that_take_them_and_no_others(caption
         return low
 
     monkeypatch.setattr(model, "super_resolve", super_resolve)
-    outputs(model, {"sample": model.sample}, [Pair("1", "speech", 4.0, "a voice", low, low)], seed=0)
+    outputs(model, Sample.model_validate(model.sample), [Pair("1", "speech", 4.0, "a voice", low, low)], seed=0)
     assert given == ["a voice" if captions else None]
 
 
@@ -108,7 +108,7 @@ def trained(corpus, folder, cached):
     if cached:
         summary = encode_splits(corpus.clips, corpus.captions, "1", parameters, folder / "latents")
         latents = cache_of(summary, parameters, "1", corpus.captions)
-    index = encode_captions(corpus.captions["caption"], NO_TEXT, folder / "states")
+    index = encode_captions(corpus.captions["caption"], Text(**NO_TEXT), folder / "states")
     assert index["tokens"].tolist() == [0, 0, 0]
     states = read_states(index, folder / "states")
     fit(corpus.clips, corpus.captions, states, parameters, folder / "run", "1", latents=latents)

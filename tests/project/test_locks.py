@@ -135,12 +135,13 @@ def test_the_lock_of_a_killed_process_is_taken_over(tmp_path, holds, forks):
     assert sorted(path.name for path in (tmp_path / "data/.locks").iterdir()) == ["gate.lock"]
 
 
-def test_a_further_node_or_rank_joins_the_run_of_the_first(monkeypatch):
-    assert not joins_another()
+def test_a_further_node_joins_the_run_of_the_first_and_what_a_scheduler_sets_changes_nothing(monkeypatch):
     monkeypatch.setenv("NODE_RANK", "0")
-    assert not joins_another()
-    monkeypatch.setenv("NODE_RANK", "1")
-    assert joins_another()
+    assert not joins_another(nodes=2)
+    for name in ("NODE_RANK", "RANK"):
+        monkeypatch.setenv(name, "1")
+    assert joins_another(nodes=2)
+    assert not joins_another(nodes=1)
 
 
 def test_how_a_run_waits_is_checked():

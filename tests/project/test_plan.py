@@ -25,7 +25,7 @@ from saga_kedro.parameters import ParameterError, validate
 from saga_kedro.scale.costs import unit_costs
 from saga_kedro.scale.sizes import TEXT_ENCODERS, corpus_of_hours, corpus_of_manifest, dit, segment_bytes
 from saga_kedro.scale.steps import VALIDATION_LEVELS, Machines, plan
-from saga_kedro.training.fit import make_segments
+from saga_kedro.training.examples import make_segments
 from saga_kedro.training.flow_training import VALIDATION_T
 from saga_kedro.training.latents import Encoder, write_latents
 from saga_kedro.training.segments import slots_of

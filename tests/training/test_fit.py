@@ -11,7 +11,9 @@ from lightning.pytorch import Callback
 from safetensors.torch import load_file
 
 from saga_kedro.model.saga_sr import SagaSR
-from saga_kedro.training.fit import finished, fit
+from saga_kedro.model.text import TextEncoder
+from saga_kedro.training.fit import fit
+from saga_kedro.training.folder import finished
 from small_corpus import captions_of, states_of, tiny_parameters, write_clips
 
 
@@ -63,6 +65,14 @@ def test_resumed_equals_uninterrupted(data, tmp_path, run_id):
     assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
 
 
+def test_no_text_encoder_is_loaded_and_curves_are_logged_whatever_rank_a_scheduler_sets(data, tmp_path, run_id, monkeypatch):
+    monkeypatch.delattr(TextEncoder, "load")
+    monkeypatch.setenv("RANK", "1")
+    run = run_id()
+    train(data, tmp_path / "run", run)
+    assert [step for step, _ in curve(run)] == list(range(6))
+
+
 def test_changed_data_begins_a_training_anew(data, tmp_path, run_id):
     with pytest.raises((KeyboardInterrupt, SystemExit)):
         train(data, tmp_path / "run", run_id(), [Kill(step=3)])
@@ -71,13 +81,12 @@ def test_changed_data_begins_a_training_anew(data, tmp_path, run_id):
     assert [step for step, _ in curve(second)] == list(range(6))
 
 
-def test_a_training_is_finished_only_for_its_data_and_its_steps(data, tmp_path):
+def test_a_training_is_finished_only_for_its_key(data, tmp_path):
     summary = train(data, tmp_path / "run", None)
-    assert finished(tmp_path / "run", "1", 6) is None  # the summary is written by who asked for the training
+    assert finished(tmp_path / "run", summary["key"]) is None  # the caller writes the summary
     (tmp_path / "run" / "fit.json").write_text(json.dumps(summary))
-    assert finished(tmp_path / "run", "1", 6) == summary
-    assert finished(tmp_path / "run", "2", 6) is None
-    assert finished(tmp_path / "run", "1", 7) is None
+    assert finished(tmp_path / "run", summary["key"]) == summary
+    assert finished(tmp_path / "run", "another") is None
 
 
 def test_the_saved_model_holds_the_average_of_the_weights(data, tmp_path):

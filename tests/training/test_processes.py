@@ -1,4 +1,4 @@
-"""Several processes and nodes on the CPU train as one process does: the same samples, losses, average; killed, they go on."""
+"""Several processes and nodes on the CPU train as one does: the same samples, losses and average; a killed training resumes."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from typer.testing import CliRunner
 from saga_kedro.cli import app
 from saga_kedro.model.codec import build_codec
 from saga_kedro.model.saga_sr import SagaSR
-from saga_kedro.training.devices import devices_per_node, strategy_of
-from saga_kedro.training.fit import fit, make_segments
+from saga_kedro.training.devices import devices_per_node
+from saga_kedro.training.examples import make_segments
+from saga_kedro.training.fit import fit
 from saga_kedro.training.latents import Encoder, write_latents
 from saga_kedro.training.processes import TrainingError, fit_in_processes, take_part
-from saga_kedro.training.segments import Draws, Order
 from small_corpus import captions_of, states_of, tiny_parameters, write_clips
 
 STEPS = 8
@@ -51,7 +51,7 @@ class MadeUpStates:
 
 @pytest.fixture(scope="module")
 def corpus(tmp_path_factory):
-    """Clips of which some are shorter than a segment, so that one process has fewer frames than another."""
+    """Clips, some shorter than a segment, so that one process has fewer frames than another."""
     folder = tmp_path_factory.mktemp("processes")
     clips = write_clips(folder, seconds=0.6, per_category=3)
     clips = clips[clips["clip_id"] != "music1"]  # music0 has nothing to be joined with
@@ -115,14 +115,14 @@ def on_two_nodes(given: dict[str, Any], meanwhile: Callable[[], None] = lambda: 
         first: Future = nodes.submit(fit_in_processes, **given, environment=places[0])
         second: Future = nodes.submit(take_part, given["parameters"].fit, given["folder"], places[1])
         meanwhile()
-        return [first.exception(timeout=300), second.exception(timeout=300)]
+        return [first.exception(timeout=900), second.exception(timeout=900)]
 
 
 def kill_process(rank: int, folder: Path) -> None:
     """SIGKILL for a process of a training, once it has left a checkpoint."""
-    limit = time.monotonic() + 240
+    limit = time.monotonic() + 600
     while not (folder / "training/last.ckpt").exists():
-        assert time.monotonic() < limit, "no checkpoint in four minutes"
+        assert time.monotonic() < limit, "no checkpoint in ten minutes"
         time.sleep(0.005)
     for process in psutil.Process().children(recursive=True):
         if str(folder) in " ".join(process.cmdline()) and process.environ()["RANK"] == str(rank):
@@ -171,7 +171,7 @@ def test_a_sharded_training_that_was_killed_is_a_model_in_one_process_and_goes_o
     with ThreadPoolExecutor(1) as node:
         ended = node.submit(fit_in_processes, **shared_out(corpus, folder, run, latents, devices=2, strategy="fsdp"))
         kill_process(1, folder)
-        assert "A training process of this node was killed (SIGKILL)" in str(ended.exception(timeout=300))
+        assert "A training process of this node was killed (SIGKILL)" in str(ended.exception(timeout=900))
 
     exported = CliRunner().invoke(app, ["export", str(folder / "training/last.ckpt"), "--out", str(tmp_path / "model")])
     assert exported.exit_code == 0, exported.output
@@ -197,24 +197,12 @@ def test_what_is_no_checkpoint_is_one_sentence(content, said, tmp_path):
     assert len(result.output.splitlines()) == 1
 
 
-def test_each_sample_is_seen_once_an_epoch():
-    clips = pd.DataFrame({"category": ["speech", "music", "effects"] * 8, "samples": [44_100] * 24})
-    order = Order(clips, seed=0)
-    seen = [order.at(draw)[0] for rank in range(2) for batch in Draws(0, 6, 2, rank, 2) for draw in batch]
-    assert sorted(seen) == list(range(24))
-
-
 @pytest.mark.parametrize(
     ("devices", "accelerator", "expected"),
     [(3, "cpu", 3), ("2", "gpu", 2), ([0, 3], "gpu", 2), ("auto", "cpu", 1)],
 )
 def test_one_process_a_device(devices, accelerator, expected):
     assert devices_per_node(tiny_parameters(fit={"devices": devices, "accelerator": accelerator}).fit) == expected
-
-
-def test_every_device_of_every_node_is_in_the_shards():
-    strategy: Any = strategy_of(tiny_parameters(fit={"strategy": "fsdp", "devices": 4, "nodes": 2}).fit)
-    assert strategy._data_parallel_size == 8
 
 
 def test_several_nodes_need_to_know_their_place(corpus, tmp_path):

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from saga_kedro.training.fit import make_segments, segments_of, table_path
+from saga_kedro.training.examples import make_segments, segments_of, table_path
 from saga_kedro.training.segment_table import SegmentTable
 from small_corpus import captions_of, states_of, tiny_parameters, write_clips
 

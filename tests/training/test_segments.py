@@ -10,9 +10,9 @@ import pytest
 import torch
 
 from saga_kedro.audio.rolloff import rolloff
-from saga_kedro.training.fit import few_of_each_origin, make_segments
+from saga_kedro.training.examples import few_of_each_origin
 from saga_kedro.training.segments import Draws, Order, slots_of
-from small_corpus import captions_of, states_of, tiny_parameters, write_clips
+from small_corpus import segments_of_clips, tiny_parameters, write_clips
 
 
 @pytest.fixture(scope="module")
@@ -22,8 +22,7 @@ def clips(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def segments(clips):
-    captions = captions_of(clips)
-    return make_segments(clips, captions, states_of(captions), tiny_parameters(), "train")
+    return segments_of_clips(clips)
 
 
 def test_categories_come_equally_often_however_much_there_is_of_each():
@@ -72,9 +71,7 @@ def test_the_input_is_the_target_low_passed_between_2_and_16_khz(segments):
 
 
 def test_an_input_may_be_rounded_as_a_file_would_hold_it(clips, segments):
-    captions = captions_of(clips)
-    parameters = tiny_parameters(degrade={"bits": 16})
-    rounded = make_segments(clips, captions, states_of(captions), parameters, "train")[3]
+    rounded = segments_of_clips(clips, degrade={"bits": 16})[3]
     steps = rounded["low"] * 2**15
     assert torch.equal(steps, steps.round())
     assert torch.equal(rounded["high"], segments[3]["high"])
@@ -83,17 +80,15 @@ def test_an_input_may_be_rounded_as_a_file_would_hold_it(clips, segments):
 
 def test_a_clip_shorter_than_a_segment_is_joined_with_others_of_its_group(tmp_path):
     clips = write_clips(tmp_path, seconds=0.5)
-    captions = captions_of(clips)
-    long = tiny_parameters(model={"segment_samples": 40_000})  # 0.9 s: two clips of a group, not three
-    segments = make_segments(clips[clips["category"] == "music"], captions, states_of(captions), long, "train")
+    music = clips[clips["category"] == "music"]
+    segments = segments_of_clips(music, model={"segment_samples": 40_000})  # 0.9 s: two clips of a group, not three
     by_group = {bool(np.any(segments[draw]["high"].numpy()[:, -1])): segments[draw]["valid"] for draw in range(6)}
     assert by_group[True] == 40_000
 
 
 def test_what_no_clip_can_fill_is_zeros_and_said_not_to_be_audio(tmp_path):
     clips = write_clips(tmp_path, seconds=0.3, per_category=2)
-    captions = captions_of(clips)
-    segments = make_segments(clips, captions, states_of(captions), tiny_parameters(), "train")
+    segments = segments_of_clips(clips)
     example = segments[0]
     assert example["valid"] == 13_230
     assert not example["high"][:, 13_230:].any()
@@ -113,24 +108,18 @@ def test_text_is_padded_with_zeros(segments):
 
 
 def test_an_empty_split_is_said(clips):
-    captions = captions_of(clips)
     with pytest.raises(ValueError, match="no clip to draw segments from"):
-        make_segments(clips, captions, states_of(captions), tiny_parameters(), "test")
+        segments_of_clips(clips, "test")
 
 
 def test_clips_that_carry_too_little_are_not_trained_on(clips):
-    captions = captions_of(clips)
     dull = clips.assign(bandwidth_hz=[5_000.0 if category == "music" else 20_000.0 for category in clips["category"]])
-    wide = tiny_parameters(fit={"minimum_bandwidth_hz": 16_000.0})
-    assert "music" not in set(
-        make_segments(dull, captions, states_of(captions), wide, "train").clips.table["category"].to_pylist()
-    )
+    wide = segments_of_clips(dull, fit={"minimum_bandwidth_hz": 16_000.0})
+    assert "music" not in wide.clips.table["category"].to_pylist()
 
 
 def drawn(clips, ensemble, **changes):
-    captions = captions_of(clips)
-    parameters = tiny_parameters(vary={"ensemble": ensemble}, model={"segment_samples": 16_384}, **changes)
-    return make_segments(clips, captions, states_of(captions), parameters, "train")
+    return segments_of_clips(clips, vary={"ensemble": ensemble}, model={"segment_samples": 16_384}, **changes)
 
 
 def crops(segments, category):
@@ -226,8 +215,7 @@ def test_they_are_the_same_every_time_in_their_order_and_others_with_another_see
 
 
 def test_training_draws_from_these_clips_alone(clips):
-    captions = captions_of(clips)
-    one = make_segments(clips, captions, states_of(captions), tiny_parameters(fit={"segments_per_origin": 1}), "train")
+    one = segments_of_clips(clips, fit={"segments_per_origin": 1})
     assert sorted(one.clips.table["clip_id"].to_pylist()) == sorted(
         few_of_each_origin(clips[clips["split"] == "train"], 1, 0)["clip_id"]
     )

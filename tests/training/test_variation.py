@@ -12,9 +12,8 @@ import torch
 from saga_kedro.audio.noise_floor import measure_floor
 from saga_kedro.draws import rng
 from saga_kedro.parameters import Vary
-from saga_kedro.training.fit import make_segments
 from saga_kedro.training.variation import coloured_noise, denoised, hissing, varied
-from small_corpus import captions_of, states_of, tiny_parameters, write_clips
+from small_corpus import segments_of_clips, write_clips
 from sounds import bursts_over_noise
 
 NOTHING: dict[str, Any] = {
@@ -199,22 +198,16 @@ def test_the_spectrum_of_the_hiss_rises_by_the_slope():
 
 def test_training_hears_the_hiss_in_the_input_and_never_in_the_reference(tmp_path):
     clips = write_clips(tmp_path)
-    captions = captions_of(clips)
-    plain, noisy = (
-        make_segments(clips, captions, states_of(captions), tiny_parameters(vary=NOTHING | {"hiss": share}), "train")[0]
-        for share in (0.0, 1.0)
-    )
+    plain, noisy = (segments_of_clips(clips, vary=NOTHING | {"hiss": share})[0] for share in (0.0, 1.0))
     assert torch.equal(noisy["high"], plain["high"])
     assert db((noisy["low"] - plain["low"]).numpy()) > -60
 
 
 def test_each_version_of_a_segment_has_noise_of_its_own(tmp_path):
     clips = write_clips(tmp_path, seconds=0.5, per_category=2)
-    captions = captions_of(clips)
     # nothing but the noise differs: one low-pass for all
     one = {"minimum_order": 8, "maximum_order": 8, "minimum_hz": 4_000, "maximum_hz": 4_000, "draws": 2}
-    parameters = tiny_parameters(vary=NOTHING | {"hiss": 1.0}, degrade=one, model={"segment_samples": 16_384})
-    segments = make_segments(clips, captions, states_of(captions), parameters, "train")
+    segments = segments_of_clips(clips, vary=NOTHING | {"hiss": 1.0}, degrade=one, model={"segment_samples": 16_384})
     row, slot, _ = segments.order.at(0)
     crops = [segments.crop(row, slot, k) for k in range(3)]
     assert np.array_equal(crops[0].high, crops[1].high)

@@ -63,7 +63,7 @@ def test_it_is_what_onnx_runtime_gives(both, channels, monkeypatch):
     expected = lowered(both[0].super_resolve(audio, SAMPLE_RATE))
     np.testing.assert_array_equal(outcome.audio, expected)
     assert len(outcome.audio) == min(channels, 2)
-    assert asked >= 3  # so that it has begun anew in between
+    assert asked >= 3  # so that it began again in between
     assert shares == sorted(shares)
     assert shares[-1] == pytest.approx(1)
     assert outcome.words.startswith("carries signal up to")

@@ -27,7 +27,7 @@ from sounds import bursts_over_noise, full_band, muffled
 
 @pytest.fixture
 def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with a muffled file, a full-band one in a folder of its own, and a broken one."""
+    """A folder with a muffled file, a full-band one in a sub-folder, and a broken one."""
     monkeypatch.chdir(tmp_path)
     folder = tmp_path / "in"
     (folder / "deep").mkdir(parents=True)
@@ -173,7 +173,7 @@ def _children() -> float:
 
 
 def test_a_kill_leaves_nothing_unfinished(files, model):
-    """A process that is told to end while it works on a file removes what is not finished."""
+    """A process that gets SIGTERM while it works on a file removes unfinished files."""
     seen: list[Path] = []
 
     def advance(seconds: float) -> None:

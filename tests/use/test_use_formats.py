@@ -13,7 +13,7 @@ from saga_kedro.use.one_file import super_resolve_file
 from saga_kedro.use.places import Job, find_jobs
 from saga_kedro.use.settings import Settings
 from saga_kedro.use.spool import Spool, decode
-from saga_kedro.use.tags import Picture, Tags, read_tags, write_tags
+from saga_kedro.use.tags import Tags, picture, read_tags, write_tags
 from sounds import full_band, muffled
 
 TAGS = Tags(
@@ -27,7 +27,7 @@ TAGS = Tags(
         "comment": ["found on a cassette"],
         "mood": ["calm"],
     },
-    [Picture(b"\x89PNG\r\n\x1a\n" + bytes(40), "image/png", 3, "cover")],
+    [picture(b"\x89PNG\r\n\x1a\n" + bytes(40), "image/png", 3, "cover")],
 )
 
 

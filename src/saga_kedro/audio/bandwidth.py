@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 
 from saga_kedro.audio.reading import Read, from_array
-from saga_kedro.audio.spectra import hann
+from saga_kedro.audio.spectra import frame_power, hann
 
 N_FFT = 2_048
 HOP = 512
@@ -17,10 +17,10 @@ RANGE_DB = 80.0
 
 # measure_bandwidth
 FULL_BAND_HZ = 17_000.0
-"""From here on a clip counts as full-band: training draws low-passes up to 16 kHz, so above their reach nothing was learnt."""
+"""From here on a clip counts as full-band: training draws low-passes up to 16 kHz, so above their reach nothing was learned."""
 LOWEST_HZ = 1_700.0  # what falls off below that is a dark sound, not a low-pass
 AUDIBLE_DB = 90.0
-# An edge this deep is one; a shallower one only where nothing of the sound is above it: sounds fall off by themselves, too.
+# An edge this deep is one; a shallower one only where no sound is above it: sounds fall off without a filter, too.
 EDGE_DB = 20.0
 SHALLOW_EDGE_DB = 12.0
 NOTHING_DB = 60.0  # under the loudest bin
@@ -64,10 +64,7 @@ def own_bandwidth(audio: np.ndarray, rate: int) -> float:
 
     Args:
         audio: [channels, samples].
-        rate: Hz.
-
-    Returns:
-        Hz, in [0, rate / 2]; 0 for silence.
+        rate: Hz, as the result, which lies in [0, rate / 2]; 0 for silence.
     """
     power = frame_powers(from_array(audio), audio.shape[-1])
     if not len(power):
@@ -77,12 +74,7 @@ def own_bandwidth(audio: np.ndarray, rate: int) -> float:
 
 
 def measure_cutoff(audio: np.ndarray, rate: int) -> float:
-    """`measure_bandwidth` of an array: Hz, in [0, rate / 2].
-
-    Args:
-        audio: [channels, samples].
-        rate: Hz.
-    """
+    """`measure_bandwidth` of an array [channels, samples]: Hz, in [0, rate / 2]."""
     bandwidth = measure_bandwidth(frame_powers(from_array(audio), audio.shape[-1], without_clipping=True), rate)
     return rate / 2 if bandwidth.ends == "dark" else bandwidth.cutoff_hz
 
@@ -151,18 +143,12 @@ def frame_powers(read: Read, samples: int, without_clipping: bool = False) -> np
             peak = np.abs(frames).max(axis=(0, 2), initial=0)
             sounding = peak > 0
             if sounding.any():
-                power.append(squared_spectrum(frames[:, sounding] * window).mean(axis=0))
+                power.append(frame_power(frames[:, sounding] * window).mean(axis=0))
                 peaks.append(peak[sounding])
     if not power:
         return np.zeros((0, N_FFT // 2 + 1), np.float32)
     every, whole = np.concatenate(power), np.concatenate(peaks) < CLIPPED
     return every[whole] if without_clipping and whole.mean() > 0.1 else every
-
-
-def squared_spectrum(frames: np.ndarray) -> np.ndarray:
-    """|X|^2 of windowed frames: [..., n] -> float32 [..., n / 2 + 1]."""
-    spectra = np.fft.rfft(frames, axis=-1)
-    return (spectra.real**2 + spectra.imag**2).astype(np.float32)  # before NumPy 2 they are in double precision
 
 
 def _highest_edge(level: np.ndarray, power: np.ndarray, first: int) -> int | None:
@@ -172,7 +158,7 @@ def _highest_edge(level: np.ndarray, power: np.ndarray, first: int) -> int | Non
         under = _quantile(level[int(0.80 * k) : int(0.94 * k) + 1], 0.5)
         above[k] = max(_quantile(level[int(1.13 * k) : int(1.30 * k) + 1], 0.5), _quantile(level[int(1.13 * k) :], 0.95))
         fall[k] = under - above[k]
-    # what the resampling filter leaves beyond a deep edge has small ones of its own
+    # what the resampling filter leaves beyond a deep edge has small edges, too
     falls = np.pad(fall >= max(SHALLOW_EDGE_DB, fall.max() / 3), 1).astype(np.int8)
     runs = np.flatnonzero(np.diff(falls)).reshape(-1, 2)  # first bin and the one behind the last
     for begin, end in runs[::-1]:
@@ -183,17 +169,10 @@ def _highest_edge(level: np.ndarray, power: np.ndarray, first: int) -> int | Non
 
 
 def _running_median(values: np.ndarray, size: int) -> np.ndarray:
-    """The median of the odd number ``size`` of bins around each; the outermost bins go on beyond the ends.
-
-    Args:
-        values: [frames, bins].
-
-    Returns:
-        Of the same shape.
-    """
+    """The median of the odd number ``size`` of bins around each of [frames, bins]; the outermost continue beyond the ends."""
     half, bins = size // 2, values.shape[-1]
     medians = np.empty_like(values)
-    for first in range(0, len(values), 32):  # few enough to stay in the cache: all at once takes thrice the time
+    for first in range(0, len(values), 32):  # few enough to stay in the cache: all together take thrice the time
         padded = np.pad(values[first : first + 32], ((0, 0), (half, half)), mode="edge")
         ranked = [padded[:, k : k + bins].copy() for k in range(size)]
         for rank in range(size - 1, half - 1, -1):  # the largest of those left goes to its place

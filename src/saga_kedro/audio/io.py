@@ -30,11 +30,7 @@ class AudioInfo:
 
 
 def audio_info(path: str | Path) -> AudioInfo:
-    """Read a file's header only.
-
-    Raises:
-        UnreadableAudio: the file is missing or is not audio.
-    """
+    """Read a file's header only. Errors are `read_audio`'s."""
     try:
         header = soundfile.info(str(path))
     except (OSError, RuntimeError) as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 
 import numpy as np
@@ -17,7 +17,7 @@ HOP = 512
 FADE_BINS = 16
 LEVEL_FRAMES = 258
 """Frames over which levels are compared: 3 s. Shorter clips have one gain; in longer ones it follows the sound, and any part
-of a clip can be done by itself with 1.5 s on each side."""
+of a clip can be done alone, with 1.5 s on each side."""
 
 FILLED_FROM = 0.9  # of the cutoff: under it the input stays as it is
 TINY = float(np.finfo(np.float32).tiny)
@@ -26,15 +26,13 @@ Rule = Callable[[Array, Array, int], Array]
 """(generated, low, c) -> what is kept: STFTs, complex [channels, frames, 1025], and the bin of the cutoff."""
 
 
-def replace_low_band(
-    generated: Array, low: Array, cutoff_hz: float | Sequence[float] | Array, rule: str = "input_cutoff"
-) -> Array:
+def replace_low_band(generated: Array, low: Array, cutoff_hz: float, rule: str = "input_cutoff") -> Array:
     """Take the band below the cutoff from the input and the rest from the generated audio, by STFT (Hann 2,048 / 512).
 
     Args:
         generated: float [batch, channels, samples] or [channels, samples] at 44.1 kHz.
         low: the input, of the same shape.
-        cutoff_hz: of the input, one number or one per item. ``authors`` measures its own and takes no notice.
+        cutoff_hz: of the input. ``authors`` measures its own and takes no notice.
         rule: a name in ``RULES``.
 
     Returns:
@@ -53,9 +51,8 @@ def replace_low_band(
         if not generated.shape[-1]:
             return generated
         if generated.ndim == 2:
-            return _replaced(generated, low, float(cutoff_hz), RULES[rule])  # type: ignore[arg-type]
-        cutoffs = np.broadcast_to(np.asarray(cutoff_hz, float), len(generated))
-        return xp.stack([_replaced(*item, RULES[rule]) for item in zip(generated, low, cutoffs.tolist(), strict=True)])
+            return _replaced(generated, low, cutoff_hz, RULES[rule])
+        return xp.stack([_replaced(*item, cutoff_hz, RULES[rule]) for item in zip(generated, low, strict=True)])
 
 
 def _replaced(generated: Array, low: Array, cutoff_hz: float, rule: Rule) -> Array:

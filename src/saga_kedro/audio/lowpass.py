@@ -56,14 +56,11 @@ def low_pass(audio: np.ndarray, rate: int, low: LowPass, fft: Any = np.fft) -> n
 
     Args:
         audio: [channels, samples].
-        rate: Hz; the cutoff must lie below half of it.
-        fft: who transforms: NumPy, or ``scipy.fft``, which is faster.
+        rate: Hz; a cutoff that is not below half of it is a ValueError.
+        fft: ``numpy.fft``, or ``scipy.fft``, which is faster.
 
     Returns:
         float32 of the same shape, not delayed.
-
-    Raises:
-        ValueError: the cutoff is not below half the rate.
     """
     cutoff = int(low.cutoff_hz)
     if 2 * cutoff >= rate:
@@ -173,12 +170,9 @@ def _gains(low: LowPass, rate: int, nyquist: int) -> np.ndarray:
 
 
 def _power_response(low: LowPass, rate: int, frequencies: np.ndarray) -> np.ndarray:
-    """|H|^2 of the digital filter, which is the analogue one's at tan(pi f / rate) (bilinear transform).
-
-    Args:
-        frequencies: [n] over half the rate.
-    """
-    # in units of the analogue cutoff; infinite at half the rate, which finite powers of a large number stand for
+    """|H|^2 of the digital filter at frequencies [n] over half the rate: the analogue one's at tan(pi f / rate) (bilinear
+    transform)."""
+    # in units of the analogue cutoff; infinite at half the rate, where a large number whose powers are finite takes its place
     x = np.tan(np.pi / 2 * np.minimum(frequencies, 1 - 1e-9)) / np.tan(np.pi * low.cutoff_hz / rate)
     n = low.order
     match low.kind:
@@ -214,7 +208,7 @@ def _elliptic(order: int) -> tuple[np.ndarray, np.ndarray, float]:
 
 @cache
 def _anti_alias(many: int) -> np.ndarray:
-    """The response of the filter that resample_poly designs by default for factors of which ``many`` is the larger one.
+    """The response of the filter that resample_poly designs by default for two factors, ``many`` the larger one.
 
     It is a windowed sinc, sampled ``many`` times a zero crossing: over the frequency in cutoffs it is always the same, but for
     what so coarse a sampling folds.
@@ -235,7 +229,7 @@ def _anti_alias(many: int) -> np.ndarray:
 def _resampled(parts: np.ndarray, nyquist: int, new_nyquist: int, kernel: np.ndarray) -> np.ndarray:
     """The spectrum of audio that is filtered by ``kernel`` and taken at another rate.
 
-    The spectrum of samples goes on for ever, mirrored at 0 and at half their rate: so far as the filter lets it through, it is
+    The spectrum of samples repeats for ever, mirrored at 0 and at half their rate: so far as the filter lets it through, it is
     folded at half the new rate.
 
     Args:

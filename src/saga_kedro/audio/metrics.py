@@ -1,4 +1,4 @@
-"""How far an estimate is from its reference. One item at a time: [channels, samples] at 44.1 kHz, never a flattened batch.
+"""How far an estimate is from its reference. One item at a time: both are float [channels, samples] at 44.1 kHz, of one length.
 
 Two scales must not be mixed up: LSD is in log10 of power (an untouched 4 kHz input scores about 3), SI-SDR, SNR and SDR are
 in dB. Each function gives NaN, a missing value, where its formula gives nothing, as for an estimate that is not finite.
@@ -14,6 +14,7 @@ import numpy as np
 
 from saga_kedro.audio import SAMPLE_RATE
 from saga_kedro.audio.resample import resample
+from saga_kedro.audio.spectra import frame_view, hann
 
 if TYPE_CHECKING:
     import torch
@@ -24,58 +25,27 @@ HOP = 441
 EPSILON = 1e-12
 
 
-def lsd(reference: np.ndarray, estimate: np.ndarray, per_channel: bool = False) -> float:
+def lsd(reference: np.ndarray, estimate: np.ndarray) -> float:
     """Log-spectral distance as ssr_eval computes it, and so the paper (ssr_eval/metrics.py, AudioMetrics.lsd).
 
     LSD = mean over frames of sqrt( mean over bins of ( log10( S^2 / (S_hat + 1e-12)^2 + 1e-12 ) )^2 ), with S and S_hat the
     STFT magnitudes of reference and estimate (Hann 2,048, hop 441, centred, zero-padded) of the mono mix.
 
-    Args:
-        reference, estimate: float [channels, samples] at 44.1 kHz, of the same length.
-        per_channel: measure each channel and average, instead of the mono mix.
-
-    Returns:
-        In log10 of power, 0 (equal) upward. A frame whose reference is digital silence scores 12 even where the estimate is
-        perfect: see ``lsd_sounding``.
+    It is in log10 of power, 0 (equal) upward. A frame whose reference is digital silence scores 12 even where the estimate is
+    perfect: see `lsd_family`.
     """
-    return float(_rms_over_bins(_log_ratio(reference, estimate, per_channel)[0]).mean())
-
-
-def lsd_sounding(reference: np.ndarray, estimate: np.ndarray, per_channel: bool = False) -> float:
-    """``lsd`` over the frames whose reference is not digital silence. Log10 of power, 0 upward; NaN without any."""
-    difference, sounding = _log_ratio(reference, estimate, per_channel)
-    return _mean(_rms_over_bins(difference)[sounding])
-
-
-def lsd_band(
-    reference: np.ndarray, estimate: np.ndarray, cutoff_hz: float, side: Literal["below", "above"], per_channel: bool = False
-) -> float:
-    """``lsd_sounding`` over the bins below, or at and above, a cutoff only: what was given apart from what was made.
-
-    Args:
-        reference, estimate: float [channels, samples] at 44.1 kHz, of the same length.
-        cutoff_hz: the first bin that lies at or above it is the first of ``above``.
-        side: ``below`` or ``above``.
-        per_channel: measure each channel and average, instead of the mono mix.
-
-    Returns:
-        Log10 of power, 0 upward. With n of N bins above, N lsd^2 = n above^2 + (N - n) below^2 holds in each frame.
-    """
-    difference, sounding = _log_ratio(reference, estimate, per_channel)
-    first = int(np.ceil(cutoff_hz * N_FFT / SAMPLE_RATE))
-    band = difference[..., :first] if side == "below" else difference[..., first:]
-    if band.shape[-1] == 0:
-        return float("nan")
-    return _mean(_rms_over_bins(band)[sounding])
+    return float(_rms_over_bins(_log_ratio(reference, estimate)[0]).mean())
 
 
 def lsd_family(reference: np.ndarray, estimate: np.ndarray, cutoff_hz: float) -> dict[str, float]:
-    """``lsd``, ``lsd_sounding`` and ``lsd_band`` on both sides of the cutoff, from one pair of spectrograms.
+    """``lsd``, and the same of frames whose reference is not digital silence: all bins, and those on each side of a cutoff.
 
     Returns:
-        ``LSD``, ``LSD_sounding``, ``LSD_below``, ``LSD_above``: each what its function gives.
+        ``LSD``, ``LSD_sounding``, ``LSD_below``, ``LSD_above``: the first bin at or above the cutoff is the first of the last.
+        Log10 of power, 0 upward; NaN without a frame or a bin. With n of N bins above, N LSD^2 = n above^2 + (N - n) below^2
+        holds in each frame.
     """
-    difference, sounding = _log_ratio(reference, estimate, per_channel=False)
+    difference, sounding = _log_ratio(reference, estimate)
     first = int(np.ceil(cutoff_hz * N_FFT / SAMPLE_RATE))
     whole = _rms_over_bins(difference)
     bands = {"LSD_below": difference[:, :first], "LSD_above": difference[:, first:]}
@@ -86,13 +56,10 @@ def lsd_family(reference: np.ndarray, estimate: np.ndarray, cutoff_hz: float) ->
 def lsd_by_frequency(reference: np.ndarray, estimate: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Distance at each frequency: sqrt( mean over sounding frames of ( log10 power ratio )^2 ), of the mono mix.
 
-    Args:
-        reference, estimate: float [channels, samples] at 44.1 kHz, of the same length.
-
     Returns:
         Frequencies in Hz, float64 [1025]; distances in log10 of power, float64 [1025], NaN if no frame sounds.
     """
-    difference, sounding = _log_ratio(reference, estimate, per_channel=False)
+    difference, sounding = _log_ratio(reference, estimate)
     frequencies = np.fft.rfftfreq(N_FFT, 1 / SAMPLE_RATE)
     if not sounding.any():
         return frequencies, np.full(len(frequencies), np.nan)
@@ -105,9 +72,6 @@ def si_sdr(reference: np.ndarray, estimate: np.ndarray) -> float:
     SI-SDR = 10 log10 |a s|^2 / |a s - s_hat|^2, a = <s_hat, s> / |s|^2, per channel, then the mean over the channels whose
     reference is not silent.
 
-    Args:
-        reference, estimate: float [channels, samples], of the same length.
-
     Returns:
         dB, any value, higher is better; an unrelated white estimate of 262,144 samples scores -59 on average. NaN for a silent
         reference.
@@ -119,9 +83,6 @@ def si_sdr(reference: np.ndarray, estimate: np.ndarray) -> float:
 
 def snr(reference: np.ndarray, estimate: np.ndarray) -> float:
     """Signal-to-noise ratio: 10 log10 |s|^2 / |s - s_hat|^2 per channel, then the mean over channels as for ``si_sdr``.
-
-    Args:
-        reference, estimate: float [channels, samples], of the same length.
 
     Returns:
         dB, any value, higher is better. NaN for a silent reference.
@@ -136,9 +97,6 @@ def sdr(reference: np.ndarray, estimate: np.ndarray) -> float:
 
     SDR = 10 log10 |h * s|^2 / |h * s - s_hat|^2 with h the filter of 512 taps that makes it largest: linear changes of the
     reference (delay, equalisation) are forgiven. Per channel, then the mean over channels as for ``si_sdr``.
-
-    Args:
-        reference, estimate: float [channels, samples], of the same length.
 
     Returns:
         dB, higher is better, without bound for a perfect estimate, minus infinity for a silent one; never under ``si_sdr`` but
@@ -156,7 +114,6 @@ def visqol(reference: np.ndarray, estimate: np.ndarray, mode: Literal["audio", "
     """ViSQOL's opinion score (Chinen et al. 2020, ViSQOL v3; the package visqol-python) of the mono mix.
 
     Args:
-        reference, estimate: float [channels, samples] at 44.1 kHz.
         mode: ``audio`` compares at 48 kHz and maps by the SVR that comes with the package; ``speech`` compares at 16 kHz, deaf
             to all above 8 kHz, and maps by the polynomial.
 
@@ -187,21 +144,17 @@ def _visqol_api(mode: str) -> VisqolApi:
     return api
 
 
-def _log_ratio(reference: np.ndarray, estimate: np.ndarray, per_channel: bool) -> tuple[np.ndarray, np.ndarray]:
-    """log10(S^2 / (S_hat + eps)^2 + eps), float64 [frames (of all channels), 1025], and which frames' reference sounds."""
+def _log_ratio(reference: np.ndarray, estimate: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """log10(S^2 / (S_hat + eps)^2 + eps) of the mono mix, float64 [frames, 1025], and which frames' reference sounds."""
     _check(reference, estimate)
-    if not per_channel:
-        reference, estimate = _mono(reference), _mono(estimate)
     s, s_hat = _magnitude(reference), _magnitude(estimate)
     return np.log10(s**2 / (s_hat + EPSILON) ** 2 + EPSILON), s.any(axis=-1)
 
 
 def _magnitude(audio: np.ndarray) -> np.ndarray:
     # as librosa: windowed in single precision, transformed in double
-    padded = np.pad(audio.astype(np.float32, copy=False), ((0, 0), (N_FFT // 2, N_FFT // 2)))
-    frames = np.lib.stride_tricks.sliding_window_view(padded, N_FFT, axis=-1)[:, ::HOP].reshape(-1, N_FFT)
-    window = (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(N_FFT) / N_FFT)).astype(np.float32)
-    return np.abs(np.fft.rfft(frames * window))
+    frames = frame_view(np.pad(_mono(audio)[0], N_FFT // 2), N_FFT, HOP)
+    return np.abs(np.fft.rfft(frames * hann(N_FFT)))
 
 
 def _rms_over_bins(difference: np.ndarray) -> np.ndarray:

@@ -1,7 +1,7 @@
 """The stationary noise under a recording: whether there is one, its spectrum, and the recording without it.
 
-A microphone, its preamplifier and its room make noise that goes on whatever is heard above it. Between words and notes nothing
-else is left: there its spectrum can be measured, and that it is noise and no quiet sound can be tested.
+A microphone, its preamplifier and its room make noise that never stops. Between words and notes nothing else is left: there its
+spectrum can be measured, and whether it is noise or a quiet sound can be tested.
 """
 
 from __future__ import annotations
@@ -9,8 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from saga_kedro.audio import SAMPLE_RATE
-from saga_kedro.audio.bandwidth import squared_spectrum
-from saga_kedro.audio.spectra import hann
+from saga_kedro.audio.spectra import frame_power, frame_view, hann
 
 N_FFT = 2_048
 HOP = 512
@@ -48,12 +47,12 @@ def measure_floor(audio: np.ndarray, cutoff_hz: float) -> np.ndarray | None:
     if len(audio) < N_FFT:
         return None
     step = HOP * max(1, round((len(audio) - N_FFT) / HOP / MOST_FRAMES))
-    frames = _frames(audio, step)
+    frames = frame_view(audio, N_FFT, step)
     frames = frames[np.abs(frames).max(axis=-1) > 2.0**-24]
     if len(frames) < 2 * LEAST_FRAMES:
         return None
     window = hann(N_FFT)
-    power = squared_spectrum(frames * window) / np.square(window).sum()
+    power = frame_power(frames * window) / np.square(window).sum()
     first, top = (round(hertz * N_FFT / SAMPLE_RATE) for hertz in (HUM_HZ, HIGHEST * cutoff_hz))
     bins = slice(round(LOWEST * cutoff_hz * N_FFT / SAMPLE_RATE), top)
     # in units of each bin's own quiet level, so that a low voice is as loud as a bright one
@@ -83,7 +82,7 @@ def without_floor(audio: np.ndarray, floor: np.ndarray) -> np.ndarray:
     """
     padded = np.pad(audio, (N_FFT, N_FFT + -len(audio) % HOP))
     window = np.sqrt(np.hanning(N_FFT + 1)[:-1]).astype(np.float32)
-    frames = _frames(padded, HOP) * window
+    frames = frame_view(padded, N_FFT, HOP) * window
     spectra = np.fft.rfft(frames, axis=-1).astype(np.complex64, copy=False)  # before NumPy 2 in double precision
     power = _moving_mean(_moving_mean(np.abs(spectra) ** 2 / np.square(window).sum(), 3, axis=0), 5, axis=1)
     spectra *= np.sqrt(np.maximum(1 - OVERSUBTRACTION * floor / np.maximum(power, 1e-20), LEAST_GAIN**2))
@@ -95,19 +94,8 @@ def without_floor(audio: np.ndarray, floor: np.ndarray) -> np.ndarray:
     return total[N_FFT : N_FFT + len(audio)] / (N_FFT / HOP / 2)
 
 
-def _frames(audio: np.ndarray, step: int) -> np.ndarray:
-    """A view of the frames that begin at every ``step`` samples, [frames, N_FFT].
-
-    (``sliding_window_view(audio, N_FFT)[::step]``, without the view of all frames, too large for 32 bits and so for a browser.)
-    """
-    audio = np.ascontiguousarray(audio)
-    shape = (1 + (len(audio) - N_FFT) // step, N_FFT)
-    strides = (step * audio.itemsize, audio.itemsize)
-    return np.lib.stride_tricks.as_strided(audio, shape, strides, writeable=False)
-
-
 def _moving_mean(values: np.ndarray, size: int, axis: int) -> np.ndarray:
-    """The mean of the odd number ``size`` of values around each along an axis; the outermost go on beyond the ends."""
+    """The mean of the odd number ``size`` of values around each along an axis; the outermost continue beyond the ends."""
     half = size // 2
     padded = np.pad(values, [(half, half) if k == axis else (0, 0) for k in range(values.ndim)], mode="edge")
     rows = np.moveaxis(padded, axis, 0)

@@ -37,12 +37,7 @@ def resample(audio: np.ndarray, rate_in: int, rate_out: int) -> np.ndarray:
 
 
 def polyphase(audio: np.ndarray, rate_in: int, rate_out: int) -> np.ndarray:
-    """Resample with NumPy alone, as `resample`: a sinc under a Kaiser window.
-
-    Args:
-        audio: float32 [channels, samples].
-        rate_in, rate_out: Hz.
-    """
+    """`resample` with NumPy alone: a sinc under a Kaiser window."""
     up, down = rate_out // gcd(rate_in, rate_out), rate_in // gcd(rate_in, rate_out)
     lower = min(1.0, up / down)
     reach = ceil(ZERO_CROSSINGS / lower)
@@ -68,13 +63,7 @@ def to_stereo(audio: np.ndarray) -> np.ndarray:
     """Two channels from any number of them.
 
     Mono is duplicated. With more than two, the first is left, the second right, and each other one goes to both 3 dB lower;
-    the sum is divided by the gains' sum, so that it cannot clip where the channels did not.
-
-    Args:
-        audio: [channels, samples].
-
-    Returns:
-        float32 [2, samples].
+    the sum is divided by the gains' sum, so that it cannot clip where the channels did not. The result is float32.
     """
     channels = len(audio)
     if channels == 1:

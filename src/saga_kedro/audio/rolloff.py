@@ -41,11 +41,6 @@ ROLLOFFS: dict[str, Callable[[Array], Array]] = {"magnitude": rolloff}
 """Called with audio [B, 2, N]; they return [B], in [0, 1)."""
 
 
-def rolloff_to_hz(value: float) -> float:
-    """The frequency in Hz that a roll-off in [0, 1) stands for at 44.1 kHz."""
-    return value * BINS * SAMPLE_RATE / N_FFT
-
-
 def rolloff_from_hz(frequency: float) -> float:
     """The roll-off in [0, 1) of a frequency in Hz at 44.1 kHz: 16 kHz is 0.725.
 

@@ -33,16 +33,18 @@ def cut_frames(audio: Array, length: int, hop: int) -> Array:
     return _frames(padded(audio, margin, margin + hops * hop - samples), length, hop)
 
 
-def add_frames(frames: Array, hop: int) -> Array:
-    """Inverse of the cutting: frames are added where they overlap, the margins are dropped.
+def frame_view(audio: np.ndarray, length: int, step: int) -> np.ndarray:
+    """Frames of [N] that begin at every ``step`` samples, as far as whole ones go: a view, [T, length].
 
-    Args:
-        frames: [..., T, length], length a multiple of ``hop``.
-        hop: samples.
-
-    Returns:
-        [..., T * hop].
+    (``sliding_window_view(audio, length)[::step]`` takes a view of all frames first, too large for a browser's 32 bits.)
     """
+    audio = np.ascontiguousarray(audio)
+    shape, strides = (1 + (len(audio) - length) // step, length), (step * audio.itemsize, audio.itemsize)
+    return np.lib.stride_tricks.as_strided(audio, shape, strides, writeable=False)
+
+
+def add_frames(frames: Array, hop: int) -> Array:
+    """Inverse of `cut_frames`: [..., T, length] are added where they overlap, the margins are dropped: [..., T * hop]."""
     hops, length = frames.shape[-2:]
     margin = (length - hop) // 2
     return _overlapped(frames, hop)[..., margin : margin + hops * hop]
@@ -64,6 +66,11 @@ def power(spectra: Array) -> Array:
     xp = array_namespace(spectra)
     real, imaginary = xp.real(spectra), xp.imag(spectra)
     return real * real + imaginary * imaginary
+
+
+def frame_power(frames: np.ndarray) -> np.ndarray:
+    """|X|^2 of windowed frames: [..., n] -> float32 [..., n / 2 + 1]."""
+    return power(np.fft.rfft(frames)).astype(np.float32)  # before NumPy 2 spectra are in double precision
 
 
 def mean_around(values: Array, width: int) -> Array:

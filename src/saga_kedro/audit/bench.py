@@ -10,30 +10,28 @@ import contextlib
 import io
 import logging
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from saga_kedro.audit.configurations import changed, serves_as
 from saga_kedro.audit.data import AuditData
-from saga_kedro.audit.records import Records, code_version
+from saga_kedro.audit.records import Records, code_version, score_key, training_key
 from saga_kedro.audit.runs import Runs
 from saga_kedro.audit.scoring import score
-from saga_kedro.audit.training import LATENTS, Trained, gradient_curve, probe, train, training_folder, training_key
-from saga_kedro.files import parameter_hash
+from saga_kedro.audit.training import LATENTS, Trained, gradient_curve, probe, train, training_folder
 from saga_kedro.parallel import parallel_map
 from saga_kedro.parallel.worker import one_thread
-from saga_kedro.training.fit import SUMMARY
+from saga_kedro.parameters import Parameters, changed
+from saga_kedro.training.folder import SUMMARY
 
 CURVE_NAMES = {
     "loss": "train/loss",
     "grad_norm": "train/grad_norm",
     "val/loss": "val/loss",
-    "true_norm": "train/grad_norm",
     "loss_scaled": "train/grad_norm_as_logged",
 }
-Wanted = tuple[dict[str, Any], int]
+Wanted = tuple[Parameters, int]
 """A configuration and a seed of sampling."""
 
 
@@ -47,7 +45,7 @@ class Bench:
         models: folder of the trainings.
         sounds: folder of example outputs.
         seeds: of sampling, or the most trainings that an arm gets.
-        retrain: each seed has a training of its own (budget ``full``).
+        retrain: each seed has its own training (budget ``full``).
         runs: MLflow; None logs nowhere. Only the process that calls writes to it.
         parents: issue id -> parent run.
     """
@@ -62,68 +60,57 @@ class Bench:
     parents: dict[str, str] = field(default_factory=dict)
     _trained: dict[str, Trained] = field(default_factory=dict)
 
-    def at_seed(self, parameters: Mapping[str, Any], seed: int) -> dict[str, Any]:
-        """The configuration of one seed: another training seed where arms are trained anew."""
-        return changed(parameters, {"seed": parameters["seed"] + seed} if self.retrain else {})
+    def at_seed(self, parameters: Parameters, seed: int) -> Parameters:
+        """The configuration of one seed: another training seed where each seed is a training."""
+        return changed(parameters, {"seed": parameters.seed + seed}) if self.retrain else parameters
+
+    def training_key(self, parameters: Parameters) -> str:
+        return training_key(parameters, self.data.version)
+
+    def score_key(self, parameters: Parameters, seed: int) -> str:
+        return score_key(parameters, self.data.version, self.data.pairs_version, seed)
 
     def prepare(self, wanted: Iterable[Wanted], describe: str) -> None:
-        """Train and score what is missing, a training and its scores a task, as many tasks at once as there are cores.
+        """Train and score configurations that are not on disk, a training and its scores a task, side by side on all cores.
 
-        A task that kills its worker three times is what a crash is: its arm's result.
+        A task that kills its worker ends the run when the others are done, and is stored nowhere: it may have wanted memory.
 
         Args:
-            wanted: configurations and seeds of sampling; what is on disk, in any of them, is not done again.
+            wanted: configurations and seeds of sampling.
             describe: the progress bar's text.
         """
         tasks: dict[str, list[Wanted]] = {}
         for parameters, seed in wanted:
-            key = training_key(parameters, self.data.version)
-            record = self.records.get("score", score_key(parameters, self.data, seed))
-            if record is None or not (record["error"] or self._finished(key)):
-                tasks.setdefault(key, []).append((parameters, seed))
-
-        def lost(task: Sequence[Wanted], reason: str) -> None:
-            for parameters, seed in task:
-                self.records.put("score", score_key(parameters, self.data, seed), {"error": reason, "seconds": 0.0})
-
-        self._side_by_side(run_task, list(tasks.values()), describe, lost)
+            record = self.records.get("score", self.score_key(parameters, seed))
+            if record is None or not (record["error"] or self._is_trained(parameters)):
+                tasks.setdefault(self.training_key(parameters), []).append((parameters, seed))
+        self._side_by_side(run_task, list(tasks.values()), describe)
         shutil.rmtree(self.models / LATENTS, ignore_errors=True)  # the next seed has other draws
 
-    def probe(self, configurations: Iterable[dict[str, Any]]) -> None:
+    def probe(self, configurations: Iterable[Parameters]) -> None:
         """Take the first steps of configurations whose record of them is missing."""
-        keys = {training_key(parameters, self.data.version): parameters for parameters in configurations}
+        keys = {self.training_key(parameters): parameters for parameters in configurations}
         missing = [parameters for key, parameters in keys.items() if self.records.get("probe", key) is None]
+        self._side_by_side(run_probe, missing, "first steps of every arm")
 
-        def lost(parameters: dict[str, Any], reason: str) -> None:
-            key = training_key(parameters, self.data.version)
-            self.records.put("probe", key, {"losses": [], "weights": "", "error": reason})
+    def _side_by_side(self, function: Any, items: Sequence[Any], describe: str) -> None:
+        parallel_map(function, items, describe, gpu=True, bench=replace(self, runs=None, parents={}, _trained={}))
 
-        self._side_by_side(run_probe, missing, "first steps of every arm", lost)
+    def _is_trained(self, parameters: Parameters) -> bool:
+        return (training_folder(self.models, self.training_key(parameters)) / SUMMARY).exists()
 
-    def _side_by_side(self, function: Any, items: Sequence[Any], describe: str, lost: Callable[[Any, str], None]) -> None:
-        alone = Bench(self.data, self.records, self.models, self.sounds, self.seeds, self.retrain)
-        parallel_map(function, items, describe, gpu=True, lost=lost, bench=alone)
+    def finished(self, parameters: Parameters) -> Trained | None:
+        """The training of a configuration if it is on disk."""
+        return self.trained(parameters, "") if self._is_trained(parameters) else None
 
-    def _finished(self, key: str) -> bool:
-        return (training_folder(self.models, key) / SUMMARY).exists()
-
-    def finished(self, parameters: dict[str, Any]) -> Trained | None:
-        """The training of a configuration if it is there."""
-        return self.trained(parameters, "") if self._finished(training_key(parameters, self.data.version)) else None
-
-    def trained(self, parameters: dict[str, Any], name: str) -> Trained:
-        """The training of a configuration, run now if need be.
-
-        Args:
-            parameters: of the arm.
-            name: that MLflow shows.
-        """
-        key = training_key(parameters, self.data.version)
+    def trained(self, parameters: Parameters, name: str) -> Trained:
+        """The training of a configuration, run now if need be; MLflow shows it by its ``name``."""
+        key = self.training_key(parameters)
         if key not in self._trained:
             self._trained[key] = train(parameters, self.data, self.models)
             if self.runs is not None and name:
                 tags = {"audit.issue": "trainings", "audit.arm": name, "audit.training": key[:12], "audit.code": code_version()}
-                run_id, new = self.runs.open(f"train {key}", f"training: {name}", tags, {"seed": parameters["seed"]})
+                run_id, new = self.runs.open(f"train {key}", f"training: {name}", tags, {"seed": parameters.seed})
                 if new:
                     log_training(self.runs, run_id, self._trained[key])
                     self.runs.log(run_id, self._trained[key].summary["yardsticks"])
@@ -133,46 +120,41 @@ class Bench:
     def run_id_of(self, trained: Trained) -> str:
         return self.runs.known.get(f"train {trained.key}", "") if self.runs else ""
 
-    def scored(self, parameters: dict[str, Any], seed: int, name: str) -> dict[str, Any]:
+    def scored(self, parameters: Parameters, seed: int, name: str) -> dict[str, Any]:
         """The record of a configuration's outputs at one seed of sampling."""
-        key = score_key(parameters, self.data, seed)
+        key = self.score_key(parameters, seed)
         record = self.records.get("score", key)
         if record is None:
-            example = self.sound(key) if seed == 0 else None
-            record = score(lambda: self.trained(parameters, name), parameters, self.data, seed, example)
+            example = self.sound(parameters, seed) if seed == 0 else None
+            record = score(self.trained(parameters, name), parameters, self.data, seed, example)
             record = self.records.put("score", key, record)
         return record
 
-    def sound(self, key: str) -> Path:
-        """Where the example output of a `score_key` is, if it was written."""
-        return self.sounds / f"{key[:20]}.flac"
+    def sound(self, parameters: Parameters, seed: int = 0) -> Path:
+        """Where the example output of a configuration is, if it was written."""
+        return self.sounds / f"{self.score_key(parameters, seed)[:20]}.flac"
 
-    def probed(self, parameters: dict[str, Any]) -> dict[str, Any]:
+    def probed(self, parameters: Parameters) -> dict[str, Any]:
         """The record of a configuration's first steps."""
-        key = training_key(parameters, self.data.version)
+        key = self.training_key(parameters)
         return self.records.get("probe", key) or self.records.put("probe", key, probe(parameters, self.data))
-
-
-def score_key(parameters: Mapping[str, Any], data: AuditData, seed: int) -> str:
-    """Hash of all that decides a configuration's outputs and their numbers."""
-    return parameter_hash("score", serves_as(parameters), data.version, data.pairs_version, seed, code_version())
 
 
 def log_training(runs: Runs, run_id: str, trained: Trained) -> None:
     """A training's curves in a run: losses, true gradient norms, and the norm as the failing code logs it."""
-    runs.log_curve(run_id, trained.curve, CURVE_NAMES)
-    runs.log_curve(run_id, gradient_curve(trained.curve), {"loss_scaled": CURVE_NAMES["loss_scaled"]})
+    for curve in (trained.curve, gradient_curve(trained.curve)):
+        runs.log_curve(run_id, curve, CURVE_NAMES)
 
 
 def run_task(task: Sequence[Wanted], bench: Bench) -> None:
-    """Train one configuration, and score it in every way that is wanted."""
+    """Train one configuration, and score it at every seed that is wanted."""
     with alone():
         for parameters, seed in task:
             bench.trained(parameters, "")
             bench.scored(parameters, seed, "")
 
 
-def run_probe(parameters: dict[str, Any], bench: Bench) -> None:
+def run_probe(parameters: Parameters, bench: Bench) -> None:
     """Take a configuration's first steps."""
     with alone():
         bench.probed(parameters)

@@ -20,7 +20,7 @@ PANELS = (
     ("SDR, dB:  ● reported   ○ per item", "reported_SDR", "SI_SDR", "linear", (-70,)),
     ("gradient norm:  ● logged   ○ true", "grad_norm_logged", "grad_norm", "log", (1_000, 4_000)),
 )
-"""Title, what the failing code's way of measuring says, what is right, scale of the axis, the user's numbers."""
+"""Title, number as the failing code reports it, right number, scale of the axis, the user's numbers."""
 
 
 def ladder_chart(ladder: pd.DataFrame, columns: int = 4) -> Picture:
@@ -40,11 +40,11 @@ def ladder_chart(ladder: pd.DataFrame, columns: int = 4) -> Picture:
     picture = new_picture((11.5, height) if columns == 4 else (4.3, 2 * height))
     panels = picture.subplots(4 // columns, columns, sharey=True)
     for axes, (title, reported, right, scale, users) in zip(panels.flat, PANELS, strict=True):
-        told, true = ladder[reported].to_numpy(float), ladder[right].to_numpy(float)
+        logged, true = ladder[reported].to_numpy(float), ladder[right].to_numpy(float)
         for value in users:
             axes.axvline(value, color=VERMILION, linestyle=":", linewidth=1)
-        axes.hlines(places, told, true, color=GREY, alpha=0.6, linewidth=0.8)
-        axes.plot(told, places, "o", color=VERMILION, markersize=4)
+        axes.hlines(places, logged, true, color=GREY, alpha=0.6, linewidth=0.8)
+        axes.plot(logged, places, "o", color=VERMILION, markersize=4)
         axes.plot(true, places, "|" if right == "loss_floor" else "o", color=BLUE, markersize=8 if right == "loss_floor" else 4,
                   markerfacecolor="white", markeredgewidth=1.5 if right == "loss_floor" else 1)  # fmt: skip
         axes.set_xscale(scale)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import torch
 from safetensors.torch import save_file
@@ -14,12 +13,13 @@ from saga_kedro.audit.data import AuditData
 from saga_kedro.audit.training import train
 from saga_kedro.files import atomic_path
 from saga_kedro.model.saga_sr import SagaSR
+from saga_kedro.parameters import Parameters
 
 TEXT_TO_AUDIO = {"fit.drop_z_l": 1.0, "model.conditioning.null_latent": 0.0}
 CONFIG = {"model": {"diffusion": {"diffusion_objective": "rectified_flow"}}}
 
 
-def write_checkpoint(parameters: dict[str, Any], data: AuditData, models: Path, folder: Path) -> None:
+def write_checkpoint(parameters: Parameters, data: AuditData, models: Path, folder: Path) -> None:
     """Train a configuration without z_l, and write its DiT as stable-audio-tools exports one; once.
 
     Args:
@@ -43,8 +43,8 @@ def write_checkpoint(parameters: dict[str, Any], data: AuditData, models: Path, 
 def without_z_l(state: dict[str, Tensor]) -> dict[str, Tensor]:
     """The DiT that gives the same where z_l is zero and has no input for it: [2 C, ...] inputs -> [C, ...].
 
-    The library adds ``preprocess_conv`` (1 x 1) to its input before ``project_in``: the two are one matrix, of which the
-    columns of z_t are kept, behind a convolution of zeros.
+    The library adds ``preprocess_conv`` (1 x 1) to its input before ``project_in``. The two are one matrix: its columns of z_t
+    are kept, behind a convolution of zeros.
     """
     convolution, project = state["preprocess_conv.weight"], state["transformer.project_in.weight"]
     channels = convolution.shape[1] // 2

@@ -1,7 +1,12 @@
-"""What the documents call correct, checked: on the aligned configuration and on the failing code's."""
+"""The parts that the documents call correct, checked: in the aligned configuration and in the failing code's.
+
+A check's function is its name; `saga_kedro.audit.words` has the question that it answers, the words of S1 that clear the part,
+and a sentence for each ``why``.
+"""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -16,19 +21,17 @@ from saga_kedro.audio.lowpass import KINDS, LOW_PASSES, LowPass
 from saga_kedro.audio.rolloff import ROLLOFFS
 from saga_kedro.audio.rolloff import rolloff as magnitude_rolloff
 from saga_kedro.audit.data import AuditData
-from saga_kedro.audit.training import give_empty_caption
+from saga_kedro.audit.training import fresh_model, steps_on, tensors_hash
 from saga_kedro.draws import generator, rng
-from saga_kedro.files import parameter_hash
-from saga_kedro.model.codec import build_codec
 from saga_kedro.model.condition import Condition
 from saga_kedro.model.flow import OBJECTIVES
 from saga_kedro.model.guidance import GUIDANCE
 from saga_kedro.model.parts import part
-from saga_kedro.model.saga_sr import SagaSR, build_model
+from saga_kedro.model.saga_sr import SagaSR
 from saga_kedro.model.sampler import SAMPLERS
 from saga_kedro.model.schedule import SCHEDULES
-from saga_kedro.parameters import Parameters, validate
-from saga_kedro.training.fit import make_segments
+from saga_kedro.parameters import Parameters
+from saga_kedro.training.examples import make_segments
 from saga_kedro.training.flow_training import FlowTraining
 from saga_kedro.training.segments import Segments, collate
 
@@ -40,15 +43,16 @@ DRAWS = 4_000
 
 @dataclass(frozen=True)
 class Finding:
-    """Whether a part is what the documents say it is, and why."""
+    """Whether a part is what the documents say it is; the code of the reason, and its values."""
 
     passes: bool
     why: str
+    values: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class Setting:
-    """What a check may look at: a configuration, the model it builds, and the data."""
+    """What a check may look at: a configuration, its untrained model, and the data."""
 
     name: str
     parameters: Parameters
@@ -56,176 +60,127 @@ class Setting:
     data: AuditData
 
     def segments(self) -> Segments:
-        checked = self.parameters
-        segments = make_segments(self.data.clips, self.data.captions, self.data.text_states, checked, "train")
-        assert isinstance(segments, Segments)
-        return segments
+        return make_segments(self.data.clips, self.data.captions, self.data.text_states, self.parameters, "train")
+
+    def batch(self, size: int = 2) -> dict[str, Any]:
+        segments = self.segments()
+        return collate([segments[index] for index in range(size)])
+
+    def training(self) -> FlowTraining:
+        return FlowTraining(self.model.network, self.model.codec, self.parameters.fit)
+
+    def condition(self) -> Condition:
+        """Of one item, drawn."""
+        source, network = generator("clearance", "condition"), self.model.network
+        return Condition(
+            z_l=torch.randn(1, network.latent_channels, 8, generator=source),
+            text=torch.randn(1, 6, network.text_width, generator=source),
+            f_l=torch.tensor([0.2]),
+            f_h=torch.tensor([0.8]),
+        )
 
 
-Check = Callable[[Setting], Finding]
-CHECKS: dict[str, tuple[str, str, Check]] = {}
-"""Name -> the words of S1 that clear it, what is asked, the check."""
-
-
-def clearance(name: str, cleared: str, question: str) -> Callable[[Check], Check]:
-    def remember(check: Check) -> Check:
-        CHECKS[name] = (cleared, question, check)
-        return check
-
-    return remember
-
-
-def check_clearances(settings: Mapping[str, dict[str, Any]], data: AuditData) -> pd.DataFrame:
-    """Every check on every configuration.
-
-    Args:
-        settings: name (``aligned``, ``as_found``) -> parameters.
-        data: shared.
+def check_clearances(settings: Mapping[str, Parameters], data: AuditData) -> pd.DataFrame:
+    """Every check on every configuration (``aligned``, ``as_found``).
 
     Returns:
-        Columns clearance, cleared (the document's words), question, and for each configuration ``<name>`` (``passes`` or
-        ``fails``) and ``<name>_why``.
+        ``clearance``, and for each configuration its name (``passes`` or ``fails``), ``<name>_why`` (a code of
+        `saga_kedro.audit.words`) and ``<name>_values`` (JSON).
     """
-    built = {name: _build(name, parameters, data) for name, parameters in settings.items()}
+    built = [Setting(name, parameters, fresh_model(parameters), data) for name, parameters in settings.items()]
     lines = []
-    for name, (cleared, question, check) in CHECKS.items():
-        line: dict[str, str] = {"clearance": name, "cleared": cleared, "question": question}
-        for setting_name, setting in built.items():
-            finding = check(setting)
-            line |= {setting_name: "passes" if finding.passes else "fails", f"{setting_name}_why": finding.why}
+    for check in CHECKS:
+        line = {"clearance": check.__name__}
+        for setting in built:
+            finding, name = check(setting), setting.name
+            line |= {name: "passes" if finding.passes else "fails", f"{name}_why": finding.why}
+            line[f"{name}_values"] = json.dumps(finding.values)
         lines.append(line)
     return pd.DataFrame(lines)
 
 
-def _build(name: str, parameters: dict[str, Any], data: AuditData) -> Setting:
-    checked = validate(parameters)
-    model = build_model(checked)
-    give_empty_caption(model)
-    return Setting(name, checked, model, data)
-
-
-def _digest(module: Any) -> str:
-    tensors = module.state_dict().values() if isinstance(module, nn.Module) else []
-    return parameter_hash(
-        [float(value.double().sum()) for value in tensors], [float(value.double().norm()) for value in tensors]
-    )
-
-
-def _batch(setting: Setting, size: int = 2) -> dict[str, Any]:
-    segments = setting.segments()
-    return collate([segments[index] for index in range(size)])
-
-
-@clearance(
-    "frozen",
-    "正确使用了DiT作为核心模型，并冻结了VAE和T5编码器，只训练DiT和自定义模块。",
-    "Are codec and text encoder unchanged after steps?",
-)
 def frozen(setting: Setting) -> Finding:
-    training = FlowTraining(setting.model.network, setting.model.codec, setting.parameters.fit)
-    training.log = lambda *_, **__: None  # type: ignore[method-assign]  # there is no trainer
-    before = (_digest(setting.model.codec), _digest(setting.model.text_encoder.model))
-    optimiser = training.configure_optimizers()["optimizer"]
-    start = {name: value.clone() for name, value in setting.model.network.state_dict().items()}
+    """Two steps of training leave codec and text encoder, and move the network."""
+    network, others = setting.model.network, (setting.model.codec, setting.model.text_encoder.model)
+    start = {name: value.clone() for name, value in network.state_dict().items()}
+    before = [_state_hash(module) for module in others]
     # Two steps: the first moves only what lies behind output layers that start at zero.
-    for step in range(2):
-        loss = training.training_step(_batch(setting), step)
-        optimiser.zero_grad()
-        loss.backward()
-        optimiser.step()
-    unchanged = before == (_digest(setting.model.codec), _digest(setting.model.text_encoder.model))
-    moved = sum(not torch.equal(start[name], value) for name, value in setting.model.network.named_parameters())
-    setting.model.network.load_state_dict(start)
-    all_of_them = len(list(setting.model.network.parameters()))
-    said = "did not change" if unchanged else "changed"
-    why = f"codec and text encoder {said} in two steps; {moved} of the network's {all_of_them} tensors did"
-    return Finding(unchanged and moved > 0, why)
+    list(steps_on(setting.training(), [setting.batch()] * 2))
+    unchanged = before == [_state_hash(module) for module in others]
+    moved = [not torch.equal(start[name], value) for name, value in network.named_parameters()]
+    network.load_state_dict(start)
+    why = "frozen_unchanged" if unchanged else "frozen_changed"
+    return Finding(unchanged and any(moved), why, {"moved": sum(moved), "of": len(moved)})
 
 
-@clearance(
-    "codec_weights",
-    "模型骨架和参数冻结",
-    "Does the frozen codec know anything: do two encodings of the same audio agree, and is it in eval mode?",
-)
+def _state_hash(module: Any) -> str:
+    return tensors_hash(module.state_dict()) if isinstance(module, nn.Module) else ""
+
+
 def codec_weights(setting: Setting) -> Finding:
+    """Two draws of the same audio's latents agree."""
     codec: Any = setting.model.codec
-    audio = _batch(setting)["high"]
-    one, other = codec.encode(audio).draw([1, 2]), codec.encode(audio).draw([3, 4])
-    together = float(torch.corrcoef(torch.stack([_centred(one), _centred(other)]))[0, 1])
-    mode = "in eval mode" if not getattr(codec, "training", False) else "in training mode"
-    passes = together > 0.5 and mode == "in eval mode"
-    return Finding(passes, f"two encodings of the same audio correlate {together:.3f} beyond each channel's mean; {mode}")
+    posterior = codec.encode(setting.batch()["high"])
+    one, other = ((z - z.mean(dim=(0, 2), keepdim=True)).flatten() for z in (posterior.draw([1, 2]), posterior.draw([3, 4])))
+    together = float(torch.corrcoef(torch.stack([one, other]))[0, 1])
+    mode = "training_mode" if getattr(codec, "training", False) else "eval_mode"
+    return Finding(together > 0.5 and mode == "eval_mode", "codec_correlation", {"correlation": together, "mode": mode})
 
 
-def _centred(z: Tensor) -> Tensor:
-    return (z - z.mean(dim=(0, 2), keepdim=True)).flatten()
-
-
-@clearance(
-    "objective",
-    "Flow Matching 损失函数完全正确，包括噪声插值、目标速度计算和 MSE 损失，与论文公式一致。",
-    "Is the target the velocity of the path, from noise to data or back?",
-)
 def objective(setting: Setting) -> Finding:
+    """The target is the derivative of the path."""
     chosen = part("objective", OBJECTIVES, setting.parameters.fit.objective)
     source = generator("clearance", "objective")
     z_h, noise = torch.randn(2, 4, 8, generator=source), torch.randn(2, 4, 8, generator=source)
     t, step = torch.tensor([0.3, 0.7]), 1e-3
     velocity = (chosen.interpolate(z_h, noise, t + step) - chosen.interpolate(z_h, noise, t - step)) / (2 * step)
     exact = torch.allclose(velocity, chosen.target(z_h, noise), atol=1e-3)
-    data_first = torch.allclose(chosen.interpolate(z_h, noise, torch.zeros(2)), z_h)
-    where = "t = 0 is data" if data_first else "t = 0 is noise"
-    return Finding(exact, f"the target {'is' if exact else 'is not'} dz/dt along the path; {where}")
+    start = "data" if torch.allclose(chosen.interpolate(z_h, noise, torch.zeros(2)), z_h) else "noise"
+    return Finding(exact, "objective_exact" if exact else "objective_other", {"start": start})
 
 
-@clearance(
-    "sampling_direction",
-    "验证采样和input_concat_cond完全符合原文，并没有出现问题",
-    "Does the sampler, given the exact velocity of the trained convention, arrive at the data?",
-)
 def sampling_direction(setting: Setting) -> Finding:
+    """The sampler arrives at the data on the velocity of a perfect network trained in the configuration's convention."""
     chosen = part("objective", OBJECTIVES, setting.parameters.fit.objective)
     source = generator("clearance", "sampling")
     z_h, noise = torch.randn(1, 4, 64, generator=source), torch.randn(1, 4, 64, generator=source)
     data_first = torch.allclose(chosen.interpolate(z_h, noise, torch.zeros(1)), z_h)
 
     def velocity(z: Tensor, t: Tensor) -> Tensor:
-        """Of the flow to one point of data, which is known: what a perfect network trained so would say."""
+        """Of the flow to one point of data, which is known."""
         share = (t if data_first else 1 - t)[:, None, None].clamp(min=1e-3)
         towards_noise = (z - z_h) / share
         return towards_noise if data_first else -towards_noise
 
-    schedule = part("schedule", SCHEDULES, setting.parameters.sample.schedule)(setting.parameters.sample.steps)
-    arrived = part("sampler", SAMPLERS, setting.parameters.sample.sampler)(velocity, noise, schedule, None)
+    sample = setting.parameters.sample
+    times = part("schedule", SCHEDULES, sample.schedule)(sample.steps)
+    arrived = part("sampler", SAMPLERS, sample.sampler)(velocity, noise, times, None)
     error = float((arrived - z_h).square().mean().sqrt())
-    return Finding(error < 0.1, f"a perfect network arrives {error:.3g} deviations away from the data")
+    return Finding(error < 0.1, "arrives", {"error": error})
 
 
-@clearance(
-    "low_pass",
-    "完全复现了论文描述的随机低通滤波过程（滤波器类型、截止频率、阶数均符合标准）。",
-    "Is the response the authors', and does every filter stay finite?",
-)
 def low_pass(setting: Setting) -> Finding:
+    """The response is the authors', and no filter blows up."""
     filtering = part("low_pass", LOW_PASSES, setting.parameters.degrade.low_pass)
     noise = rng("clearance", "low_pass").standard_normal((1, 4 * SAMPLE_RATE)).astype(np.float32) / 10
     response = _response(noise, filtering(noise, SAMPLE_RATE, LowPass("chebyshev", 8, 4_000)))
-    levels = {ratio: response(4_000 * ratio) for ratio in AUTHORS_RESPONSE}
-    close = all(abs(levels[ratio] - wanted) <= 6 for ratio, wanted in AUTHORS_RESPONSE.items())
+    levels = [response(4_000 * ratio) for ratio in AUTHORS_RESPONSE]
+    close = all(abs(level - wanted) <= 6 for level, wanted in zip(levels, AUTHORS_RESPONSE.values(), strict=True))
     short = noise[:, :SAMPLE_RATE]
+    filters = [LowPass(k, order, hz) for k in KINDS for order in range(2, 11) for hz in (2_000, 4_000, 8_000, 16_000)]
     broken = []
-    for kind in KINDS:
-        for order in range(2, 11):
-            for cutoff in (2_000, 4_000, 8_000, 16_000):
-                out = filtering(short, SAMPLE_RATE, LowPass(kind, order, cutoff))
-                if not np.isfinite(out).all() or np.abs(out).max() > 10 * np.abs(short).max():
-                    broken.append(f"{kind} {order} at {cutoff} Hz")
-    said = ", ".join(f"{levels[ratio]:.0f} dB at {ratio:g} x" for ratio in AUTHORS_RESPONSE)
-    stable = "all of 144 filters stay finite" if not broken else f"{len(broken)} of 144 filters blow up ({broken[0]})"
-    return Finding(close and not broken, f"4 kHz: {said} (authors: -10, -23, -56, -70); {stable}")
+    for low in filters:
+        out = filtering(short, SAMPLE_RATE, low)
+        if not np.isfinite(out).all() or np.abs(out).max() > 10 * np.abs(short).max():
+            broken.append(f"{low.kind} {low.order}, {low.cutoff_hz:g} Hz")
+    values = {"levels": ", ".join(f"{level:.0f}" for level in levels), "of": len(filters)}
+    if broken:
+        return Finding(False, "low_pass_broken", values | {"broken": len(broken), "first": broken[0]})
+    return Finding(close, "low_pass_stable", values)
 
 
 def _response(before: np.ndarray, after: np.ndarray) -> Callable[[float], float]:
+    """Frequency in Hz -> what a filter does to its level, dB."""
     from scipy.signal import welch
 
     # Blackman-Harris: what leaks from the passband lies under -90 dB
@@ -240,96 +195,68 @@ def _response(before: np.ndarray, after: np.ndarray) -> Callable[[float], float]
     return at
 
 
-@clearance(
-    "segment",
-    "**音频分块**: 正确地将音频处理为 5.94 秒的片段。",
-    "Is a segment a whole number of latents, does it start anywhere, and do audio and latents have one length?",
-)
 def segment(setting: Setting) -> Finding:
-    hop, samples = setting.model.codec.hop, setting.parameters.model.segment_samples
-    said = f"{samples:,} samples"
-    if setting.name != "aligned":
-        hop, samples = FAILING_HOP, int(SAMPLE_RATE * FAILING_SECONDS)
-        said = f"int(44,100 x 5.94) = {samples:,} samples"
-    decoded = samples // hop * hop
+    """A segment is a whole number of latents, and starts anywhere."""
+    aligned = setting.name == "aligned"
+    hop, samples = FAILING_HOP, int(SAMPLE_RATE * FAILING_SECONDS)
+    if aligned:
+        hop, samples = setting.model.codec.hop, setting.parameters.model.segment_samples
     segments = setting.segments()
     longest = int(np.argmax(segments.clips.samples))
     spare = int(segments.clips.samples[longest]) - segments.segment_samples
     starts = {int(rng("segment", *segments.name(longest, 0, k)).integers(spare + 1)) for k in range(8)} if spare > 0 else {0}
-    shift = samples - decoded
     moves = len(starts) > 1 or spare <= 0
-    beginning = "starts are random" if moves else "it always starts at the same sample"
-    return Finding(shift == 0 and moves, f"{said} are {samples / hop:.4g} latents, {shift:,} samples are lost; {beginning}")
+    starting = "random_starts" if moves else "one_start"
+    values = {"samples": samples, "latents": samples / hop, "lost": samples % hop, "starts": starting}
+    return Finding(samples % hop == 0 and moves, "segment_latents" if aligned else "segment_as_found", values)
 
 
-@clearance(
-    "rolloff_percentage",
-    "**频谱滚降点 (Spectral Roll-off)**: 调用了特征提取函数，并使用了论文中指定的滚降百分比（0.985）。",
-    "Is it the frequency below which 98.5 % of the magnitude lies?",
-)
 def rolloff_percentage(setting: Setting) -> Finding:
-    chosen = part("rolloff", ROLLOFFS, setting.parameters.model.rolloff)
-    audio = _batch(setting, 6)["high"]
-    ours, wanted = chosen(audio), magnitude_rolloff(audio)
-    apart = float((ours - wanted).abs().max())
+    """The roll-off is that of the magnitude."""
+    audio = setting.batch(6)["high"]
+    ours, wanted = part("rolloff", ROLLOFFS, setting.parameters.model.rolloff)(audio), magnitude_rolloff(audio)
     mean, right = (22.05 * float(values.mean()) for values in (ours, wanted))
-    return Finding(
-        apart <= 2 / 1025, f"on training segments {mean:.1f} kHz in the mean; of the magnitude it is {right:.1f} kHz"
-    )
+    return Finding(float((ours - wanted).abs().max()) <= 2 / 1025, "rolloff_means", {"mean": mean, "right": right})
 
 
-@clearance(
-    "text_drop",
-    "以 10% 的概率将文本 prompt 置空，这是为文本条件实现 CFG 训练的正确方法。",
-    "Is one text in ten dropped, and is what is left a null that carries nothing?",
-)
 def text_drop(setting: Setting) -> Finding:
-    training = FlowTraining(setting.model.network, setting.model.codec, setting.parameters.fit)
-    share = float(
-        training.dropped("drop context", setting.parameters.fit.drop_context, [str(n) for n in range(DRAWS)]).float().mean()
-    )
-    network = setting.model.network
-    condition = _condition(setting)
-    dropped = torch.ones(1, dtype=torch.bool)
-    context = network.inputs(condition, drop_context=dropped)["cross_attn_cond"]
-    text = context[:, : condition.text.shape[1]]
-    null = "zeros" if not text.any() else "the states of an empty caption"
-    passes = abs(share - 0.1) < 0.02 and not text.any()
-    return Finding(passes, f"dropped in {share:.1%} of {DRAWS:,} draws; what is left is {null}")
+    """One text in ten is dropped, and nothing of it is left."""
+    names, probability = [str(n) for n in range(DRAWS)], setting.parameters.fit.drop_context
+    share = float(setting.training().dropped("drop context", probability, names).float().mean())
+    condition = setting.condition()
+    inputs = setting.model.network.inputs(condition, drop_context=torch.ones(1, dtype=torch.bool))
+    empty = not inputs["cross_attn_cond"][:, : condition.text.shape[1]].any()
+    values = {"share": share, "draws": DRAWS, "null": "zeros" if empty else "empty_caption"}
+    return Finding(abs(share - 0.1) < 0.02 and empty, "text_dropped", values)
 
 
-@clearance("z_l_alignment", "input_concat_cond完全符合原文，并没有出现问题", "Do z_l and z_h say the same at the same time?")
 def z_l_alignment(setting: Setting) -> Finding:
-    codec = build_codec(**setting.parameters.model.codec.model_dump())
-    hop, frames = codec.hop, 32
-    audio = torch.zeros(1, 2, frames * hop)
-    at = 20 * hop + hop // 2
+    """A click is in the same frame of z_h and z_l."""
+    codec, frames = setting.model.codec, 32
+    audio = torch.zeros(1, 2, frames * codec.hop)
+    at = 20 * codec.hop + codec.hop // 2
     audio[..., at - 32 : at + 32] = torch.randn(64, generator=generator("clearance", "click"))
     quiet = codec.encode(torch.zeros_like(audio)).draw([1])
     filtering = part("low_pass", LOW_PASSES, setting.parameters.degrade.low_pass)
     low = torch.from_numpy(filtering(audio[0].numpy(), SAMPLE_RATE, LowPass("butterworth", 4, 4_000)))[None]
-    found = [int((codec.encode(x).draw([1]) - quiet).square().mean(dim=1)[0].argmax()) for x in (audio, low)]
-    passes = all(abs(frame - 20) <= 2 for frame in found)  # a codec may smear, or delay a little
-    return Finding(passes, f"a click in frame 20 shows in frame {found[0]} of z_h and {found[1]} of z_l")
+    z_h, z_l = (int((codec.encode(x).draw([1]) - quiet).square().mean(dim=1)[0].argmax()) for x in (audio, low))
+    near = all(abs(frame - 20) <= 2 for frame in (z_h, z_l))  # a codec may smear, or delay a little
+    return Finding(near, "click_frames", {"z_h": z_h, "z_l": z_l})
 
 
-@clearance(
-    "z_l_presence",
-    "input_concat_cond完全符合原文，并没有出现问题",
-    "Is z_l in the branches where equation 4 has it, and nowhere else?",
-)
 def z_l_presence(setting: Setting) -> Finding:
-    seen: list[tuple[bool, bool]] = []
-    network = setting.model.network
-    condition = _condition(setting)
+    """z_l and the roll-off are in the branches of guidance where equation 4 has them."""
+    z_l: list[bool] = []
+    rolloff: list[bool] = []
+    network, condition = setting.model.network, setting.condition()
     dit: Any = network.dit
     original = dit.forward
 
     def watch(z_t: Tensor, t: Tensor, **inputs: Any) -> Tensor:
-        for index in range(len(z_t)):
-            z_l = inputs["input_concat_cond"][index]
-            has_rolloff = inputs.get("global_cond") is not None or inputs.get("prepend_cond") is not None
-            seen.append((bool((z_l - network.null_latent).abs().max() > 1e-3), has_rolloff))
+        has_rolloff = inputs.get("global_cond") is not None or inputs.get("prepend_cond") is not None
+        for one in inputs["input_concat_cond"]:
+            z_l.append(bool((one - network.null_latent).abs().max() > 1e-3))
+            rolloff.append(has_rolloff)
         return torch.zeros_like(z_t)
 
     dit.forward = watch
@@ -338,19 +265,19 @@ def z_l_presence(setting: Setting) -> Finding:
         guidance(network, torch.zeros_like(condition.z_l), torch.full((1,), 0.5), condition, 1.4, 1.2)
     finally:
         dit.forward = original
-    z_l, rolloff = [has for has, _ in seen], [has for _, has in seen]
-    passes = z_l == [False, True, True] and all(rolloff)
-    return Finding(
-        passes, f"z_l is in {sum(z_l)} of {len(z_l)} branches (equation 4: 2 of 3), the roll-off in {sum(rolloff)} (3)"
-    )
+    values = {"z_l": sum(z_l), "branches": len(z_l), "rolloff": sum(rolloff)}
+    return Finding(z_l == [False, True, True] and all(rolloff), "branches", values)
 
 
-def _condition(setting: Setting) -> Condition:
-    source = generator("clearance", "condition")
-    channels, width = setting.model.network.latent_channels, setting.model.network.text_width
-    return Condition(
-        z_l=torch.randn(1, channels, 8, generator=source),
-        text=torch.randn(1, 6, width, generator=source),
-        f_l=torch.tensor([0.2]),
-        f_h=torch.tensor([0.8]),
-    )
+CHECKS: tuple[Callable[[Setting], Finding], ...] = (
+    frozen,
+    codec_weights,
+    objective,
+    sampling_direction,
+    low_pass,
+    segment,
+    rolloff_percentage,
+    text_drop,
+    z_l_alignment,
+    z_l_presence,
+)

@@ -91,7 +91,7 @@ def read_pairs(pairs: pd.DataFrame, seconds: float) -> tuple[list[Pair], str]:
         seconds: longest stretch; a shorter pair is used whole.
 
     Returns:
-        The pairs, each of its own length, and their hash.
+        The pairs, each as long as it is, and their hash.
     """
     sounds = []
     for line in pairs.to_dict("records"):

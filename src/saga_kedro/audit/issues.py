@@ -36,13 +36,8 @@ class Claim(_Data):
 
 
 class Arm(_Data):
-    """One way of doing it.
-
-    Attributes:
-        says: what the arm is, in a few words; ``zh``: the same in Chinese (none: English is shown).
-        set: parameters that differ from the aligned configuration.
-        against: the arm of the same issue that it is compared with; None is the aligned configuration.
-    """
+    """One way of doing it: the parameters that it sets in the aligned configuration, and the arm of the same issue that it is
+    compared with (None: the aligned configuration). ``says`` and ``zh``: what it is, in English and in Chinese."""
 
     says: str
     zh: str = ""
@@ -75,13 +70,11 @@ class Issue(_Data):
         smallest_effect: the least difference of that number that matters, in its unit.
         arms: name -> arm; one of them is ``aligned``.
         as_found: the failing code's arm, None where it is no part of the as-found baseline; ``not_in_baseline`` says why.
-        fix: what mends ``as_found`` without a new training, name -> parameters; beside the fix by the aligned parameters.
+        fix: other ways to fix ``as_found``, without a new training: name -> parameters.
         differs: does the failing code differ from paper and authors' code here?
-        difference: what the failing code does.
-        authors: what the paper and its authors do.
-        do: what to do about it.
-        note: what else the reader must know, for instance where the document's own fix is not what the paper does.
-        zh: title, difference, authors, do and note in Chinese.
+        difference, authors, do: what the failing code does; what the paper and its authors do; what to do about it.
+        note: for instance where the document's own fix is not what the paper does.
+        zh: the same in Chinese.
     """
 
     id: str
@@ -116,29 +109,24 @@ class Issue(_Data):
 
 
 class Ladder(_Data):
-    """The order of the ladder: ids of issues.
+    """Ids of the issues fixed one after the other in the failing code, and of those broken alone in the aligned one."""
 
-    Attributes:
-        mend: put right one after the other in the failing code.
-        break_again: each broken alone in the aligned configuration.
-    """
-
-    mend: list[str]
+    fix: list[str]
     break_again: list[str]
 
 
 class Catalogue(_Data):
-    """All issues, what the failing code does besides, and the order in which the ladder mends it."""
+    """All issues, what the failing code does besides, and the order in which the ladder fixes it."""
 
     as_found_besides: Changes = Field(default_factory=dict)
     ladder: Ladder
     issues: list[Issue]
 
     @model_validator(mode="after")
-    def _ladder_mends_all(self) -> Catalogue:
+    def _ladder_fixes_all(self) -> Catalogue:
         found = [issue.id for issue in self.issues if issue.as_found is not None]
-        if sorted(self.ladder.mend) != sorted(found):
-            raise ValueError(f"ladder.mend must name each issue that the failing code has, once: {', '.join(found)}")
+        if sorted(self.ladder.fix) != sorted(found):
+            raise ValueError(f"ladder.fix must name each issue that the failing code has, once: {', '.join(found)}")
         if unknown := [name for name in self.ladder.break_again if name not in found]:
             raise ValueError(f"ladder.break_again names {unknown[0]}, which the failing code does not have")
         return self
@@ -157,11 +145,7 @@ class UnknownIssue(ValueError):
 
 
 def read_catalogue(path: str | Path) -> Catalogue:
-    """The issues in a YAML file.
-
-    Raises:
-        ValueError: it is no such file, with the first thing that is wrong.
-    """
+    """The issues in a YAML file; a ValueError names the first thing that is wrong in it."""
     try:
         return Catalogue.model_validate(yaml.safe_load(Path(path).read_text(encoding="utf-8")))
     except ValidationError as error:
@@ -171,11 +155,7 @@ def read_catalogue(path: str | Path) -> Catalogue:
 
 
 def choose(catalogue: Catalogue, wanted: str) -> list[Issue]:
-    """The issues that ``audit.issue`` names.
-
-    Args:
-        catalogue: all of them.
-        wanted: ``all``, an id, or several joined with ``+``.
+    """The issues that ``wanted`` names: ``all``, an id, or several joined with ``+``.
 
     Raises:
         UnknownIssue: an id is unknown; the sentence names the nearest, and lists the known ones.

@@ -30,6 +30,9 @@ SNAPSHOTS = "snapshots"
 class Curve(Callback):
     """Appends loss, true gradient norm and largest gradient of every step, and validation losses, to a file.
 
+    The loss is the mean over the micro-batches of the step. Lightning's ``outputs["loss"]`` is that of one micro-batch, divided
+    by how many the step accumulates.
+
     A step whose gradients are not finite is not taken: what 16-bit training does, and what keeps a training alive whose inputs
     overflow.
 
@@ -40,6 +43,7 @@ class Curve(Callback):
     def __init__(self, path: Path) -> None:
         self.path = path
         self.norms: dict[str, float] = {}
+        self.losses: list[float] = []
 
     def on_before_optimizer_step(
         self, trainer: pl.Trainer, module: pl.LightningModule, optimizer: torch.optim.Optimizer
@@ -52,10 +56,11 @@ class Curve(Callback):
             optimizer.zero_grad(set_to_none=True)
 
     def on_train_batch_end(self, trainer: pl.Trainer, module: pl.LightningModule, outputs: Any, batch: Any, index: int) -> None:
+        self.losses.append(float(outputs["loss"]) * trainer.accumulate_grad_batches)
         if not self.norms:  # gradients accumulate: the step is not done
             return
-        self._write({"step": trainer.global_step, "loss": float(outputs["loss"]), **self.norms})
-        self.norms = {}
+        self._write({"step": trainer.global_step, "loss": sum(self.losses) / len(self.losses), **self.norms})
+        self.norms, self.losses = {}, []
 
     def on_validation_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         losses = {name: float(value) for name, value in trainer.callback_metrics.items() if name.startswith("val/")}

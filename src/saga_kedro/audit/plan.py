@@ -2,50 +2,82 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
 
-from saga_kedro.audit.configurations import Design, NotGiven, acts_in, changed
+from saga_kedro.audit.configurations import Design, NotGiven, acts_in, arm_of
 from saga_kedro.audit.issues import Catalogue, Changes, Issue, as_found_changes
-from saga_kedro.parameters import ParameterError, validate
+from saga_kedro.parameters import ParameterError, Parameters
 
 ALIGNED, AS_FOUND = "aligned", "as_found"
 
 
 @dataclass(frozen=True)
 class Planned:
-    """One arm in one design.
+    """One arm in one design: the aligned configuration, what makes it the arm, and what makes it the arm's baseline.
 
     Attributes:
         issue: whose arm it is.
         design: ``add_one`` or ``fix_one``.
-        arm: its name; of ``fix_one``, what is put right.
+        arm: its name; of ``fix_one``, what is fixed.
         says: in a few words.
-        parameters: its configuration, the budget's changes included.
-        baseline: the configuration that it is compared with.
+        base: the aligned configuration, the budget's changes included.
+        change: of ``base``, for the arm.
+        baseline_change: of ``base``, for the configuration that the arm is compared with.
         baseline_name: how that is called.
-        acts_in: where the two configurations first differ.
-        impossible: why it cannot be run, or empty.
     """
 
     issue: Issue
     design: Design
     arm: str
     says: str
-    parameters: dict[str, Any]
-    baseline: dict[str, Any]
+    base: Parameters
+    change: Changes
+    baseline_change: Changes
     baseline_name: str
-    acts_in: str
-    impossible: str = ""
+
+    @cached_property
+    def parameters(self) -> Parameters:
+        """The arm's configuration.
+
+        Raises:
+            NotGiven: it needs a parameter that is null.
+        """
+        return arm_of(self.base, self.change)
+
+    @cached_property
+    def baseline(self) -> Parameters:
+        """The configuration that the arm is compared with; errors as of ``parameters``."""
+        return arm_of(self.base, self.baseline_change)
+
+    @cached_property
+    def needs(self) -> str:
+        """The parameter without which the arm cannot be run; empty where nothing is missing."""
+        try:
+            _ = self.parameters, self.baseline
+        except NotGiven as missing:
+            return str(missing)
+        return ""
+
+    @cached_property
+    def acts_in(self) -> str:
+        """Where the two configurations first differ; of an arm that cannot be run, where its issue says."""
+        return self.issue.acts_in if self.needs else acts_in(self.baseline, self.parameters)
 
 
-def baselines(catalogue: Catalogue, parameters: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """The two configurations that everything is compared with: ``aligned`` and ``as_found``, the budget's changes included."""
-    aligned = changed(parameters, parameters["audit"]["budgets"][parameters["audit"]["budget"]]["set"])
-    return {ALIGNED: aligned, AS_FOUND: changed(aligned, as_found_changes(catalogue))}
+def aligned_of(parameters: Parameters) -> Parameters:
+    """The aligned configuration of a run: its parameters with the budget's changes."""
+    return arm_of(parameters, parameters.audit.budgets[parameters.audit.budget].set)
 
 
-def plan(catalogue: Catalogue, chosen: list[Issue], parameters: dict[str, Any]) -> list[Planned]:
+def baselines(catalogue: Catalogue, parameters: Parameters) -> dict[str, Parameters]:
+    """The two configurations that everything is compared with: ``aligned`` and ``as_found``."""
+    aligned = aligned_of(parameters)
+    return {ALIGNED: aligned, AS_FOUND: arm_of(aligned, as_found_changes(catalogue))}
+
+
+def plan(catalogue: Catalogue, chosen: list[Issue], parameters: Parameters) -> list[Planned]:
     """All arms of the chosen issues.
 
     Args:
@@ -56,52 +88,34 @@ def plan(catalogue: Catalogue, chosen: list[Issue], parameters: dict[str, Any]) 
     Raises:
         ValueError: an arm sets a parameter that is unknown or ill-typed.
     """
-    both = baselines(catalogue, parameters)
-    design = parameters["audit"]["design"]
+    base, design = aligned_of(parameters), parameters.audit.design
     arms: list[Planned] = []
     for issue in chosen:
         if design in ("both", "add_one"):
-            arms += [
-                _planned(issue, "add_one", name, arm.says, both[ALIGNED], arm.set, *_against(issue, name, both[ALIGNED]))
-                for name, arm in issue.arms.items()
-                if name != ALIGNED
-            ]
+            arms += _added(issue, base)
         if design in ("both", "fix_one") and issue.as_found is not None:
-            without = as_found_changes(catalogue, without=[issue.id])
-            says = f"as found, but: {issue.arms[ALIGNED].says}"
-            arms.append(_planned(issue, "fix_one", ALIGNED, says, both[ALIGNED], without, both[AS_FOUND], AS_FOUND))
-            for name, fix in issue.fix.items():
-                says = f"as found, but {name.replace('_', ' ')}"
-                arms.append(_planned(issue, "fix_one", name, says, both[AS_FOUND], fix, both[AS_FOUND], AS_FOUND))
+            arms += _fixed(issue, base, catalogue)
+    for arm in arms:
+        try:
+            _ = arm.needs
+        except ParameterError as error:
+            raise ValueError(f"Issue {arm.issue.id}, arm {arm.arm}: {error.message}") from None
     return arms
 
 
-def _against(issue: Issue, name: str, aligned: dict[str, Any]) -> tuple[dict[str, Any], str]:
-    other = issue.arms[name].against
-    if other is None:
-        return aligned, ALIGNED
-    try:
-        return changed(aligned, issue.arms[other].set), other
-    except NotGiven:
-        return aligned, other
+def _added(issue: Issue, base: Parameters) -> Iterator[Planned]:
+    """Each arm of an issue added to the aligned configuration."""
+    for name, arm in issue.arms.items():
+        if name != ALIGNED:
+            against = arm.against or ALIGNED
+            yield Planned(issue, "add_one", name, arm.says, base, arm.set, issue.arms[against].set, against)
 
 
-def _planned(
-    issue: Issue,
-    design: Design,
-    name: str,
-    says: str,
-    start: dict[str, Any],
-    changes: Changes,
-    baseline: dict[str, Any],
-    baseline_name: str,
-) -> Planned:
-    try:
-        arm = changed(start, changes)
-    except NotGiven as missing:
-        return Planned(issue, design, name, says, start, baseline, baseline_name, issue.acts_in, str(missing))
-    try:
-        validate(arm)
-    except ParameterError as error:
-        raise ValueError(f"Issue {issue.id}, arm {name}: {error.message}") from None
-    return Planned(issue, design, name, says, arm, baseline, baseline_name, acts_in(baseline, arm))
+def _fixed(issue: Issue, base: Parameters, catalogue: Catalogue) -> Iterator[Planned]:
+    """The failing code with this issue alone fixed, in each way that there is."""
+    as_found = as_found_changes(catalogue)
+    fixes = {ALIGNED: as_found_changes(catalogue, without=[issue.id])}
+    fixes |= {name: as_found | fix for name, fix in issue.fix.items()}
+    for name, change in fixes.items():
+        how = issue.arms[ALIGNED].says if name == ALIGNED else name.replace("_", " ")
+        yield Planned(issue, "fix_one", name, f"as found, but: {how}", base, change, as_found, AS_FOUND)

@@ -13,7 +13,7 @@ from mlflow.entities import Metric, Param, RunTag
 
 KEY = "audit.key"
 PARENT = "mlflow.parentRunId"
-BATCH = 900  # MLflow takes a thousand metrics at once
+BATCH, PARAMS = 900, 90  # MLflow takes a thousand metrics, or a hundred parameters, in one call
 
 
 class Runs:
@@ -41,24 +41,15 @@ class Runs:
     def open(
         self, key: str, name: str, tags: Mapping[str, Any], parameters: Mapping[str, Any], parent: str | None = None
     ) -> tuple[str, bool]:
-        """The run named ``key``, made where it is missing.
-
-        Args:
-            key: of what the run is of.
-            name: that people see.
-            tags, parameters: of a new run.
-            parent: run id.
-
-        Returns:
-            The run's id, and whether it is new.
-        """
+        """The id of the run named ``key``, and whether it is new; a new one gets name, tags, parameters and parent (run id)."""
         if key in self.known:
             return self.known[key], False
         given = {**tags, KEY: key, **({PARENT: parent} if parent else {})}
         run = self.client.create_run(self.experiment_id, run_name=name, tags={k: str(v) for k, v in given.items()})
         run_id = run.info.run_id
         params = [Param(str(name), str(value)[:500]) for name, value in parameters.items()]
-        self.client.log_batch(run_id, params=params)
+        for first in range(0, len(params), PARAMS):
+            self.client.log_batch(run_id, params=params[first : first + PARAMS])
         self.known[key] = run_id
         return run_id, True
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,49 +14,44 @@ from saga_kedro.audio import metrics as formulas
 from saga_kedro.audio.io import write_audio
 from saga_kedro.audit.as_found.loading import give_tokens_another_width, load_under_other_prefix
 from saga_kedro.audit.as_found.metrics import reported
+from saga_kedro.audit.crashes import crash_of
 from saga_kedro.audit.data import AuditData, Pair, cells
 from saga_kedro.audit.observe import snapshot
-from saga_kedro.audit.training import Trained, unloaded_seed
+from saga_kedro.audit.training import Trained
 from saga_kedro.draws import seed_of
 from saga_kedro.evaluation.names import OURS, metric_name
 from saga_kedro.evaluation.rows import oracle_rolloff, ours
 from saga_kedro.model.initialise import initialise_by_name
 from saga_kedro.model.saga_sr import SagaSR
+from saga_kedro.parameters import Parameters, Sample
 
 NAMES = ("LSD", "LSD_sounding", "LSD_below", "LSD_above", "SI-SDR", "SNR")
 
 
-def load(trained: Trained, parameters: Mapping[str, Any]) -> SagaSR:
-    """The model as an arm serves it: which weights, loaded how, sampled how.
-
-    Args:
-        trained: of the arm's training.
-        parameters: of the arm.
-    """
-    serve = parameters["audit"]["serve"]
+def load(trained: Trained, parameters: Parameters) -> SagaSR:
+    """The model as an arm serves it: which weights, loaded how, sampled how."""
+    serve = parameters.audit.serve
     model = SagaSR.from_pretrained(trained.folder)
-    if serve["at"] < 1 or serve["weights"] != "ema":
-        step = max(1, round(serve["at"] * parameters["fit"]["steps"]))
-        prefix = f"{serve['weights']}."
+    if serve.at < 1 or serve.weights != "ema":
+        step = max(1, round(serve.at * parameters.fit.steps))
+        prefix = f"{serve.weights}."
         state = load_file(snapshot(trained.folder, step))
         model.network.load_state_dict({name.removeprefix(prefix): v for name, v in state.items() if name.startswith(prefix)})
-    if serve["loading"] == "other_prefix":
+    if serve.loading == "other_prefix":
         state = {name: value.clone() for name, value in model.network.state_dict().items()}
         other = SagaSR(model.config, model.codec, model.text_encoder)
-        initialise_by_name(other.network, unloaded_seed(parameters["seed"]))
+        initialise_by_name(other.network, seed_of(parameters.seed, "not loaded"))
         load_under_other_prefix(other.network, state)
         model.network = other.network.eval()
-    if serve["token_width"] is not None:
-        give_tokens_another_width(model.network, serve["token_width"])
-    model.sample = dict(parameters["sample"])
+    if serve.token_width is not None:
+        give_tokens_another_width(model.network, serve.token_width)
     return model
 
 
-def outputs(model: SagaSR, parameters: Mapping[str, Any], pairs: list[Pair], seed: int) -> list[np.ndarray]:
-    """The model's output for each pair, float32 [C, N]."""
-    sample = dict(parameters["sample"])
-    oracle = sample["rolloff"] == "reference"
-    model.sample = {**sample, "rolloff": "predicted"} if oracle else sample
+def outputs(model: SagaSR, sample: Sample, pairs: list[Pair], seed: int) -> list[np.ndarray]:
+    """The model's output for each pair: float32 [C, N]."""
+    oracle = sample.rolloff == "reference"
+    model.sample = sample.model_dump() | ({"rolloff": "predicted"} if oracle else {})
     found = []
     for pair in pairs:
         asked = {"rolloff": oracle_rolloff(pair.reference)} if oracle else {}
@@ -96,29 +90,27 @@ def measure(pairs: list[Pair], estimates: list[np.ndarray]) -> dict[str, Any]:
     }
 
 
-def score(
-    trained: Callable[[], Trained], parameters: Mapping[str, Any], data: AuditData, seed: int, example: str | Path | None = None
-) -> dict[str, Any]:
+def score(trained: Trained, parameters: Parameters, data: AuditData, seed: int, example: Path | None = None) -> dict[str, Any]:
     """A record of one arm and seed.
 
     Args:
-        trained: gives the arm's training.
+        trained: the arm's training.
         parameters: of the arm.
         data: shared.
         seed: of the sampling.
-        example: where the first pair's output is written, so that a report can show it; None writes none.
+        example: where the first pair's output is written, for the report; None writes none.
 
     Returns:
         What `measure` returns, ``seconds``, and ``error``: type and message where the arm crashes, None where not.
     """
     began = time.perf_counter()
     try:
-        estimates = outputs(load(trained(), parameters), parameters, data.pairs, seed)
-    except Exception as error:  # whatever it is, it is this arm's result
-        return {"error": f"{type(error).__name__}: {error}", "seconds": time.perf_counter() - began}
+        estimates = outputs(load(trained, parameters), parameters.sample, data.pairs, seed)
+    except Exception as error:
+        return {"error": crash_of(error), "seconds": time.perf_counter() - began}
     if example is not None and estimates and np.isfinite(estimates[0]).all():
         peak = max(1.0, float(np.abs(estimates[0]).max()))
-        write_audio(Path(example), estimates[0] / peak, SAMPLE_RATE)
+        write_audio(example, estimates[0] / peak, SAMPLE_RATE)
     return {**measure(data.pairs, estimates), "error": None, "seconds": time.perf_counter() - began}
 
 

@@ -7,43 +7,33 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
 from saga_kedro.audit.bench import Bench, alone
 from saga_kedro.audit.checkpoint import TEXT_TO_AUDIO, write_checkpoint
-from saga_kedro.audit.configurations import changed
 from saga_kedro.audit.data import AuditData, choose_clips, choose_pairs, read_pairs
 from saga_kedro.audit.issues import Catalogue, Issue, choose, read_catalogue
-from saga_kedro.audit.plan import ALIGNED, Planned, baselines, plan
-from saga_kedro.audit.records import Records
+from saga_kedro.audit.plan import ALIGNED, Planned, aligned_of, baselines, plan
+from saga_kedro.audit.records import Records, training_key
 from saga_kedro.audit.runs import Runs
-from saga_kedro.audit.training import training_key
 from saga_kedro.corpora.pairs import find_pairs
 from saga_kedro.evaluation.model_scores import with_prompts
 from saga_kedro.evaluation.pairs import pairs_from_table
 from saga_kedro.files import parameter_hash
+from saga_kedro.parameters import Parameters, changed
 from saga_kedro.training.text_states import encode_captions, read_states
 
-STARTS = "start"  # the issue that needs a checkpoint
+STARTING_WEIGHTS = "start"  # the issue that needs a checkpoint
 SCORING = 1.3  # what a training costs with its scores and validation, against its steps alone
 
 
 @dataclass(frozen=True)
 class Audit:
-    """One audit: what is asked for, and the bench that it is run on.
+    """The audit of some issues: all parameters, all issues, those chosen, their arms, the bench that they are run on, and where
+    the report goes (without a suffix)."""
 
-    Attributes:
-        parameters: all of them.
-        catalogue: all issues.
-        issues: those that are asked for.
-        arms: their arms, as planned.
-        bench: data, records, trainings.
-        report: where the report goes, without a suffix.
-    """
-
-    parameters: dict[str, Any]
+    parameters: Parameters
     catalogue: Catalogue
     issues: list[Issue]
     arms: list[Planned]
@@ -53,24 +43,19 @@ class Audit:
     @property
     def whole(self) -> bool:
         """Are all issues asked for? Then symptoms, clearances and the ladder are measured too."""
-        return self.parameters["audit"]["issue"] == "all"
-
-    @property
-    def thorough(self) -> bool:
-        """Are all issues asked for, and arms trained? Then the user's numbers are measured where they come from too."""
-        return self.whole and self.bench.retrain
+        return self.parameters.audit.issue == "all"
 
     @cached_property
-    def baselines(self) -> dict[str, dict[str, Any]]:
+    def baselines(self) -> dict[str, Parameters]:
         """The aligned configuration and the failing code's, at the first seed."""
         both = baselines(self.catalogue, self.parameters)
         return {name: self.bench.at_seed(parameters, 0) for name, parameters in both.items()}
 
     @property
-    def ladder_aligned(self) -> dict[str, Any]:
+    def ladder_aligned(self) -> Parameters:
         """The aligned configuration as the ladder trains it, longer than the arms."""
-        audit = self.parameters["audit"]
-        steps = audit["budgets"][audit["budget"]]["ladder_steps"]
+        audit = self.parameters.audit
+        steps = audit.budgets[audit.budget].ladder_steps
         return changed(self.baselines[ALIGNED], {"fit.steps": steps, "fit.steps_per_epoch": steps})
 
     @property
@@ -81,12 +66,17 @@ class Audit:
     def hours_per_training(self) -> float:
         """Hours that a training of budget ``full`` takes with its scores, at the speed of the aligned baseline here; NaN if
         that was not trained."""
-        full = self.parameters["audit"]["budgets"].get("full")
+        full = self.parameters.audit.budgets.get("full")
         trained = self.bench.finished(self.baselines[ALIGNED])
         if full is None or trained is None:
             return float("nan")
         per_step = trained.summary["seconds"] / trained.summary["steps"]
-        return SCORING * per_step * full["set"].get("fit.steps", self.parameters["fit"]["steps"]) / 3600
+        return SCORING * per_step * full.set.get("fit.steps", self.parameters.fit.steps) / 3600
+
+
+def folders(**paths: Path) -> dict[str, Path]:
+    """The folders that an audit works in, by name."""
+    return paths
 
 
 def open_audit(
@@ -95,12 +85,12 @@ def open_audit(
     pairs: pd.DataFrame,
     pair_captions: pd.DataFrame,
     data_version: str,
-    parameters: dict[str, Any],
+    parameters: Parameters,
     issues_file: str | Path,
     folders: Mapping[str, str],
     experiment: str | None,
 ) -> Audit:
-    """Plan an audit and read what its arms share.
+    """Plan an audit, and read the data that its arms share.
 
     Args:
         clips, captions: of training and validation.
@@ -114,27 +104,26 @@ def open_audit(
     Raises:
         UnknownIssue, ValueError: as `choose` and `plan` say, before anything is read.
     """
-    audit = parameters["audit"]
-    budget = audit["budgets"][audit["budget"]]
+    audit = parameters.audit
+    budget = audit.budgets[audit.budget]
     catalogue = read_catalogue(issues_file)
-    issues = choose(catalogue, audit["issue"])
-    models, version = Path(folders["models"]), parameter_hash(data_version, budget["segments_per_category"])
+    issues = choose(catalogue, audit.issue)
+    models, version = Path(folders["models"]), parameter_hash(data_version, budget.segments_per_category)
     pretrained = None
-    if budget["train"] and audit["checkpoint"] is None and any(issue.id == STARTS for issue in issues):
-        pretrained = changed(baselines(catalogue, parameters)[ALIGNED], TEXT_TO_AUDIO)
+    if budget.train and audit.checkpoint is None and any(issue.id == STARTING_WEIGHTS for issue in issues):
+        pretrained = changed(aligned_of(parameters), TEXT_TO_AUDIO)
         checkpoint = models / f"checkpoint-{training_key(pretrained, version)[:12]}"
         parameters = changed(parameters, {"audit.checkpoint": checkpoint.as_posix()})
     arms = plan(catalogue, issues, parameters)
-    index = encode_captions(captions["caption"], parameters["model"]["text"], folders["text_states"])
-    per_category, seconds = budget["pairs_per_category"], budget["excerpt_seconds"]
+    index = encode_captions(captions["caption"], parameters.model.text, folders["text_states"])
+    per_category, seconds = budget.pairs_per_category, budget.excerpt_seconds
     chosen = choose_pairs(with_prompts(pairs, pair_captions), per_category, seconds)
-    if audit["pairs"]:
-        ingest = parameters["ingest"]
-        table, _ = find_pairs(audit["pairs"], pattern=ingest["pattern"], cutoff_khz=ingest["cutoff_khz"])
+    if audit.pairs:
+        table, _ = find_pairs(audit.pairs, pattern=parameters.ingest.pattern, cutoff_khz=parameters.ingest.cutoff_khz)
         given, _ = pairs_from_table(table, folders["pairs"])
         chosen = pd.concat([chosen, choose_pairs(given, per_category, seconds)], ignore_index=True)
     states = read_states(index, folders["text_states"])
-    trained_on = choose_clips(clips, budget["segments_per_category"])
+    trained_on = choose_clips(clips, budget.segments_per_category)
     data = AuditData(trained_on, captions, states, version, *read_pairs(chosen, seconds))
     if pretrained is not None:
         with alone():
@@ -144,11 +133,11 @@ def open_audit(
         records=Records(folders["records"]),
         models=models,
         sounds=Path(folders["records"]) / "sounds",
-        seeds=audit["seeds"] or budget["seeds"],
-        retrain=budget["train"],
+        seeds=audit.seeds or budget.seeds,
+        retrain=budget.train,
         runs=Runs(experiment) if experiment else None,
     )
-    return Audit(parameters, catalogue, issues, arms, bench, Path(folders["report"]) / report_name(audit["issue"]))
+    return Audit(parameters, catalogue, issues, arms, bench, Path(folders["report"]) / report_name(audit.issue))
 
 
 def report_name(wanted: str) -> str:

@@ -1,12 +1,21 @@
-"""Is there an effect? Intervals over trainings that hold at every look and for every arm at once.
+"""Is there an effect, and is it large enough to matter? Intervals that hold at every look and for every arm together.
 
 The unit of replication is a training: an arm and its baseline are trained from the same seed, on the same draws and from the
 same initial weights, and the difference of their scores is one observation. Trainings are added in looks until an arm is
 decided or the limit is reached. The intervals are repeated confidence intervals (Jennison and Turnbull, "Group Sequential
 Methods with Applications to Clinical Trials", 2000, chapter 9): at each look Student's t interval of the differences so far,
 at a level such that all intervals, over all looks and all arms, cover their true differences together with 95 %. The error is
-split evenly over looks and arms (Bonferroni), which needs no assumption about how arms and looks depend on each other. One
-interval serves both questions: it excludes zero, or it lies within what does not matter.
+split evenly over looks and arms (Bonferroni), which needs no assumption about how arms and looks depend on each other.
+
+One rule gives every answer, from the interval [low, high] and the smallest effect that matters, d:
+
+- ``matters``: the whole interval lies beyond d (low >= d or high <= -d);
+- ``real_but_small``: it lies within (-d, d) and excludes zero;
+- ``no_effect``: it lies within (-d, d) and includes zero: no effect that matters;
+- ``size_open``: it excludes zero but crosses d or -d: the effect is real, and whether it matters is open;
+- ``undecided``: it includes zero and crosses d or -d.
+
+The last two are open: a further training can still decide them.
 """
 
 from __future__ import annotations
@@ -17,23 +26,20 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from saga_kedro.evaluation.summary import interval
+
 ALPHA = 0.05
 LOOKS = (5, 8, 12, 20)
 """Trainings of each arm after which it is asked whether it is decided."""
 
-MATTERS, NO_EFFECT, UNDECIDED = "matters", "no_effect", "undecided"
+MATTERS, SMALL, NO_EFFECT = "matters", "real_but_small", "no_effect"
+SIZE_OPEN, UNDECIDED = "size_open", "undecided"
+OPEN = (SIZE_OPEN, UNDECIDED)
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the trainings say of one difference.
-
-    Attributes:
-        mean: of the differences; NaN without any.
-        low, high: interval; NaN where there are fewer than two trainings.
-        answer: ``no_effect`` (the interval lies within what does not matter), ``matters`` (it excludes zero), or ``undecided``.
-        seeds: how many trainings there are.
-    """
+    """Mean and interval of the differences, the answer, and how many trainings there are; NaN where there are too few."""
 
     mean: float
     low: float
@@ -52,11 +58,14 @@ def level(arms: int, limit: int) -> float:
     return ALPHA / (max(1, arms) * len(looks(limit)))
 
 
-def half_width(deviation: float, seeds: int, alpha: float) -> float:
-    """t_{n-1} s / sqrt(n)."""
-    from scipy.stats import t
-
-    return float(t.ppf(1 - alpha / 2, seeds - 1)) * deviation / math.sqrt(seeds)
+def answer(low: float, high: float, smallest_effect: float) -> str:
+    """What an interval says, by the rule above."""
+    excludes_zero = low > 0 or high < 0
+    if low >= smallest_effect or high <= -smallest_effect:
+        return MATTERS
+    if -smallest_effect < low and high < smallest_effect:
+        return SMALL if excludes_zero else NO_EFFECT
+    return SIZE_OPEN if excludes_zero else UNDECIDED
 
 
 def judge(differences: Sequence[float], smallest_effect: float, alpha: float) -> Verdict:
@@ -71,11 +80,5 @@ def judge(differences: Sequence[float], smallest_effect: float, alpha: float) ->
     seeds, mean = len(values), float(np.mean(values)) if len(values) else math.nan
     if seeds < 2:
         return Verdict(mean, math.nan, math.nan, UNDECIDED, seeds)
-    half = half_width(float(np.std(values, ddof=1)), seeds, alpha)
-    low, high = mean - half, mean + half
-    answer = UNDECIDED
-    if -smallest_effect < low and high < smallest_effect:
-        answer = NO_EFFECT
-    elif low > 0 or high < 0:
-        answer = MATTERS
-    return Verdict(mean, low, high, answer, seeds)
+    low, high = interval(values, 1 - alpha)
+    return Verdict(mean, low, high, answer(low, high, smallest_effect), seeds)

@@ -23,24 +23,16 @@ RISE = 2.0
 """What counts as the document's "near 1.2" that has settled (within a tenth of the least loss that its own latents allow, so
 that no further step lowers it), "near 30", "near -70", and "1,000, then 4,000, then 1,000"."""
 
-SYMPTOMS = {
-    "loss_symptom": "loss settles near 1.2",
-    "lsd_symptom": "LSD near 30",
-    "sdr_symptom": "SDR near -70",
-    "gradient_symptom": "gradient norm 1,000, 4,000, 1,000",
-}
+SYMPTOMS = ("loss_symptom", "lsd_symptom", "sdr_symptom", "gradient_symptom")
+"""The loss settles near 1.2, LSD near 30, SDR near -70, gradient norms of 1,000, then 4,000, then 1,000."""
 
 
 def symptoms_of(trained: Trained, gradients: str) -> dict[str, float]:
-    """What a training's curve says of the symptoms.
-
-    Args:
-        trained: a finished training.
-        gradients: ``true_norm`` or ``loss_scaled``: which gradient norm is looked at.
+    """What a training's curve says of the symptoms; ``gradients`` is the norm that counts, ``true_norm`` or ``loss_scaled``.
 
     Returns:
         ``loss_plateau``, ``loss_still_falls`` (of `curve_metrics`), ``loss_floor``: the least loss that the yardsticks of its
-        own latents predict for one who knows z_l, linearly; ``norm_first``, ``norm_peak``, ``norm_last`` of `norms`.
+        latents predict for a linear estimate from z_l; ``norm_first``, ``norm_peak``, ``norm_last`` of `norms`.
     """
     numbers = curve_metrics(trained.curve)
     return {
@@ -62,18 +54,14 @@ def shown(line: Mapping[str, Any]) -> dict[str, bool]:
 
 
 def given_alone(rows: pd.DataFrame) -> list[str]:
-    """The symptoms that every training of an arm shows, and none of its baseline's would: names of `SYMPTOMS`.
-
-    Args:
-        rows: of one arm of `saga_kedro.audit.arms.run_arms`, those that were done.
-    """
+    """The `SYMPTOMS` that every training of an arm shows; ``rows`` are those of the arm that were done."""
     flags = [shown(row) for row in rows.to_dict("records")]
     return [name for name in SYMPTOMS if flags and all(flag[name] for flag in flags)]
 
 
 def settles(loss: float, floor: float) -> bool:
-    """The first symptom: the loss is near 1.2, and its latents allow no lower one. A level alone is none: a small network on
-    good latents passes 1.2 on its way."""
+    """The first symptom: the loss is near 1.2, and its latents allow no lower one. A level alone is not one: a small network on
+    good latents passes 1.2 on its way down."""
     return LOSS[0] <= loss <= min(LOSS[1], NEAR_FLOOR * floor)
 
 
@@ -95,11 +83,11 @@ MEANS = {
     "loss": "loss_plateau", "loss_still_falls": "loss_still_falls", "loss_floor": "loss_floor", "LSD": "reported_LSD",
     "SDR": "reported_SDR", "norm_first": "norm_first", "norm_peak": "norm_peak", "norm_last": "norm_last",
 }  # fmt: skip
-COLUMNS = ["names", "issue", "cause", "company", "trainings", *MEANS, *SYMPTOMS]
+COLUMNS = ["names", "issue", "trainings", *MEANS, *SYMPTOMS]
 
 
 def matrix(rows: pd.DataFrame, ladder: pd.DataFrame) -> pd.DataFrame:
-    """What each arm shows of the symptoms when it alone is added to the aligned configuration, and what both baselines show.
+    """The symptoms that each arm shows when it alone is added to the aligned configuration, and those of both baselines.
 
     Args:
         rows: of `saga_kedro.audit.arms.run_arms`.
@@ -110,20 +98,16 @@ def matrix(rows: pd.DataFrame, ladder: pd.DataFrame) -> pd.DataFrame:
         ``COLUMNS``: means over trainings; a symptom is there if every training shows it and the aligned configuration does not.
     """
     done = rows[(rows["status"] == "done") & (rows["design"] == "add_one")]
-    up = ladder[ladder["direction"] == "mend"].sort_values("rung")
-    baselines = {"as_found": ("the failing code as found", "all of it", up.head(1)), "aligned": ("none", "alone", up.tail(1))}
-    groups = [(name, "", *rest) for name, rest in baselines.items()]
-    groups += [
-        (f"{issue}: {arm}", issue, f"{issue}: {arm}", "alone", group)
-        for (issue, arm), group in done.groupby(["issue", "arm"], sort=False)
-    ]
+    up = ladder[ladder["direction"] == "fix"].sort_values("rung")
+    groups = [("as_found", "", up.head(1)), ("aligned", "", up.tail(1))]
+    groups += [(f"{issue}: {arm}", issue, group) for (issue, arm), group in done.groupby(["issue", "arm"], sort=False)]
     broken = ladder[ladder["direction"] == "break"].groupby("issue", sort=False)
-    groups += [(f"break {issue}", issue, f"{issue}: {group['says'].iloc[0]}", "alone", group) for issue, group in broken]
+    groups += [(f"break {issue}", issue, group) for issue, group in broken]
     right = given_alone(up.tail(1))
     lines = []
-    for name, issue, cause, company, group in groups:
+    for name, issue, group in groups:
         numbers = {column: float(group[source].mean()) for column, source in MEANS.items()}
         given = [symptom for symptom in given_alone(group) if not issue or symptom not in right]
-        head = {"names": name, "issue": issue, "cause": cause, "company": company, "trainings": len(group)}
+        head = {"names": name, "issue": issue, "trainings": len(group)}
         lines.append(head | numbers | {symptom: symptom in given for symptom in SYMPTOMS})
     return pd.DataFrame(lines, columns=COLUMNS)

@@ -1,10 +1,11 @@
-"""Train a configuration once, whoever asks for it."""
+"""Train each configuration once, and take the first steps of one."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import time
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ import torch
 from filelock import FileLock
 
 from saga_kedro.audit.as_found.network import PathsNetwork
-from saga_kedro.audit.configurations import trains_as
+from saga_kedro.audit.crashes import crash_of
 from saga_kedro.audit.data import AuditData
 from saga_kedro.audit.loss_scale import as_logged
 from saga_kedro.audit.observe import (
@@ -27,16 +28,19 @@ from saga_kedro.audit.observe import (
     randomise_new_channels,
     read_curve,
 )
-from saga_kedro.audit.records import code_version
-from saga_kedro.draws import generator, seed_of
-from saga_kedro.files import atomic_path, parameter_hash
-from saga_kedro.model.saga_sr import SagaSR, build_model
+from saga_kedro.audit.records import code_version, training_key
+from saga_kedro.draws import generator
+from saga_kedro.files import atomic_path
+from saga_kedro.model.initialise import initialise_by_name
+from saga_kedro.model.saga_sr import SagaSR
 from saga_kedro.model.starting_weights import load_starting_weights
 from saga_kedro.model.text import TextEncoder
-from saga_kedro.parameters import Parameters, validate
-from saga_kedro.training.cache import encode_splits, latents_key
-from saga_kedro.training.fit import SUMMARY, finished, fit, make_segments
+from saga_kedro.parameters import Parameters, changed
+from saga_kedro.training.cache import encode_splits
+from saga_kedro.training.examples import make_segments
+from saga_kedro.training.fit import fit
 from saga_kedro.training.flow_training import FlowTraining
+from saga_kedro.training.folder import SUMMARY, finished, key_of
 from saga_kedro.training.latents import INDEX
 from saga_kedro.training.segments import Segments, as_text, collate
 from saga_kedro.weights import SCRATCH
@@ -54,7 +58,7 @@ class Trained:
     """A finished training.
 
     Attributes:
-        key: what names it.
+        key: of `training_key`.
         folder: with the model, snapshots and the curve.
         summary: of `saga_kedro.training.fit.fit`, and ``seconds`` (of this process, last time), ``code`` (version).
         curve: of `read_curve`.
@@ -66,17 +70,12 @@ class Trained:
     curve: pd.DataFrame
 
 
-def training_key(parameters: dict[str, Any], data_version: str) -> str:
-    """Hash of all that decides the weights of a configuration."""
-    return parameter_hash("train", trains_as(parameters), data_version, code_version())
-
-
 def training_folder(folder: str | Path, key: str) -> Path:
     return Path(folder) / key[:12]
 
 
-def train(parameters: dict[str, Any], data: AuditData, folder: str | Path) -> Trained:
-    """Train a configuration, go on with a training that was killed, or find that it is finished.
+def train(parameters: Parameters, data: AuditData, folder: str | Path) -> Trained:
+    """Train a configuration, resume a training that was killed, or return a finished one.
 
     Args:
         parameters: of the arm.
@@ -85,51 +84,42 @@ def train(parameters: dict[str, Any], data: AuditData, folder: str | Path) -> Tr
     """
     key = training_key(parameters, data.version)
     place = training_folder(folder, key)
-    checked = _started(parameters)
-    summary = finished(place, data.version, checked.fit.steps)
+    started = _started(parameters)
+    summary = finished(place, key_of("fit", started, data.version, data.captions))
     if summary is None:
         began = time.perf_counter()
-        callbacks = [
-            Curve(place / CURVE),
-            Snapshots(place, [max(1, round(share * checked.fit.steps)) for share in SHARES]),
-            EmptyCaption(_empty_caption(checked)),
-        ]
-        if checked.audit.start == "random_channels":
-            callbacks.append(RandomChannels(checked.seed))
-        latents = shared_draws(checked, data, Path(folder) / LATENTS) if checked.encode.latents else None
+        text = started.model.text
+        empty = TextEncoder.load(text.encoder, text.path, text.max_tokens).encode([""])[0]
+        steps = [max(1, round(share * started.fit.steps)) for share in SHARES]
+        callbacks = [Curve(place / CURVE), Snapshots(place, steps), EmptyCaption(empty)]
+        if started.audit.start == "random_channels":
+            callbacks.append(RandomChannels(started.seed))
+        latents = shared_draws(started, data, Path(folder) / LATENTS) if started.encode.latents else None
         tables = (data.clips, data.captions, data.text_states)
-        summary = fit(*tables, checked, place, data.version, latents=latents, callbacks=callbacks)
+        summary = fit(*tables, started, place, data.version, latents=latents, callbacks=callbacks)
         summary |= {"seconds": time.perf_counter() - began, "code": code_version()}
         with atomic_path(place / SUMMARY) as temporary:
             temporary.write_text(json.dumps(summary, indent=2))
     return Trained(key, place, summary, read_curve(place))
 
 
-def shared_draws(checked: Parameters, data: AuditData, folder: Path) -> Path:
-    """The draws of a configuration, encoded: made by the first training that asks; others that want the same ones wait."""
-    key = latents_key(checked, data.version, data.captions["caption"])
+def shared_draws(parameters: Parameters, data: AuditData, folder: Path) -> Path:
+    """The draws of a configuration, encoded: the first training that asks makes them; others that want the same ones wait."""
+    key = key_of("encode", parameters, data.version, data.captions)[:10]
     folder.mkdir(parents=True, exist_ok=True)
     with FileLock(folder / f"{key}.lock"):
         if not all((folder / key / split / INDEX).exists() for split in ("train", "validation")):
-            encode_splits(data.clips, data.captions, data.version, checked, folder)
+            encode_splits(data.clips, data.captions, data.version, parameters, folder)
     return folder / key
 
 
-def _started(parameters: dict[str, Any]) -> Parameters:
-    """The parameters, with the checkpoint left out where the failing code would not load it, and say nothing."""
-    checked = validate(parameters)
-    if checked.audit.start == "not_loaded":
-        checked = checked.model_copy(update={"fit": checked.fit.model_copy(update={"start": SCRATCH})})
-    return checked
-
-
-def _empty_caption(checked: Parameters) -> torch.Tensor:
-    text = checked.model.text
-    return TextEncoder.load(text.encoder, text.path, text.max_tokens).encode([""])[0]
+def _started(parameters: Parameters) -> Parameters:
+    """The parameters, without the checkpoint where the failing code would silently not load it."""
+    return changed(parameters, {"fit.start": SCRATCH}) if parameters.audit.start == "not_loaded" else parameters
 
 
 def curve_metrics(curve: pd.DataFrame) -> dict[str, float]:
-    """The numbers that decide training issues, and the three that the documents complain about.
+    """The numbers that decide training issues.
 
     Args:
         curve: of `read_curve`.
@@ -138,7 +128,7 @@ def curve_metrics(curve: pd.DataFrame) -> dict[str, float]:
         ``train/loss_plateau``: mean loss of the last fifth; ``train/loss_first``: of the first five steps;
         ``train/loss_still_falls``: by which share the last fifth lies under the fifth before it; ``val/loss`` and
         ``val/loss/t...``: last; ``train/grad_true_norm_...`` and ``train/grad_loss_scaled_...``: median and largest, true and
-        as logged under a loss scale. What is missing is left out.
+        as logged under a loss scale. Numbers that the curve does not have are left out.
     """
     found: dict[str, float] = {}
     if "loss" in curve:
@@ -154,15 +144,10 @@ def curve_metrics(curve: pd.DataFrame) -> dict[str, float]:
         if name.startswith("val/") and curve[name].notna().any():
             found[name] = float(curve[name].dropna().iloc[-1])
     norms = gradient_curve(curve)
-    if len(norms):
-        for way in ("true_norm", "loss_scaled"):
-            values = norms[way].to_numpy()
-            finite = values[np.isfinite(values)]
-            if len(finite):
-                found |= {
-                    f"train/grad_{way}_median": float(np.median(finite)),
-                    f"train/grad_{way}_largest": float(finite.max()),
-                }
+    for way in ("true_norm", "loss_scaled"):
+        finite = norms[way][np.isfinite(norms[way])]
+        if len(finite):
+            found |= {f"train/grad_{way}_median": float(finite.median()), f"train/grad_{way}_largest": float(finite.max())}
     return found
 
 
@@ -177,7 +162,7 @@ def gradient_curve(curve: pd.DataFrame) -> pd.DataFrame:
     ).reset_index(drop=True)
 
 
-def probe(parameters: dict[str, Any], data: AuditData) -> dict[str, Any]:
+def probe(parameters: Parameters, data: AuditData) -> dict[str, Any]:
     """Three steps of a configuration on segments chosen so that every branch is taken: does it run, and is it another's equal?
 
     Each batch holds a plain example, one whose text is dropped, and one whose z_l is, at the probabilities of the paper.
@@ -188,46 +173,49 @@ def probe(parameters: dict[str, Any], data: AuditData) -> dict[str, Any]:
     """
     losses: list[float] = []
     try:
-        checked = _started(parameters)
-        model = build_model(checked)
-        if checked.fit.start != SCRATCH:
-            load_starting_weights(model.network, checked.fit.start)
-        if checked.audit.start == "random_channels":
-            randomise_new_channels(model.network, checked.seed)
-        give_empty_caption(model)
-        training = FlowTraining(model.network, model.codec, checked.fit)
-        training.log = lambda *_, **__: None  # type: ignore[method-assign]  # there is no trainer
-        segments = make_segments(data.clips, data.captions, data.text_states, checked, "train")
-        assert isinstance(segments, Segments)
-        chosen = _telling_draws(segments)
-        optimisers = training.configure_optimizers()
-        optimiser, schedule = optimisers["optimizer"], optimisers["lr_scheduler"]["scheduler"]  # type: ignore[index]
-        for step in range(PROBE_STEPS):
-            batch = collate([segments[draw] for draw in chosen[step]])
-            loss = training.training_step(batch, step)
-            optimiser.zero_grad()
-            loss.backward()
-            optimiser.step()
-            schedule.step()
-            losses.append(float(loss.detach()))
-    except Exception as error:  # whatever it is, it is this arm's result
-        return {"losses": losses, "weights": "", "error": f"{type(error).__name__}: {error}"}
-    return {"losses": losses, "weights": _digest(model.network), "error": None}
+        started = _started(parameters)
+        model = fresh_model(started)
+        if started.fit.start != SCRATCH:
+            load_starting_weights(model.network, started.fit.start)
+        if started.audit.start == "random_channels":
+            randomise_new_channels(model.network, started.seed)
+        segments = make_segments(data.clips, data.captions, data.text_states, started, "train")
+        batches = [collate([segments[draw] for draw in draws]) for draws in _telling_draws(segments)]
+        for loss in steps_on(FlowTraining(model.network, model.codec, started.fit), batches):
+            losses.append(loss)
+    except Exception as error:
+        return {"losses": losses, "weights": "", "error": crash_of(error)}
+    return {"losses": losses, "weights": tensors_hash(dict(model.network.named_parameters())), "error": None}
 
 
-def _digest(network: torch.nn.Module) -> str:
-    """Hash of all parameters, bit by bit."""
-    named = {name: value.detach().cpu().numpy() for name, value in network.named_parameters()}
-    digest = hashlib.blake2b(digest_size=16)
-    for name in sorted(named):
-        digest.update(name.encode() + np.ascontiguousarray(named[name]).tobytes())
-    return digest.hexdigest()
-
-
-def give_empty_caption(model: SagaSR) -> None:
-    """The states of an empty caption, to a network whose null it is."""
+def fresh_model(parameters: Parameters) -> SagaSR:
+    """The model of a configuration with its initial weights; a network whose null is an empty caption has its states."""
+    model = SagaSR(parameters.model.model_dump() | {"sample": parameters.sample.model_dump()})
+    initialise_by_name(model.network, parameters.seed)
     if isinstance(model.network, PathsNetwork):
         model.network.set_empty_caption(model.text_encoder.encode([""])[0])
+    return model
+
+
+def steps_on(training: FlowTraining, batches: Iterable[dict[str, Any]]) -> Iterable[float]:
+    """Take a step of the optimiser on each batch, without Lightning: its loss."""
+    optimisers: Any = training.configure_optimizers()
+    optimiser, schedule = optimisers["optimizer"], optimisers["lr_scheduler"]["scheduler"]
+    for step, batch in enumerate(batches):
+        loss = training.training_step(batch, step)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        schedule.step()
+        yield float(loss.detach())
+
+
+def tensors_hash(tensors: Mapping[str, torch.Tensor]) -> str:
+    """Hash of named tensors, bit by bit."""
+    digest = hashlib.blake2b(digest_size=16)
+    for name in sorted(tensors):
+        digest.update(name.encode() + np.ascontiguousarray(tensors[name].detach().cpu().numpy()).tobytes())
+    return digest.hexdigest()
 
 
 def _telling_draws(segments: Segments) -> list[list[int]]:
@@ -243,8 +231,3 @@ def _telling_draws(segments: Segments) -> list[list[int]]:
         if all(len(draws) >= PROBE_STEPS for draws in found.values()):
             break
     return [[draws[step % len(draws)] for draws in found.values() if draws] for step in range(PROBE_STEPS)]
-
-
-def unloaded_seed(seed: int) -> int:
-    """Seed of the weights that a model has which loads none."""
-    return seed_of(seed, "not loaded")

@@ -1,30 +1,65 @@
-"""The page's words in both languages: sentences by name, and English phrases of elsewhere with their Chinese."""
+"""Findings in words: each code has a template in English and one in Chinese, which numbers and other codes fill."""
 
 from __future__ import annotations
 
-import re
-from functools import lru_cache
+import math
+from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import yaml
 
-HOLE = re.compile(r"`[^`]+`|(?<![\w.])[-+]?\d+(?:,\d{3})*(?:\.\d+)?(?:e[-+]?\d+)?%?(?!\w)|(?<!\w)–(?!\w)|-?∞")
-"""What may differ in a phrase: numbers and code."""
 
-
-@lru_cache(1)
-def words() -> dict[str, dict]:
-    """``sentences``: name -> ``en``, ``zh`` with named holes; ``phrases``: English with ``{}`` for each `HOLE` -> Chinese."""
+@cache
+def words() -> dict[str, dict[str, str]]:
+    """Code -> ``en``, ``zh``."""
     return yaml.safe_load(Path(__file__).with_name("words.yml").read_text(encoding="utf-8"))
 
 
-def say(language: str, text: str, **values: object) -> str:
-    """A sentence, or a phrase, in ``en`` or ``zh``; a phrase that the table does not have stays English.
+def say(language: str, code: str, /, **values: Any) -> str:
+    """The sentence of a code in ``en`` or ``zh``; a value that is a code is said in that language too.
 
-    >>> say("zh", "5 trainings")
+    >>> say("zh", "trainings", count=5)
     '5 次训练'
+
+    Raises:
+        KeyError: there is no such code.
     """
-    if text in words()["sentences"]:
-        return words()["sentences"][text][language].format(**values)
-    found = words()["phrases"].get(HOLE.sub("{}", text)) if language == "zh" else None
-    return text if found is None else found.format(*HOLE.findall(text))
+    filled = {name: name_of(language, value) if isinstance(value, str) else value for name, value in values.items()}
+    return words()[code][language].format(**filled)
+
+
+def name_of(language: str, name: str) -> str:
+    """A name in the language, where it has another one than in the data."""
+    return words()[name][language] if name in words() else name
+
+
+def verdict(language: str, line: Mapping[str, Any], short: bool = False) -> str:
+    """The numbers of a verdict: ``+0.31 [+0.22, +0.40], worse, 5 trainings``.
+
+    Args:
+        language: ``en`` or ``zh``.
+        line: of `saga_kedro.audit.verdicts.verdicts`.
+        short: of a crash only the type of its error.
+    """
+    kind, mean, low, high = line["kind"], line["mean"], line["low"], line["high"]
+    if kind == "crashes":
+        return f"`{line['detail'].split(':')[0] if short else line['detail'].rstrip('.')}`"
+    parts = []
+    if not math.isnan(mean) and kind != "same":
+        parts.append(f"{mean:+.3g}" + ("" if math.isnan(low) else f" [{low:+.3g}, {high:+.3g}]"))
+    if kind in ("no_effect", "real_but_small"):
+        parts.append(say(language, "none_larger", margin=line["margin"]))
+    if kind == "undecided":
+        parts.append(say(language, "at_most", most=max(abs(low), abs(high))))
+    parts += [name_of(language, code) for code in (line["better"], *line["symptom"].split()) if code]
+    if line["reason"]:
+        parts.append(say(language, line["reason"], detail=line["detail"]))
+    if line["seeds"] > 1:
+        parts.append(say(language, "trainings", count=int(line["seeds"])))
+    if not math.isnan(line["trainings_needed"]):
+        parts.append(say(language, "trainings_decide", count=int(line["trainings_needed"])))
+        if not math.isnan(line["hours_needed"]):
+            parts.append(say(language, "from_hours", hours=line["hours_needed"]))
+    return ", ".join(parts)

@@ -94,21 +94,10 @@ def _captions_of(clips: pd.DataFrame, caption: Caption, folder: str | Path, path
 def caption_clips(
     clips: pd.DataFrame, captioner: Captioner, window_seconds: float, cache_folder: str | Path, path_column: str
 ) -> pd.DataFrame:
-    """Caption every window of every clip.
+    """`caption` with a captioner; ``path_column`` has the paths of the audio.
 
     Each clip's captions are one small JSON in ``cache_folder``, named by clip and by the hash of its content and of the
     parameters. A killed run continues where it was.
-
-    Args:
-        clips: columns ``clip_id`` (unique), ``samples`` (at 44.1 kHz), ``content_hash`` and ``path_column``; several rows may
-            share a content.
-        captioner: what writes them.
-        window_seconds: length of a window.
-        cache_folder: where finished captions stay.
-        path_column: the column with the path of the audio at 44.1 kHz.
-
-    Returns:
-        Columns ``clip_id``, ``window``, ``start_s``, ``caption``, in the order of the clips.
 
     Raises:
         UnreadableAudio: for some clips, once all others are captioned.

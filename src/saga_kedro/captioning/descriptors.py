@@ -8,7 +8,7 @@ caption does not depend on gain either.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Literal
 
@@ -86,15 +86,7 @@ def caption(audio: Array, rate: int) -> str:
 
 
 def describe(audio: Array, rate: int) -> Descriptors:
-    """Measure an excerpt of a few seconds.
-
-    Args:
-        audio: float32 [channels, samples] in [-1, 1].
-        rate: Hz.
-
-    Raises:
-        ValueError: there are no samples.
-    """
+    """Measure a few seconds of audio, float32 [channels, samples] in [-1, 1]. Raises ValueError if there are no samples."""
     if audio.shape[-1] == 0:
         raise ValueError("An excerpt without samples cannot be described.")
     low = below_2_khz(audio, rate)
@@ -130,19 +122,11 @@ def describe(audio: Array, rate: int) -> Descriptors:
         pauses=float(np.mean(level < loud - PAUSE_DB)),
         width_db=_width(low),
     )
-    return Descriptors(**{**measured.__dict__, "kind": _kind(measured)})
+    return replace(measured, kind=_kind(measured))
 
 
 def below_2_khz(audio: Array, rate: int) -> Array:
-    """The content between 50 and 1,750 Hz at a rate of 4 kHz: the spectrum is cut, so that no transition band is left.
-
-    Args:
-        audio: [channels, samples].
-        rate: Hz, any.
-
-    Returns:
-        [channels, samples * 4,000 / rate].
-    """
+    """The content between 50 and 1,750 Hz, [channels, samples * 4,000 / rate]: the spectrum is cut, without a transition."""
     samples = audio.shape[-1]
     common = int(np.gcd(rate, RATE))
     block_in, block_out = rate // common, RATE // common

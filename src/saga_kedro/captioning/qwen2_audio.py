@@ -73,12 +73,7 @@ class Qwen2AudioCaptioner:
         return model.to(self.device).eval().requires_grad_(False)
 
     def inputs(self, windows: Sequence[NDArray[np.float32]], rate: int) -> dict[str, torch.Tensor]:
-        """The model's inputs: mono at the processor's rate (16 kHz), prompts padded on the left.
-
-        Args:
-            windows: float32 [channels, samples] each.
-            rate: Hz.
-        """
+        """The model's inputs: mono at the processor's rate (16 kHz), prompts padded on the left."""
         wanted = self.processor.feature_extractor.sampling_rate
         mono = [resample(audio.mean(axis=0, keepdims=True), rate, wanted)[0] for audio in windows]
         inputs = self.processor(text=[PROMPT] * len(mono), audio=mono, sampling_rate=wanted, return_tensors="pt", padding=True)

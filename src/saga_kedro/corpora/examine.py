@@ -26,14 +26,11 @@ def examine(source: Source, cache: Path | None = None) -> Clip | Rejected:
     """Read one file and say what it holds, or why it is rejected.
 
     Rejected are files that are missing, unreadable, empty, shorter than 0.2 s, silent (peak under -80 dB of full scale), or
-    that hold numbers which are not finite.
+    not finite.
 
     Args:
-        source: the file and what its corpus says of it.
+        source: the file, and its description by the corpus.
         cache: folder of findings by content; a file whose bytes were examined before is not decoded again.
-
-    Returns:
-        The clip, without a split yet, or the rejection. Nothing is raised for a bad file.
     """
     path = project_path(source.path)
     try:

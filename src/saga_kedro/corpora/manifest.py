@@ -84,5 +84,5 @@ def data_version(manifest: pd.DataFrame, parameters: Mapping[str, Any]) -> str:
 
     Where the files lie does not count, so that two machines with the same corpus have the same version.
     """
-    rows = manifest.drop(columns=[name for name in ("path", "flac") if name in manifest.columns])
+    rows = manifest.drop(columns=["path", "flac"], errors="ignore")
     return parameter_hash(sorted(rows.to_dict(orient="records"), key=lambda row: row["clip_id"]), dict(parameters))

@@ -173,7 +173,7 @@ def _files(one: Repository, store: Path) -> dict[str, str]:
         (mode, _, blob), path = line.split("\t")[0].split(), line.split("\t", 1)[1]
         audio = mode.startswith("100") and PurePosixPath(path).suffix.lower() in SUFFIXES
         wanted = any(part.folder == "." or path.startswith(f"{part.folder}/") for part in one.audio)
-        if audio and wanted and not _excluded(one, path):
+        if audio and wanted and not (one.exclude and re.search(one.exclude, path)):
             files[path] = blob
     if not files:
         raise NotFetched(f"it has no audio in {one.audio[0].folder} at commit {one.commit[:10]}")
@@ -195,10 +195,6 @@ def _check_out(store: Path, tree: Path, files: dict[str, str]) -> None:
     _git(store, "config", "core.bare", "false")
     _git(store, "config", "core.worktree", str(tree.absolute()))
     _git(store, "read-tree", "--reset", "-u", chosen)
-
-
-def _excluded(one: Repository, path: str) -> bool:
-    return bool(one.exclude and re.search(one.exclude, path))
 
 
 def _git(store: Path, *arguments: str, given: str = "") -> bytes:

@@ -25,9 +25,8 @@ def assign_splits(
     three rows with disjoint ranges, ``clip_id`` then ends in ``-0`` (train), ``-1`` (validation) or ``-2`` (test). Clips too
     short for that go whole to one split, as if each were a group.
 
-    Where a category has an official test split, its groups are the test split and nothing else is. So it is with origins that
-    are held out: in the categories that they have groups of, these are the validation or the test split and nothing else is,
-    and the rest is divided between training and the other split. Where a category has both, both are the test split.
+    If a category has an official test split, or groups of origins that are held out, these alone are that split, and the rest
+    is divided between the other splits. An official test split and origins held out for testing together are the test split.
 
     Args:
         manifest: rows of :class:`saga_kedro.corpora.manifest.Clip`, one for each clip.

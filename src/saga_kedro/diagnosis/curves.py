@@ -135,7 +135,7 @@ def of_run(run_id: str, tracking: str | None = None) -> tuple[Evidence, Curves]:
 
 
 def _address(tracking: str | None) -> str | None:
-    from saga_kedro.configuration import find_project
+    from saga_kedro.pipelines.configuration import find_project
 
     project = find_project(Path.cwd())
     if tracking is None and project is not None and "MLFLOW_TRACKING_URI" not in os.environ:

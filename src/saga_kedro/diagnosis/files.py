@@ -90,25 +90,16 @@ def of_config(config: Mapping[str, Any]) -> list[Cause]:
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
-    """Tensors by name of a .safetensors file, or of a PyTorch file, whose code is not run.
+    """Tensors by name, of a .safetensors or a PyTorch file.
 
     Raises:
         ValueError: the file is missing or cannot be read.
     """
-    import torch
-    from safetensors import safe_open
+    from saga_kedro.model.tensors import read
 
     if not path.is_file():
         raise ValueError(f"{path}: there is no such file.")
-    try:
-        if path.suffix == ".safetensors":
-            with safe_open(path, "pt") as file:
-                return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:
-        raise ValueError(f"{path}: cannot be read as a checkpoint ({type(error).__name__}).") from error
-    state = content.get("state_dict", content) if isinstance(content, dict) else {}
-    return {name: value for name, value in state.items() if isinstance(value, torch.Tensor)}
+    return read(path)
 
 
 def of_tensors(tensors: Mapping[str, Any]) -> list[Cause]:

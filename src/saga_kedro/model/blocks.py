@@ -83,8 +83,8 @@ def pieces(begin: int, end: int, total: int, size: int, margin: int) -> Iterator
 
 
 def ahead(jobs: Sequence[Callable[[], Result]], threads: int = THREADS) -> Iterator[Result]:
-    """What jobs give, in their order, while the next ones are done in threads of their own (where there are threads)."""
-    if len(jobs) == 1 or sys.platform == "emscripten":  # a thread has a heap of its own: for one job, memory for nothing
+    """The results of jobs, in order, while other threads do the next ones (where there are threads)."""
+    if len(jobs) == 1 or sys.platform == "emscripten":  # each thread adds a heap: not worth it for one job
         yield from (job() for job in jobs)
         return
     with ThreadPoolExecutor(threads) as pool:
@@ -98,23 +98,15 @@ def ahead(jobs: Sequence[Callable[[], Result]], threads: int = THREADS) -> Itera
 
 
 def noise_at(seed: int, what: str, channels: int, first: int, frames: int) -> np.ndarray:
-    """Frames [first, first + frames) of standard normal noise, float32 [channels, frames]; any part of it can be drawn by
-    itself."""
+    """Frames [first, first + frames) of standard normal noise, float32 [channels, frames]; any part can be drawn alone."""
     drawn = range(first // NOISE_FRAMES, -(-(first + frames) // NOISE_FRAMES))
     noise = np.concatenate([rng(seed, what, k).standard_normal((channels, NOISE_FRAMES), np.float32) for k in drawn], axis=-1)
     return noise[:, first - drawn.start * NOISE_FRAMES :][:, :frames]
 
 
 def joined(streams: Iterator[Iterator[np.ndarray]]) -> Iterator[np.ndarray]:
-    """One stream of several, each of which begins with the ``FADE`` samples that the one before ended with: they are
-    cross-faded.
-
-    Args:
-        streams: of parts, float32 [channels, n].
-
-    Yields:
-        [channels, n], one after the other.
-    """
+    """One stream of several, each in parts [channels, n]; a stream begins with the ``FADE`` samples that the one before ended
+    with, which are cross-faded."""
     rise = ((np.arange(FADE) + 0.5) / FADE).astype(np.float32)
     tail: np.ndarray | None = None
     for stream in streams:

@@ -1,4 +1,4 @@
-"""What the network is told besides z_t and t."""
+"""The network's inputs besides z_t and t."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from saga_kedro.arrays import Array, array_namespace
 
 UNTOLD = -1.0
-"""The roll-off of which nothing is said: the network answers with what is likely."""
+"""An unspecified roll-off: the network answers with what is likely."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""What may be asked of a model beside the audio."""
+"""How a person sets a model."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ class Dials:
     """How audio is super-resolved; None is the model's own setting.
 
     Attributes:
-        rolloff: f_h, how bright the result shall be: a fraction of the Nyquist frequency in [0, 1], "predicted" from the input,
-            or "untold".
-        noise_floor: how much of the input's stationary noise goes on above its cutoff: from 0, none, to 1, all that is likely
-            to be there. An input without such noise gets none.
+        rolloff: f_h, how bright the result should be: a fraction of the Nyquist frequency in [0, 1], "predicted" from the
+            input, or "untold".
+        noise_floor: how much of the input's stationary noise continues above its cutoff: from 0, none, to 1, all that is
+            likely. An input without such noise gets none.
         prompt: what is to be heard: one caption, or one for each stretch of 5.94 s (`captioning.windows`); None lets the
             signal-descriptor captioner say it, stretch by stretch.
         steps: evaluations of the network.
@@ -39,7 +39,7 @@ class Dials:
     fast: bool = False
 
     def sampling(self, own: Mapping[str, Any]) -> dict[str, Any]:
-        """A model's ``sample`` section with what is asked for in its place."""
+        """A model's ``sample`` section, changed by these settings."""
         fast = {"steps": min(FAST_EVALUATIONS, own["steps"]), "s_a": 1.0, "s_t": 1.0} if self.fast else {}
         asked = {name: getattr(self, name) for name in ("steps", "s_a", "s_t", "rolloff", "noise_floor")}
         return {**own, **fast, **{name: value for name, value in asked.items() if value is not None}}

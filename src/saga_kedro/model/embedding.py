@@ -2,17 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from torch import Tensor, nn
 
-from torch import nn
-
-from saga_kedro.model.quiet import quiet, without_compiler
-
-if TYPE_CHECKING:
-    from torch import Tensor
-
-with quiet(), without_compiler():
-    from stable_audio_tools.models.adp import NumberEmbedder
+from saga_kedro.model.library import NumberEmbedder
 
 
 class RolloffEmbedding(nn.Module):

@@ -1,4 +1,4 @@
-"""Guidance on two conditions at once: the acoustic one, z_l, and the semantic one, the text (paper, equation 4)."""
+"""Guidance on two conditions: the acoustic one, z_l, and the semantic one, the text (paper, equation 4)."""
 
 from __future__ import annotations
 

@@ -8,11 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from saga_kedro.draws import generator
-from saga_kedro.model.quiet import quiet, without_compiler
-
-with quiet(), without_compiler():
-    from stable_audio_tools.models.adp import LearnedPositionalEmbedding
-    from stable_audio_tools.models.blocks import FourierFeatures
+from saga_kedro.model.library import FourierFeatures, LearnedPositionalEmbedding
 
 
 def initialise_by_name(module: nn.Module, seed: int) -> None:

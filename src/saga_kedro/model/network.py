@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -9,11 +10,8 @@ from torch import Tensor, nn
 
 from saga_kedro.model.condition import Condition
 from saga_kedro.model.embedding import RolloffEmbedding
+from saga_kedro.model.library import DiffusionTransformer, quiet
 from saga_kedro.model.parts import part
-from saga_kedro.model.quiet import quiet, without_compiler
-
-with quiet(), without_compiler():
-    from stable_audio_tools.models.dit import DiffusionTransformer
 
 
 def zeroed_context(text: Tensor, rolloff_tokens: Tensor, dropped: Tensor) -> Tensor:
@@ -42,7 +40,8 @@ def zeroed_text(text: Tensor, rolloff_tokens: Tensor, dropped: Tensor) -> Tensor
     return torch.cat([text.masked_fill(dropped[:, None, None], 0.0), rolloff_tokens], dim=1)
 
 
-TEXT_NULLS = {"zeroed_context": zeroed_context, "zeroed_text": zeroed_text}
+ContextBuilder = Callable[[Tensor, Tensor, Tensor], Tensor]
+TEXT_NULLS: dict[str, ContextBuilder] = {"zeroed_context": zeroed_context, "zeroed_text": zeroed_text}
 
 
 class Dit(nn.Module):
@@ -137,7 +136,7 @@ class SagaNetwork(nn.Module):
         """The condition as the DiT's arguments.
 
         Args:
-            condition: what is known.
+            condition: of B items.
             drop_z_l: bool [B], items whose z_l is replaced by ``null_latent``; None drops none.
             drop_context: bool [B], items whose text is dropped; None drops none.
 
@@ -168,9 +167,8 @@ class SagaNetwork(nn.Module):
         Args:
             z_t: [B, C, T], a point between data (t = 0) and noise (t = 1).
             t: [B], in [0, 1].
-            condition: what is known of each item.
-            drop_z_l: bool [B], items that must do without z_l.
-            drop_context: bool [B], items that must do without text.
+            condition: of each item.
+            drop_z_l, drop_context: bool [B], items that must do without z_l, and without text.
 
         Returns:
             v: [B, C, T], an estimate of noise - z_h.
@@ -187,13 +185,5 @@ NETWORKS: dict[str, type[SagaNetwork]] = {"saga": SagaNetwork}
 def build_network(
     latent_channels: int, text_width: int, backbone: dict[str, Any], conditioning: dict[str, Any], name: str = "saga"
 ) -> SagaNetwork:
-    """The network that configuration describes.
-
-    Args:
-        latent_channels: C of the codec.
-        text_width: W of the text encoder.
-        backbone: ``embed_dim``, ``depth``, ``num_heads``, and optionally ``project_cond_tokens``, ``checkpointing``.
-        conditioning: optionally ``null_latent``, ``text_null``.
-        name: name of the network part.
-    """
+    """The network that the sections ``backbone`` and ``conditioning`` describe; ``name`` is in ``NETWORKS``."""
     return part("network", NETWORKS, name)(latent_channels, text_width, **backbone, **conditioning)

@@ -1,7 +1,7 @@
-"""How a recording's noise floor goes on above the cutoff: as the floors do that are like it below.
+"""Extrapolate a noise floor above the cutoff from recordings with a similar floor below it.
 
 A table holds floors of many recordings, measured up to where they are ones. The floor of an input is compared with them where
-it is known, whatever their level, and goes on from band to band by the mean step of those that fit and are known there:
+it is known, whatever their level, and continues from band to band by the mean step of those that fit and are known there:
 Nadaraya-Watson regression with a Gaussian kernel. It is steps that are averaged, since where some floors end the mean level of
 those that reach higher is another. docs/noise_floors.md says what the table holds, and how well this does on recordings that
 are not in it.
@@ -65,7 +65,7 @@ class FloorPredictor:
             self.weight[row] = origins.count(floor.origin) ** -0.5
 
     def continued(self, level_db: np.ndarray, cutoff_hz: float, kernel_db: float = KERNEL_DB) -> np.ndarray:
-        """A floor of which the part below the cutoff is known.
+        """The whole of a floor that is known below the cutoff.
 
         Args:
             level_db: [BANDS], as of `Floor`; what lies above 0.88 x cutoff is not looked at.
@@ -74,7 +74,7 @@ class FloorPredictor:
 
         Returns:
             [BANDS]: the same below, and the continuation above. Where no floor of the table reaches, it stays as it was;
-            without a table it goes on flat.
+            without a table it continues flat.
         """
         below = np.flatnonzero((HERTZ > LOWEST_HZ) & (KNOWN_BELOW * cutoff_hz > HERTZ))
         above = KNOWN_BELOW * cutoff_hz <= HERTZ

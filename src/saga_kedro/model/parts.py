@@ -15,7 +15,7 @@ def part(kind: str, table: Mapping[str, Part], name: str) -> Part:
     """``table[name]``.
 
     Raises:
-        ValueError: the name is unknown; the sentence says of which ``kind`` it is, and lists the known ones.
+        ValueError: the name is unknown; the sentence names the ``kind`` and lists the known ones.
     """
     if name not in table:
         raise ValueError(f"There is no {kind} named {name!r}; known: {', '.join(sorted(table))}.")

@@ -48,14 +48,11 @@ class RolloffPredictor:
         """Solve for weight and bias, after centre and scale.
 
         Args:
-            features: [N, 2 C], of training segments.
+            features: [N, 2 C], of training segments: two at least, all finite, or it is a ValueError.
             f_h: [N], their measured roll-offs.
 
         Returns:
             Root mean square of the leave-one-out error, in units of f_h.
-
-        Raises:
-            ValueError: fewer than two segments, or values that are not finite.
         """
         if len(features) < 2:
             raise ValueError(f"The roll-off predictor needs at least two training segments, not {len(features)}.")
@@ -91,11 +88,7 @@ class RolloffPredictor:
         return array_namespace(features).cos((features - centre) / scale @ directions + phases)
 
     def predict(self, z_l: Array) -> Array:
-        """f_h of [B, C, T] latents: [B], in [0, 1).
-
-        Raises:
-            ValueError: nothing was fitted.
-        """
+        """f_h of [B, C, T] latents: [B], in [0, 1). A ValueError before `fit`."""
         if not self.fitted:
             raise ValueError("This model has no fitted roll-off predictor: give rolloff as a number in [0, 1].")
         f_h = self.waves(self.features(z_l)) @ like(self.weight, z_l) + float(self.bias)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,20 +9,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 import torch
-from safetensors.torch import save_file
 from torch import Tensor
 
 from saga_kedro.audio import SAMPLE_RATE
 from saga_kedro.audio.reading import Read
 from saga_kedro.captioning.descriptors import caption
 from saga_kedro.captioning.windows import window_table
-from saga_kedro.files import atomic_path
 from saga_kedro.model import tensors
 from saga_kedro.model.codec import Codec
 from saga_kedro.model.condition import Condition
 from saga_kedro.model.initialise import initialise_by_name
 from saga_kedro.model.network import SagaNetwork, build_network
-from saga_kedro.model.saved import CONFIG, GRAPH, HASHES, WEIGHTS, read_config
+from saga_kedro.model.saved import WEIGHTS, read_config, write_model
 from saga_kedro.model.super_resolver import Prompt, SuperResolver
 from saga_kedro.model.text import NoText, TextEncoder, pad_states
 
@@ -80,15 +77,10 @@ class SagaSR(SuperResolver):
             half: the network's weights in half precision: half the size. They are computed with in single precision all the
                 same.
         """
-        folder = Path(folder)
         state = {name: value.detach().cpu().contiguous() for name, value in self.learned_state().items()}
         if half:
             state |= {n: v.half() for n, v in state.items() if n.startswith("network.") and v.is_floating_point()}
-        with atomic_path(folder / WEIGHTS) as path:
-            save_file(state, path, metadata={"format": "pt"})
-        with atomic_path(folder / CONFIG) as path:
-            path.write_text(json.dumps({name: of for name, of in self.config.items() if name != HASHES}, indent=2) + "\n")
-        (folder / GRAPH).unlink(missing_ok=True)  # it was of other weights
+        write_model(folder, self.config, state)
 
     @classmethod
     def from_pretrained(
@@ -151,8 +143,13 @@ class SagaSR(SuperResolver):
         return list(prompt)
 
 
-def build_model(parameters: Parameters) -> SagaSR:
-    """The model that a training begins with: its initial weights are named draws of ``seed``."""
-    model = SagaSR(parameters.model.model_dump() | {"sample": parameters.sample.model_dump()})
+def build_model(parameters: Parameters, text_encoder: TextEncoder | None = None) -> SagaSR:
+    """The model that a training begins with: its initial weights are named draws of ``seed``.
+
+    Args:
+        parameters: of the run.
+        text_encoder: use this one instead of loading the configured one.
+    """
+    model = SagaSR(parameters.model.model_dump() | {"sample": parameters.sample.model_dump()}, text_encoder=text_encoder)
     initialise_by_name(model.network, parameters.seed)
     return model

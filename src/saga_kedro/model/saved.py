@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from saga_kedro.files import content_hash
+from saga_kedro.files import atomic_path, content_hash
 
 WEIGHTS = "model.safetensors"
 CONFIG = "saga_sr.json"
@@ -44,3 +45,21 @@ def read_config(folder: str | Path | None, needs: tuple[str, ...] = (CONFIG, WEI
                 f"{folder / name} is damaged or of another model: its hash is not the one in {CONFIG}; export it again."
             )
     return folder, config
+
+
+def write_model(folder: str | Path, config: Mapping[str, Any], state: Mapping[str, Any]) -> None:
+    """Write a model's two files into ``folder``, each of them whole or not at all.
+
+    Args:
+        folder: is made where it is missing.
+        config: of the model.
+        state: its tensors by name, on the CPU.
+    """
+    from safetensors.torch import save_file
+
+    folder = Path(folder)
+    with atomic_path(folder / WEIGHTS) as path:
+        save_file(dict(state), path, metadata={"format": "pt"})
+    with atomic_path(folder / CONFIG) as path:
+        path.write_text(json.dumps({name: of for name, of in config.items() if name != HASHES}, indent=2) + "\n")
+    (folder / GRAPH).unlink(missing_ok=True)  # it was of other weights

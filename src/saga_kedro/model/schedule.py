@@ -11,11 +11,7 @@ EMULATED_STEPS = 1_000
 
 
 def linear(steps: int) -> np.ndarray:
-    """t_i = 1 - i / steps for i = 0..steps, float32 [steps + 1].
-
-    Raises:
-        ValueError: fewer than one step.
-    """
+    """t_i = 1 - i / steps for i = 0..steps, float32 [steps + 1]; a ValueError for fewer than one step."""
     _at_least_one(steps)
     return np.linspace(1, 0, steps + 1, dtype=np.float32)
 

@@ -11,7 +11,7 @@ SHORTEST = 1_024
 
 
 def digital_silence(audio: np.ndarray) -> np.ndarray:
-    """Samples that lie in a stretch of at least 1,024 samples under half a step of 24-bit audio, each channel by itself.
+    """Samples that lie in a stretch of at least 1,024 samples under half a step of 24-bit audio, channel by channel.
 
     Args:
         audio: float32 [channels, samples].

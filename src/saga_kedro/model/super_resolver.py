@@ -65,7 +65,7 @@ class Stretch:
 class SuperResolver(ABC):
     """Everything around the network: bandwidth, codec, conditions, windows, sampling, noise floor, low band, silence.
 
-    A subclass has a ``network`` and says of which kind its arrays are (`array`, `text`).
+    A subclass has a ``network``, and makes its kind of arrays (`array`, `text`).
 
     Args:
         config: the model's and the sampler's parameters, as in ``conf/``: ``codec`` {name, ...}, ``segment_samples``,
@@ -231,7 +231,7 @@ class SuperResolver(ABC):
     def _condition(
         self, read: Read, z_l: Array, block: Block, rolloff: float | None, captions: str | Sequence[str]
     ) -> Condition:
-        """What the network is told of each window of a block, whose audio ``read`` gives."""
+        """The network's condition for each window of a block; ``read`` gives the block's audio."""
         hop, length, xp = self.codec.hop, self.segment_frames, array_namespace(z_l)
         windows = cut(z_l, block.starts, length)
 
@@ -257,7 +257,7 @@ class SuperResolver(ABC):
         """Sample z_h. At every step the windows' velocities are cross-faded, so that the windows agree where they overlap.
 
         Args:
-            stretch: with what is known of it.
+            stretch: of `stretches`.
             dials: how many steps, how much guidance, which draws.
             progress: wraps the iterable of steps, e.g. ``tqdm``.
 
@@ -333,7 +333,7 @@ class SuperResolver(ABC):
 
 
 def _reporting(advance: Callable[[float], Any], seconds: float) -> Callable[[Iterable[Any]], Iterator[Any]]:
-    """Wraps the sampler's steps, each of which is its share of the seconds."""
+    """Wraps the sampler's steps; each counts for an equal share of the seconds."""
 
     def report(steps: Iterable[Any]) -> Iterator[Any]:
         every = list(steps)

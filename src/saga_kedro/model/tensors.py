@@ -1,4 +1,4 @@
-"""Weights in files: safetensors, and PyTorch's checkpoints, of which no code is run."""
+"""Weights in files: safetensors, and PyTorch's checkpoints (no code in them is run)."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ TOKENS_AT_ONCE = 4096  # bounds the memory of one forward pass
 class TextEncoder(nn.Module):
     """A pretrained text encoder that never trains.
 
-    Like stable-audio-tools' `T5Conditioner`, the module keeps its model out of its own parameters and state:
+    Like stable-audio-tools' `T5Conditioner`, the module hides its model from its parameters and state:
     optimisers, checkpoints and exports of what contains it do not see it. It still moves with `.to(device)` and stays
     in eval mode.
 
@@ -56,8 +56,7 @@ class TextEncoder(nn.Module):
             max_tokens: positions kept (the paper: 128).
 
         Raises:
-            MissingWeights: the weights are not there, or do not fill the model.
-            ValueError: unknown name.
+            ValueError: an unknown name; `MissingWeights`, also where they do not fill the model.
         """
         if name == "none":
             return NoText(max_tokens)
@@ -133,8 +132,6 @@ def pad_states(states: Sequence[Tensor], max_tokens: int, width: int) -> Tensor:
 
     Args:
         states: per item [L, width], any L >= 0; what goes beyond ``max_tokens`` is cut.
-        max_tokens: positions of the batch.
-        width: size of a token's state.
 
     Returns:
         [batch, max_tokens, width], dtype and device of the first item.

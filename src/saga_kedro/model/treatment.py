@@ -1,4 +1,4 @@
-"""What is done about a clip, given up to where it carries signal."""
+"""How to treat a clip, given up to where it carries signal."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from saga_kedro.audio import SAMPLE_RATE
 from saga_kedro.audio.bandwidth import Bandwidth
 
-# What the model hears is cut as in training where the input does not end there by itself.
+# Where the input reaches further than the cutoff, the model gets it low-passed as in training.
 CUT_BELOW = 0.9
 LOWEST_CUTOFF_HZ = 1_000.0
 

@@ -13,8 +13,7 @@ OVERLAP = 0.25
 def window_starts(frames: int, length: int) -> list[int]:
     """Where windows of ``length`` frames start, so that they cover ``frames``; the last one ends with the last frame.
 
-    Raises:
-        ValueError: there are fewer frames than a window has.
+    Fewer frames than a window has are a ValueError.
     """
     if frames < length:
         raise ValueError(f"{frames} frames are fewer than a window of {length}: pad them first.")

@@ -69,14 +69,14 @@ def folders(run: Parameters, files: Parameters) -> dict[str, str]:
     return names | {"dataset": run.dataset_name, "model": model}
 
 
+def find_project(folder: Path) -> Path | None:
+    """The Kedro project that ``folder`` is in, or None."""
+    return find_kedro_project(folder.resolve())
+
+
 def project_root() -> str:
     """The Kedro project that the working folder is in, or the working folder."""
-    return (find_kedro_project(Path.cwd()) or Path.cwd()).as_posix()
-
-
-def find_project(folder: Path) -> Path | None:
-    """The Kedro project that a folder is in."""
-    return find_kedro_project(folder.resolve())
+    return (find_project(Path.cwd()) or Path.cwd()).as_posix()
 
 
 def read_parameters(project: Path, env: str = "local") -> Parameters:

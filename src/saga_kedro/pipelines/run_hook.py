@@ -24,7 +24,7 @@ from saga_kedro.parameters import Parameters
 from saga_kedro.pipelines.whole_files import write_whole
 from saga_kedro.quiet import without_warnings
 from saga_kedro.stages import digits, logged
-from saga_kedro.weights import missing_weights, wanted_weights
+from saga_kedro.weights import missing_weights, needed
 
 # kedro-mlflow defines a model without type hints, and MLflow warns about those. Kedro would import it a little later.
 with without_warnings("Add type hints to the `predict` method"):
@@ -48,6 +48,9 @@ class RunHook:
             self.parameters: Parameters = context.config_loader.checked  # type: ignore[attr-defined]
         os.chdir(context.project_path)  # relative paths are those of the project
         self.context = context
+        from saga_kedro.tracking import rehome
+
+        rehome(context.project_path)
         with store_lock(context.project_path):  # two first runs at once would both create MLflow's experiment
             return (yield)
 
@@ -69,16 +72,16 @@ class RunHook:
         name = "+".join(pipeline_names(run_params))
         with _for_a_person(), ExitStack() as held:
             self._join_another(pipeline)
-            weights = _require_weights(parameters, pipeline)
+            weights = _require_weights(parameters, tags)
             if "audit" in tags:
                 self._check_audit()
-            if not joins_another():
+            if not joins_another(parameters.fit.nodes):
                 reads, writes = uses(pipeline, self.conf_catalog, project)
                 lock = RunLock(project)
                 lock.take(name, reads, writes, wait=parameters.lock == "wait")
                 held.callback(lock.release)
-            needs = [path for path in (parameters.ingest.path, parameters.ingest.clones) if path]
-            held.enter_context(engine(parameters.workers, project, needs + weights))
+            needs = [path for path in (parameters.ingest.path, parameters.ingest.clones, *weights) if path]
+            held.enter_context(engine(parameters.workers, project, needs))
             tracked = self._choose_run(run_params)
             result = yield
             if tracked:
@@ -120,10 +123,16 @@ class RunHook:
 
     def _join_another(self, pipeline: Pipeline) -> None:
         """A further node of a training on several takes part in it and does nothing else: the first one reads, writes, logs."""
-        if joins_another() and "fit" in {node.name for node in pipeline.nodes}:
+        if joins_another(self.parameters.fit.nodes) and "fit" in {node.name for node in pipeline.nodes}:
+            from saga_kedro.training.folder import finished, key_of
             from saga_kedro.training.processes import take_part
 
-            take_part(self.parameters, self.catalog.load("model_folder"))
+            folder, known = self.catalog.load("model_folder"), ("data_version", "captions")
+            is_finished = all(map(self.catalog.exists, known)) and finished(
+                folder, key_of("fit", self.parameters, *map(self.catalog.load, known))
+            )
+            if not is_finished:
+                take_part(self.parameters.fit, folder)
             raise Exit
 
     def _check_audit(self) -> None:
@@ -212,13 +221,11 @@ def uses(pipeline: Pipeline, conf_catalog: Mapping[str, Any], project: str | Pat
     return paths(pipeline.datasets() - pipeline.all_outputs()), paths(pipeline.all_outputs())
 
 
-def _require_weights(parameters: Parameters, pipeline: Pipeline) -> list[str]:
-    """The weights that a run loads, which all its workers must have alike; those that are not there stop it."""
-    nodes = {node.name for node in pipeline.nodes}
-    values = parameters.model_dump()
-    if sentences := missing_weights(values, nodes):
+def _require_weights(parameters: Parameters, tags: set[str]) -> list[str]:
+    """The weights that a run loads, which all its workers must see; those that are not there stop it."""
+    if sentences := missing_weights(parameters, tags):
         raise SagaError("\n".join(sentences))
-    weights = [path for _, path, users in wanted_weights(values) if path and not users.isdisjoint(nodes)]
+    weights = [path for _, path in needed(parameters, tags) if path]
     return weights + ([parameters.evaluate.model] if parameters.evaluate.model else [])
 
 

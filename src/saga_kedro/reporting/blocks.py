@@ -98,7 +98,7 @@ class Mark:
 class Line:
     """One answer: a coloured ``chip`` of a ``kind``, markdown of what it is about and, smaller, a ``note`` and the ``text``.
 
-    ``link``: where ``title`` leads. Kinds: cause, crashes, matters, undecided, no_effect, same, one_training, not_run.
+    ``link``: where ``title`` leads. Kinds: those of `saga_kedro.audit.verdicts`, and good, bad.
     """
 
     title: str

@@ -21,7 +21,7 @@ Gives muffled audio the upper band that it could have had: `saga super-resolve`,
 | --- | --- |
 | method | SAGA-SR (arXiv:2509.24924) on a channel vocoder of {bands} bands in the place of the VAE{captions} |
 | parameters | {parameters:.1f} million, half precision |
-| training | {steps} steps of {batch} segments of {seconds:.2f} s{start}, `kedro run --env box --pipeline train` |
+| training | {steps} steps of {batch} segments of {seconds:.2f} s{start}, `kedro run --env box --pipeline train`{mean} |
 | corpus | {corpus} |
 | hours of training | {hours} |
 | predicted roll-off | root mean square error {rmse:.3f} of the Nyquist frequency (the training median: {rmse_of_median:.3f}) |
@@ -103,6 +103,7 @@ def model_card(
         batch=fit.batch_size,
         seconds=model.segment_samples / SAMPLE_RATE,
         start="" if fit.start == SCRATCH else f", begun from the weights that were in `{fit.start}`",
+        mean=_mean(summary.get("averaged", [])),
         corpus=_corpus(parameters.ingest),
         hours=", ".join(f"{name} {value:.2f}" for name, value in hours.items()),
         rmse=known["rolloff/rmse"],
@@ -116,6 +117,12 @@ def model_card(
         noise_floor=NOISE_FLOOR.format(amount=parameters.sample.noise_floor) if parameters.vary.denoise else "",
         recordings=_recordings(parameters, manifest),
     )
+
+
+def _mean(averaged: list[dict[str, Any]]) -> str:
+    """How the weights of several trainings became these: `saga_kedro.training.average.average`."""
+    named = ", ".join(f"`{one['source']}` ({one['steps'] or '?'} steps, {one['weights'][:8]})" for one in averaged)
+    return f"; the weights are the mean of {named}" if averaged else ""
 
 
 def _licences(column: pd.Series) -> str:

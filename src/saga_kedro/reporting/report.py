@@ -227,7 +227,9 @@ def _dial(dial: pd.DataFrame | None) -> list[Block]:
 
 
 def _examples(examples: Sequence[Example]) -> list[Block]:
-    blocks = [block for place, example in enumerate(examples, start=1) for block in example_blocks(example, place)]
+    blocks: list[Block] = []
+    for place, example in enumerate(examples, start=1):
+        blocks += example_blocks(example, place)
     return blocks or [Text("No clips were kept as audio in this run.")]
 
 

@@ -20,8 +20,11 @@ def devices_per_node(fit: Fit) -> int:
 
 
 def is_first() -> bool:
-    """Whether this is the process that writes files and logs."""
-    return os.environ.get("RANK", "0") == "0"
+    """Whether this is the process that writes files and logs: the only one, or the first that torchrun's launcher started.
+
+    RANK alone says nothing: job schedulers and notebooks set it too.
+    """
+    return "TORCHELASTIC_RUN_ID" not in os.environ or os.environ["RANK"] == "0"
 
 
 def strategy_of(fit: Fit) -> str | ModelParallelStrategy:

@@ -1,4 +1,4 @@
-"""A training's checkpoint as a model: in one process, however many trained it, and whether or not they came to the end."""
+"""A model from a training's checkpoint, in one process: of an interrupted training too, and of one sharded over many."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import torch
 from lightning.pytorch import Callback
 
 from saga_kedro.model.saga_sr import SagaSR
+from saga_kedro.model.saved import write_model
 
 EMA = "ema.ema_model."  # where `FlowTraining` keeps the averaged network
 MODEL = "saga_sr"  # where a checkpoint keeps what a model has beside its network
@@ -28,18 +29,21 @@ class Exportable(Callback):
         self.model = model
 
     def on_save_checkpoint(self, trainer: pl.Trainer, module: pl.LightningModule, checkpoint: dict[str, Any]) -> None:
-        # Tensors, since Lightning loads the checkpoint of a sharded training with `weights_only`, whatever it is told.
+        # Tensors, since Lightning loads the checkpoint of a sharded training with `weights_only` in any case.
         tables = {name: torch.from_numpy(table) for name, table in self.model.tables().items()}
         checkpoint[MODEL] = {"config": self.model.config, "tables": tables}
 
 
-def averaged(model: SagaSR, state: Mapping[str, torch.Tensor]) -> SagaSR:
-    """A model like this one, with the averaged network of a training's state; the trained one may be sharded."""
-    trained = SagaSR(model.config, model.codec, model.text_encoder)
-    trained.network.load_state_dict({name.removeprefix(EMA): state[name] for name in state if name.startswith(EMA)})
-    trained.rolloff_predictor.load_state_dict(model.rolloff_predictor.state_dict())
-    trained.floor_predictor.load_state_dict(model.floor_predictor.state_dict())
-    return trained
+def model_state(state: Mapping[str, torch.Tensor], tables: Mapping[str, Any]) -> dict[str, torch.Tensor]:
+    """The tensors of the model that a training gives, by name.
+
+    Args:
+        state: of the training, whole; its averaged network is taken.
+        tables: that were fitted.
+    """
+    network = {f"network.{name.removeprefix(EMA)}": value for name, value in state.items() if name.startswith(EMA)}
+    fitted = {name: torch.as_tensor(table) for name, table in tables.items()}
+    return {name: value.detach().cpu().contiguous() for name, value in (network | fitted).items()}
 
 
 def export(checkpoint: str | Path, folder: str | Path) -> int:
@@ -51,6 +55,17 @@ def export(checkpoint: str | Path, folder: str | Path) -> int:
 
     Returns:
         The steps that it was trained for.
+
+    Raises:
+        FileNotFoundError, ValueError: as of `read_trained`.
+    """
+    config, state, steps = read_trained(checkpoint)
+    write_model(folder, config, state)
+    return steps
+
+
+def read_trained(checkpoint: str | Path) -> tuple[dict[str, Any], dict[str, torch.Tensor], int]:
+    """The averaged model in a checkpoint: its configuration, its tensors by name, the steps that it was trained for.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -66,8 +81,4 @@ def export(checkpoint: str | Path, folder: str | Path) -> int:
         raise ValueError(
             f"{checkpoint} is not a checkpoint that this version's `fit` wrote: give <its folder>/training/last.ckpt."
         )
-    model = SagaSR(held[MODEL]["config"])
-    for name, value in held[MODEL]["tables"].items():
-        model.tables()[name][...] = value.numpy()
-    averaged(model, held["state_dict"]).save_pretrained(folder)
-    return int(held["global_step"])
+    return held[MODEL]["config"], model_state(held["state_dict"], held[MODEL]["tables"]), int(held["global_step"])

@@ -117,8 +117,8 @@ class FlowTraining(pl.LightningModule):
     def untold(self, condition: Condition, items: Tensor) -> Condition:
         """The condition without f_h for the given items, bool [B].
 
-        Where nobody turns the dial, f_h is not known. A network that was told it throughout believes any prediction, errors and
-        all; one that had to do without learns what is likely, and still obeys the dial.
+        Where nobody turns the dial, f_h is not known. A network that always got the true f_h believes any prediction, errors
+        and all; one that had to do without learns what is likely, and still obeys the dial.
         """
         return replace(condition, f_h=condition.f_h.masked_fill(items, UNTOLD))
 

@@ -197,7 +197,7 @@ def write_shard(
 
 @lru_cache(OPEN_SHARDS)
 def _opened(path: str) -> Any:
-    return safe_open(path, "pt")  # mapped into memory: nothing is read but what is asked for
+    return safe_open(path, "pt")  # mapped into memory: only the rows that a draw uses are read
 
 
 class CachedSegments(Dataset):

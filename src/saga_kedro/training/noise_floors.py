@@ -20,7 +20,7 @@ CLIPS_PER_GROUP, CLIPS_PER_ORIGIN = 40, 400
 BELOW_REACH = 0.93
 ENCODED = (".ogg", ".oga", ".mp3", ".opus")
 ENCODED_REACH_HZ = 12_000.0
-"""Above, an encoder leaves out what nobody hears, the floor first: it says nothing of the recording's."""
+"""Above, encoders drop what nobody hears, the floor first, so such a file does not show the recording's floor."""
 LEAST_DB = -97.0
 """A floor near the rounding of 16 bits is a file's."""
 

@@ -30,10 +30,12 @@ from torch.distributed.elastic.rendezvous import RendezvousError
 from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 from torch.multiprocessing import _prctl_pr_set_pdeathsig
 
-from saga_kedro.files import NOTHING, NoSpace, atomic_path, free_bytes, no_space
+from saga_kedro.files import NoSpace, atomic_path
 from saga_kedro.parameters import Fit, Parameters
 from saga_kedro.training.devices import devices_per_node
-from saga_kedro.training.fit import SPLITS, begin, make_segments, segments_of, table_path, train
+from saga_kedro.training.examples import SPLITS, segments_of, table_path
+from saga_kedro.training.fit import prepare, train
+from saga_kedro.training.folder import key_of
 from saga_kedro.training.rendezvous import GO_ON, MEETING, TrainingError, settings
 from saga_kedro.training.segment_table import SegmentTable
 from saga_kedro.training.text_states import read_states
@@ -43,7 +45,8 @@ logger = logging.getLogger(__name__)
 JOB, DONE = "job.json", "done.json"
 TABLES = ("clips", "text_index")
 PLACE = ("NODE_RANK", "MASTER_ADDR", "MASTER_PORT")
-LAST_WORDS = 5  # s that a process waits when an exchange fails, for the one that is gone to be found first
+SENTENCES = (TrainingError.__name__, NoSpace.__name__)
+LAST_WORDS = 5  # s that a process waits after a failed exchange, so that the killed process is found first
 
 
 def fit_in_processes(
@@ -57,44 +60,33 @@ def fit_in_processes(
 
     Args:
         tables: ``clips``, ``captions``, ``text_index``.
-        parameters: all of them.
-        folder: of the training.
-        job: ``text_states_file``, ``data_version``, ``run_id`` and ``latents``, as `saga_kedro.training.fit.fit` takes them.
-        environment: of several nodes, says the place of this one.
-
-    Returns:
-        What `fit` returns.
+        parameters, folder: as of `saga_kedro.training.fit.fit`, and the result, too.
+        job: ``text_states_file``, and ``data_version``, ``run_id`` and ``latents`` as of `fit`.
+        environment: says the place of this node among several.
 
     Raises:
-        TrainingError: several nodes, and this one was not told its place among them; or a process failed.
+        TrainingError: there are several nodes and the environment lacks this one's place, or a process failed.
     """
     place = _place(parameters.fit, environment)
-    begin(Path(folder), job["data_version"])  # before any process looks for a checkpoint
+    key = key_of("fit", parameters, job["data_version"], tables["captions"])
+    prepare(tables["clips"], None if job["latents"] else tables["captions"], {}, parameters, Path(folder), key)
     where = _job_folder(folder)
     where.mkdir(parents=True, exist_ok=True)
     (where / DONE).unlink(missing_ok=True)
     for name in TABLES:
         with atomic_path(where / f"{name}.parquet") as temporary:
             tables[name].to_parquet(temporary)
-    for split in SPLITS:
-        make_segments(tables["clips"], None if job["latents"] else tables["captions"], {}, parameters, split, where)
-    told = {"folder": str(folder), "parameters": parameters.model_dump(mode="json"), "tracking": mlflow.get_tracking_uri()}
+    values = {"folder": str(folder), "parameters": parameters.model_dump(mode="json"), "tracking": mlflow.get_tracking_uri()}
     with atomic_path(where / JOB) as temporary:
-        temporary.write_text(json.dumps({**job, **told, "token": uuid.uuid4().hex}))
+        temporary.write_text(json.dumps({**job, **values, "token": uuid.uuid4().hex}))
     _launch(where, parameters.fit, place)
-    return json.loads((where / DONE).read_text())
+    return json.loads((where / DONE).read_text()) | {"key": key, "data_version": job["data_version"]}
 
 
 def take_part(fit: Fit, folder: str | Path, environment: Mapping[str, str] = os.environ) -> None:
-    """Train on a further node, with what `fit_in_processes` of the first has written into the folder that they share.
+    """Train on a further node, from what `fit_in_processes` of the first one wrote into the folder that they share.
 
-    Args:
-        fit: the section of parameters.
-        folder: of the training.
-        environment: says the place of this node.
-
-    Raises:
-        TrainingError: as of `fit_in_processes`.
+    Arguments and errors are those of `fit_in_processes`.
     """
     _launch(_job_folder(folder), fit, _place(fit, environment))
 
@@ -133,8 +125,6 @@ def _launch(where: Path, fit: Fit, place: tuple[int, str] | None) -> None:
         with _own_signals():
             elastic_launch(config, sys.executable)("-m", __name__, str(where))
     except ChildFailedError as error:
-        if free_bytes(where) < NOTHING:
-            raise NoSpace(no_space("a training process could not write a checkpoint", where)) from None
         raise TrainingError(_reason(error.get_first_failure()[1])) from None
     except SignalException as error:
         raise TrainingError(f"Training was stopped by {error.sigval.name}. {GO_ON}") from None
@@ -151,7 +141,7 @@ def _reason(failure: ProcessFailure) -> str:
         return f"A training process of this node was killed ({failure.signal_name()}). {GO_ON}"
     recorded = failure.error_file_data.get("message")  # by `record`
     kind, _, sentence = (recorded["message"] if isinstance(recorded, dict) else "").partition(": ")
-    return sentence if kind == TrainingError.__name__ else f"A training process of this node failed, see above. {GO_ON}"
+    return sentence if kind in SENTENCES else f"A training process of this node failed, see above. {GO_ON}"
 
 
 @contextmanager
@@ -186,11 +176,11 @@ def work(where: str | Path) -> None:
     clips, index = (pd.read_parquet(where / f"{name}.parquet") for name in TABLES)
     states = {} if job["latents"] else read_states(index, job["text_states_file"])
     parameters = Parameters.model_validate(job["parameters"])
-    tables = {split: SegmentTable.open(table_path(where, split)) for split in SPLITS}
+    folder = Path(job["folder"])
+    tables = {split: SegmentTable.open(table_path(folder / "training", split)) for split in SPLITS}
     segments = {split: segments_of(table, states, parameters, split) for split, table in tables.items()}
-    folder, version = Path(job["folder"]), job["data_version"]
     try:
-        summary = train(clips, segments, parameters, folder, version, job["run_id"], latents=job["latents"])
+        summary = train(clips, segments, parameters, folder, job["run_id"], latents=job["latents"])
     except RuntimeError as error:
         if not (isinstance(error, DistError) or re.search("gloo|nccl", str(error), re.IGNORECASE)):
             raise

@@ -1,6 +1,6 @@
 """Where the nodes of a training meet: torchrun's c10d rendezvous, in which each node gives signs of life.
 
-torchrun would go on without a node that is gone. A training on several nodes cannot, so here the others end, and say why.
+torchrun would continue without a lost node. A training on several nodes cannot, so here the others end, and say why.
 """
 
 from __future__ import annotations
@@ -35,6 +35,12 @@ class TrainingError(SagaError, RuntimeError):
 
 class AllNodes(DynamicRendezvousHandler):
     """A rendezvous that raises `TrainingError` as soon as a node has ended or gives no sign of life."""
+
+    name = "A node"
+
+    def get_backend(self) -> str:
+        """The name that it is registered under."""
+        return BACKEND
 
     def next_rendezvous(self) -> RendezvousInfo:
         """Wait for all nodes."""

@@ -11,7 +11,8 @@ from saga_kedro import tracking
 from saga_kedro.parameters import Parameters
 from saga_kedro.training.cache import cache_of
 from saga_kedro.training.devices import devices_per_node
-from saga_kedro.training.fit import finished, fit
+from saga_kedro.training.fit import fit
+from saga_kedro.training.folder import finished, key_of
 from saga_kedro.training.logged_model import log_model
 from saga_kedro.training.processes import fit_in_processes
 from saga_kedro.training.text_states import read_states
@@ -43,7 +44,7 @@ def train_model(
     Returns:
         What is to be known of the model: folder, weights' hash, steps, key, yardsticks. And its hash, as a tag of the run.
     """
-    summary = finished(model_folder, data_version, parameters.fit.steps)
+    summary = finished(model_folder, key_of("fit", parameters, data_version, captions))
     if summary is None:
         cache = cache_of(latents, parameters, data_version, captions)
         if devices_per_node(parameters.fit) * parameters.fit.nodes > 1:

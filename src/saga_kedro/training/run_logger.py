@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from typing import Any
 
 from lightning.pytorch.loggers.logger import Logger
-from lightning.pytorch.utilities import rank_zero_only
+from mlflow import MlflowClient
+from mlflow.entities import Metric
 
 from saga_kedro.tracking import last_step
+from saga_kedro.training.devices import is_first
 
 
 class RunLogger(Logger):
     """Logs to a run that is already there, and leaves out the steps that it already has.
 
-    A killed training goes on from its last checkpoint and walks over some steps again; being deterministic, it would only
-    repeat them. The run's status stays with who started the run.
+    A resumed training repeats the steps since its last checkpoint; being deterministic, it would only log them again. The run's
+    status is set by the process that started the run.
     """
 
     def __init__(self, run_id: str) -> None:
@@ -34,13 +37,9 @@ class RunLogger(Logger):
     def log_hyperparams(self, *arguments: Any, **named: Any) -> None:
         """kedro-mlflow logs the parameters."""
 
-    @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
-        import time
-
-        from mlflow import MlflowClient
-        from mlflow.entities import Metric
-
+        if not is_first():
+            return
         now = int(time.time() * 1000)
         step = step or 0
         new = []

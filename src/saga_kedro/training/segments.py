@@ -54,11 +54,11 @@ class Order:
         self._rounds: dict[tuple[int, int], np.ndarray] = {}
 
     def __len__(self) -> int:
-        """Draws until every slot of the largest category has come once."""
+        """Draws until every slot of the largest category came once."""
         return max(map(len, self.slots)) * len(self.slots)
 
     def at(self, draw: int) -> tuple[int, int, int]:
-        """Draw number -> row of the clips, slot within its category, round (how often the slot has come before)."""
+        """Draw number -> row of the clips, slot within its category, round (how often the slot came before)."""
         turn, which = divmod(draw, len(self.slots))
         rows = self.slots[which]
         k, position = divmod(turn, len(rows))
@@ -101,7 +101,7 @@ class Segments(Dataset):
 
     A segment is a random crop of a clip, another one at every visit; with ``degrade.draws`` = K there are ``degrade.crops`` of
     them, each low-passed in K ways, which visits use in turn: that is what a cache can hold. A clip shorter than a segment is
-    joined with others of its group, in an order of its own; what is still missing is zeros, which ``valid`` leaves out of the
+    joined with others of its group, in its own order; the rest is zeros, which ``valid`` leaves out of the
     loss.
 
     Args:
@@ -226,7 +226,7 @@ class Segments(Dataset):
         return low if self.degrade.bits is None else rounded(low, self.degrade.bits)
 
     def _ensemble(self, first: np.ndarray, bandwidth_hz: float, source: np.random.Generator) -> tuple[np.ndarray, float, int]:
-        """A phrase among phrases of other instruments, each at a place of its own; result as of `_read`."""
+        """A phrase among phrases of other instruments, each at its own place; result as of `_read`."""
         samples = self.segment_samples
         voices = [first]
         for voice in range(int(source.integers(1, 3, endpoint=True))):
@@ -255,7 +255,7 @@ class Segments(Dataset):
         return segment, min(bandwidths), self.segment_samples - max(0, missing)
 
     def _joined(self, row: int, name: tuple) -> Iterator[int]:
-        """The clip, and behind it, for who goes on, the others of its group in an order of the name's own."""
+        """Yield the clip, then the rest of its group in an order drawn from ``name``."""
         yield row
         others = self.clips.group(row)
         yield from rng("join", *name).permutation(others[others != row]).tolist()

@@ -1,8 +1,8 @@
 """What is changed of a training segment, so that a model hears more than its corpus: of what sounds, level, brightness, room,
 mastering and ending; and the noise of room and microphone under the input.
 
-The noise is added to the input alone. What it goes on as above the cutoff is not the network's affair but that of the noise
-floor (`model.noise_floor`): the network learns to tell what sounds from it.
+The noise is added to the input alone. Its continuation above the cutoff is the task of the noise floor (`model.noise_floor`);
+the network learns to tell sound from noise.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def hissing(audio: np.ndarray, vary: Vary, source: np.random.Generator) -> np.nd
 
 
 def denoised(audio: np.ndarray) -> np.ndarray:
-    """[channels, samples] without the noise floor that it has of its own, each channel by itself."""
+    """[channels, samples] without its own noise floor, each channel separately."""
     if _independent(audio) == 1:
         return np.broadcast_to(_without_own_floor(audio[0]), audio.shape)
     return np.stack([_without_own_floor(channel) for channel in audio])

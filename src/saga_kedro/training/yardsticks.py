@@ -34,10 +34,10 @@ def timestep_quantiles(timesteps: str) -> np.ndarray:
 
 
 def gaussian_floor(deviation: float, timesteps: str) -> float:
-    """Least flow loss for data of which only the deviation s is known: the mean over t of s^2 / ((1-t)^2 s^2 + t^2).
+    """Least flow loss for data with a known deviation s, and nothing else known: the mean over t of s^2 / ((1-t)^2 s^2 + t^2).
 
     The variance of noise - z_h given z_t for Gaussian z_h. Under uniform t it is s pi / 2 (1.571 at s = 1), under
-    logit-normal t 1.741 at s = 1. With s the residual deviation of z_h given z_l, it is the floor for who knows z_l.
+    logit-normal t 1.741 at s = 1. With s the residual deviation of z_h given z_l, it is the floor when z_l is known.
 
     Args:
         deviation: s, in latent units.

@@ -16,12 +16,12 @@ import numpy as np
 
 from saga_kedro.arrays import Array
 from saga_kedro.audio import SAMPLE_RATE
-from saga_kedro.audio.bandwidth import frame_powers, measure_bandwidth, squared_spectrum
+from saga_kedro.audio.bandwidth import frame_powers, measure_bandwidth
 from saga_kedro.audio.full_scale import as_24_bit, decibels, gain_for
 from saga_kedro.audio.reading import from_array
 from saga_kedro.audio.resample import resample
 from saga_kedro.audio.rolloff import rolloff_from_hz
-from saga_kedro.audio.spectra import hann
+from saga_kedro.audio.spectra import frame_power, hann
 from saga_kedro.model.blocks import joined
 from saga_kedro.model.dials import Dials
 from saga_kedro.model.graph_model import GraphSagaSR
@@ -166,7 +166,7 @@ def spectrogram(audio: np.ndarray, columns: int, rows: int, top_db: float | None
     mono = np.pad(audio.mean(axis=0, dtype=np.float32), N_FFT // 2)
     starts = np.linspace(0, max(0, len(mono) - N_FFT), columns).astype(int)
     window = hann(N_FFT)
-    power = np.stack([squared_spectrum(mono[k : k + N_FFT] * window) for k in starts], axis=1)[: N_FFT // 2]
+    power = np.stack([frame_power(mono[k : k + N_FFT] * window) for k in starts], axis=1)[: N_FFT // 2]
     level = 10 * np.log10(power.reshape(rows, -1, columns).max(axis=1)[::-1] + 1e-12)
     top_db = float(level.max()) if top_db is None else top_db
     return (255 * np.clip(1 + (level - top_db) / RANGE_DB, 0, 1)).astype(np.uint8), top_db

@@ -14,12 +14,7 @@ SHOWN_SECONDS = 30.0
 
 
 def serve(model: Path | None, device: str, port: int) -> None:
-    """Serve the page on 127.0.0.1 until the process ends.
-
-    Args:
-        model: folder of a trained model; None is the one in the package.
-        device: where to compute.
-        port: of the page; 0 takes any that is free.
+    """Serve the page on 127.0.0.1 until the process ends; port 0 is any free one.
 
     Raises:
         WrongUsage: Gradio is not installed, the port is taken, no model, or no such device.
@@ -109,17 +104,10 @@ def build(model: Any) -> Any:
 
 
 def super_resolve(model: Any, path: Path, folder: Path, settings: Settings, progress: Any) -> tuple[str, Any, str]:
-    """Super-resolve a file for the page.
-
-    Args:
-        model: of `load_model`.
-        path: the file.
-        folder: for the result.
-        settings: how.
-        progress: called with the finished share, in [0, 1].
+    """Super-resolve a file; ``progress`` is called with the finished share, in [0, 1].
 
     Returns:
-        Path of the result, a figure of both spectrograms, and a sentence.
+        Path of the result in ``folder``, a figure of both spectrograms, and a sentence.
 
     Raises:
         ValueError: the file failed, and why.

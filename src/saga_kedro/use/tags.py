@@ -8,7 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import mutagen
 import soundfile
+from mutagen import id3
+from mutagen.flac import FLAC, Picture
+from mutagen.oggvorbis import OggVorbis
+from mutagen.wave import WAVE
 
 # Vorbis comment -> ID3 frame; all others go into TXXX frames under their own name.
 FRAMES = {
@@ -37,16 +42,6 @@ NAMES = {frame: name for name, frame in FRAMES.items()}
 INFO = ("title", "artist", "album", "date", "genre", "copyright", "comment", "tracknumber", "license")
 
 
-@dataclass(frozen=True)
-class Picture:
-    """A cover or another picture: its bytes, MIME type, ID3's number of its kind (3 is the front cover), and a description."""
-
-    data: bytes
-    mime: str
-    kind: int
-    description: str
-
-
 @dataclass
 class Tags:
     """Texts by Vorbis' names, in lower case, and pictures."""
@@ -60,13 +55,10 @@ class Tags:
 
 def read_tags(path: Path) -> Tags:
     """The tags of a file; none where it has none or they are broken."""
-    import mutagen
-    from mutagen.id3 import ID3
-
     try:
         file = mutagen.File(path)
         found = getattr(file, "tags", None)
-        if isinstance(found, ID3):
+        if isinstance(found, id3.ID3):
             tags = _from_id3(found)
         elif found is not None:
             tags = _from_comments(found, getattr(file, "pictures", []))
@@ -90,10 +82,6 @@ def write_tags(path: Path, form: str, tags: Tags) -> None:
     """
     if not tags:
         return
-    from mutagen.flac import FLAC
-    from mutagen.oggvorbis import OggVorbis
-    from mutagen.wave import WAVE
-
     if form == "wav":
         wave: Any = WAVE(path)
         if wave.tags is None:
@@ -107,13 +95,13 @@ def write_tags(path: Path, form: str, tags: Tags) -> None:
         file.add_tags()
     for name, texts in tags.texts.items():
         file.tags[name] = texts
-    for picture in map(_flac_picture, tags.pictures):
+    for one in tags.pictures:
         if form == "flac":
-            file.add_picture(picture)
+            file.add_picture(one)
         else:
             # as RFC and players have it: the FLAC block in base64
             held = file.tags.get("metadata_block_picture", [])
-            file.tags["metadata_block_picture"] = [*held, base64.b64encode(picture.write()).decode("ascii")]
+            file.tags["metadata_block_picture"] = [*held, base64.b64encode(one.write()).decode("ascii")]
     file.save()
 
 
@@ -130,9 +118,16 @@ def _info(path: Path) -> dict[str, str]:
         return {}
 
 
-def _from_id3(id3: Any) -> Tags:
+def picture(data: bytes, mime: str, kind: int, description: str) -> Picture:
+    """A cover or another picture: ID3's number of its kind is 3 for the front cover."""
+    made = Picture()
+    made.data, made.mime, made.type, made.desc = data, mime, kind, description
+    return made
+
+
+def _from_id3(found: id3.ID3) -> Tags:
     tags = Tags()
-    for frame in id3.values():
+    for frame in found.values():
         if frame.FrameID in NAMES:
             tags.texts[NAMES[frame.FrameID]] = [str(text) for text in frame.text]
         elif frame.FrameID == "TXXX":
@@ -142,27 +137,21 @@ def _from_id3(id3: Any) -> Tags:
         elif frame.FrameID == "USLT":
             tags.texts.setdefault("lyrics", []).append(str(frame.text))
         elif frame.FrameID == "APIC":
-            tags.pictures.append(Picture(frame.data, frame.mime, int(frame.type), frame.desc))
+            tags.pictures.append(picture(frame.data, frame.mime, int(frame.type), frame.desc))
     return Tags({name: texts for name, texts in tags.texts.items() if name and texts}, tags.pictures)
 
 
 def _from_comments(comments: Any, pictures: Iterable[Any]) -> Tags:
-    from mutagen.flac import Picture as Block
-
-    tags = Tags()
-    blocks = list(pictures)
+    tags = Tags(pictures=list(pictures))
     for name, text in comments:
         if name.lower() == "metadata_block_picture":
-            blocks.append(Block(base64.b64decode(text)))
+            tags.pictures.append(Picture(base64.b64decode(text)))
         else:
             tags.texts.setdefault(name.lower(), []).append(str(text))
-    tags.pictures = [Picture(block.data, block.mime, int(block.type), block.desc) for block in blocks]
     return tags
 
 
 def _to_id3(tags: Tags) -> list[Any]:
-    from mutagen import id3
-
     frames: list[Any] = []
     for name, texts in tags.texts.items():
         if name in FRAMES:
@@ -173,16 +162,8 @@ def _to_id3(tags: Tags) -> list[Any]:
             frames.append(id3.USLT(encoding=3, lang="XXX", desc="", text="\n".join(texts)))
         else:
             frames.append(id3.TXXX(encoding=3, desc=name, text=texts))
-    for number, picture in enumerate(tags.pictures):
+    for number, one in enumerate(tags.pictures):
         # ID3 tells pictures apart by their descriptions
-        description = picture.description or (f"{number + 1}" if number else "")
-        frames.append(id3.APIC(encoding=3, mime=picture.mime, type=picture.kind, desc=description, data=picture.data))
+        description = one.desc or (f"{number + 1}" if number else "")
+        frames.append(id3.APIC(encoding=3, mime=one.mime, type=one.type, desc=description, data=one.data))
     return frames
-
-
-def _flac_picture(picture: Picture) -> Any:
-    from mutagen.flac import Picture as Block
-
-    block = Block()
-    block.data, block.mime, block.type, block.desc = picture.data, picture.mime, picture.kind, picture.description
-    return block

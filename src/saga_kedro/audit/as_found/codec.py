@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
+import copy
 import json
-import math
 from pathlib import Path
 from typing import Any
 
 from torch import nn
 
 from saga_kedro.draws import seed_of
-from saga_kedro.model.codec.autoencoder import Autoencoder, build_autoencoder
-from saga_kedro.model.quiet import quiet
+from saga_kedro.model.codec.autoencoder import STABLE_AUDIO_OPEN_VAE, Autoencoder, build_autoencoder
+from saga_kedro.model.library import quiet
 
-LATENT_CHANNELS = 64
-C_MULTS = [1, 2, 4, 8, 16]  # Stable Audio Open's
 # Stable Audio Open's are 2, 4, 4, 8, 8; the largest first is three times as fast.
 STRIDES = {1024: [8, 4, 4, 4, 2], 2048: [8, 8, 4, 4, 2]}
 
@@ -31,7 +29,7 @@ def random_autoencoder(
         channels: width of the first layer; Stable Audio Open has 128.
         seed: of the weights.
         posterior: ``drawn`` or ``mean``.
-        unused: options of the codec that it stands for.
+        unused: options of the codec that it replaces.
 
     Returns:
         A frozen codec in eval mode, of 64 latent channels. Its posterior's deviation, softplus of about 0, is about 0.69
@@ -54,19 +52,11 @@ def random_autoencoder(
 def _config(hop: int, channels: int) -> dict[str, Any]:
     if hop not in STRIDES:
         raise ValueError(f"The random autoencoder's hop is one of {', '.join(map(str, STRIDES))} samples, not {hop}.")
-    size = {"channels": channels, "c_mults": C_MULTS, "strides": STRIDES[hop], "use_snake": True}
-    vae = {
-        "encoder": {"type": "oobleck", "config": {"in_channels": 2, "latent_dim": 2 * LATENT_CHANNELS, **size}},
-        "decoder": {
-            "type": "oobleck",
-            "config": {"out_channels": 2, "latent_dim": LATENT_CHANNELS, "final_tanh": False, **size},
-        },
-        "bottleneck": {"type": "vae"},
-        "latent_dim": LATENT_CHANNELS,
-        "downsampling_ratio": math.prod(STRIDES[hop]),
-        "io_channels": 2,
-    }
-    return {"model_type": "autoencoder", "sample_rate": 44_100, "model": vae}
+    config = copy.deepcopy(STABLE_AUDIO_OPEN_VAE)
+    for half in ("encoder", "decoder"):
+        config["model"][half]["config"] |= {"channels": channels, "strides": STRIDES[hop]}
+    config["model"]["downsampling_ratio"] = hop
+    return config
 
 
 def _without_weight_norm(model: nn.Module) -> nn.Module:

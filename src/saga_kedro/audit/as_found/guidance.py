@@ -1,4 +1,4 @@
-"""Guidance as the failing code does it, as the first document quotes it, and as that document mends it."""
+"""Guidance as the failing code does it, as the first document quotes it, and as that document fixes it."""
 
 from __future__ import annotations
 
@@ -8,15 +8,8 @@ import torch
 from torch import Tensor
 
 from saga_kedro.model.condition import Condition
+from saga_kedro.model.guidance import eq4
 from saga_kedro.model.network import SagaNetwork
-
-
-def _branches(network: SagaNetwork, z_t: Tensor, t: Tensor, condition: Condition) -> tuple[Tensor, Tensor, Tensor]:
-    """u(-, -), u(z_l, -), u(z_l, c), the roll-off in all of them, as equation 4 has them."""
-    no, yes = torch.zeros_like(t, dtype=torch.bool), torch.ones_like(t, dtype=torch.bool)
-    drop_z_l, drop_context = torch.cat([yes, no, no]), torch.cat([yes, yes, no])
-    u_none, u_acoustic, u_full = network(z_t.repeat(3, 1, 1), t.repeat(3), condition.repeat(3), drop_z_l, drop_context).chunk(3)
-    return u_none, u_acoustic, u_full
 
 
 def z_l_everywhere(network: SagaNetwork, z_t: Tensor, t: Tensor, condition: Condition, s_a: float, s_t: float) -> Tensor:
@@ -35,11 +28,10 @@ def z_l_everywhere(network: SagaNetwork, z_t: Tensor, t: Tensor, condition: Cond
 def as_quoted(network: SagaNetwork, z_t: Tensor, t: Tensor, condition: Condition, s_a: float, s_t: float) -> Tensor:
     """u + s_a (u_a - u) + s_t (u_t - u), the formula that the first document gives for the paper's (issue 3).
 
-    The difference that s_t multiplies then holds z_l's share as well, which is so amplified by s_a + s_t. Arguments and result
-    as ``saga_kedro.model.guidance.eq4``.
+    u_t - u = (u_a - u) + (u_t - u_a): it is equation 4 with z_l amplified by s_a + s_t. Arguments and result as
+    ``saga_kedro.model.guidance.eq4``.
     """
-    u_none, u_acoustic, u_full = _branches(network, z_t, t, condition)
-    return u_none + s_a * (u_acoustic - u_none) + s_t * (u_full - u_none)
+    return eq4(network, z_t, t, condition, s_a + s_t, s_t)
 
 
 def rolloff_isolated(network: SagaNetwork, z_t: Tensor, t: Tensor, condition: Condition, s_a: float, s_t: float) -> Tensor:
@@ -49,5 +41,6 @@ def rolloff_isolated(network: SagaNetwork, z_t: Tensor, t: Tensor, condition: Co
     """
     null = torch.full_like(condition.z_l, network.null_latent)
     u_none = network.dit(z_t, t, input_concat_cond=null, cross_attn_cond=None, global_cond=None)
-    _, u_acoustic, u_full = _branches(network, z_t, t, condition)
+    u_acoustic = network(z_t, t, condition, None, torch.ones_like(t, dtype=torch.bool))
+    u_full = network(z_t, t, condition)
     return u_none + s_a * (u_acoustic - u_none) + s_t * (u_full - u_acoustic)

@@ -16,7 +16,7 @@ def none(generated: Tensor, low: Tensor, cutoff_hz: float) -> Tensor:
 
 
 def below_200_hz(generated: Tensor, low: Tensor, cutoff_hz: float) -> Tensor:
-    """The input's spectrum up to 200 Hz, over the whole length at once (first document, issue 6): [B, 2, N] -> [B, 2, N]."""
+    """The input's spectrum up to 200 Hz, over the whole length (first document, issue 6): [B, 2, N] -> [B, 2, N]."""
     samples = generated.shape[-1]
     frequencies = torch.fft.rfftfreq(samples, 1 / SAMPLE_RATE, device=generated.device)
     spectrum = torch.where(frequencies <= EDGE_HZ, torch.fft.rfft(low.float()), torch.fft.rfft(generated.float()))

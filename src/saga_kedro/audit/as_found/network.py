@@ -101,12 +101,6 @@ class PathsNetwork(SagaNetwork):
         null[:, :length] = self.empty_caption[:length].to(text)
         return torch.cat([torch.where(dropped[:, None, None], null, text), rolloff_tokens], dim=1)
 
-    def _rolloff(self, condition: Condition) -> tuple[Tensor, Tensor]:
-        if self.joint is not None:
-            return self.joint(condition.f_l, condition.f_h)
-        f_l, f_h = self.f_l(condition.f_l), self.f_h(condition.f_h)
-        return torch.stack([f_l, f_h], dim=1), torch.cat([f_l, f_h], dim=-1)
-
     def _seconds(self, like: Tensor) -> Tensor:
         start, total = like.new_zeros(len(like)), like.new_full((len(like),), SEGMENT_SECONDS / SECONDS_MAXIMUM)
         return torch.cat([self.seconds[0](start), self.seconds[1](total)], dim=-1)
@@ -114,20 +108,23 @@ class PathsNetwork(SagaNetwork):
     def inputs(
         self, condition: Condition, drop_z_l: Tensor | None = None, drop_context: Tensor | None = None
     ) -> dict[str, Tensor]:
-        z_l = condition.z_l
-        none = torch.zeros(len(z_l), dtype=torch.bool, device=z_l.device)
-        if drop_z_l is not None:
-            z_l = z_l.masked_fill(drop_z_l[:, None, None], self.null_latent)
-        tokens, vector = self._rolloff(condition)
-        context = self.build_context(condition.text, tokens, none if drop_context is None else drop_context)
-        inputs = {"input_concat_cond": z_l, "cross_attn_cond": context}
+        inputs = super().inputs(condition, drop_z_l, drop_context)
+        if self.joint is not None:
+            token, inputs["global_cond"] = self.joint(condition.f_l, condition.f_h)
+            dropped = torch.zeros_like(condition.f_l, dtype=torch.bool) if drop_context is None else drop_context
+            inputs["cross_attn_cond"] = self.build_context(condition.text, token, dropped)
+        vector = inputs.pop("global_cond")
         if self.rolloff_global == "global_cond":
-            inputs["global_cond"] = vector
-        elif self.rolloff_global == "added":
-            inputs["global_cond"] = self._seconds(vector) + vector
-        elif self.rolloff_global != "none":
-            inputs["global_cond"] = self._seconds(vector)
-        return inputs
+            return inputs | {"global_cond": vector}
+        if self.rolloff_global == "none":
+            return inputs
+        return inputs | {"global_cond": self._seconds(vector) + (vector if self.rolloff_global == "added" else 0)}
+
+    def _vector(self, condition: Condition) -> Tensor:
+        """f_l and f_h as one vector [B, 2 W]."""
+        if self.joint is not None:
+            return self.joint(condition.f_l, condition.f_h)[1]
+        return torch.cat([self.f_l(condition.f_l), self.f_h(condition.f_h)], dim=-1)
 
     def forward(
         self,
@@ -137,10 +134,10 @@ class PathsNetwork(SagaNetwork):
         drop_z_l: Tensor | None = None,
         drop_context: Tensor | None = None,
     ) -> Tensor:
-        inputs = self.inputs(condition, drop_z_l, drop_context)
-        if self.rolloff_global.startswith("prepend"):
-            dit = self.dit.model
-            timestep = dit.to_timestep_embed(dit.timestep_features(t[:, None]))
-            inputs["prepend_cond"] = (self.to_prepend(self._rolloff(condition)[1]) + timestep)[:, None]
-            inputs["prepend_cond_mask"] = torch.ones(len(z_t), 1, dtype=torch.bool, device=z_t.device)
+        if not self.rolloff_global.startswith("prepend"):
+            return super().forward(z_t, t, condition, drop_z_l, drop_context)
+        inputs, dit = self.inputs(condition, drop_z_l, drop_context), self.dit.model
+        timestep = dit.to_timestep_embed(dit.timestep_features(t[:, None]))
+        inputs["prepend_cond"] = (self.to_prepend(self._vector(condition)) + timestep)[:, None]
+        inputs["prepend_cond_mask"] = torch.ones(len(z_t), 1, dtype=torch.bool, device=z_t.device)
         return self.dit(z_t, t, **inputs, use_checkpointing=self.checkpointing and torch.is_grad_enabled())

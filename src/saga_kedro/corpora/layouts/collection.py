@@ -36,9 +36,6 @@ def find_collection(path: str | Path) -> list[Source]:
 
     Args:
         path: a folder whose sub-folders are named as in ``LAYOUTS``.
-
-    Raises:
-        ValueError: if there is no sub-folder, or one has another name, or is laid out otherwise than its name says.
     """
     folders = sorted(folder for folder in Path(path).iterdir() if folder.is_dir() and not folder.name.startswith("."))
     if not folders:

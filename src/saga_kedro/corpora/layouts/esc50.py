@@ -22,9 +22,6 @@ TEST_FOLD = "5"
 def find_esc50(path: str | Path) -> list[Source]:
     """Every file of the index; the group is the recording on Freesound that it was cut from. The ten classes of ESC-10 have a
     freer licence.
-
-    Raises:
-        ValueError: if the folder is laid out otherwise.
     """
     root = root_of(path, "meta/esc50.csv", "ESC-50")
     return [

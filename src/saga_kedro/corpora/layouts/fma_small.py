@@ -20,9 +20,6 @@ def find_fma_small(path: str | Path) -> list[Source]:
     """Every excerpt, by artist, with the official test split and each track's own licence.
 
     ``fma_metadata`` is looked for beside the audio, in ``path`` and beside ``path``.
-
-    Raises:
-        ValueError: if the folder is laid out otherwise, or the metadata is missing.
     """
     root = root_of(path, "[0-9][0-9][0-9]/*.mp3", "FMA-small")
     places = [folder / "fma_metadata" / "tracks.csv" for folder in (root, root.absolute().parent, Path(path).absolute().parent)]

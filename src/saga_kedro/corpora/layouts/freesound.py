@@ -29,9 +29,6 @@ SPLITS: dict[str, OfficialSplit] = {"FSD50K.dev_audio": "train", "FSD50K.eval_au
 def find_freesound(path: str | Path) -> list[Source]:
     """Every sound as effects, by the recordist who uploaded it (a sound without one is its own group); FSD50K's evaluation set
     is the official test split.
-
-    Raises:
-        ValueError: if there is no such folder, or no audio in it, or FSD50K's metadata is missing.
     """
     files = audio_files(path)
     if not files:

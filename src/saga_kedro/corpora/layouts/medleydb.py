@@ -20,9 +20,6 @@ MIX = "_MIX.wav"
 def find_medleydb(path: str | Path) -> list[Source]:
     """The mixes of either version or of both; stems and raw tracks are left out, since they are in the mixes. The group is the
     artist, as MedleyDB's own artist-conditional splits have it.
-
-    Raises:
-        ValueError: if the folder is laid out otherwise.
     """
     mixes = sorted(mix for mix in Path(path).rglob(f"*{MIX}") if mix.name == mix.parent.name + MIX)
     if not mixes:

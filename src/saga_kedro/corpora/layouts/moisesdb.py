@@ -17,11 +17,7 @@ LICENCE = "CC-BY-NC-SA-4.0"
 
 
 def find_moisesdb(path: str | Path) -> list[Source]:
-    """Every track that a song's ``data.json`` lists: the corpus has no mixes. The group is the artist.
-
-    Raises:
-        ValueError: if the folder is laid out otherwise.
-    """
+    """Every track that a song's ``data.json`` lists: the corpus has no mixes. The group is the artist."""
     songs = sorted(Path(path).rglob("data.json"))
     if not songs:
         raise ValueError(f"{path} is not laid out as MoisesDB: it holds no <song>/data.json (ingest.path).")

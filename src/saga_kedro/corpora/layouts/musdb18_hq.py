@@ -19,9 +19,6 @@ LICENCE = "academic use only; parts are CC-BY-NC-SA"
 def find_musdb18_hq(path: str | Path) -> list[Source]:
     """The mixes; stems are left out, since they are in the mixes. The group is the song: some artists are in both official
     splits.
-
-    Raises:
-        ValueError: if the folder is laid out otherwise.
     """
     root = root_of(path, "*/*/mixture.wav", "MUSDB18-HQ")
     return [

@@ -26,9 +26,6 @@ def find_openslr(path: str | Path) -> list[Source]:
 
     LibriVox numbers its speakers, and every corpus made of it keeps the numbers. Files of neither kind are taken too: their
     speaker is the folder they lie in, or the beginning of their name.
-
-    Raises:
-        ValueError: if there is no such folder, or no audio in it.
     """
     root = Path(path)
     files = audio_files(root)

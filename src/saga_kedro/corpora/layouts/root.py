@@ -12,9 +12,6 @@ def root_of(folder: str | Path, marker: str, corpus: str) -> Path:
         folder: what the person gave.
         marker: a glob pattern that only this corpus' top folder matches.
         corpus: its name, for the error.
-
-    Raises:
-        ValueError: if there is no such folder.
     """
     folder = Path(folder)
     below = sorted(path for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []

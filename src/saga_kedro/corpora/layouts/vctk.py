@@ -18,11 +18,7 @@ TEST_SPEAKERS = frozenset({"p360", "p361", "p362", "p363", "p364", "p374", "p376
 
 
 def find_vctk(path: str | Path) -> list[Source]:
-    """The first microphone's recordings, by speaker; the second's are of the same sentences.
-
-    Raises:
-        ValueError: if the folder is laid out otherwise.
-    """
+    """The first microphone's recordings, by speaker; the second's are of the same sentences."""
     root = root_of(path, "wav48_silence_trimmed/*/*_mic1.flac", "VCTK 0.92")
     return [
         Source(file, "speech", f"vctk/{file.parent.name}", LICENCE, "test" if file.parent.name in TEST_SPEAKERS else "train")

@@ -11,16 +11,7 @@ from saga_kedro.corpora.synthesis.sources import TOP_HZ, add_at, envelope, harmo
 
 
 def effects(rng: np.random.Generator, kit: np.random.Generator, samples: int) -> np.ndarray:
-    """A scene made with one kit.
-
-    Args:
-        rng: draws the scene: which two kinds of events happen, when, and over what texture.
-        kit: draws the kit: the material of its impacts, the slope of its noise, its room.
-        samples: length at 44.1 kHz.
-
-    Returns:
-        float32 [2, samples].
-    """
+    """A scene (two kinds of events, over a texture) made with one kit (material of impacts, slope of noise, room)."""
     material, slope = kit.uniform(0.2, 1.0), kit.uniform(-6.0, -1.0)
     width, decay_s, wet = kit.uniform(0.1, 1.0), kit.uniform(0.2, 1.0), kit.uniform(0.05, 0.35)
     mix = np.zeros((2, samples), dtype=np.float32)

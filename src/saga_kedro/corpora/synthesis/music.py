@@ -12,16 +12,7 @@ PROGRESSIONS = ((0, 4, 5, 3), (0, 5, 3, 4), (5, 3, 0, 4), (0, 3, 0, 4), (1, 4, 0
 
 
 def music(rng: np.random.Generator, piece: np.random.Generator, samples: int) -> np.ndarray:
-    """An excerpt of one piece.
-
-    Args:
-        rng: draws the excerpt: where it enters, the tune, who rests.
-        piece: draws the piece: key, tempo, chords, the instruments' brightness, drums, room.
-        samples: length at 44.1 kHz.
-
-    Returns:
-        float32 [2, samples].
-    """
+    """An excerpt (where it enters, the tune, who rests) of one piece (key, tempo, chords, brightness, drums, room)."""
     key, scale = 55.0 * 2 ** (piece.integers(12) / 12), MAJOR if piece.random() < 0.6 else MINOR
     beat_s, progression = 60 / piece.uniform(80, 150), PROGRESSIONS[piece.integers(len(PROGRESSIONS))]
     pad_brightness, pluck_brightness = piece.uniform(0.6, 0.85), piece.uniform(0.85, 0.96)

@@ -14,16 +14,7 @@ FRAME_S = HOP / SAMPLE_RATE
 
 
 def speech(rng: np.random.Generator, speaker: np.random.Generator, samples: int) -> np.ndarray:
-    """A few phrases of one speaker.
-
-    Args:
-        rng: draws what is said.
-        speaker: draws who says it: pitch, size of the vocal tract, breath, sharpness of the fricatives, place in the room.
-        samples: length at 44.1 kHz.
-
-    Returns:
-        float32 [2, samples].
-    """
+    """A few phrases of one speaker (pitch, size of the vocal tract, breath, sharpness of the fricatives, place in the room)."""
     pitch = np.exp(speaker.uniform(np.log(90), np.log(240)))
     tract = 0.8 + 0.4 * (np.log(pitch / 90) / np.log(240 / 90)) + speaker.uniform(-0.06, 0.06)
     breath, hiss_hz = speaker.uniform(0.02, 0.08), speaker.uniform(4_500, 8_000)

@@ -13,7 +13,7 @@ from torch.nn import functional
 
 from saga_kedro.model import tensors
 from saga_kedro.model.codec.posterior import Posterior
-from saga_kedro.model.quiet import quiet
+from saga_kedro.model.library import quiet
 from saga_kedro.weights import STABLE_AUDIO_OPEN, MissingWeights
 
 if TYPE_CHECKING:
@@ -62,15 +62,12 @@ class Autoencoder(nn.Module):
     """
 
     def __init__(self, model: AudioAutoencoder, scale: float = 1.0, posterior: Literal["drawn", "mean"] = "drawn") -> None:
-        """Wrap a model whose weights are in place; `load` is how they get there.
+        """Wrap a model whose weights are in place (`load` puts them there).
 
         Args:
-            model: with a VAE bottleneck and two audio channels.
+            model: with a VAE bottleneck and two audio channels; others are a ValueError.
             scale: as in the config of stable-audio-tools' pretransform.
             posterior: ``drawn`` keeps the VAE's deviations, ``mean`` makes every draw the mean.
-
-        Raises:
-            ValueError: another bottleneck, another number of channels, or an unknown ``posterior``.
         """
         from stable_audio_tools.models.bottleneck import VAEBottleneck
 
@@ -114,7 +111,7 @@ class Autoencoder(nn.Module):
         return cls(model, scale, posterior)
 
     def train(self, mode: bool = True) -> Autoencoder:
-        """Stays in eval mode, whatever the model that it is part of does."""
+        """Stays in eval mode."""
         return super().train(False)
 
     @torch.no_grad()
@@ -147,11 +144,8 @@ class Autoencoder(nn.Module):
 def build_autoencoder(config: dict[str, Any]) -> tuple[AudioAutoencoder, float]:
     """An autoencoder with random weights from stable-audio-tools' configuration, and the scale of its latents.
 
-    Args:
-        config: of ``model_type`` autoencoder, or of a diffusion model with a ``pretransform`` of type autoencoder.
-
-    Raises:
-        ValueError: neither of the two.
+    The configuration is of ``model_type`` autoencoder, or of a diffusion model with a ``pretransform`` of type autoencoder;
+    another one is a ValueError.
     """
     with quiet():
         from stable_audio_tools.models.autoencoders import create_autoencoder_from_config
@@ -174,10 +168,7 @@ def fill(model: nn.Module, given: dict[str, Tensor], source: Path) -> None:
     Args:
         model: in place.
         given: by name, under one of `PREFIXES`; what the checkpoint has beyond the model (a DiT, discriminators) is left alone.
-        source: for the error.
-
-    Raises:
-        UnloadedCodec: with the first three tensors that are missing, of another shape, or too many under the prefix.
+        source: for the error, an `UnloadedCodec` with the first three tensors that do not fit.
     """
     wanted = model.state_dict()
     prefix = max(PREFIXES, key=lambda p: sum(p + name in given for name in wanted))
@@ -194,7 +185,7 @@ def in_chunks(function: Callable[[Tensor], Tensor], signal: Tensor, step_in: int
     """Apply an encoder or decoder to overlapping chunks of a long signal and keep the middle of each.
 
     The algorithm of ``AudioAutoencoder.encode_audio`` and ``decode_audio`` with ``chunked=True``; a signal of up to one
-    chunk is done at once.
+    chunk is not cut.
 
     Args:
         function: [B, C, n step_in] to [B, C', n step_out].

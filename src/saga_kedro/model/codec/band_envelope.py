@@ -1,8 +1,8 @@
 """A channel vocoder as a codec without weights: latents are the log energies of a few bands, decoding shapes an excitation
 with them.
 
-It keeps no waveform: it stands for the VAE where a machine has no weights, and low-frequency replacement restores the true
-low band after it, as after the VAE.
+It keeps no waveform. It takes the VAE's place on a machine without weights; low-frequency replacement restores the true low
+band after it, as after the VAE.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ from saga_kedro.model.codec.bands import band_edges
 from saga_kedro.model.codec.excitation import noise, smooth_noise
 from saga_kedro.model.codec.mid_side import to_left_right, to_mid_side
 from saga_kedro.model.codec.posterior import Posterior
-from saga_kedro.model.codec.precision import in_working_dtype
 
 Excitation = Literal["noise", "smooth_noise"]
 EXCITATIONS = {"noise": noise, "smooth_noise": smooth_noise}
@@ -98,16 +97,11 @@ class BandEnvelope:
     def encode(self, audio: Array) -> Posterior:
         """Band levels of ``audio``.
 
-        Args:
-            audio: [B, 2, N], in [-1, 1].
-
-        Returns:
-            The exact posterior, [B, 2 bands, ceil(N / hop)], in the audio's dtype; computed in float32, or float64 if that
-            is given.
+        The exact posterior has the audio's dtype; it is computed in float32, or float64 if that is given.
         """
         xp = array_namespace(audio)
         with exact(audio):
-            work = in_working_dtype(audio)
+            work = _in_working_dtype(audio)
             # one after the other: the frames of one stay in the cache, those of a batch take twice the time
             levels = [self._levels(work[item : item + 1]) for item in range(len(work))] or [self._levels(work)]
             latents = (xp.concat(levels) - like(self.centre, work)) / SCALE_DB
@@ -131,12 +125,9 @@ class BandEnvelope:
         frames overlap, so the half frame beside a sounding one still rings.
 
         Args:
-            z: [B, 2 bands, T].
+            z: [B, 2 bands, T]; the result [B, 2, T hop] has its dtype.
             seeds: of the noise, one an item; None is seed 0 for every item.
-            first: which frame of a longer signal z starts with: its parts, decoded by themselves, get the noise of the whole.
-
-        Returns:
-            [B, 2, T hop], in the dtype of ``z``.
+            first: which frame of a longer signal z starts with: its parts, decoded alone, get the noise of the whole.
 
         Raises:
             ValueError: another number of seeds than items.
@@ -146,7 +137,7 @@ class BandEnvelope:
             raise ValueError(f"A batch of {len(z)} needs as many seeds to be decoded, {len(seeds)} were given.")
         xp = array_namespace(z)
         with exact(z):
-            work = in_working_dtype(z)
+            work = _in_working_dtype(z)
             level = xp.matrix_transpose(work.reshape((len(z), 2, self.bands, -1))) * SCALE_DB + like(self.centre, work)
             sounding = level.mean(-1) > (FLOOR_DB + SILENCE_DB) / 2
             level = xp.clip(level, FLOOR_DB, LOUDEST_DB)
@@ -191,6 +182,12 @@ class BandEnvelope:
         sounding = heard.mean(1)[:, None] > (FLOOR_DB + SILENCE_DB) / 2
         noisy = 10 * xp.log10(10 ** (xp.clip(level, min=FLOOR_DB) / 10) + amplitude)
         return ((xp.where(sounding & (amplitude > 0), noisy, level) - centre) / SCALE_DB).reshape(z.shape)
+
+
+def _in_working_dtype(array: Array) -> Array:
+    """float64 for float64, else float32: half precisions neither transform nor keep a level of -100 dB."""
+    xp = array_namespace(array)
+    return array if array.dtype == xp.float64 else xp.astype(array, xp.float32, copy=False)
 
 
 def _twice_as_many(level: Array) -> Array:

@@ -16,7 +16,7 @@ from saga_kedro.audio.spectra import add_frames, cut_frames, hann, magnitude, ov
 from saga_kedro.draws import rng
 
 NOISE_BLOCK = 65_536
-"""Samples of noise that are one draw: so any part of a long signal can be drawn by itself."""
+"""Samples of noise that are one draw: so any part of a long signal can be drawn alone."""
 PERIOD = 16
 """Blocks after which noise repeats: 24 s, longer than anybody hears a repetition of noise, and short enough to be kept."""
 KEPT_FRAMES = 256

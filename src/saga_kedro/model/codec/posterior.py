@@ -35,13 +35,10 @@ class Posterior:
         generator; here a draw depends neither on the batch nor on what was drawn before.
 
         Args:
-            seeds: one an item.
+            seeds: one an item; another number is a ValueError.
 
         Returns:
             [B, C, T], on the mean's device and in its dtype.
-
-        Raises:
-            ValueError: the number of seeds is not the batch size.
         """
         if len(seeds) != len(self.mean):
             raise ValueError(f"A batch of {len(self.mean)} needs as many seeds to be drawn, {len(seeds)} were given.")

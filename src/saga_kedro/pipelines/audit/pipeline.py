@@ -1,58 +1,39 @@
 """Pipeline `audit`."""
 
-from collections.abc import Callable
-from typing import Any
+from kedro.pipeline import Pipeline, node
 
-from kedro.pipeline import Pipeline, node, pipeline
+from saga_kedro.audit.session import folders, open_audit
+from saga_kedro.audit.steps import check_clearances, climb_ladder, judge, measure_symptoms, run_arms, write_report
+from saga_kedro.pipelines import caption, caption_pairs, degrade, ingest, resample
 
-from saga_kedro.pipelines.audit.nodes import (
-    check_clearances,
-    climb_ladder,
-    compare_numbers,
-    judge,
-    measure_full_size,
-    measure_symptoms,
-    prepare,
-    run_arms,
-    train_half_precision,
-    write_report,
-)
-
-TABLES = ["rows", "verdicts", "clearances", "symptoms", "ladder", "full_size", "half_precision", "symptoms_summary"]
-MEASURED: dict[Callable[..., Any], str] = {
-    run_arms: "rows",
-    check_clearances: "clearances",
-    climb_ladder: "ladder",
-    measure_full_size: "full_size",
-    train_half_precision: "half_precision",
-}
-DERIVED: list[tuple[Callable[..., Any], str, list[str]]] = [
-    (measure_symptoms, "symptoms", ["audit_rows", "audit_ladder"]),
-    (judge, "verdicts", ["audit_rows", "audit_symptoms"]),
-    (compare_numbers, "symptoms_summary", ["audit_rows", "audit_ladder", "audit_full_size", "audit_half_precision"]),
-]
+DATA = (ingest, resample, caption, degrade, caption_pairs)
+FOLDERS = ("text_states", "pairs", "models", "records", "report")
+TABLES = ("rows", "verdicts", "clearances", "symptoms", "ladder")
+WEIGHTS = ["audit", "weights.text", "weights.codec", "weights.start"]
 
 
 def create_pipeline(**_) -> Pipeline:
-    """Clips, captions and pairs -> the audit's data -> arms, symptoms, verdicts, clearances, ladder -> report."""
-    tables = ["clips", "captions", "pairs", "pair_captions", "data_version"]
+    """Audio -> clips, captions and pairs -> arms, symptoms, verdicts, clearances, ladder -> the audit's page.
+
+    It trains and scores its arms itself.
+    """
+    data = ["clips", "captions", "pairs", "pair_captions", "data_version"]
     settings = ["settings", "audit_issues_file", "audit_folders", "mlflow_experiment"]
-    return pipeline(
+    audit = Pipeline(
         [
-            node(prepare, inputs=[*tables, *settings], outputs="audit_data", name="prepare_audit"),
-            *(
-                node(function, inputs="audit_data", outputs=f"audit_{table}", name=function.__name__)
-                for function, table in MEASURED.items()
-            ),
-            *(
-                node(function, inputs=["audit_data", *inputs], outputs=f"audit_{table}", name=function.__name__)
-                for function, table, inputs in DERIVED
-            ),
+            node(folders, {name: f"audit_{name}_folder" for name in FOLDERS}, "audit_folders", name="audit_folders"),
+            node(open_audit, [*data, *settings], "audit_data", name="prepare_audit", tags=WEIGHTS),
+            node(run_arms, "audit_data", "audit_rows", name="run_arms", tags=WEIGHTS),
+            node(check_clearances, "audit_data", "audit_clearances", name="check_clearances", tags=WEIGHTS),
+            node(climb_ladder, "audit_data", "audit_ladder", name="climb_ladder", tags=WEIGHTS),
+            node(measure_symptoms, ["audit_data", "audit_rows", "audit_ladder"], "audit_symptoms", name="measure_symptoms"),
+            node(judge, ["audit_data", "audit_rows", "audit_symptoms"], "audit_verdicts", name="judge"),
             node(
                 write_report,
-                inputs={"audit": "audit_data"} | {table: f"audit_{table}" for table in TABLES},
-                outputs="audit_report",
+                {"audit": "audit_data"} | {table: f"audit_{table}" for table in TABLES},
+                "audit_report",
                 name="write_audit_report",
             ),
         ]
     )
+    return sum((step.create_pipeline() for step in DATA), Pipeline([])) + audit

@@ -7,10 +7,11 @@ from saga_kedro.training.encode import encode_latents, encode_text
 
 def create_pipeline(**_) -> Pipeline:
     """Captions -> text states, each sentence once. For slow codecs: clips and captions -> a cache of latents."""
+    text = ["captions", "settings", "text_states_file"]
     latents = ["clips", "captions", "data_version", "settings", "latents_folder"]
     return Pipeline(
         [
-            node(encode_text, ["captions", "settings", "text_states_file"], "text_index", name="encode_text", tags="weights:text"),
-            node(encode_latents, latents, "latents", name="encode_latents", tags=["weights:text", "weights:codec"]),
+            node(encode_text, text, "text_index", name="encode_text", tags="weights.text"),
+            node(encode_latents, latents, "latents", name="encode_latents", tags=["weights.text", "weights.codec"]),
         ]
     )

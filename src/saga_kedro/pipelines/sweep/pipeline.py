@@ -1,19 +1,13 @@
 """Pipeline `sweep`."""
 
-from kedro.pipeline import Pipeline, node, pipeline
+from kedro.pipeline import Pipeline, node
 
-from saga_kedro.pipelines.sweep.nodes import sweep
+from saga_kedro.audit.sweep import sweep
+from saga_kedro.pipelines.evaluate.pipeline import model_to_judge
 
 
 def create_pipeline(**_) -> Pipeline:
     """A saved model and evaluation pairs -> a table of settings and scores."""
-    return pipeline(
-        [
-            node(
-                sweep,
-                inputs=["pairs", "pair_captions", "model_summary", "settings", "audit_folders", "mlflow_experiment"],
-                outputs="sweep_table",
-                name="sweep",
-            )
-        ]
-    )
+    inputs = ["pairs", "pair_captions", "model_summary", "settings", "audit_records_folder", "mlflow_experiment"]
+    scored = node(sweep, inputs, "sweep_table", name="sweep", tags=["weights.text", "weights.codec"])
+    return model_to_judge() + Pipeline([scored])

@@ -11,7 +11,6 @@ import yaml
 from tqdm import tqdm
 
 from saga_kedro.audit import as_found  # noqa: F401  a sweep may vary parts, the failing code's too
-from saga_kedro.audit.configurations import changed
 from saga_kedro.audit.data import choose_pairs, read_pairs
 from saga_kedro.audit.records import Records, code_version
 from saga_kedro.audit.runs import Runs
@@ -19,7 +18,7 @@ from saga_kedro.audit.scoring import measure, outputs
 from saga_kedro.evaluation.model_scores import with_prompts
 from saga_kedro.files import parameter_hash
 from saga_kedro.model.saga_sr import SagaSR
-from saga_kedro.parameters import validate
+from saga_kedro.parameters import Parameters, changed
 
 SAMPLING = "sample."
 SHOWN = ("LSD", "LSD_sounding", "SI-SDR", "SNR")
@@ -54,11 +53,11 @@ def sweep(
     pairs: pd.DataFrame,
     pair_captions: pd.DataFrame,
     model_summary: Mapping[str, Any],
-    parameters: dict[str, Any],
+    parameters: Parameters,
     folder: str,
     experiment: str,
 ) -> pd.DataFrame:
-    """Score every combination on the same pairs with the same noise; what is finished is not done again.
+    """Score every combination on the same pairs with the same noise; finished ones are not scored again.
 
     Args:
         pairs, pair_captions: of the evaluation.
@@ -70,25 +69,24 @@ def sweep(
     Returns:
         A row per combination: the varied parameters, then LSD, LSD_sounding, SI-SDR, SNR.
     """
-    chosen = combinations(parameters["sweep"]["vary"])
+    asked = parameters.sweep
+    chosen = combinations(asked.vary)
     settings = [changed(parameters, changes) for changes in chosen]
-    for setting in settings:
-        validate(setting)
-    seconds = parameters["sweep"]["excerpt_seconds"]
-    table = choose_pairs(with_prompts(pairs, pair_captions), parameters["sweep"]["pairs_per_category"], seconds)
-    sounds, version = read_pairs(table, seconds)
+    table = choose_pairs(with_prompts(pairs, pair_captions), asked.pairs_per_category, asked.excerpt_seconds)
+    sounds, version = read_pairs(table, asked.excerpt_seconds)
     records, runs, model = Records(folder), Runs(experiment), SagaSR.from_pretrained(model_summary["folder"])
     source = str(model_summary.get("run_id") or "")
-    of_sweep = parameter_hash("sweep", model_summary["weights"], parameters["sweep"], version, code_version())
+    of_sweep = parameter_hash("sweep", model_summary["weights"], asked.model_dump(), version, code_version())
     parent, _ = runs.open(of_sweep, "sweep", {"audit.source_run_id": source, "sweep": "parent"}, {})
     rows = []
     bar = tqdm(list(zip(chosen, settings, strict=True)), desc="sweep", unit="setting")
     for changes, setting in bar:
         bar.set_postfix(changes)
-        key = parameter_hash("sweep", model_summary["weights"], setting["sample"], setting["seed"], version, code_version())
+        sample = setting.sample.model_dump()
+        key = parameter_hash("sweep", model_summary["weights"], sample, setting.seed, version, code_version())
         record = records.get("sweep", key)
         if record is None:
-            record = records.put("sweep", key, measure(sounds, outputs(model, setting, sounds, setting["seed"])))
+            record = records.put("sweep", key, measure(sounds, outputs(model, setting.sample, sounds, setting.seed)))
         name = ", ".join(f"{name.removeprefix(SAMPLING)} {value}" for name, value in changes.items())
         tags = {"audit.source_run_id": source, "sweep": "setting"}
         run_id, new = runs.open(parameter_hash(of_sweep, key), f"sweep: {name}", tags, changes, parent)

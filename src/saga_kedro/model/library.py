@@ -1,0 +1,44 @@
+"""What is used of stable-audio-tools: imported and built without what it prints, and without torch's compiler."""
+
+from __future__ import annotations
+
+import io
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
+
+__all__ = ["DiffusionTransformer", "FourierFeatures", "LearnedPositionalEmbedding", "NumberEmbedder", "quiet"]
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Swallow standard output and warnings within the block: the library prints that flash_attn is missing, and what it imports
+    warns of things that have long been deprecated. Standard error and exceptions pass."""
+    with redirect_stdout(io.StringIO()), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+@contextmanager
+def _without_compiler() -> Iterator[None]:
+    """Keep the library from compiling a kernel for block masks on import.
+
+    Nothing here masks blocks, and importing torch's compiler takes 4 s of processor time beside the 6 s of all the rest. The
+    library then uses the kernel as it is.
+    """
+    name = "torch._dynamo"
+    if name in sys.modules:
+        yield
+        return
+    sys.modules[name] = None  # type: ignore[assignment]  # an import of it fails
+    try:
+        yield
+    finally:
+        del sys.modules[name]
+
+
+with quiet(), _without_compiler():
+    from stable_audio_tools.models.adp import LearnedPositionalEmbedding, NumberEmbedder
+    from stable_audio_tools.models.blocks import FourierFeatures
+    from stable_audio_tools.models.dit import DiffusionTransformer

@@ -1,0 +1,81 @@
+"""The mean of several models of one architecture, as a model: what comes with the package is the mean of two."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from saga_kedro.errors import SagaError
+from saga_kedro.files import atomic_path, content_hash
+from saga_kedro.model import tensors
+from saga_kedro.model.saved import HASHES, WEIGHTS, read_config, write_model
+from saga_kedro.training.export import read_trained
+from saga_kedro.training.folder import SUMMARY
+
+AVERAGED = "averaged"
+"""Where saga_sr.json and fit.json say what a model is the mean of."""
+FREE = {"sample", HASHES, AVERAGED}
+"""What may differ between the configurations of models that are averaged."""
+
+
+def average(sources: Sequence[str | Path], folder: str | Path) -> dict[str, Any]:
+    """Average networks, and write the model that this gives into ``folder``.
+
+    The network is the mean, taken in 64 bits. Tables that are fitted to data (roll-off predictor, noise floors) and sampling
+    defaults are the last source's.
+
+    Args:
+        sources: at least two, each the folder of a saved model or a checkpoint of a training.
+        folder: for ``model.safetensors``, ``saga_sr.json`` and ``fit.json``.
+
+    Returns:
+        What ``fit.json`` holds: the last source's summary where it has one; ``folder``; ``weights`` (a hash); ``averaged``, for
+        each source where it lay, its hash and the steps of its training, None where nothing says how many.
+
+    Raises:
+        SagaError: there are fewer than two, or one is no model, or another architecture than the first.
+    """
+    if len(sources) < 2:
+        raise SagaError(f"An average needs at least two models, {len(sources)} were named.")
+    folder, mean, first, about = Path(folder), {}, {}, []
+    config, state, summary = {}, {}, {}
+    for source in map(Path, sources):
+        config, state, summary = _read(source)
+        if not about:
+            first = config
+            mean = {name: torch.zeros(value.shape, dtype=torch.float64) for name, value in state.items() if _trained(name)}
+        own = {name: value for name, value in state.items() if _trained(name)}
+        wrong = sorted(name for name in {*first, *config} - FREE if first.get(name) != config.get(name))
+        if wrong := wrong or sorted(tensors.misfits(mean, own)):
+            raise SagaError(f"{source} is another architecture than {sources[0]}, so there is no mean of them: {wrong[0]}.")
+        for name, value in own.items():
+            mean[name] += value.double() / len(sources)
+        weights = source / WEIGHTS if source.is_dir() else source
+        about.append({"source": source.as_posix(), "weights": content_hash(weights), "steps": summary.get("steps")})
+    state = {name: value.contiguous() for name, value in state.items()} | {name: value.float() for name, value in mean.items()}
+    write_model(folder, config | {AVERAGED: about}, state)
+    summary |= {"folder": folder.as_posix(), "weights": content_hash(folder / WEIGHTS), AVERAGED: about}
+    with atomic_path(folder / SUMMARY) as temporary:
+        temporary.write_text(json.dumps(summary, indent=2))
+    return summary
+
+
+def _trained(name: str) -> bool:
+    return name.startswith("network.")
+
+
+def _read(source: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor], dict[str, Any]]:
+    """A model's configuration, its tensors by name, and the summary of its training."""
+    try:
+        if not source.is_dir():
+            config, state, steps = read_trained(source)
+            return config, state, {"steps": steps}
+        _, config = read_config(source)
+        known = source / SUMMARY
+        return config, tensors.read(source / WEIGHTS), json.loads(known.read_text()) if known.exists() else {}
+    except (FileNotFoundError, ValueError) as error:
+        raise SagaError(str(error)) from error
