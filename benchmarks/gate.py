@@ -95,13 +95,13 @@ def catalog(project: Project, quick: bool) -> Any:
 
 
 def normal(text: str, project: Project) -> list[str]:
-    """Lines of a command's text without log lines, tracebacks, times, this machine's facts, the project's place, and width."""
+    """Lines of a command's text without logs, progress, tracebacks, times, this machine's facts, the project's place, width."""
     text = re.sub(r"(?<=Traceback)[^\n]*\n(?:[ \t][^\n]*\n|\n)*", ": ", text.replace(str(project.folder), "<project>"))
     text = without_run(text)
     text = re.sub(r"^\d\d:\d\d:\d\d .*$|(?<=audio in )[\d.]+|(?<=seconds\": )[\d.]+", "<time>", text, flags=re.MULTILINE)
     text = re.sub(r"\d+ of \d+ GiB free, \d+ CPU cores|\d+ GiB free|(?<=at most )[\d,]+(?= h)", "<this machine>", text)
     lines = (re.sub(r"([─━])\1+", r"\1", " ".join(line.split())) for line in text.splitlines())
-    return [line for line in lines if line not in ("", "<time>")]
+    return [line for line in lines if line not in ("", "<time>") and "%|" not in line]
 
 
 def sections(path: Path) -> dict[str, list[str]]:
