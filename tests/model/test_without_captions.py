@@ -108,7 +108,7 @@ def trained(corpus, folder, cached):
     if cached:
         summary = encode_splits(corpus.clips, corpus.captions, "1", parameters, folder / "latents")
         latents = cache_of(summary, parameters, "1", corpus.captions)
-    index = encode_captions(corpus.captions["caption"], Text(**NO_TEXT), folder / "states")
+    index = encode_captions(corpus.captions["caption"], Text.model_validate(NO_TEXT), folder / "states")
     assert index["tokens"].tolist() == [0, 0, 0]
     states = read_states(index, folder / "states")
     fit(corpus.clips, corpus.captions, states, parameters, folder / "run", "1", latents=latents)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import shutil
 import subprocess
 import sys
@@ -77,7 +76,7 @@ def test_the_code_of_a_stage_is_all_that_its_nodes_run():
     pipelines = register_pipelines()
     for stage in set(stages.STAGES) & set(pipelines):
         for node in pipelines[stage].nodes:
-            module = inspect.getmodule(node.func).__name__.removeprefix("saga_kedro.")
+            module = node.func.__module__.removeprefix("saga_kedro.")
             assert module in stages.modules(stage) or module.startswith("pipelines."), f"{stage}: {module}"
 
 
