@@ -32,13 +32,8 @@ PASSIVE = {"errors", "files", "loaded_once", "locks", "parallel", "parameters", 
 
 @dataclass(frozen=True)
 class Stage:
-    """What one stage depends on.
-
-    Attributes:
-        parameters: dotted names of what it reads.
-        code: modules below the package; what they import counts too.
-        inputs: stages whose results it reads.
-    """
+    """Dotted names of the parameters that a stage reads, modules that compute it (what they import counts too), stages that it
+    reads."""
 
     parameters: tuple[str, ...]
     code: tuple[str, ...]
@@ -83,10 +78,7 @@ WITHOUT = {"fit.workers", "fit.log_every", "ingest.clones"}
 def key(stage: str, parameters: Parameters, data_version: str = "") -> str:
     """The key of a stage's result: 32 hexadecimal digits.
 
-    Args:
-        stage: a name in `STAGES`.
-        parameters: of the run.
-        data_version: of the clips, where it is known: files outside the project may change under the same parameters.
+    ``data_version`` is the clips', where it is known: files outside the project may change under the same parameters.
     """
     inputs = [key(one, parameters, data_version) for one in inputs_of(stage, parameters)]
     return parameter_hash(stage, values(stage, parameters), code(stage), inputs, data_version)
@@ -126,7 +118,6 @@ def inputs_of(stage: str, parameters: Parameters) -> tuple[str, ...]:
 
 
 def _plain(name: str, value: Any) -> Any:
-    """A value as JSON has it, without what changes no result."""
     if isinstance(value, BaseModel):
         return {inner: one for inner, one in value.model_dump(mode="json").items() if f"{name}.{inner}" not in WITHOUT}
     return [one.model_dump(mode="json") for one in value] if name == "used_repositories" else value

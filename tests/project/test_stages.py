@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 import yaml
+from kedro.framework.project import configure_project
 
 from saga_kedro import stages
 from saga_kedro.parameters import Parameters, changed, validate
+from saga_kedro.pipeline_registry import register_pipelines
 from saga_kedro.pipelines.configuration import folders
 from scratch_project import ROOT, base_parameters
 
@@ -55,7 +57,7 @@ def test_a_parameter_reaches_the_stages_that_read_it_and_what_follows_them(chang
 def test_every_parameter_that_decides_a_result_reaches_a_stage():
     decides = {name for stage in stages.STAGES.values() for name in stage.parameters}
     sections = {name.split(".")[0] for name in decides} | {"repositories"}
-    assert set(Parameters.model_fields) - sections == {"dataset", "lock", "workers", "sweep"}
+    assert set(Parameters.model_fields) - sections == {"dataset", "lock", "workers", "sweep", "ship"}
     for section in ("degrade", "encode"):
         listed = {name.split(".")[1] for name in decides if name.startswith(f"{section}.")}
         assert set(type(getattr(BASE, section)).model_fields) - listed <= {"batch_size"}
@@ -71,8 +73,7 @@ def test_data_that_changed_under_the_same_parameters_changes_every_key():
 
 
 def test_the_code_of_a_stage_is_all_that_its_nodes_run():
-    from saga_kedro.pipeline_registry import register_pipelines
-
+    configure_project("saga_kedro")
     pipelines = register_pipelines()
     for stage in set(stages.STAGES) & set(pipelines):
         for node in pipelines[stage].nodes:
