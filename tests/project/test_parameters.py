@@ -88,7 +88,7 @@ def test_one_parameter_is_changed_by_its_dotted_name_and_checked():
 def test_settings_and_light_pipelines_import_nothing_heavy():
     """MLflow alone: Kedro imports it in every run, with its plugin. Kedro imports the pipelines that a run asks for."""
     code = (
-        "import sys, saga_kedro.settings, saga_kedro.pipelines.ingest, saga_kedro.pipelines.resample, saga_kedro.pipelines.caption;"
+        "import sys, saga_kedro.settings; from saga_kedro.pipelines import caption, ingest, resample;"
         "print([m for m in ('torch', 'stable_audio_tools', 'transformers', 'lightning') if m in sys.modules])"
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
