@@ -7,15 +7,18 @@ import json
 import pytest
 
 from corpus_files import write_tree
-from saga_kedro.corpora.layouts.collection import LAYOUTS, find_collection
-from saga_kedro.corpora.layouts.esc50 import find_esc50
-from saga_kedro.corpora.layouts.fma_small import find_fma_small
-from saga_kedro.corpora.layouts.freesound import find_freesound
-from saga_kedro.corpora.layouts.medleydb import find_medleydb
-from saga_kedro.corpora.layouts.moisesdb import find_moisesdb
-from saga_kedro.corpora.layouts.musdb18_hq import find_musdb18_hq
-from saga_kedro.corpora.layouts.openslr import find_openslr
-from saga_kedro.corpora.layouts.vctk import find_vctk
+from saga_kedro.corpora.layouts import (
+    LAYOUTS,
+    find_collection,
+    find_esc50,
+    find_fma_small,
+    find_freesound,
+    find_medleydb,
+    find_moisesdb,
+    find_musdb18_hq,
+    find_openslr,
+    find_vctk,
+)
 
 
 def tree(root, *paths):
