@@ -25,7 +25,7 @@ def window_table(clips: pd.DataFrame, window_seconds: float = 5.94, rate: int = 
         (clip_id, start // length, start / rate, start, min(length, total - start))
         for clip_id, total in zip(clips["clip_id"], clips["samples"].astype(int), strict=True)
         for start in range(0, total, length)
-        if start == 0 or total - start >= shortest
+        if start == 0 or start + length < total or total - start >= shortest
     ]
     return pd.DataFrame(rows, columns=["clip_id", "window", "start_s", "start", "samples"])
 
