@@ -107,7 +107,7 @@ STABLE_AUDIO_OPEN_DIT = replace(
 )
 
 
-TEXT, CAPTION, CODEC, START = TAGS = ("weights:text", "weights:caption", "weights:codec", "weights:start")
+TEXT, CAPTION, CODEC, START = TAGS = ("weights.text", "weights.caption", "weights.codec", "weights.start")
 """What weights are for; work that needs them carries the tag."""
 
 

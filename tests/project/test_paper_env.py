@@ -190,5 +190,5 @@ def test_without_weights_a_run_stops_before_it_does_anything(here, tmp_path):
 def test_what_needs_no_weights_is_not_refused(here, tmp_path):
     parameters = read_parameters(make_project(tmp_path / "bare"), "paper")
     assert missing_weights(parameters, set()) == []
-    assert len(missing_weights(parameters, {"weights:caption"})) == 1
-    assert len(missing_weights(parameters, {"weights:text", "weights:codec"})) == 2
+    assert len(missing_weights(parameters, {"weights.caption"})) == 1
+    assert len(missing_weights(parameters, {"weights.text", "weights.codec"})) == 2

@@ -14,6 +14,7 @@ import pytest
 import soundfile
 from typer.testing import CliRunner
 
+from saga_kedro.audio.bandwidth import FULL_BAND_HZ
 from saga_kedro.audio.lowpass import LowPass, low_pass
 from saga_kedro.cli import app
 from saga_kedro.model import saved
@@ -192,3 +193,8 @@ def test_names_with_spaces_and_letters_of_any_script_are_names_like_others(tmp_p
     done = saga(source.parent, "-o", tmp_path / "aus gabe", "--model", model_folder)
     assert done.exit_code == 0, done.stderr
     assert soundfile.info(tmp_path / "aus gabe" / source.name).frames == 22_050
+
+
+def test_the_help_names_the_bandwidth_from_which_files_are_copied():
+    text = " ".join(CliRunner().invoke(app, ["super-resolve", "--help"]).output.split())
+    assert f"Files that reach up to {FULL_BAND_HZ / 1000:g} kHz already are copied" in text

@@ -10,6 +10,7 @@ from saga_kedro.weights import MissingWeights
 ENVIRONMENT = (OSError, MemoryError, ImportError, NoSpace, MissingWeights, torch.OutOfMemoryError)
 ENVIRONMENT_IN_WORDS = (
     "No space left",
+    "Disk quota exceeded",
     "allocate memory",
     "not enough memory",
     "CUDA error",

@@ -40,7 +40,7 @@ BATCHES = 16
 """At least so many for each worker, so that all of them end at about the same time."""
 LARGEST = 64
 """Items of a batch, at most."""
-GIVE_UP = 10
+GIVE_UP = 6
 """So many killed batches, before any item was done, are no accident."""
 
 
@@ -57,7 +57,7 @@ def dask_engine(
         try:
             check(client, where, gpus_per_worker if address else 0, project, needs)
             logger.info("Dask: %d workers at %s; dashboard %s", len(client.nthreads()), scheduler, client.dashboard_link)
-            yield DaskEngine(client, project, gpus_per_worker or int(address is None and bool(_gpus())))
+            yield DaskEngine(client, scheduler, project, gpus_per_worker or int(address is None and bool(_gpus())))
         finally:
             client.close(timeout=2)
 
@@ -94,8 +94,8 @@ def _cluster_here(gpus_per_worker: int) -> Iterator[str]:
 class DaskEngine:
     """Maps on the workers of a cluster. A task that computes on a GPU asks for ``gpus`` units of the resource GPU."""
 
-    def __init__(self, client: Client, project: Path, gpus: int) -> None:
-        self.client, self.project, self.gpus = client, project, gpus
+    def __init__(self, client: Client, address: str, project: Path, gpus: int) -> None:
+        self.client, self.address, self.project, self.gpus = client, address, project, gpus
 
     def map(
         self,
@@ -136,7 +136,8 @@ class _Map:
         gpus: int,
         arguments: Mapping[str, Any],
     ) -> None:
-        self.client, self.items, self.describe, self.gpus = engine.client, items, describe, gpus
+        self.client, self.address = engine.client, engine.address
+        self.items, self.describe, self.gpus = items, describe, gpus
         self.job = (pickle.dumps((function, dict(arguments))), source_hash(), str(engine.project))
         self.results: list[Any] = [None] * len(items)
         self.bar = tqdm(total=len(items), desc=describe, unit="item")
@@ -199,8 +200,7 @@ class _Map:
         )
 
     def _gone(self) -> SagaError:
-        address = self.client.scheduler.address
         return SagaError(
-            f"{self.describe}: Dask's scheduler at {address} is gone. What is finished is kept: start a scheduler and workers, "
-            "and the same command goes on."
+            f"{self.describe}: Dask's scheduler at {self.address} is gone. What is finished is kept: start a scheduler and "
+            "workers, and the same command goes on."
         )

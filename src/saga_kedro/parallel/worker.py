@@ -1,4 +1,4 @@
-"""What a worker process does. What it maps in its turn it maps alone, since the other cores are taken."""
+"""What a worker process does. Its own calls of `parallel_map` stay in it, since the other cores are taken."""
 
 from __future__ import annotations
 

@@ -48,6 +48,9 @@ class RunHook:
             self.parameters: Parameters = context.config_loader.checked  # type: ignore[attr-defined]
         os.chdir(context.project_path)  # relative paths are those of the project
         self.context = context
+        from saga_kedro.tracking import rehome
+
+        rehome(context.project_path)
         with store_lock(context.project_path):  # two first runs at once would both create MLflow's experiment
             return (yield)
 

@@ -1,4 +1,4 @@
-"""`saga plan`: from what was asked to what is printed."""
+"""`saga plan`: from the options to the table."""
 
 from __future__ import annotations
 

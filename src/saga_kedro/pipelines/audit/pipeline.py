@@ -9,7 +9,7 @@ from saga_kedro.pipelines import caption, caption_pairs, degrade, ingest, resamp
 DATA = (ingest, resample, caption, degrade, caption_pairs)
 FOLDERS = ("text_states", "pairs", "models", "records", "report")
 TABLES = ("rows", "verdicts", "clearances", "symptoms", "ladder")
-WEIGHTS = ["audit", "weights:text", "weights:codec", "weights:start"]
+WEIGHTS = ["audit", "weights.text", "weights.codec", "weights.start"]
 
 
 def create_pipeline(**_) -> Pipeline:

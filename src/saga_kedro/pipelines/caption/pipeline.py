@@ -8,4 +8,4 @@ from saga_kedro.captioning.captions import caption
 def create_pipeline(**_) -> Pipeline:
     """Clips -> captions."""
     inputs = ["clips", "caption_settings", "captions_folder"]
-    return Pipeline([node(caption, inputs, "captions", name="caption", tags="weights:caption")])
+    return Pipeline([node(caption, inputs, "captions", name="caption", tags="weights.caption")])

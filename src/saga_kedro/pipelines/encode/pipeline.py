@@ -11,7 +11,7 @@ def create_pipeline(**_) -> Pipeline:
     latents = ["clips", "captions", "data_version", "settings", "latents_folder"]
     return Pipeline(
         [
-            node(encode_text, text, "text_index", name="encode_text", tags="weights:text"),
-            node(encode_latents, latents, "latents", name="encode_latents", tags=["weights:text", "weights:codec"]),
+            node(encode_text, text, "text_index", name="encode_text", tags="weights.text"),
+            node(encode_latents, latents, "latents", name="encode_latents", tags=["weights.text", "weights.codec"]),
         ]
     )

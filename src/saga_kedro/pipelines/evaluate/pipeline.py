@@ -22,7 +22,7 @@ def create_pipeline(**_) -> Pipeline:
                 ["pairs", "pair_captions", "model_summary", "settings", "outputs_folder"],
                 ["outputs", "scores"],
                 name="score",
-                tags=["weights:text", "weights:codec"],
+                tags=["weights.text", "weights.codec"],
             ),
             node(set_distances, ["pairs", "outputs", "evaluate_settings", "outputs_folder"], "distances", name="measure_sets"),
             node(

@@ -15,7 +15,7 @@ def create_pipeline(**_) -> Pipeline:
                 [*data, "settings", "model_folder", "mlflow_run"],
                 ["fit_summary", "fit_to_mlflow"],
                 name="fit",
-                tags=["weights:codec", "weights:start"],
+                tags=["weights.codec", "weights.start"],
             )
         ]
     )

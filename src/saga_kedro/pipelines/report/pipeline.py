@@ -20,7 +20,7 @@ def create_pipeline(**_) -> Pipeline:
                 ["pairs", "pair_captions", "model_summary", "settings", "dial_folder"],
                 "rolloff_dial",
                 name="turn_dial",
-                tags=["weights:text", "weights:codec"],
+                tags=["weights.text", "weights.codec"],
             ),
             node(read_history, "model_summary", "training_history", name="read_history"),
             node(plot, ["lsd_by_frequency", "training_history"], ["lsd_by_frequency_plot", "loss_plot"], name="plot"),

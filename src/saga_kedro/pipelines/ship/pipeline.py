@@ -17,6 +17,6 @@ def create_pipeline(**_) -> Pipeline:
     return scored + Pipeline(
         [
             node(choose_model, ["judged_folder", "ship_settings", "average_folder"], "model_summary", name="choose_model"),
-            node(ship, shipped, "model_card", name="ship", tags=["weights:text", "weights:codec"]),
+            node(ship, shipped, "model_card", name="ship", tags=["weights.text", "weights.codec"]),
         ]
     )
