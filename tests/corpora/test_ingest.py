@@ -11,7 +11,7 @@ from corpus_files import write_noise, write_tree
 from git_repositories import entry, make_repository, serve_from
 from saga_kedro.corpora import ingest as module
 from saga_kedro.corpora.ingest import find_clips
-from saga_kedro.corpora.layouts.collection import LAYOUTS
+from saga_kedro.corpora.layouts import LAYOUTS
 from saga_kedro.corpora.manifest import Clip, Source, data_version, project_path
 from saga_kedro.parameters import Ingest, ParameterError, validate
 from scratch_project import ROOT, merged

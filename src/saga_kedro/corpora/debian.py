@@ -41,17 +41,10 @@ NAME = re.compile(r"[a-z0-9][a-z0-9+.-]+")
 
 
 def find_debian(folder: str | Path, packages: Sequence[str]) -> tuple[list[Source], list[Rejected]]:
-    """Fetch missing packages, and list the audio of all.
+    """Fetch missing packages, each into a sub-folder with its name, whole or not at all, and list the audio of all.
 
-    Args:
-        folder: each package is unpacked in a sub-folder with its name, whole or not at all.
-        packages: their names in the archive that this machine's apt is set up for.
-
-    Returns:
-        The files, with the licences that the package's copyright file names; and the packages that could not be fetched.
-
-    Raises:
-        ValueError: a name is not one of a package, or this machine lacks apt-get or dpkg-deb.
+    Files have the licences that their package's copyright file names; rejected are packages that could not be fetched. Raises
+    ValueError where a name is not one of a package, or this machine lacks apt-get or dpkg-deb.
     """
     folder = Path(folder)
     wrong = [name for name in packages if not NAME.fullmatch(name)]

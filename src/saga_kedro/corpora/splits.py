@@ -29,15 +29,11 @@ def assign_splits(
     is divided between the other splits. An official test split and origins held out for testing together are the test split.
 
     Args:
-        manifest: rows of :class:`saga_kedro.corpora.manifest.Clip`, one for each clip.
+        manifest: rows of :class:`saga_kedro.corpora.manifest.Clip`, one for each clip, whose order is kept.
         seed: of the hash.
-        validation: share of each category's duration, [0, 1).
-        test: the same; the two add up to less than 1.
+        validation, test: shares of each category's duration, in [0, 1), which add up to less than 1.
         held_out: ``validation`` and ``test``, each with names of packages, repositories or their owners: a group is of such
             an origin if it is that name, or begins with it and a slash.
-
-    Returns:
-        The manifest with its splits, in the order of the clips.
 
     Raises:
         ValueError: if the shares leave nothing to train on, or no group is of an origin that is to be held out.

@@ -1,7 +1,5 @@
-"""Work on Dask's workers: those of a scheduler that somebody started, or of this machine.
-
-Dask is an extra, and imported only here and in `preflight`.
-"""
+"""Work on Dask's workers, of a scheduler that somebody started or of this machine. Dask, an extra, is imported only here and in
+`preflight`."""
 
 from __future__ import annotations
 
@@ -29,7 +27,7 @@ logger = logging.getLogger(__name__)
 
 SETTINGS = {
     "distributed.worker.daemon": False,  # a training in a worker may start processes that load its data
-    "distributed.scheduler.allowed-failures": 0,  # a task that was killed comes back at once: `_Map` tries it again
+    "distributed.scheduler.allowed-failures": 0,  # a task that was killed is returned: `_Map` tries it again
     # A cluster gives up a worker that was killed, also while its nanny restarts it.
     "distributed.deploy.lost-worker-timeout": "1000d",
     "distributed.nanny.pre-spawn-environ.DASK_LOGGING__DISTRIBUTED": "critical",
@@ -74,10 +72,7 @@ def _gpus() -> list[str]:
 
 @contextmanager
 def _cluster_here(gpus_per_worker: int) -> Iterator[str]:
-    """The address of a cluster on 127.0.0.1: a worker for each GPU, which sees no other, and one for each further core.
-
-    As in `processes`, no worker has a bound on its memory.
-    """
+    """The address of a cluster here: a worker for each GPU, which sees no other, and one for each further core."""
     from joblib import cpu_count
 
     gpus, each = _gpus(), max(1, gpus_per_worker)
@@ -97,14 +92,7 @@ def _cluster_here(gpus_per_worker: int) -> Iterator[str]:
 
 
 class DaskEngine:
-    """Maps on the workers of a cluster.
-
-    Args:
-        client: connected.
-        address: of the scheduler.
-        project: the project folder, on driver and workers.
-        gpus: units of the resource GPU that a task which computes on one asks for; 0 asks for none.
-    """
+    """Maps on the workers of a cluster. A task that computes on a GPU asks for ``gpus`` units of the resource GPU."""
 
     def __init__(self, client: Client, address: str, project: Path, gpus: int) -> None:
         self.client, self.address, self.project, self.gpus = client, address, project, gpus

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -26,20 +25,7 @@ def subtype_for(form: str, source_subtype: str) -> str:
 
 
 def write(path: Path, form: str, subtype: str, rate: int, spool: Spool, gain: float, tags: Tags) -> None:
-    """Encode a spool.
-
-    Args:
-        path: the file to write, in a folder for unfinished files.
-        form: wav, flac or ogg.
-        subtype: of `subtype_for`.
-        rate: Hz.
-        spool: the audio.
-        gain: factor that all samples are multiplied with.
-        tags: to be written.
-
-    Raises:
-        ValueError: the format cannot hold the rate.
-    """
+    """Encode a spool, multiplied by ``gain``, as a wav, flac or ogg. ValueError is raised for a rate that this cannot hold."""
     if rate > HIGHEST_RATE[form]:
         raise ValueError(f"{form} holds at most {HIGHEST_RATE[form]} Hz and this is {rate} Hz: ask for --format wav.")
     size = spool.samples * spool.channels * 4
@@ -49,13 +35,8 @@ def write(path: Path, form: str, subtype: str, rate: int, spool: Spool, gain: fl
         if container == "WAV":
             for name, text in info_of(tags).items():
                 setattr(file, name, text)
-        for part in _quantisable(spool.parts(), gain, subtype):
-            file.write(part.T)
+        for part in spool.parts():
+            scaled = part * np.float32(gain)
+            file.write((scaled if subtype in ("FLOAT", "VORBIS") else as_24_bit(scaled)).T)
     if container != "RF64":
         write_tags(path, form, tags)
-
-
-def _quantisable(parts: Iterable[np.ndarray], gain: float, subtype: str) -> Iterator[np.ndarray]:
-    for part in parts:
-        scaled = part * np.float32(gain)
-        yield scaled if subtype in ("FLOAT", "VORBIS") else as_24_bit(scaled)

@@ -30,38 +30,25 @@ UNFINISHED = ".saga-unfinished-"
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a file.
-
-    Attributes:
-        input, output: paths; the output is empty if nothing was written.
-        status: ``super-resolved``; ``left as it is``; ``would be ...`` in a dry run; ``failed``.
-        why: half a sentence: what was measured, or what went wrong.
-        notes: anything else that a person should know.
-        cutoff_hz: below it the result is the input; None if all of it is.
-        duration_s: of the audio.
-        seconds: that it took.
-    """
+    """What became of a file."""
 
     input: str
-    output: str
+    output: str  # empty if nothing was written
     status: Literal["super-resolved", "left as it is", "would be super-resolved", "would be left as it is", "failed"]
-    why: str
+    why: str  # half a sentence: what was measured, or what went wrong
     notes: list[str] = field(default_factory=list)
-    cutoff_hz: float | None = None
-    duration_s: float = 0.0
-    seconds: float = 0.0
+    cutoff_hz: float | None = None  # below it the result is the input; None if all of it is
+    duration_s: float = 0.0  # of the audio
+    seconds: float = 0.0  # that it took
 
 
 def super_resolve_file(
     model: SuperResolver | None, job: Job, settings: Settings, advance: Callable[[float], Any] = lambda seconds: None
 ) -> Outcome:
-    """Super-resolve a file of any length. The result is whole or absent, and errors are part of the outcome.
+    """Super-resolve a file of any length; without a model, only measure it (a dry run).
 
-    Args:
-        model: None only measures (a dry run).
-        job: the file, and where the result goes.
-        settings: how.
-        advance: called with seconds of audio as they are done.
+    The result is whole or absent, and errors are part of the outcome. ``advance`` is called with seconds of audio as they are
+    done.
     """
     began = time.perf_counter()
     if job.problem:
