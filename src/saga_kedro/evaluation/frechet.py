@@ -69,7 +69,7 @@ def frechet_distance(first: np.ndarray, second: np.ndarray) -> float:
     d^2 = |mu_1 - mu_2|^2 + tr(S_1 + S_2 - 2 (S_1 S_2)^(1/2)), which, as FID and FAD do, is reported without the root; the last
     trace is the sum of the roots of the eigenvalues of S_1 S_2. Small sets give values that are too large.
 
-    Of two sets [windows, width]; in the square of the embedding's unit, 0 (equal moments) upward; NaN for less than two windows.
+    Of two sets [windows, width]; in the square of the embedding's unit, 0 (equal moments) upward; NaN of less than two.
     """
     if min(len(first), len(second)) < 2:
         return math.nan

@@ -71,7 +71,7 @@ def score_model(
 
 @dataclass(frozen=True)
 class Judged:
-    """A saved model: what loads it in a process, a hash of all that decides its outputs beside inputs, and its configuration."""
+    """A saved model: what loads it in a process, a hash of all that decides its outputs, and its configuration."""
 
     model: LoadedOnce[SagaSR]
     weights: str

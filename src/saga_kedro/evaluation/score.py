@@ -119,7 +119,7 @@ def _jobs(pairs: pd.DataFrame, outputs: pd.DataFrame) -> list[_Job]:
 
 
 def _measure(job: _Job, names: Sequence[str], folder: str, version: str) -> dict[str, float]:
-    """The metrics of one output; those that ``folder`` holds of this version are not computed again. Missing ones are left out."""
+    """The metrics of one output, without missing ones; what ``folder`` holds of this version is not computed again."""
     path = Path(folder) / f"{job.key}.json"
     known = json.loads(path.read_text()) if path.exists() else {}
     if known.get("version") != version:
