@@ -66,7 +66,7 @@ STAGES = {
         ("fit", "degrade", "caption_pairs"),
     ),
     "report": Stage(
-        ("report",), ("reporting.results", "reporting.plots", "evaluation.score", "evaluation.model_scores"), ("evaluate",)
+        ("report",), ("reporting.results", "reporting.plots", "evaluation.score", "evaluation.rolloff_dial"), ("evaluate",)
     ),
     "audit_train": Stage(("audit.start", "audit.checkpoint"), ("audit.training",), ("fit",)),
     "audit_score": Stage(("seed", "sample", "audit.serve"), ("audit.scoring",), ("audit_train",)),

@@ -8,7 +8,7 @@ import pandas as pd
 
 from git_repositories import entry
 from saga_kedro.parameters import Parameters
-from saga_kedro.reporting.model_card import model_card
+from saga_kedro.reporting.ship import model_card
 from scratch_project import base_parameters, merged
 
 SUMMARY = {"yardsticks": {"rolloff/rmse": 0.18, "rolloff/rmse_of_median": 0.21}, "weights": "abc"}

@@ -9,8 +9,7 @@ import pandas as pd
 import pytest
 
 from saga_kedro.reporting.likeness import TEST, TRAINING, Likeness, corpora, likeness_of
-from saga_kedro.reporting.mlflow_views import COLUMNS, set_up_experiment
-from saga_kedro.reporting.paper_runs import log_paper_runs
+from saga_kedro.reporting.mlflow_views import COLUMNS, log_paper_runs, set_up_experiment
 from saga_kedro.reporting.results import evaluation_note
 from saga_kedro.reporting.targets import READING_NOTE, checked_targets, gap, paper_runs, paper_table, target_metrics
 from small_corpus import tiny_parameters
