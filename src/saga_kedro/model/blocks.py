@@ -29,13 +29,10 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True)
 class Block:
-    """Some windows of a long clip.
+    """Some windows of a long clip: the frames at which they start, counted from the block's first.
 
-    Attributes:
-        starts: frame at which each window starts, counted from the block's first.
-        first: the block's first frame, counted from the clip's.
-        frames: its length.
-        begin, end: samples of the clip that it gives; neighbours have ``FADE`` in common.
+    ``first`` and ``frames`` are the block's first frame in the clip and its length; [begin, end) are the samples that it gives.
+    Neighbours have ``FADE`` samples in common.
     """
 
     starts: list[int]
@@ -46,15 +43,10 @@ class Block:
 
 
 def blocks(starts: list[int], length: int, hop: int) -> list[Block]:
-    """Group windows into blocks.
+    """Group windows of ``length`` frames, of ``hop`` samples each, into blocks; ``starts`` are all windows' first frames.
 
     Every window's velocity depends on its neighbours' only, less with every window between; the noise is the same wherever a
     frame is drawn. So two blocks agree in the middle of what they have in common, and a short fade there joins them.
-
-    Args:
-        starts: first frame of each window of the clip.
-        length: frames of a window.
-        hop: samples of a frame.
     """
     stride = max(1, starts[1] - starts[0]) if len(starts) > 2 else length
     frame = hop / SAMPLE_RATE
@@ -71,11 +63,8 @@ def blocks(starts: list[int], length: int, hop: int) -> list[Block]:
 
 
 def pieces(begin: int, end: int, total: int, size: int, margin: int) -> Iterator[tuple[slice, slice]]:
-    """Cut [begin, end) into runs of ``size`` with a margin on each side, as far as [0, total) goes.
-
-    Yields:
-        What to compute, and which part of that to keep.
-    """
+    """Cut [begin, end) into runs of ``size`` with a margin on each side, as far as [0, total) goes: what to compute, and which
+    part of that to keep."""
     for start in range(begin, end, size):
         stop = min(end, start + size)
         wide = slice(max(0, start - margin), min(total, stop + margin))

@@ -17,13 +17,8 @@ from saga_kedro.model.super_resolver import SuperResolver
 class GraphSagaSR(SuperResolver):
     """All that is in a model's folder but the network's own computation.
 
-    Args:
-        folder: holds ``model.onnx``, ``model.safetensors`` (in which the graph looks for its weights) and ``saga_sr.json``;
-            None is the model that comes with the package.
-
-    Raises:
-        FileNotFoundError: a file is missing.
-        ValueError: a file is damaged.
+    The folder holds ``model.onnx``, ``model.safetensors`` (in which the graph looks for its weights) and ``saga_sr.json``; None
+    is the model that comes with the package. Errors are `read_config`'s.
     """
 
     def __init__(self, folder: str | Path | None = None) -> None:

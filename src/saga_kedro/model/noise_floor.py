@@ -2,9 +2,8 @@
 
 A table holds floors of many recordings, measured up to where they are ones. The floor of an input is compared with them where
 it is known, whatever their level, and continues from band to band by the mean step of those that fit and are known there:
-Nadaraya-Watson regression with a Gaussian kernel. It is steps that are averaged, since where some floors end the mean level of
-those that reach higher is another. docs/noise_floors.md says what the table holds, and how well this does on recordings that
-are not in it.
+Nadaraya-Watson regression with a Gaussian kernel, of steps, since where some floors end the mean level of the others is
+another. docs/noise_floors.md says what the table holds, and how well this does on recordings that are not in it.
 """
 
 from __future__ import annotations
@@ -110,12 +109,8 @@ class FloorPredictor:
 
 @dataclass(frozen=True)
 class FloorTrack:
-    """The noise floor of a clip of any length, stretch by stretch.
-
-    Attributes:
-        middles: sample in the middle of each stretch, [S].
-        power: mean power of each band's bins in mid and side, [S, 2, BANDS]; 0 where there is no floor.
-    """
+    """The noise floor of a clip of any length, stretch by stretch: the sample in the middle of each [S], and the mean power of
+    each band's bins in mid and side [S, 2, BANDS], 0 where there is no floor."""
 
     middles: np.ndarray
     power: np.ndarray
@@ -134,14 +129,9 @@ class FloorTrack:
 
 
 def track_floor(read: Read, samples: int, cutoff_hz: float, predictor: FloorPredictor, amount: float) -> FloorTrack:
-    """Measure a clip's noise floor and continue it above the cutoff.
+    """Measure a clip's noise floor and continue it above the cutoff, up to which the clip carries signal.
 
-    Args:
-        read: gives any range of the input, float32 [2, n] at 44.1 kHz.
-        samples: its length.
-        cutoff_hz: up to where it carries signal.
-        predictor: with a table.
-        amount: factor of the floor's amplitude, in [0, 1].
+    ``read`` gives any range of its ``samples``, float32 [2, n] at 44.1 kHz; ``amount`` in [0, 1] is a factor of amplitude.
     """
     stretches = max(1, round(samples / (STRETCH_SECONDS * SAMPLE_RATE)))
     bounds = np.linspace(0, samples, stretches + 1).astype(int)
@@ -156,8 +146,7 @@ def track_floor(read: Read, samples: int, cutoff_hz: float, predictor: FloorPred
 
 
 def _floor_of(audio: np.ndarray, cutoff_hz: float) -> np.ndarray | None:
-    """A channel's floor, if what lies under 4 kHz is one as well: in dense music the quietest frames of higher bands look like
-    one, and are none."""
+    """A channel's floor, if what lies under 4 kHz is one as well: high bands of dense music only look like one."""
     if not audio.any() or (cutoff_hz > LEAST_CUTOFF_HZ and measure_floor(audio, LEAST_CUTOFF_HZ) is None):
         return None
     return measure_floor(audio, cutoff_hz)

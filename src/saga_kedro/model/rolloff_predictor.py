@@ -22,10 +22,6 @@ class RolloffPredictor:
     the kernel exp(-|s - s'|^2 / (2 l^2)), l^2 the number of features (Rahimi and Recht, Random Features for Large-Scale Kernel
     Machines, 2007, algorithm 1). The penalty is the one of ``PENALTIES`` with the least leave-one-out error, which for ridge
     regression has a closed form: residual / (1 - leverage).
-
-    Args:
-        latent_channels: C of the codec; there are 2 C features.
-        dtype: of what it holds.
     """
 
     def __init__(self, latent_channels: int, dtype: type[np.floating] = np.float32) -> None:

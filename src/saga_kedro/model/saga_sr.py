@@ -34,12 +34,7 @@ class SagaSR(SuperResolver):
     Args:
         config: as of `SuperResolver`, and ``network`` (its name), ``backbone``, ``text`` {encoder, path, max_tokens},
             ``conditioning``.
-        codec: use this one instead of building the configured one.
-        text_encoder: use this one instead of loading the configured one.
-
-    Attributes:
-        network: what is trained, a ``SagaNetwork``.
-        text_encoder: frozen.
+        codec, text_encoder: use these instead of the configured ones.
     """
 
     network: SagaNetwork
@@ -72,10 +67,7 @@ class SagaSR(SuperResolver):
     def save_pretrained(self, folder: str | Path, half: bool = False) -> None:
         """Write ``model.safetensors`` and ``saga_sr.json`` into ``folder``, each of them whole or not at all.
 
-        Args:
-            folder: is made where it is missing.
-            half: the network's weights in half precision: half the size. They are computed with in single precision all the
-                same.
+        ``half`` keeps the network's weights in half precision, half the size; it computes in single precision all the same.
         """
         state = {name: value.detach().cpu().contiguous() for name, value in self.learned_state().items()}
         if half:
@@ -90,12 +82,7 @@ class SagaSR(SuperResolver):
         codec: Codec | None = None,
         text_encoder: TextEncoder | None = None,
     ) -> SagaSR:
-        """Load what ``save_pretrained`` wrote.
-
-        Args:
-            folder: holds ``model.safetensors`` and ``saga_sr.json``; None is the model that comes with the package.
-            device: where to put it.
-            codec, text_encoder: as for the constructor.
+        """Load what ``save_pretrained`` wrote into ``folder``; None is the model that comes with the package.
 
         Raises:
             FileNotFoundError: a file is missing.
@@ -144,12 +131,7 @@ class SagaSR(SuperResolver):
 
 
 def build_model(parameters: Parameters, text_encoder: TextEncoder | None = None) -> SagaSR:
-    """The model that a training begins with: its initial weights are named draws of ``seed``.
-
-    Args:
-        parameters: of the run.
-        text_encoder: use this one instead of loading the configured one.
-    """
+    """The model that a training begins with: its initial weights are named draws of ``seed``."""
     model = SagaSR(parameters.model.model_dump() | {"sample": parameters.sample.model_dump()}, text_encoder=text_encoder)
     initialise_by_name(model.network, parameters.seed)
     return model

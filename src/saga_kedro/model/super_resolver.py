@@ -48,8 +48,7 @@ class Stretch:
     Attributes:
         z_l: of the whole stretch, [C, L].
         condition: of each window of a training segment's length.
-        starts: the frame at which each window starts.
-        first: the frame of the clip that z_l starts with.
+        starts, first: the frames at which windows start, and the frame of the clip that z_l starts with.
         seconds: of audio in it.
         finish: makes z_h [C, L] the audio, float32 [2, n] part by part; `blocks.joined` joins stretches.
     """
@@ -65,20 +64,15 @@ class Stretch:
 class SuperResolver(ABC):
     """Everything around the network: bandwidth, codec, conditions, windows, sampling, noise floor, low band, silence.
 
-    A subclass has a ``network``, and makes its kind of arrays (`array`, `text`).
+    A subclass has a ``network``, called as `SagaNetwork.forward`, and makes its kind of arrays (`array`, `text`).
 
     Args:
         config: the model's and the sampler's parameters, as in ``conf/``: ``codec`` {name, ...}, ``segment_samples``,
             ``channels``, ``rolloff``, ``sample``.
-        codec: use this one instead of building the configured one.
+        codec: use this one instead of the configured one.
 
     Attributes:
-        config: as given.
-        sample: ``config["sample"]``.
-        codec: frozen.
-        network: called as `SagaNetwork.forward`.
-        rolloff_predictor: fitted before training.
-        floor_predictor: holds the noise floors of the training clips.
+        rolloff_predictor, floor_predictor: fitted before training.
         segment_frames: latent frames of a training segment.
     """
 
@@ -105,14 +99,9 @@ class SuperResolver(ABC):
         """The text states of captions, [B, L, W]."""
 
     def captions(self, read: Read, samples: int, prompt: Prompt) -> str | list[str]:
-        """The caption of all windows, or one for each stretch of 5.94 s of the clip.
+        """The caption of all windows, or one for each stretch of 5.94 s of the clip; without a prompt the clip is described.
 
-        Args:
-            read, samples: the clip.
-            prompt: the captions given; None has a model with captions describe the clip.
-
-        Raises:
-            ValueError: a prompt for a model that was trained without captions, or the wrong number of captions.
+        A prompt for a model that was trained without captions, or a wrong number of them, is a ValueError.
         """
         if prompt:
             raise ValueError("This model was trained without captions: it takes no prompt.")
@@ -179,21 +168,14 @@ class SuperResolver(ABC):
         dials: Dials = OWN,
         advance: Callable[[float], Any] = lambda seconds: None,
     ) -> Iterator[np.ndarray]:
-        """Super-resolve audio that need not fit into memory.
+        """Super-resolve audio that need not fit into memory: yields float32 [2, n], one after the other, ``samples`` in all.
 
         Args:
-            read: gives any range of the input, float32 [2, n] at 44.1 kHz.
-            samples: its length.
+            read, samples: give any range of the input, float32 [2, n] at 44.1 kHz, and its length.
             todo: up to where the input is kept.
             identical: whether its channels are the same; then the result's are.
-            dials: how.
+            dials: how; one that is out of its range, or that this model has not, is a ValueError.
             advance: called with seconds of audio as they are done.
-
-        Yields:
-            float32 [2, n], one after the other, ``samples`` in all.
-
-        Raises:
-            ValueError: a dial that is out of its range, or that this model has not.
         """
         if todo.cutoff_hz is None:
             self.wanted(dials)
@@ -254,16 +236,7 @@ class SuperResolver(ABC):
         dials: Dials = OWN,
         progress: Callable[[Iterable[Any]], Iterable[Any]] | None = None,
     ) -> Array:
-        """Sample z_h. At every step the windows' velocities are cross-faded, so that the windows agree where they overlap.
-
-        Args:
-            stretch: of `stretches`.
-            dials: how many steps, how much guidance, which draws.
-            progress: wraps the iterable of steps, e.g. ``tqdm``.
-
-        Returns:
-            z_h, [C, L].
-        """
+        """Sample z_h, [C, L]. At every step the windows' velocities are cross-faded, so that they agree where they overlap."""
         setting, z_l, starts = dials.sampling(self.sample), stretch.z_l, stretch.starts
         frames, temperature = z_l.shape[-1], setting["temperature"]
 
@@ -282,29 +255,13 @@ class SuperResolver(ABC):
         return part("sampler", SAMPLERS, setting["sampler"])(velocity, noise, schedule, progress)[0]
 
     def velocity(self, z_t: Array, t: Array, condition: Condition, setting: Mapping[str, Any]) -> Array:
-        """The guided velocity of some windows.
-
-        Args:
-            z_t: [B, C, T].
-            t: [B], in [0, 1].
-            condition: of B windows.
-            setting: ``guidance``, ``s_a``, ``s_t``.
-
-        Returns:
-            [B, C, T].
-        """
+        """The guided velocity of windows z_t [B, C, T] at t [B]; ``setting`` has ``guidance``, ``s_a``, ``s_t``."""
         guidance = part("guidance", GUIDANCE, setting["guidance"])
         return guidance(self.network, z_t, t, condition, setting["s_a"], setting["s_t"])
 
     def wanted(self, dials: Dials) -> tuple[float | None, float]:
-        """The roll-off and the noise floor asked for.
-
-        Returns:
-            f_h in [0, 1], None where it is to be predicted, `UNTOLD` for a roll-off unspecified; the amount of noise floor.
-
-        Raises:
-            ValueError: one of them is out of its range, or the codec adds no noise.
-        """
+        """The roll-off and the noise floor asked for: f_h in [0, 1], None where it is to be predicted, `UNTOLD` for one that is
+        unspecified; the amount of noise floor. One out of its range is a ValueError, as is noise for a codec that adds none."""
         setting = dials.sampling(self.sample)
         rolloff, amount = setting["rolloff"], setting["noise_floor"]
         named = {"predicted": None, "untold": UNTOLD}

@@ -11,10 +11,7 @@ OVERLAP = 0.25
 
 
 def window_starts(frames: int, length: int) -> list[int]:
-    """Where windows of ``length`` frames start, so that they cover ``frames``; the last one ends with the last frame.
-
-    Fewer frames than a window has are a ValueError.
-    """
+    """Where windows of ``length`` frames start, so that they cover ``frames``; the last one ends with the last frame."""
     if frames < length:
         raise ValueError(f"{frames} frames are fewer than a window of {length}: pad them first.")
     stride = max(1, round(length * (1 - OVERLAP)))
@@ -27,10 +24,8 @@ def cut(z: Array, starts: list[int], length: int) -> Array:
 
 
 def cross_fade(windows: Array, starts: list[int], frames: int) -> Array:
-    """The weighted mean of windows where they overlap, linear ramps as weights: [windows, C, length] -> [C, frames].
-
-    Equal windows come back as they were: ``cross_fade(cut(z, ...))`` is z.
-    """
+    """The weighted mean of windows where they overlap, linear ramps as weights: [windows, C, length] -> [C, frames]. Equal
+    windows come back as they were: ``cross_fade(cut(z, ...))`` is z."""
     length = windows.shape[-1]
     rise = np.arange(1, length + 1) / (OVERLAP * length + 1)
     weight = like(np.minimum(np.minimum(rise, rise[::-1]), 1), windows)

@@ -1,9 +1,5 @@
 """A channel vocoder as a codec without weights: latents are the log energies of a few bands, decoding shapes an excitation
-with them.
-
-It keeps no waveform. It takes the VAE's place on a machine without weights; low-frequency replacement restores the true low
-band after it, as after the VAE.
-"""
+with them. It keeps no waveform; low-frequency replacement restores the true low band after it, as after the VAE."""
 
 from __future__ import annotations
 
@@ -41,17 +37,21 @@ SCALE_DB = 20.0
 
 
 class BandEnvelope:
-    """Band levels of mid and side, 2 x ``bands`` latent channels, one latent for each ``hop`` samples.
+    """Band levels of mid and side, 2 x ``bands`` latent channels (mid first, low bands first), one latent for ``hop`` samples.
 
     A band's level is the mean magnitude of its bins in dB, 0 dB for white noise of unit variance whose magnitudes were all
     equal. Magnitudes rather than powers: a band with one partial is not smeared to that partial's full power, which lowers
     LSD on music by 5 to 7 %. The latent is (level - centre(f)) / 20 dB, so that typical audio has mean 0 and deviation 1.
-
     Decoding gives an excitation with mean magnitude 1 these levels, interpolated in dB between band centres and between frames.
 
-    Attributes:
-        latent_channels: 2 x bands; mid first, low bands first.
-        hop: samples a latent.
+    Args:
+        bands: for each of mid and side.
+        hop: samples a latent: 512 or 1,024.
+        excitation: what the envelope shapes: see `excitation`.
+        corner_hz: bands are about equal below it and logarithmic above: see `band_edges`.
+
+    Raises:
+        ValueError: an unknown excitation, another hop, or bands too narrow to hold a bin.
     """
 
     def __init__(
@@ -61,15 +61,6 @@ class BandEnvelope:
         excitation: Excitation = "noise",
         corner_hz: float = 8000.0,
     ) -> None:
-        """Args:
-            bands: for each of mid and side.
-            hop: samples a latent: 512 or 1,024.
-            excitation: what the envelope shapes, ``noise`` or ``smooth_noise``: see `excitation`.
-            corner_hz: bands are about equal below it and logarithmic above: see `band_edges`.
-
-        Raises:
-            ValueError: an unknown excitation, another hop, or bands too narrow to hold a bin.
-        """
         if hop not in (512, 1024):
             raise ValueError(f"The band-envelope codec's hop is 512 or 1024 samples, not {hop}.")
         if excitation not in EXCITATIONS:
@@ -95,10 +86,7 @@ class BandEnvelope:
         return self
 
     def encode(self, audio: Array) -> Posterior:
-        """Band levels of ``audio``.
-
-        The exact posterior has the audio's dtype; it is computed in float32, or float64 if that is given.
-        """
+        """Band levels of ``audio``, in its dtype; computed in float32, or float64 if that is given."""
         xp = array_namespace(audio)
         with exact(audio):
             work = _in_working_dtype(audio)
@@ -119,18 +107,15 @@ class BandEnvelope:
         return xp.where(silent[..., None], SILENCE_DB, level)
 
     def decode(self, z: Array, seeds: Sequence[int] | None = None, first: int = 0) -> Array:
-        """Audio with the band levels ``z``.
+        """Audio [B, 2, T hop] with the band levels ``z``, [B, 2 bands, T], in their dtype.
 
         A frame of mid or side whose levels lie, on the average, nearer to silence than to the floor is exactly zero;
         frames overlap, so the half frame beside a sounding one still rings.
 
         Args:
-            z: [B, 2 bands, T]; the result [B, 2, T hop] has its dtype.
-            seeds: of the noise, one an item; None is seed 0 for every item.
+            z: latents.
+            seeds: of the noise, one an item, or it is a ValueError; None is seed 0 for every item.
             first: which frame of a longer signal z starts with: its parts, decoded alone, get the noise of the whole.
-
-        Raises:
-            ValueError: another number of seeds than items.
         """
         seeds = [0] * len(z) if seeds is None else list(seeds)
         if len(seeds) != len(z):
@@ -163,13 +148,9 @@ class BandEnvelope:
         """Latents of audio to which stationary noise is added: band levels add up as powers.
 
         Args:
-            z: [C, T].
-            z_l: [C, T], of the input; frames of mid or side that are silent there get no noise.
+            z, z_l: [C, T], of the audio, and of the input: frames of mid or side that are silent there get no noise.
             power: [T, 2 (mid, side), F], mean power of the noise in a bin, 1 for white noise of unit variance.
             hertz: [F] rising frequencies at which that is known; between them it is interpolated.
-
-        Returns:
-            [C, T].
         """
         xp = array_namespace(z)
         right = np.clip(np.searchsorted(hertz, self.hertz), 1, len(hertz) - 1)
@@ -200,8 +181,7 @@ def _twice_as_many(level: Array) -> Array:
 
 
 def _linear_interpolation(middles: np.ndarray, bins: int) -> np.ndarray:
-    """[bands, bins] weights that interpolate linearly between band middles (bins) and hold the first and last level beyond
-    them."""
+    """[bands, bins] weights, linear between band middles (in bins), that hold the first and last level beyond them."""
     position = np.clip(np.arange(bins), middles[0], middles[-1])
     left = np.clip(np.searchsorted(middles, position, side="right") - 1, 0, len(middles) - 2)
     share = (position - middles[left]) / (middles[left + 1] - middles[left])

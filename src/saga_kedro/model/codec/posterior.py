@@ -13,12 +13,7 @@ from saga_kedro.draws import generator
 
 @dataclass(frozen=True)
 class Posterior:
-    """A diagonal Gaussian over latents.
-
-    Attributes:
-        mean: [B, C, T].
-        deviation: [B, C, T], not negative; all zero for a codec that is a function of the audio.
-    """
+    """A diagonal Gaussian over latents [B, C, T]; its deviation is zero for a codec that is a function of the audio."""
 
     mean: Array
     deviation: Array
@@ -29,16 +24,10 @@ class Posterior:
         return cls(latents, array_namespace(latents).zeros_like(latents))
 
     def draw(self, seeds: Sequence[int]) -> Array:
-        """``mean + deviation * noise``, the noise of item b drawn from ``seeds[b]`` alone.
+        """``mean + deviation * noise``, the noise of item b drawn from ``seeds[b]`` alone; as many as items, or a ValueError.
 
         The VAE bottleneck of stable-audio-tools draws the same sum (``models/bottleneck.py``, ``vae_sample``) from the global
         generator; here a draw depends neither on the batch nor on what was drawn before.
-
-        Args:
-            seeds: one an item; another number is a ValueError.
-
-        Returns:
-            [B, C, T], on the mean's device and in its dtype.
         """
         if len(seeds) != len(self.mean):
             raise ValueError(f"A batch of {len(self.mean)} needs as many seeds to be drawn, {len(seeds)} were given.")

@@ -8,13 +8,9 @@ from saga_kedro.model.codec.posterior import Posterior
 
 
 def posterior_statistics(posteriors: Iterable[Posterior]) -> dict[str, float]:
-    """Moments of the latents of batches of audio.
-
-    Returns:
-        ``mean`` and ``deviation`` of drawn latents; ``posterior_deviation``, the root mean square of the deviation within
-        a draw; ``reliability``, the share of a latent's variance that is the audio's, which is the correlation of two
-        encodings of the same audio: 1 for a codec without randomness, about 0 for a VAE whose weights are random.
-    """
+    """Moments of the latents of batches of audio: ``mean`` and ``deviation`` of drawn latents; ``posterior_deviation``, the
+    root mean square of the deviation within a draw; ``reliability``, the share of a latent's variance that is the audio's, the
+    correlation of two encodings of the same audio: 1 for a codec without randomness, about 0 for a VAE of random weights."""
     count, total, squares, noise = 0, 0.0, 0.0, 0.0
     for posterior in posteriors:
         means = posterior.mean.double()
