@@ -14,14 +14,9 @@ KAISER_BETA = 12.0
 
 
 def resample(audio: np.ndarray, rate_in: int, rate_out: int) -> np.ndarray:
-    """Resample with soxr at very high quality: linear phase, 28 bits of precision. A browser has none: there, `polyphase`.
+    """Resample float32 [channels, samples] from one rate in Hz to another; not delayed.
 
-    Args:
-        audio: float32 [channels, samples].
-        rate_in, rate_out: Hz.
-
-    Returns:
-        float32 [channels, about samples x rate_out / rate_in], not delayed; ``audio`` itself where the rates are equal.
+    With soxr at very high quality: linear phase, 28 bits of precision. A browser has none: there, by `polyphase`.
     """
     if rate_in == rate_out:
         return audio
@@ -60,10 +55,10 @@ def polyphase(audio: np.ndarray, rate_in: int, rate_out: int) -> np.ndarray:
 
 
 def to_stereo(audio: np.ndarray) -> np.ndarray:
-    """Two channels from any number of them.
+    """Two float32 channels from any number of them; mono is duplicated.
 
-    Mono is duplicated. With more than two, the first is left, the second right, and each other one goes to both 3 dB lower;
-    the sum is divided by the gains' sum, so that it cannot clip where the channels did not. The result is float32.
+    With more than two, the first is left, the second right, and each other one goes to both 3 dB lower; the sum is divided by
+    the gains' sum, so that it cannot clip where the channels did not.
     """
     channels = len(audio)
     if channels == 1:
