@@ -7,6 +7,8 @@ from math import ceil, gcd
 
 import numpy as np
 
+from saga_kedro.audio.spectra import frame_view
+
 # `polyphase`: from 0.913 of the lower Nyquist frequency to all of it the response falls by 120 dB, about as soxr's does
 PASSED = 0.913
 ZERO_CROSSINGS = 96
@@ -48,9 +50,7 @@ def polyphase(audio: np.ndarray, rate_in: int, rate_out: int) -> np.ndarray:
         window = np.i0(KAISER_BETA * np.sqrt(np.clip(1 - (distance / reach) ** 2, 0, None))) / np.i0(KAISER_BETA)
         kernel = (cutoff * np.sinc(cutoff * distance) * window).astype(np.float32)
         for channel, row in enumerate(padded):
-            first = row[whole + 1 :]
-            shape, strides = (rounds, 2 * reach), (down * row.itemsize, row.itemsize)
-            result[channel, :, phase] = np.lib.stride_tricks.as_strided(first, shape, strides, writeable=False) @ kernel
+            result[channel, :, phase] = frame_view(row[whole + 1 :], 2 * reach, down)[:rounds] @ kernel
     return result.reshape(len(audio), -1)[:, :samples]
 
 

@@ -31,8 +31,7 @@ from saga_kedro.audit.observe import (
 from saga_kedro.audit.records import code_version, training_key
 from saga_kedro.draws import generator
 from saga_kedro.files import atomic_path
-from saga_kedro.model.initialise import initialise_by_name
-from saga_kedro.model.saga_sr import SagaSR
+from saga_kedro.model.saga_sr import SagaSR, build_model
 from saga_kedro.model.starting_weights import load_starting_weights
 from saga_kedro.model.text import TextEncoder
 from saga_kedro.parameters import Parameters, changed
@@ -190,8 +189,7 @@ def probe(parameters: Parameters, data: AuditData) -> dict[str, Any]:
 
 def fresh_model(parameters: Parameters) -> SagaSR:
     """The model of a configuration with its initial weights; a network whose null is an empty caption has its states."""
-    model = SagaSR(parameters.model.model_dump() | {"sample": parameters.sample.model_dump()})
-    initialise_by_name(model.network, parameters.seed)
+    model = build_model(parameters)
     if isinstance(model.network, PathsNetwork):
         model.network.set_empty_caption(model.text_encoder.encode([""])[0])
     return model

@@ -9,9 +9,26 @@ import torch
 from torch import Tensor, nn
 
 from saga_kedro.model.condition import Condition
-from saga_kedro.model.embedding import RolloffEmbedding
-from saga_kedro.model.library import DiffusionTransformer, quiet
+from saga_kedro.model.library import DiffusionTransformer, NumberEmbedder, quiet
 from saga_kedro.model.parts import part
+
+
+class RolloffEmbedding(nn.Module):
+    """stable-audio-tools' NumberConditioner on [0, 1], for tensors: no list of Python floats, so no copy back from the device.
+
+    128 learned frequencies w give [f, sin(2 pi w f), cos(2 pi w f)], 257 values, which a linear layer takes to ``width``, that
+    of a text token (paper, section 3.3; stable_audio_tools.models.adp, ``NumberEmbedder``; parameter names as there).
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.embedder = NumberEmbedder(features=width)
+
+    def forward(self, rolloff: Tensor) -> Tensor:
+        """Roll-offs [B], fractions of the Nyquist frequency clamped to [0, 1] as NumberConditioner does, to [B, width]. What
+        is negative, such as `UNTOLD`, has the embedding zero."""
+        dtype = next(self.embedder.parameters()).dtype
+        return self.embedder(rolloff.clamp(0, 1).to(dtype)).masked_fill(rolloff[:, None] < 0, 0)
 
 
 def zeroed_context(text: Tensor, rolloff_tokens: Tensor, dropped: Tensor) -> Tensor:
@@ -34,12 +51,11 @@ TEXT_NULLS: dict[str, ContextBuilder] = {"zeroed_context": zeroed_context, "zero
 
 
 class Dit(nn.Module):
-    """stable-audio-tools' ``DiTWrapper`` (models/diffusion.py) without the module that it lies in, which imports every sampler;
-    ``config`` is the section ``model.diffusion`` of a model configuration."""
+    """stable-audio-tools' ``DiTWrapper`` (models/diffusion.py) without its module, which imports every sampler."""
 
-    def __init__(self, config: dict[str, Any]) -> None:
+    def __init__(self, **config: Any) -> None:
         super().__init__()
-        self.model = DiffusionTransformer(diffusion_objective=config["diffusion_objective"], **config["config"])
+        self.model = DiffusionTransformer(diffusion_objective="rectified_flow", **config)
 
     def forward(self, x: Tensor, t: Tensor, global_cond: Tensor | None = None, **inputs: Any) -> Tensor:
         return self.model(x, t, global_embed=global_cond, **inputs)
@@ -88,28 +104,17 @@ class SagaNetwork(nn.Module):
         self.f_h = RolloffEmbedding(text_width)
         config = self.dit_config(embed_dim=embed_dim, depth=depth, num_heads=num_heads, project_cond_tokens=project_cond_tokens)
         with quiet():
-            self.dit = Dit(config["model"]["diffusion"])
+            self.dit = Dit(**config)
 
     def dit_config(self, **backbone: Any) -> dict[str, Any]:
-        """The model configuration that stable-audio-tools' factory builds the DiT from."""
+        """The section ``model.diffusion.config`` of stable-audio-tools' configuration of such a model."""
         return {
-            "model_type": "diffusion_cond",
-            "sample_rate": 44_100,  # the factory asks for it; the DiT has no use for it
-            "model": {
-                "io_channels": self.latent_channels,
-                "diffusion": {
-                    "type": "dit",
-                    "diffusion_objective": "rectified_flow",
-                    "config": {
-                        "io_channels": self.latent_channels,
-                        "input_concat_dim": self.latent_channels,
-                        "cond_token_dim": self.text_width,
-                        "global_cond_dim": 2 * self.text_width,
-                        "global_cond_type": "prepend",
-                        **backbone,
-                    },
-                },
-            },
+            "io_channels": self.latent_channels,
+            "input_concat_dim": self.latent_channels,
+            "cond_token_dim": self.text_width,
+            "global_cond_dim": 2 * self.text_width,
+            "global_cond_type": "prepend",
+            **backbone,
         }
 
     def inputs(

@@ -8,7 +8,7 @@ another. docs/noise_floors.md says what the table holds, and how well this does 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +16,7 @@ import numpy as np
 from saga_kedro.audio import SAMPLE_RATE
 from saga_kedro.audio.noise_floor import N_FFT, measure_floor
 from saga_kedro.audio.reading import Read
-from saga_kedro.model.codec.bands import band_edges
+from saga_kedro.model.codec.band_envelope import band_edges
 
 ROWS, BANDS = 256, 64
 EDGES = band_edges(BANDS, N_FFT // 2 + 1, SAMPLE_RATE, 8_000.0)
@@ -96,15 +96,6 @@ class FloorPredictor:
             step = np.where(reached, (both * np.diff(shapes, axis=1)).sum(axis=0) / np.where(reached, total, 1.0), 0.0)
             continued[last:] = (kernel @ shapes[:, last]) / kernel.sum() + np.concatenate([[0.0], np.cumsum(step[last:])])
         return np.where(above, continued + level_db[top].mean(), level_db)
-
-    def state_dict(self) -> dict[str, np.ndarray]:
-        """All that it knows, by name."""
-        return dict(vars(self))
-
-    def load_state_dict(self, state: Mapping[str, np.ndarray]) -> None:
-        """Take over what `state_dict` gave."""
-        for name, table in vars(self).items():
-            table[...] = state[name]
 
 
 @dataclass(frozen=True)

@@ -17,12 +17,12 @@ from torch import Tensor, nn
 from saga_kedro.draws import generator
 from saga_kedro.files import atomic_path, content_hash
 from saga_kedro.model.condition import Condition
+from saga_kedro.model.graph_model import INPUTS
 from saga_kedro.model.onnx_model import OnnxSagaSR
 from saga_kedro.model.saga_sr import SagaSR
 from saga_kedro.model.saved import CONFIG, GRAPH, HASHES, WEIGHTS
 from saga_kedro.model.tensors import places
 
-INPUTS = ("z_t", "t", "z_l", "f_l", "f_h", "drop_z_l", "drop_context")
 ITEMS = 3  # of the example: no other dimension has that size
 LARGEST_ERROR = 1e-4
 DTYPES = {"F16": TensorProto.FLOAT16, "F32": TensorProto.FLOAT}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 
 import numpy as np
 
@@ -89,12 +88,3 @@ class RolloffPredictor:
             raise ValueError("This model has no fitted roll-off predictor: give rolloff as a number in [0, 1].")
         f_h = self.waves(self.features(z_l)) @ like(self.weight, z_l) + float(self.bias)
         return array_namespace(z_l).clip(f_h, 0, LARGEST)
-
-    def state_dict(self) -> dict[str, np.ndarray]:
-        """All that it knows, by name."""
-        return dict(vars(self))
-
-    def load_state_dict(self, state: Mapping[str, np.ndarray]) -> None:
-        """Take over what `state_dict` gave."""
-        for name, value in vars(self).items():
-            value[...] = state[name]

@@ -16,7 +16,6 @@ from saga_kedro.audio.reading import Read
 from saga_kedro.captioning.descriptors import caption
 from saga_kedro.captioning.windows import window_table
 from saga_kedro.model import tensors
-from saga_kedro.model.codec import Codec
 from saga_kedro.model.condition import Condition
 from saga_kedro.model.initialise import initialise_by_name
 from saga_kedro.model.network import SagaNetwork, build_network
@@ -34,13 +33,13 @@ class SagaSR(SuperResolver):
     Args:
         config: as of `SuperResolver`, and ``network`` (its name), ``backbone``, ``text`` {encoder, path, max_tokens},
             ``conditioning``.
-        codec, text_encoder: use these instead of the configured ones.
+        text_encoder: use this one instead of the configured one.
     """
 
     network: SagaNetwork
 
-    def __init__(self, config: dict[str, Any], codec: Codec | None = None, text_encoder: TextEncoder | None = None) -> None:
-        super().__init__(config, codec)
+    def __init__(self, config: dict[str, Any], text_encoder: TextEncoder | None = None) -> None:
+        super().__init__(config)
         text = config["text"]
         self.text_encoder = text_encoder or TextEncoder.load(text["encoder"], text["path"], text["max_tokens"])
         self.takes_prompts = not isinstance(self.text_encoder, NoText)
@@ -79,7 +78,6 @@ class SagaSR(SuperResolver):
         cls,
         folder: str | Path | None = None,
         device: str | torch.device = "cpu",
-        codec: Codec | None = None,
         text_encoder: TextEncoder | None = None,
     ) -> SagaSR:
         """Load what ``save_pretrained`` wrote into ``folder``; None is the model that comes with the package.
@@ -89,7 +87,7 @@ class SagaSR(SuperResolver):
             ValueError: the weights are not this configuration's; the first three mismatches are named.
         """
         folder, config = read_config(folder)
-        saga = cls(config, codec, text_encoder)
+        saga = cls(config, text_encoder)
         own, given = saga.learned_state(), tensors.read(folder / WEIGHTS)
         if wrong := sorted(tensors.misfits(own, given)):
             raise ValueError(

@@ -120,14 +120,12 @@ def widened(tensor: Tensor, shape: torch.Size) -> Tensor:
     return wide
 
 
-def say_objective(config: Mapping[str, Any], file: Path) -> str:
-    """Warn of a checkpoint that was trained for another objective than rectified flow, and return the objective.
-
-    Stable-audio-tools takes ``v`` where the configuration names none (``models/diffusion.py``).
-    """
+def say_objective(config: Mapping[str, Any], file: Path) -> None:
+    """Warn of a checkpoint that was trained for another objective than rectified flow: ``v``, where the configuration names
+    none (stable-audio-tools, ``models/diffusion.py``)."""
     if not config:
         logger.warning("%s comes without model_config.json: whether it was trained for rectified flow is not known.", file)
-        return "unknown"
+        return
     objective = config.get("model", {}).get("diffusion", {}).get("diffusion_objective", "v")
     if objective != "rectified_flow":
         logger.warning(
@@ -136,4 +134,3 @@ def say_objective(config: Mapping[str, Any], file: Path) -> str:
             file,
             objective,
         )
-    return objective

@@ -20,8 +20,8 @@ from saga_kedro.audio.reading import Read, from_array, low_passed, shifted
 from saga_kedro.audio.resample import CHANNELS, resample
 from saga_kedro.audio.rolloff import ROLLOFFS
 from saga_kedro.captioning.windows import window_at
-from saga_kedro.model.blocks import Block, ahead, blocks, joined, noise_at, pieces
-from saga_kedro.model.codec import Codec, build_codec
+from saga_kedro.model.blocks import Block, ahead, blocks, cross_fade, cut, joined, noise_at, pieces, window_starts
+from saga_kedro.model.codec import build_codec
 from saga_kedro.model.condition import UNTOLD, Condition
 from saga_kedro.model.dials import OWN, Dials, Prompt
 from saga_kedro.model.guidance import GUIDANCE
@@ -33,7 +33,6 @@ from saga_kedro.model.sampler import SAMPLERS
 from saga_kedro.model.schedule import SCHEDULES
 from saga_kedro.model.silence import digital_silence
 from saga_kedro.model.treatment import Treatment, treatment
-from saga_kedro.model.windows import cross_fade, cut, window_starts
 
 # Bounds the memory of one guided step; results do not depend on it.
 WINDOWS_AT_ONCE = 8
@@ -69,7 +68,6 @@ class SuperResolver(ABC):
     Args:
         config: the model's and the sampler's parameters, as in ``conf/``: ``codec`` {name, ...}, ``segment_samples``,
             ``channels``, ``rolloff``, ``sample``.
-        codec: use this one instead of the configured one.
 
     Attributes:
         rolloff_predictor, floor_predictor: fitted before training.
@@ -80,10 +78,10 @@ class SuperResolver(ABC):
     takes_prompts: bool = False
     """Whether it was trained with captions."""
 
-    def __init__(self, config: dict[str, Any], codec: Codec | None = None) -> None:
+    def __init__(self, config: dict[str, Any]) -> None:
         self.config = config
         self.sample: dict[str, Any] = config["sample"]
-        self.codec: Any = codec or build_codec(**config["codec"])
+        self.codec: Any = build_codec(**config["codec"])
         self.channels = part("channels", CHANNELS, config["channels"])
         self.measure_rolloff = part("rolloff", ROLLOFFS, config["rolloff"])
         self.rolloff_predictor = RolloffPredictor(self.codec.latent_channels)
@@ -109,8 +107,8 @@ class SuperResolver(ABC):
 
     def tables(self) -> dict[str, np.ndarray]:
         """What was fitted and not trained, by name."""
-        tables = {"rolloff_predictor": self.rolloff_predictor.state_dict(), "floors": self.floor_predictor.state_dict()}
-        return {f"{part}.{name}": table for part, named in tables.items() for name, table in named.items()}
+        fitted = {"rolloff_predictor": self.rolloff_predictor, "floors": self.floor_predictor}
+        return {f"{part}.{name}": table for part, one in fitted.items() for name, table in vars(one).items()}
 
     def super_resolve(
         self,

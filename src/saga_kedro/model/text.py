@@ -14,8 +14,6 @@ from torch import Tensor, nn
 
 from saga_kedro.weights import T5_BASE, MissingWeights, load_whole
 
-__all__ = ["MissingWeights", "TextEncoder", "pad_states"]
-
 TOKENS_AT_ONCE = 4096  # bounds the memory of one forward pass
 
 

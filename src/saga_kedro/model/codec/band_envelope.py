@@ -12,9 +12,7 @@ import numpy as np
 from saga_kedro.arrays import Array, array_namespace, exact, like
 from saga_kedro.audio import SAMPLE_RATE
 from saga_kedro.audio.spectra import add_frames, cut_frames, hann, magnitude, overlap_weight
-from saga_kedro.model.codec.bands import band_edges
 from saga_kedro.model.codec.excitation import noise, smooth_noise
-from saga_kedro.model.codec.mid_side import to_left_right, to_mid_side
 from saga_kedro.model.codec.posterior import Posterior
 
 Excitation = Literal["noise", "smooth_noise"]
@@ -163,6 +161,35 @@ class BandEnvelope:
         sounding = heard.mean(1)[:, None] > (FLOOR_DB + SILENCE_DB) / 2
         noisy = 10 * xp.log10(10 ** (xp.clip(level, min=FLOOR_DB) / 10) + amplitude)
         return ((xp.where(sounding & (amplitude > 0), noisy, level) - centre) / SCALE_DB).reshape(z.shape)
+
+
+def band_edges(bands: int, bins: int, sample_rate: int, corner_hz: float) -> np.ndarray:
+    """Edges of bands of equal width on the scale log(1 + f / corner_hz), rounded to bins: about linear below the corner.
+
+    A high corner gives equal bands, which LSD, a mean over bins, asks for; a low one gives the fine low bands of the ear,
+    in which harmonics of the input show. The [bands + 1] edges rise from 0 to ``bins``, those from 0 Hz to half of the rate:
+    band b holds bins edges[b] to edges[b + 1] - 1. Where the lowest would hold none, it is a ValueError.
+    """
+    nyquist = sample_rate / 2
+    hertz = corner_hz * np.expm1(np.linspace(0, np.log1p(nyquist / corner_hz), bands + 1))
+    edges = np.round(hertz / nyquist * bins).astype(int)
+    if (np.diff(edges) < 1).any():
+        raise ValueError(
+            f"{bands} bands with a corner of {corner_hz:g} Hz leave bands without a bin: take fewer, or a higher corner."
+        )
+    return edges
+
+
+def to_mid_side(audio: Array) -> Array:
+    """``mid = (left + right) / 2``, ``side = (left - right) / 2``: so identical channels are a silent side, and stay so."""
+    left, right = audio[:, 0], audio[:, 1]
+    return array_namespace(audio).stack([(left + right) / 2, (left - right) / 2], axis=1)
+
+
+def to_left_right(mid_side: Array) -> Array:
+    """Inverse of `to_mid_side`."""
+    mid, side = mid_side[:, 0], mid_side[:, 1]
+    return array_namespace(mid_side).stack([mid + side, mid - side], axis=1)
 
 
 def _in_working_dtype(array: Array) -> Array:
