@@ -6,8 +6,7 @@ import torch
 from torch import Tensor
 
 from saga_kedro.audio.spectra import magnitude
-from saga_kedro.model.codec.band_envelope import CENTRE_DB, CORNER_HZ, SCALE_DB, SLOPE_DB, BandEnvelope
-from saga_kedro.model.codec.bands import band_edges
+from saga_kedro.model.codec.band_envelope import CENTRE_DB, CORNER_HZ, SCALE_DB, SLOPE_DB, BandEnvelope, band_edges
 from saga_kedro.model.codec.excitation import noise, smooth_noise
 
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from saga_kedro.model.codec import CODECS, build_codec
-from saga_kedro.model.codec.statistics import posterior_statistics
+from saga_kedro.model.codec.posterior import posterior_statistics
 from tiny_autoencoder import write_tiny_autoencoder
 
 

@@ -11,10 +11,9 @@ from torch import nn
 
 from saga_kedro.draws import generator
 from saga_kedro.model.condition import UNTOLD, Condition
-from saga_kedro.model.embedding import RolloffEmbedding
 from saga_kedro.model.flow import flow_loss, interpolate, target_velocity
 from saga_kedro.model.initialise import initialise_by_name
-from saga_kedro.model.network import SagaNetwork, build_network
+from saga_kedro.model.network import RolloffEmbedding, SagaNetwork, build_network
 
 C, W, T, L, B = 4, 16, 12, 5, 3
 
@@ -61,12 +60,15 @@ def theirs(network):
             rolloffs = {name: getattr(self, name)([item[name] for item in metadata], device) for name in ("f_l", "f_h")}
             return {"text": [text, torch.ones(text.shape[:2])], "z_l": [z_l], **rolloffs}
 
-    config = network.dit_config(embed_dim=64, depth=2, num_heads=2)
-    config["model"]["diffusion"] |= {
+    diffusion = {
+        "type": "dit",
+        "diffusion_objective": "rectified_flow",
+        "config": network.dit_config(embed_dim=64, depth=2, num_heads=2),
         "cross_attention_cond_ids": ["text", "f_l", "f_h"],
         "global_cond_ids": ["f_l", "f_h"],
         "input_concat_ids": ["z_l"],
     }
+    config = {"model_type": "diffusion_cond", "sample_rate": 44_100, "model": {"io_channels": C, "diffusion": diffusion}}
     model = create_diffusion_cond_from_config(config)
     model.conditioner = Conditioner()
     model.model.load_state_dict(network.dit.state_dict())

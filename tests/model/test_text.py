@@ -3,7 +3,8 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from saga_kedro.model.text import MissingWeights, NoText, TextEncoder, pad_states
+from saga_kedro.model.text import NoText, TextEncoder, pad_states
+from saga_kedro.weights import MissingWeights
 from tiny_checkpoints import tiny_t5
 
 CAPTIONS = ["Music with a steady pitch.", "", "Speech", "Speech with a low, moving pitch, many onsets and pauses, in mono."]

@@ -39,7 +39,7 @@ def load(trained: Trained, parameters: Parameters) -> SagaSR:
         model.network.load_state_dict({name.removeprefix(prefix): v for name, v in state.items() if name.startswith(prefix)})
     if serve.loading == "other_prefix":
         state = {name: value.clone() for name, value in model.network.state_dict().items()}
-        other = SagaSR(model.config, model.codec, model.text_encoder)
+        other = SagaSR(model.config, model.text_encoder)
         initialise_by_name(other.network, seed_of(parameters.seed, "not loaded"))
         load_under_other_prefix(other.network, state)
         model.network = other.network.eval()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-ROLLOFF_FEATURES = 257  # 128 learned frequencies: sine, cosine and the value (saga_kedro/model/embedding.py)
+ROLLOFF_FEATURES = 257  # 128 learned frequencies: sine, cosine and the value (saga_kedro/model/network.py)
 TIME_FEATURES = 256
 BACKWARD = 2  # a backward pass multiplies twice as much as a forward pass: by the weights, and by the inputs
 

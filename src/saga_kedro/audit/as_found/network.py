@@ -9,8 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from saga_kedro.model.condition import Condition
-from saga_kedro.model.embedding import RolloffEmbedding
-from saga_kedro.model.network import SagaNetwork
+from saga_kedro.model.network import RolloffEmbedding, SagaNetwork
 
 GlobalPath = Literal["global_cond", "added", "prepend_token", "prepend_unprojected", "prepend_identity", "none"]
 Tokens = Literal["two", "joint"]
@@ -85,7 +84,7 @@ class PathsNetwork(SagaNetwork):
     def dit_config(self, **backbone: Any) -> dict[str, Any]:
         config = super().dit_config(**backbone)
         if self.rolloff_global == "prepend_token":
-            config["model"]["diffusion"]["config"]["prepend_cond_dim"] = backbone["embed_dim"]
+            config["prepend_cond_dim"] = backbone["embed_dim"]
         return config
 
     def set_empty_caption(self, states: Tensor) -> None:
