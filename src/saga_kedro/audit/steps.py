@@ -50,7 +50,8 @@ def measure_symptoms(audit: Audit, rows: pd.DataFrame, ladder: pd.DataFrame) -> 
 def judge(audit: Audit, rows: pd.DataFrame, symptoms: pd.DataFrame) -> pd.DataFrame:
     """Decide each arm, print the answers, and tag the arms' runs with them: a verdict per issue, design and arm."""
     found = verdicts(rows, audit.arms, audit.trainings, symptoms, audit.hours_per_training())
-    tag_verdicts(audit.bench.runs, rows, found)
+    if audit.bench.runs is not None:
+        tag_verdicts(audit.bench.runs, rows, found)
     table = Table(title="Audit", title_justify="left")
     for column in ("issue", "design", "arm", "answer"):
         table.add_column(column, overflow="fold")
