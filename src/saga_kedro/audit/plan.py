@@ -99,7 +99,7 @@ def plan(catalogue: Catalogue, chosen: list[Issue], parameters: Parameters) -> l
         try:
             _ = arm.needs
         except ParameterError as error:
-            raise ValueError(f"Issue {arm.issue.id}, arm {arm.arm}: {error.message}") from None
+            raise ValueError(f"Issue {arm.issue.id}, arm {arm.arm}: {error}") from None
     return arms
 
 
