@@ -86,9 +86,8 @@ def key(stage: str, parameters: Parameters, data_version: str = "") -> str:
 
 def digits(stage: str, parameters: Parameters) -> str:
     """Ten digits that name the folder of a stage's result: as `key`, of the parameters alone."""
-    return parameter_hash(stage, values(stage, parameters), [digits(one, parameters) for one in inputs_of(stage, parameters)])[
-        :10
-    ]
+    inputs = [digits(one, parameters) for one in inputs_of(stage, parameters)]
+    return parameter_hash(stage, values(stage, parameters), inputs)[:10]
 
 
 def values(stage: str, parameters: Parameters) -> dict[str, Any]:
