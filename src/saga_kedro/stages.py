@@ -10,9 +10,7 @@ stage names and every module of this package that it imports, whether at the top
 from __future__ import annotations
 
 import ast
-import json
 import re
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -22,7 +20,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from saga_kedro.files import atomic_path, parameter_hash
+from saga_kedro.files import parameter_hash
 from saga_kedro.parameters import Parameters
 
 SOURCE = Path(__file__).parent
@@ -171,18 +169,3 @@ def _imports(tree: ast.AST) -> Iterator[str]:
             parts = (node.module or "").split(".")[1:]
             yield from (".".join(parts[:depth]) for depth in range(1, len(parts) + 1))
             yield from (".".join([*parts, alias.name]) for alias in node.names)
-
-
-def write_keys(parameters: Parameters, folder: str | Path) -> None:
-    """Write what each stage of `dvc.yaml` depends on into a file: DVC runs a stage again when its file changes."""
-    for stage in STAGES:
-        if not stage.startswith("audit"):
-            about = {"key": key(stage, parameters), "parameters": values(stage, parameters), "code": code(stage)}
-            with atomic_path(Path(folder) / f"{stage}.json") as temporary:
-                temporary.write_text(json.dumps(about, indent=1, default=str) + "\n", encoding="utf-8")
-
-
-if __name__ == "__main__":
-    from saga_kedro.pipelines.configuration import read_parameters
-
-    write_keys(read_parameters(Path.cwd(), sys.argv[2] if len(sys.argv) > 2 else "local"), sys.argv[1])

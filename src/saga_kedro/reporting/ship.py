@@ -75,7 +75,20 @@ Of git repositories, at these commits:
 {table}
 """
 
-FAMILIES = "GPL LGPL GFDL CC-BY-SA CC-BY CC0 BSD MIT Expat Unlicense public-domain Public-Domain".split()
+FAMILIES = [
+    "GPL",
+    "LGPL",
+    "GFDL",
+    "CC-BY-SA",
+    "CC-BY",
+    "CC0",
+    "BSD",
+    "MIT",
+    "Expat",
+    "Unlicense",
+    "public-domain",
+    "Public-Domain",
+]
 """Of free licences; what begins with two of them belongs to the first."""
 
 
