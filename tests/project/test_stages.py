@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
@@ -115,9 +116,12 @@ def test_results_of_other_parameters_lie_beside_those_of_the_files():
     assert {of_files[stage] for stage in stages.STAGES} == {"demo"}
     longer = folders(changed(BASE, {"fit.steps": 500}), BASE)
     assert {longer[stage] for stage in ("ingest", "resample", "caption", "degrade", "encode")} == {"demo"}
-    assert longer["fit"] == f"demo-{stages.digits('fit', changed(BASE, {'fit.steps': 500}))}"
+    assert re.fullmatch(r"demo-[0-9a-f]{10}", longer["fit"])
     assert longer["model"] == f"data/06_models/{longer['fit']}"
-    assert len({longer["fit"], longer["evaluate"], longer["report"]}) == 3
+    assert {longer["evaluate"], longer["report"]} == {longer["fit"]}
+    other = folders(changed(BASE, {"fit.steps": 500, "sample.steps": 4}), BASE)
+    assert other["fit"] == longer["fit"]  # the same model
+    assert other["evaluate"] != longer["evaluate"]
 
 
 def test_a_corpus_of_ones_own_has_a_folder_of_its_own_name():
