@@ -75,7 +75,9 @@ Of git repositories, at these commits:
 {table}
 """
 
-FAMILIES = "GPL LGPL GFDL CC-BY-SA CC-BY CC0 BSD MIT Expat Unlicense public-domain Public-Domain".split()
+FAMILIES = (
+    "GPL", "LGPL", "GFDL", "CC-BY-SA", "CC-BY", "CC0", "BSD", "MIT", "Expat", "Unlicense", "public-domain", "Public-Domain",
+)  # fmt: skip
 """Of free licences; what begins with two of them belongs to the first."""
 
 
@@ -89,8 +91,8 @@ def ship(
 ) -> str:
     """Write the model in half precision, its ONNX graph and its card into the package.
 
-    Of a finished training or a mean of several: its summary and parameters (``sample`` was chosen after it), its corpus, the judged
-    pairs, and the report's table of these weights. Returns the card.
+    Of a finished training or a mean of several: its summary and parameters (``sample`` was chosen after it), its corpus, the
+    judged pairs, and the report's table of these weights. Returns the card.
     """
     model = SagaSR.from_pretrained(model_summary["folder"])
     model.sample.update(parameters.sample.model_dump())
