@@ -75,20 +75,9 @@ Of git repositories, at these commits:
 {table}
 """
 
-FAMILIES = [
-    "GPL",
-    "LGPL",
-    "GFDL",
-    "CC-BY-SA",
-    "CC-BY",
-    "CC0",
-    "BSD",
-    "MIT",
-    "Expat",
-    "Unlicense",
-    "public-domain",
-    "Public-Domain",
-]
+FAMILIES = (
+    "GPL", "LGPL", "GFDL", "CC-BY-SA", "CC-BY", "CC0", "BSD", "MIT", "Expat", "Unlicense", "public-domain", "Public-Domain",
+)  # fmt: skip
 """Of free licences; what begins with two of them belongs to the first."""
 
 
