@@ -34,14 +34,10 @@ SETTINGS = {
 }
 """Of a scheduler and workers that are started here; docs/cluster.md says how others are started."""
 
-AHEAD = 2
-"""Batches for each worker: one that it works on, one that waits there."""
-BATCHES = 16
-"""At least so many for each worker, so that all of them end at about the same time."""
-LARGEST = 64
-"""Items of a batch, at most."""
-GIVE_UP = 6
-"""So many killed batches, before any item was done, are no accident."""
+AHEAD = 2  # batches for each worker: one that it works on, one that waits there
+BATCHES = 16  # at least so many for each worker, so that all of them end at about the same time
+LARGEST = 64  # items of a batch, at most
+GIVE_UP = 6  # so many killed batches, before any item was done, are no accident
 
 
 @contextmanager
@@ -106,8 +102,7 @@ class DaskEngine:
         lost: Callable[[Any, str], Any] | None,
         arguments: Mapping[str, Any],
     ) -> list[Any]:
-        """As `executor.parallel_map`, in three rounds: batches; then each item of a killed batch alone; then each item that was
-        killed again with no other on the workers. What is killed there, too, is lost."""
+        """In three rounds: batches; each item of a killed batch alone; each that was killed again alone on all workers."""
         work = _Map(self, function, items, describe, self.gpus if gpu else 0, arguments)
         with work.bar:
             killed = work.round(list(range(len(items))), min(LARGEST, math.ceil(len(items) / (BATCHES * work.slots()))))

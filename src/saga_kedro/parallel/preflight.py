@@ -16,8 +16,7 @@ from distributed import Client
 from saga_kedro.errors import SagaError
 from saga_kedro.files import source_hash
 
-ANSWER_S = 10.0
-"""The longest wait for a scheduler, for a first worker, and for all workers' answers: together at most 30 s."""
+ANSWER_S = 10.0  # the longest wait for a scheduler, for a first worker, and for all workers' answers: together at most 30 s
 
 
 def connect(address: str, where: str) -> Client:
