@@ -73,6 +73,7 @@ def test_autocast_around_a_codec_does_not_coarsen_it(codec, audio):
 def test_nothing_trains(codec, audio):
     if isinstance(codec, torch.nn.Module):
         codec.train()
+        assert not any(module.training for module in codec.modules())
         assert not any(parameter.requires_grad for parameter in codec.parameters())
     audio.requires_grad_(True)
     posterior = codec.encode(audio)

@@ -154,22 +154,10 @@ def test_a_wrong_file_is_refused_with_the_first_three_mismatches_and_nothing_is_
     assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
 
 
-def test_a_deeper_model_is_refused(network, tmp_path):
-    save_export(tmp_path, *original(depth=3))
-    with pytest.raises(WrongStart, match="transformer.layers.2.*has no place"):
-        load_starting_weights(network, tmp_path)
-
-
 def test_a_file_without_a_dit_is_refused(network, tmp_path):
     save_file({"autoencoder.encoder.weight": torch.zeros(2)}, tmp_path / "model.safetensors")
     with pytest.raises(WrongStart, match="holds no DiT.*autoencoder.encoder.weight"):
         load_starting_weights(network, tmp_path / "model.safetensors")
-
-
-def test_a_file_that_is_no_checkpoint_is_refused(network, tmp_path):
-    (tmp_path / "model.ckpt").write_bytes(b"<html>not found</html>")
-    with pytest.raises(MissingWeights, match="no readable checkpoint"):
-        load_starting_weights(network, tmp_path / "model.ckpt")
 
 
 def test_a_missing_folder_says_what_to_download(network, tmp_path):
