@@ -10,34 +10,24 @@ import torch
 from saga_kedro.draws import generator
 from saga_kedro.model.condition import Condition
 from saga_kedro.model.guidance import GUIDANCE, eq4
-from saga_kedro.model.initialise import initialise_by_name
 from saga_kedro.model.network import SagaNetwork
 from saga_kedro.model.parts import part
 from saga_kedro.model.sampler import euler
 from saga_kedro.model.schedule import linear, linear_quadratic
+from tiny_model import away_from_zero, random_condition
 
 
 @pytest.fixture(scope="module", params=["zeroed_context", "zeroed_text"])
 def network(request):
     network = SagaNetwork(latent_channels=4, text_width=16, embed_dim=32, depth=1, num_heads=1, text_null=request.param)
-    initialise_by_name(network, 0)
-    source = generator(0, "all weights away from zero")
-    with torch.no_grad():
-        for parameter in network.parameters():
-            parameter.add_(0.1 * torch.randn(parameter.shape, generator=source))
+    away_from_zero(network)
     return network.eval().requires_grad_(False)
 
 
 @pytest.fixture(scope="module")
 def batch():
-    source = generator(0, "guidance test")
-    condition = Condition(
-        z_l=torch.randn(2, 4, 6, generator=source),
-        text=torch.randn(2, 3, 16, generator=source),
-        f_l=torch.tensor([0.2, 0.3]),
-        f_h=torch.tensor([0.7, 0.9]),
-    )
-    return torch.randn(2, 4, 6, generator=source), torch.tensor([0.5, 0.5]), condition
+    z_t = torch.randn(2, 4, 6, generator=generator(0, "guidance test"))
+    return z_t, torch.tensor([0.5, 0.5]), random_condition("guidance test, condition", items=2, frames=6, tokens=3)
 
 
 def test_guidance_is_equation_4_branch_by_branch(network, batch):

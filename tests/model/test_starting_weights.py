@@ -12,13 +12,13 @@ import torch
 from safetensors.torch import save_file
 
 from saga_kedro.draws import generator
-from saga_kedro.model.condition import Condition
 from saga_kedro.model.initialise import initialise_by_name
 from saga_kedro.model.network import SagaNetwork
 from saga_kedro.model.saga_sr import SagaSR
 from saga_kedro.model.saved import SHIPPED
 from saga_kedro.model.starting_weights import WrongStart, load_starting_weights
 from saga_kedro.weights import MissingWeights
+from tiny_model import random_condition
 
 C, W, T, L, B = 4, 16, 12, 5, 3
 BACKBONE: dict[str, Any] = {"embed_dim": 64, "depth": 2, "num_heads": 2}
@@ -68,13 +68,7 @@ def network():
 
 @pytest.fixture
 def condition():
-    source = generator(0, "starting weights")
-    return Condition(
-        z_l=torch.randn(B, C, T, generator=source),
-        text=torch.randn(B, L, W, generator=source),
-        f_l=torch.tensor([0.2, 0.3, 0.1]),
-        f_h=torch.tensor([0.7, 0.9, 0.5]),
-    )
+    return random_condition("starting weights", B, T, L)
 
 
 def assert_gives_the_same(network, model, condition):
