@@ -125,13 +125,6 @@ def test_a_checkpoint_with_a_hole_is_refused_not_filled_with_random_numbers(tmp_
         TextEncoder.load("t5", folder)
 
 
-def test_a_file_that_is_missing_is_named(tmp_path):
-    folder = tiny_t5(tmp_path / "t5")
-    (folder / "tokenizer.json").unlink()
-    with pytest.raises(MissingWeights, match=r"tokenizer\.json"):
-        TextEncoder.load("t5", folder)
-
-
 def test_an_unknown_encoder_is_refused_with_the_known_ones():
     with pytest.raises(ValueError, match="minilm, none, t5"):
         TextEncoder.load("clap")

@@ -45,8 +45,6 @@ def read_audio(path: str | Path, start: int = 0, samples: int | None = None) -> 
         path: wav, flac, ogg (Vorbis or Opus), mp3, aiff: whatever libsndfile decodes; else it is an `UnreadableAudio`.
         start, samples: at the file's own rate; None is up to the end, past which nothing comes back.
     """
-    if start < 0 or (samples is not None and samples < 0):
-        raise ValueError(f"{path}: start {start} and samples {samples} must not be negative.")
     try:
         with soundfile.SoundFile(str(path)) as file:
             file.seek(min(start, file.frames))

@@ -116,11 +116,16 @@ def ahead(jobs: Sequence[Callable[[], Result]], threads: int = THREADS) -> Itera
             yield begun.popleft().result()
 
 
-def noise_at(seed: int, what: str, channels: int, first: int, frames: int) -> np.ndarray:
-    """Frames [first, first + frames) of standard normal noise, float32 [channels, frames]; any part can be drawn alone."""
-    drawn = range(first // NOISE_FRAMES, -(-(first + frames) // NOISE_FRAMES))
-    noise = np.concatenate([rng(seed, what, k).standard_normal((channels, NOISE_FRAMES), np.float32) for k in drawn], axis=-1)
-    return noise[:, first - drawn.start * NOISE_FRAMES :][:, :frames]
+def noise_at(
+    seed: int, what: str, channels: int, first: int, frames: int, block: int = NOISE_FRAMES, period: int = sys.maxsize
+) -> np.ndarray:
+    """Frames [first, first + frames) of standard normal noise, float32 [channels, frames]; any part can be drawn alone.
+
+    ``block`` frames are one draw; the noise repeats after ``period`` of them.
+    """
+    drawn = range(first // block, -(-(first + frames) // block))
+    noise = [rng(seed, what, k % period).standard_normal((channels, block), np.float32) for k in drawn]
+    return np.concatenate(noise, axis=-1)[:, first - drawn.start * block :][:, :frames]
 
 
 def joined(streams: Iterator[Iterator[np.ndarray]]) -> Iterator[np.ndarray]:
