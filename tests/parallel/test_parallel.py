@@ -300,7 +300,9 @@ def test_a_worker_that_joins_later_is_looked_at_too(tmp_path):
 
 
 def test_workers_that_may_not_start_processes_or_only_claim_a_gpu_are_refused(tmp_path):
-    with dask.config.set(SETTINGS), two_workers(n_workers=1, resources={"GPU": 1}) as address:
+    with two_workers(n_workers=1, resources={"GPU": 1}) as address:
+        with Client(address, set_as_default=False) as client:
+            client.run(torch.cuda.is_available)  # PyTorch's import takes long on a busy machine
         assert "says it has a GPU, and PyTorch finds none there" in refused(on(address, 1), tmp_path)
     with (
         dask.config.set({"distributed.worker.daemon": True}),

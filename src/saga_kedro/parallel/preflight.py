@@ -11,7 +11,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from distributed import Client
+from distributed import Client, Security
+from distributed.comm import connect as connect_to
+from distributed.utils import LoopRunner
 
 from saga_kedro.errors import SagaError
 from saga_kedro.files import source_hash
@@ -22,9 +24,11 @@ ANSWER_S = 10.0  # the longest wait for a scheduler, for a first worker, and for
 def connect(address: str, where: str) -> Client:
     """A client of the scheduler, which has at least one worker; ``where`` is its name in a sentence."""
     try:
+        # `Client` waits without end for a program that listens and says nothing.
+        LoopRunner(asynchronous=False).run_sync(_greet, address, callback_timeout=ANSWER_S)
         client = Client(address, timeout=ANSWER_S, set_as_default=False)
     except Exception as error:  # anything may listen there, and answer anything
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        reason = str(error).splitlines()[0].rstrip(".") if str(error) else type(error).__name__
         raise SagaError(
             f"workers.address={address}: no Dask scheduler answers there; start `dask scheduler` or fix it ({reason})."
         ) from None
@@ -34,6 +38,10 @@ def connect(address: str, where: str) -> Client:
         client.close(timeout=2)
         raise SagaError(f"{where} has no workers: start some, `dask worker {address}`.") from None
     return client
+
+
+async def _greet(address: str) -> None:
+    (await connect_to(address, **Security().get_connection_args("client"))).abort()
 
 
 def check(client: Client, where: str, gpus_per_worker: int, project: Path, needs: Collection[str | Path]) -> None:
