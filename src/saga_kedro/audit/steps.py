@@ -63,15 +63,7 @@ def judge(audit: Audit, rows: pd.DataFrame, symptoms: pd.DataFrame) -> pd.DataFr
 
 
 def write_report(audit: Audit, **tables: pd.DataFrame) -> dict[str, str]:
-    """Save what was found, and draw the page from it.
-
-    Args:
-        audit: of `open_audit`.
-        tables: what was found, by the names of `saga_kedro.audit.findings`.
-
-    Returns:
-        As `draw`.
-    """
+    """Save the tables, by the names of `saga_kedro.audit.findings`, and `draw` the page from them."""
     findings = collect(audit, tables, tracking.git_revision("."))
     folder = save(findings, audit.report.with_name(f"{audit.report.name}_findings"))
     return draw(folder, audit.catalogue, audit.report.parent)

@@ -46,21 +46,14 @@ class Captioner(Protocol):
 def caption(clips: pd.DataFrame, caption: Caption, captions_folder: str | Path) -> pd.DataFrame:
     """Describe every window of every clip of the training and validation splits: clip_id, window, start_s, caption.
 
-    Args:
-        clips: columns clip_id, content_hash, samples (at 44.1 kHz), split and ``flac``, the path of the audio.
-        caption: where captions come from.
-        captions_folder: where finished captions stay.
-
-    Raises:
-        MissingWeights: Qwen2-Audio is asked for and its weights are missing.
-        ValueError: the table of captions is not given, cannot be read, or lacks some clip.
+    ``clips``: clip_id, content_hash, samples (at 44.1 kHz), split and ``flac``, the path of the audio. Raises MissingWeights if
+    Qwen2-Audio's are missing, ValueError if the table of captions is missing, unreadable or lacks a clip.
     """
     return _captions_of(clips[clips["split"] != "test"], caption, captions_folder, "flac")
 
 
 def caption_pairs(pairs: pd.DataFrame, caption: Caption, pair_captions_folder: str | Path) -> pd.DataFrame:
-    """`caption` for the low-resolution side of evaluation pairs (pair_id, content_hash, samples, low): all that inference may
-    know."""
+    """`caption` for the ``low`` side of evaluation pairs (pair_id, content_hash, samples, low): all that inference may know."""
     inputs = pairs.assign(clip_id=pairs["pair_id"])
     return _captions_of(inputs, caption, pair_captions_folder, "low").rename(columns={"clip_id": "pair_id"})
 
@@ -86,9 +79,8 @@ def caption_clips(
 ) -> pd.DataFrame:
     """`caption` with a captioner; ``path_column`` has the paths of the audio.
 
-    Each clip's captions are one small JSON in ``cache_folder``, named by clip and by the hash of its content and of the
-    parameters. A killed run continues where it was. Raises UnreadableAudio for some clips, once all others are captioned, and
-    ValueError if a clip_id occurs twice.
+    ``cache_folder`` has a JSON for each clip, named by clip and hash of content and parameters; a killed run resumes. Raises
+    UnreadableAudio once all other clips are captioned, and ValueError if a clip_id occurs twice.
     """
     twice = clips["clip_id"][clips["clip_id"].duplicated()]
     if len(twice):

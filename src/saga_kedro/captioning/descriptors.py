@@ -1,7 +1,6 @@
-"""A caption without weights: what can be heard below 2 kHz, measured and put into one English sentence.
+"""A caption without weights: what can be heard below 2 kHz, the lowest cutoff of a low-pass, in one English sentence.
 
-A low-pass may have removed what is above 2 kHz, its lowest cutoff: a caption that depended on it would tell the model how dull
-its input is. Everything is relative to the clip's own level, so a caption does not depend on gain either.
+So it cannot tell the model how dull its input is. All is relative to the clip's own level, so gain does not matter either.
 """
 
 from __future__ import annotations
@@ -132,11 +131,8 @@ def _power_spectra(signal: Array) -> Array:
 
 
 def _pitch(power: Array) -> tuple[Array, Array]:
-    """Per frame, the frequency of the strongest period in Hz and its strength, 0 to about 1.
-
-    The autocorrelation of a windowed frame (every 62.5 us, by zero-padding) over that of the window (Boersma 1993, Accurate
-    short-term analysis of the fundamental frequency, eq. 9), its highest peak by a parabola; long lags cost a little (eq. 23).
-    """
+    """Per frame, the frequency of the strongest period in Hz and its strength, 0 to about 1."""
+    # Boersma 1993, Accurate short-term analysis of the fundamental frequency: eq. 9; long lags cost a little (eq. 23)
     size, rate = 2 * FRAME * FINER_LAGS, RATE * FINER_LAGS
     autocorrelation = fft.irfft(power, size)[:, : size // 4]
     window = fft.irfft(np.abs(fft.rfft(hann(FRAME), 2 * FRAME)) ** 2, size)[: size // 4]

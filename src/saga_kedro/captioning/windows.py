@@ -13,10 +13,9 @@ SHORTEST_TAIL_S = 1.5  # as the authors' code cuts segments
 
 
 def window_table(clips: pd.DataFrame, window_seconds: float = 5.94, rate: int = SAMPLE_RATE) -> pd.DataFrame:
-    """The windows of clips (``clip_id``, ``samples`` at ``rate``), in their order: one every ``window_seconds``.
+    """The windows of clips (clip_id, samples at ``rate``), in order: clip_id, window (0, 1, ...), start_s, start, samples.
 
-    A tail under 1.5 s gets no window, unless it is the whole clip. Columns: ``clip_id``, ``window`` (0, 1, ...), ``start_s``,
-    ``start`` and ``samples`` (at ``rate``).
+    A tail under 1.5 s gets no window, unless it is the whole clip.
     """
     import pandas as pd
 

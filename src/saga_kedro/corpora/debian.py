@@ -39,10 +39,10 @@ WORDS = {"sound": "effects", "sounds": "effects", "samples": "effects", "drumkit
 
 
 def find_debian(folder: str | Path, packages: Sequence[str]) -> tuple[list[Source], list[Rejected]]:
-    """Fetch missing packages, each into a sub-folder with its name, whole or not at all, and list the audio of all.
+    """Fetch missing packages, each whole or not at all into a sub-folder with its name, and list the audio of all.
 
-    Files have the licences that their package's copyright file names; rejected are packages that could not be fetched. Raises
-    ValueError where a name is not one of a package, or this machine lacks apt-get or dpkg-deb.
+    Licences are those of each package's copyright file; rejected are packages that could not be fetched. ValueError where a
+    name is not one of a package, or this machine lacks apt-get or dpkg-deb.
     """
     folder = Path(folder)
     wrong = [name for name in packages if not re.fullmatch(r"[a-z0-9][a-z0-9+.-]+", name)]

@@ -42,10 +42,10 @@ class Planned:
 def write_demo(folder: str | Path, seed: int, minutes: float = 10.0, workers: int | None = None) -> None:
     """Write the demo corpus: stereo FLAC, 44.1 kHz, 16 bit, in a sub-folder for each category, and ``index.csv``.
 
-    A third each is speech-like, music-like and effect-like, by eight speakers, pieces and kits each, in clips of 5 to 12 s
-    that add up to ``minutes`` (shorter ones if that makes fewer than eight clips of a category). Content goes up to 20 kHz,
-    over a noise floor of 45 to 85 dB under full scale. About one clip in eight has two identical channels. The same seed gives
-    the same bytes; a folder that already holds this corpus is left as it is, and files of another one are removed.
+    A third each is speech-like, music-like and effect-like, by eight speakers, pieces or kits, in clips of 5 to 12 s that add
+    up to ``minutes`` (shorter ones if there would be fewer than eight). Content goes up to 20 kHz, over a noise floor of 45 to
+    85 dB under full scale; one clip in eight has identical channels. The same seed gives the same bytes; a finished corpus is
+    kept, and files of another one are removed.
     """
     if minutes <= 0:
         raise ValueError(f"The demo corpus must last more than 0 minutes, not {minutes} (ingest.demo_minutes).")

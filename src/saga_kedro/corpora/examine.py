@@ -22,10 +22,9 @@ SILENCE = 1e-4  # a peak under -80 dB of full scale: three steps of a 16-bit fil
 
 
 def examine(source: Source, cache: Path | None = None) -> Clip | Rejected:
-    """Read one file and say what it holds, or why it is rejected.
+    """Read one file and say what it holds, or why it is rejected; ``cache`` is a folder of findings by content and code.
 
-    Rejected are files that are missing, unreadable, empty, shorter than 0.2 s, silent (peak under -80 dB of full scale), or
-    not finite. ``cache`` is a folder of findings by content and code: what was examined before is not decoded again.
+    Rejected are missing, unreadable, empty, non-finite, silent (peak under -80 dB of full scale) files and those under 0.2 s.
     """
     path = project_path(source.path)
     try:
@@ -81,8 +80,7 @@ def examine_all(
 ) -> tuple[list[Clip], list[Rejected]]:
     """Examine files on all cores; clips and rejections, each in the order of the sources.
 
-    Of files with the same bytes the first is kept and the others are rejected as duplicates: a copy in two splits would be
-    tested on what it was trained on.
+    Files with the same bytes as an earlier one are rejected: a copy in two splits would be tested on what it was trained on.
     """
 
     def lost(source: Source, reason: str) -> Rejected:

@@ -23,10 +23,7 @@ CATEGORY_OF: dict[str, Category] = {
 
 
 def audio_files(folder: str | Path) -> list[Path]:
-    """Every audio file under ``folder`` by its suffix, in any case, sorted; hidden ones and links are left out.
-
-    Raises ValueError where there is no such folder.
-    """
+    """Every audio file under ``folder`` by its suffix, sorted, but hidden ones and links; ValueError without such a folder."""
     folder = Path(folder)
     if not folder.is_dir():
         raise ValueError(f"There is no folder {folder}. Give the folder that holds the audio (ingest.path).")
@@ -42,16 +39,9 @@ def find_folder(folder: str | Path, index: str | Path | None = None) -> list[Sou
     """The audio files of a folder, with category and group, sorted by path.
 
     Without an index the category is that of the first sub-folder named like one (speech, music, effects and a few synonyms),
-    else ``other``; the group is the sub-folder the file lies in, see :func:`group_of`.
-
-    Args:
-        folder: the tree.
-        index: a CSV, in ``folder`` if its path is relative, that says which files there are: the columns ``path`` (relative to
-            ``folder``) and ``category``, and perhaps ``group``, ``licence`` and ``official_split`` (train or test). Files that
-            don't exist are listed, to be rejected on reading.
-
-    Raises:
-        ValueError: if there is no such folder or index, or the index lacks a column or names an unknown category.
+    else ``other``; the group is `group_of`'s. The index is a CSV (in ``folder`` if its path is relative) with ``path``
+    (relative to ``folder``), ``category`` and perhaps ``group``, ``licence`` and ``official_split`` (train or test); missing
+    files are listed, to be rejected on reading. ValueError without such a folder or index, column or category.
     """
     folder = Path(folder)
     if index is None:
@@ -94,10 +84,9 @@ def _listed(folder: Path, index: Path, row: dict[str, str]) -> Source:
 def group_of(relative: Path, category: Category) -> str:
     """What a file belongs with, by its path below the corpus' folder: a speaker, a piece or a kit.
 
-    It is the folder that the file lies in. ``__`` in a file name counts as ``/``: flattened trees are common. A file directly
-    in a category's folder, or in none, has only its name to go by: of speech the part before the first ``_`` or ``-``
-    (``p225_001`` was said by p225), of everything else the name without a number at its end (``kick_01`` and ``kick_02`` are
-    takes of one sound).
+    It is the file's folder; ``__`` in a name counts as ``/``, as in flattened trees. Directly in a category's folder, or in
+    none, it is of speech the name up to the first ``_`` or ``-`` (``p225_001``: p225), else the name without a number at its
+    end (``kick_01`` and ``kick_02`` are takes of one sound).
     """
     parts = [*relative.parts[:-1], *relative.stem.split("__")]
     folders, name = parts[:-1], parts[-1]

@@ -28,20 +28,11 @@ def find_clips(
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, str]:
     """List what a source offers, and split it by groups.
 
-    Args:
-        ingest: which source, where, and the shares of the splits.
-        repositories: for the source git.
-        seed: of the demo's audio and of the splits.
-        raw_folder: where a source that makes or downloads its audio puts it.
-        findings_folder: what was found in files, by their content: none is listened to twice.
-
-    Returns:
-        The manifest; the rejected files, ``path`` and ``reason``; the files of pairs (empty for other sources); and the version
-        of the data: the hash of the manifest and of everything that made it, wherever clones may be.
-
-    Raises:
-        FileNotFoundError: the source's folder does not exist.
-        ValueError: it is laid out otherwise than the source says, or holds nothing usable or nothing of a held-out origin.
+    ``seed`` is of the demo's audio and of the splits, ``raw_folder`` for audio that is made or downloaded, and
+    ``findings_folder`` for what was found in files, by their content. Returns the manifest; the rejected files (``path``,
+    ``reason``); the files of pairs (empty for other sources); and the version of the data: the hash of the manifest and of
+    everything that made it, wherever clones may be. Raises FileNotFoundError without the source's folder, ValueError if its
+    layout is another, or it holds nothing usable or nothing of a held-out origin.
     """
     folder = Path(ingest.path or raw_folder)
     if ingest.source not in WITHOUT_PATH and not folder.is_dir():

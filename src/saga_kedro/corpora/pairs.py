@@ -24,22 +24,13 @@ def find_pairs(
     pattern: str | None = None,
     cutoff_khz: float | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """List evaluation pairs by an index or by their file names.
+    """List evaluation pairs (``COLUMNS``, sorted by category, item, cutoff and system) and rejected files (path, reason).
 
-    Args:
-        folder: where the files are.
-        index: a CSV, in ``folder`` if its path is relative: item, category, cutoff_khz, system and path (from ``folder`` on).
-        pattern: instead of an index, how paths below ``folder`` are built, e.g. ``{category}_{item}_{order}_{system}.wav``. The
-            fields category, item, cutoff_khz and system are used, others only matched. With a category in the pattern the
-            item is called ``<category>_<item>`` as in the file name, because such names count anew in each category.
-            Categories and systems may be called as in ``CATEGORY_NAMES`` and ``SYSTEM_NAMES``.
-        cutoff_khz: of every input, where neither index nor pattern says it.
-
-    Returns:
-        The pairs (``COLUMNS``), sorted by category, item, cutoff and system; and the rejected files (path, reason).
-
-    Raises:
-        ValueError: if the folder, the index or both ways of listing are missing, or a cutoff is not known.
+    The index is a CSV, in ``folder`` if its path is relative: item, category, cutoff_khz, system and path. Or ``pattern``
+    builds paths below ``folder``, e.g. ``{category}_{item}_{order}_{system}.wav``: of its fields only category, item,
+    cutoff_khz and system are used. With a category the item is ``<category>_<item>``, as such names count anew in each;
+    categories and systems may be called as in ``CATEGORY_NAMES`` and ``SYSTEM_NAMES``. ``cutoff_khz`` is of every input where
+    neither gives one. ValueError if the folder, index or both ways of listing are missing, or a cutoff is not known.
     """
     folder = Path(folder)
     rejected: list[Rejected]

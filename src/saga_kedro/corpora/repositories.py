@@ -34,20 +34,13 @@ class NotFetched(Exception):
 def find_repositories(
     folder: str | Path, repositories: Sequence[Repository], clones: str | Path | None = None
 ) -> tuple[list[Source], list[Rejected]]:
-    """Fetch missing repositories, each into a sub-folder <owner>+<name>, whole or not at all, and list the audio of all.
+    """Fetch missing repositories, each whole or not at all into a sub-folder <owner>+<name>, and list the audio of all.
 
-    Files are in groups ``<owner>/<name>/<group>`` (``all`` for files without one); of two folders that hold a file the first
-    counts. Rejected are repositories that could not be fetched, and folders and files that they lack. Files that are mere
-    pointers of Git LFS are listed, to be rejected on reading.
-
-    Args:
-        folder: for the audio that is needed.
-        repositories: which, at which commit, and which of their folders hold what.
-        clones: a folder of clones, bare or not, as <owner>+<name>, <owner>/<name> or <name>, or in a ``repo`` below it. They
-            are read, and not changed, instead of the network. A clone may lack files.
-
-    Raises:
-        ValueError: something has to be fetched, and this machine lacks git, or there is no folder of clones.
+    Groups are ``<owner>/<name>/<group>`` (``all`` without one); of two folders that hold a file the first counts. Rejected are
+    repositories that could not be fetched, and folders and files that they lack; pointers of Git LFS are rejected on reading.
+    ``clones`` is a folder of clones, bare or not and perhaps incomplete, as <owner>+<name>, <owner>/<name> or <name>, or in a
+    ``repo`` below it: read, and not changed, instead of the network. ValueError if something must be fetched without git, or
+    there is no folder of clones.
     """
     folder = Path(folder)
     missing = [one for one in repositories if not _is_there(one, folder)]

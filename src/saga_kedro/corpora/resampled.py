@@ -23,12 +23,9 @@ logger = logging.getLogger(__name__)
 def resample(manifest: pd.DataFrame, clips_folder: str | Path, workers: int | None = None) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Write each row of the manifest as 16-bit FLAC at 44.1 kHz (soxr, very high quality), mono or stereo.
 
-    Finished files are kept: their names carry the hash of content, range and code. Files of clips that the manifest no longer
-    lists are removed.
-
-    Returns:
-        The manifest with ``flac`` (a path as the manifest writes them) and ``samples``, without the rows that failed; and
-        those, ``path`` and ``reason``.
+    Finished files are kept, by the hash of content, range and code; those that the manifest no longer lists are removed.
+    Returns the manifest with ``flac`` (a path as in the manifest) and ``samples``; and the rows that failed, ``path`` and
+    ``reason``.
     """
 
     def lost(row: dict[str, Any], reason: str) -> Rejected:

@@ -16,8 +16,8 @@ BINS_HZ = np.fft.rfftfreq(N_FFT, 1 / SAMPLE_RATE).astype(np.float32)
 def harmonics(f0: np.ndarray, brightness: np.ndarray | float, top_hz: float = TOP_HZ) -> np.ndarray:
     """A harmonic tone: sum over k = 1..K of a^(k-1) sin(k phi), in closed form as a geometric series.
 
-    ``f0`` is the fundamental of each sample in Hz, and a, in [0, 0.99], the brightness, a number or one for each sample; no
-    harmonic goes above ``top_hz``. float32 [samples], its root mean square about 1 where a is constant.
+    ``f0`` is the fundamental of each sample in Hz; a, in [0, 0.99], the brightness (one number or one a sample); no harmonic is
+    above ``top_hz``. float32 [samples], its root mean square about 1 where a is constant.
     """
     count = max(1, int(top_hz / f0.max()))
     phase = np.cumsum(f0 / SAMPLE_RATE, dtype=np.float64)
