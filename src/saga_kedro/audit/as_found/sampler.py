@@ -21,7 +21,8 @@ def time_reversed(velocity: Velocity, noise: Tensor, schedule: np.ndarray, progr
     """Euler with v(z, t) replaced by -v(z, 1 - t): the other convention's network in this convention's sampler.
 
     A network u trained with t = 0 as data is -u(z, 1 - t) in the paper's convention. So an aligned network is sampled here
-    exactly as in the failing code, which trains in P's convention and starts at t = 1 with noise; for one trained in P's it is right.
+    exactly as in the failing code, which trains in P's convention and starts at t = 1 with noise; for one trained in P's it is
+    right.
     """
     return euler(lambda z, t: -velocity(z, 1 - t), noise, schedule, progress)
 
