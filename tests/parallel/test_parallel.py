@@ -84,19 +84,8 @@ def visible_gpus(item):
 @contextmanager
 def two_workers(**options):
     """A scheduler and two workers, as somebody else would have started them."""
-    with (
-        dask.config.set(SETTINGS),
-        LocalCluster(
-            **{
-                "n_workers": 2,
-                "threads_per_worker": 1,
-                "host": "127.0.0.1",
-                "dashboard_address": "127.0.0.1:0",
-                "memory_limit": 0,
-            }
-            | options
-        ) as cluster,
-    ):
+    options = {"n_workers": 2, "threads_per_worker": 1, "memory_limit": 0, "dashboard_address": "127.0.0.1:0"} | options
+    with dask.config.set(SETTINGS), LocalCluster(host="127.0.0.1", **options) as cluster:
         yield cluster.scheduler_address
 
 
