@@ -59,7 +59,7 @@ def load_starting_weights(network: SagaNetwork, path: str | Path) -> pd.DataFram
     file = Path(path) if Path(path).is_file() else tensors.find(STABLE_AUDIO_OPEN_DIT.require(path))
     config, others, place, held = read_network(file)
     if place == DIT:
-        say_objective(config, file)
+        warn_of_objective(config, file)
 
     own = {name: value for name, value in network.state_dict().items() if name.startswith(place)}
     grows = {place + name for name in WIDENED} if place == DIT else set()
@@ -120,7 +120,7 @@ def widened(tensor: Tensor, shape: torch.Size) -> Tensor:
     return wide
 
 
-def say_objective(config: Mapping[str, Any], file: Path) -> None:
+def warn_of_objective(config: Mapping[str, Any], file: Path) -> None:
     """Warn of a checkpoint that was trained for another objective than rectified flow: ``v``, where the configuration names
     none (stable-audio-tools, ``models/diffusion.py``)."""
     if not config:
