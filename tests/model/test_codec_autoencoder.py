@@ -91,7 +91,8 @@ def other(folder, tmp_path):
 @pytest.mark.parametrize("prefix", ["", "autoencoder.", "autoencoder_ema.ema_model.", "diffusion.pretransform.model."])
 def test_checkpoints_of_every_layout_are_read_and_averaged_weights_preferred(folder, other, prefix):
     tensors = load_file(folder / "model.safetensors")
-    own, content = "pretransform.model.", {}
+    own = "pretransform.model."
+    content: dict[str, torch.Tensor] = {}
     for name, value in ((name.removeprefix(own), value) for name, value in tensors.items() if name.startswith(own)):
         content |= {prefix + name: value, **({"autoencoder." + name: value + 1} if "ema" in prefix else {})}
     torch.save({"state_dict": content | ({"discriminator.weight": torch.zeros(1)} if prefix else {})}, other / "vae.ckpt")

@@ -77,7 +77,7 @@ def score_outputs(
     check_metrics(names)
     names = [name for name in names if name != FD_LOGMEL]
     jobs = _jobs(pairs, outputs)
-    arguments = {"names": names, "folder": str(Path(folder) / "scores"), "version": code("evaluate")}
+    arguments: dict[str, Any] = {"names": names, "folder": str(Path(folder) / "scores"), "version": code("evaluate")}
     results = parallel_map(_measure, jobs, "scores", workers, lost=lambda job, reason: {}, **arguments)
     table: list[tuple] = []
     for job, cost, values in zip(jobs, records(outputs), results, strict=True):

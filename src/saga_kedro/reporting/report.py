@@ -199,7 +199,7 @@ def _dial(dial: pd.DataFrame | None) -> list[Block]:
 
 
 def _examples(examples: Sequence[Example]) -> list[Block]:
-    blocks = [block for place, example in enumerate(examples, start=1) for block in example_blocks(example, place)]
+    blocks: list[Block] = [block for place, example in enumerate(examples, start=1) for block in example_blocks(example, place)]
     return blocks or [Text("No clips were kept as audio in this run.")]
 
 
