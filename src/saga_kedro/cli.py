@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import click
 import typer
 
-from saga_kedro.audio.bandwidth import FULL_BAND_HZ
+from saga_kedro.audio import FULL_BAND_HZ
 from saga_kedro.errors import SagaError
 from saga_kedro.quiet import silence
 from saga_kedro.use.settings import DIALS, Settings

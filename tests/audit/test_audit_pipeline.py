@@ -75,7 +75,7 @@ def test_a_sweep_is_a_table_and_a_run_for_each_setting(audited):
     model = next((audited / "data/06_models/audit").rglob("fit.json")).parent
     sweep = {"vary": {"s_a": "1.0+1.4", "s_t": None}, "pairs_per_category": 1, "excerpt_seconds": 0.5}
     run_pipeline(audited, "sweep", sweep=sweep, evaluate={"model": model.relative_to(audited).as_posix()})
-    table = pd.read_csv(audited / REPORTS / "sweep.csv")
+    table = pd.read_csv(next((audited / "data/08_reporting").glob("demo*/sweep.csv")))
     assert table["sample.s_a"].tolist() == [1.0, 1.4]
     settings = mlflow.search_runs(experiment_names=["saga_kedro"], filter_string="tags.sweep = 'setting'")
     assert len(settings) == 2

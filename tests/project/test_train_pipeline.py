@@ -160,7 +160,8 @@ def test_the_same_seed_gives_the_same_manifest_and_the_same_loss_curve(trained, 
 
 def test_shipping_puts_the_weights_in_half_precision_and_a_card_into_the_package(trained, monkeypatch):
     package = trained / "src/saga_kedro/pretrained"
-    monkeypatch.setattr("saga_kedro.model.saved.SHIPPED", package)
+    for module in ("model.saved", "reporting.ship"):
+        monkeypatch.setattr(f"saga_kedro.{module}.SHIPPED", package)
     run_pipeline(trained, "ship")
     assert network_bytes(package / "model.safetensors") == network_bytes(saved_model(trained) / "model.safetensors") / 2
     assert SagaSR.from_pretrained().sample["steps"] == TINY["sample"]["steps"]

@@ -16,7 +16,7 @@ from saga_kedro.draws import generator
 from saga_kedro.loaded_once import LoadedOnce, let_go
 from saga_kedro.model.codec import build_codec
 from saga_kedro.model.network import SagaNetwork
-from saga_kedro.parameters import ParameterError, Text
+from saga_kedro.parameters import ParameterError, Text, changed
 from saga_kedro.training.cache import cache_of
 from saga_kedro.training.examples import make_segments
 from saga_kedro.training.flow_training import FlowTraining
@@ -222,15 +222,14 @@ def test_statistics_say_how_noisy_the_latents_are(cached):
 
 
 def test_a_cache_belongs_to_one_configuration_and_one_state_of_the_data(corpus):
-    parameters = corpus.parameters
+    online, parameters = corpus.parameters, changed(corpus.parameters, {"encode.latents": True})
     key = key_of("encode", parameters, "1", corpus.captions)
     assert key != key_of("encode", parameters, "2", corpus.captions)
     assert key != key_of("encode", parameters, "1", corpus.captions.assign(caption="another"))
-    assert cache_of({"folder": None}, parameters, "1", corpus.captions) is None  # encode.latents is off
-    cached = parameters.model_copy(update={"encode": parameters.encode.model_copy(update={"latents": True})})
-    assert cache_of({"key": key, "folder": "here"}, cached, "1", corpus.captions) == "here"
+    assert cache_of({"folder": None}, online, "1", corpus.captions) is None  # encode.latents is off
+    assert cache_of({"key": key, "folder": "here"}, parameters, "1", corpus.captions) == "here"
     with pytest.raises(ValueError, match="run the pipeline `encode` before `fit`"):
-        cache_of({"key": "other", "folder": "here"}, cached, "1", corpus.captions)
+        cache_of({"key": "other", "folder": "here"}, parameters, "1", corpus.captions)
 
 
 def test_a_cache_needs_a_number_of_low_passes():

@@ -13,7 +13,7 @@ import pytest
 import soundfile
 from typer.testing import CliRunner
 
-from saga_kedro.audio.bandwidth import FULL_BAND_HZ
+from saga_kedro.audio import FULL_BAND_HZ
 from saga_kedro.audio.lowpass import LowPass, low_pass
 from saga_kedro.cli import app
 from saga_kedro.model import saved

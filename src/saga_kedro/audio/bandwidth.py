@@ -7,6 +7,7 @@ from typing import Literal
 
 import numpy as np
 
+from saga_kedro.audio import FULL_BAND_HZ
 from saga_kedro.audio.reading import Read, from_array
 from saga_kedro.audio.spectra import frame_power, hann
 
@@ -16,8 +17,6 @@ MOST_FRAMES = 4_096  # 48 s at 44.1 kHz without overlap lost; longer clips are l
 RANGE_DB = 80.0
 
 # measure_bandwidth
-FULL_BAND_HZ = 17_000.0
-"""From here on a clip counts as full-band: training draws low-passes up to 16 kHz, so above their reach nothing was learned."""
 LOWEST_HZ = 1_700.0  # what falls off below that is a dark sound, not a low-pass
 AUDIBLE_DB = 90.0
 # An edge this deep is one; a shallower one only where no sound is above it: sounds fall off without a filter, too.
