@@ -14,7 +14,6 @@ from omegaconf import OmegaConf
 
 from saga_kedro.audit import as_found  # noqa: F401  registers the failing code's parts
 from saga_kedro.audit.bench import alone
-from saga_kedro.audit.configurations import changed
 from saga_kedro.audit.data import AuditData, choose_clips
 from saga_kedro.audit.issues import read_catalogue
 from saga_kedro.audit.plan import ALIGNED, AS_FOUND, baselines
@@ -22,7 +21,7 @@ from saga_kedro.audit.training import train
 from saga_kedro.captioning.captions import caption
 from saga_kedro.corpora.ingest import find_clips
 from saga_kedro.corpora.resampled import resample
-from saga_kedro.parameters import validate
+from saga_kedro.parameters import Parameters, changed, validate
 from saga_kedro.training.text_states import encode_captions, read_states
 
 ROOT = Path(__file__).parents[1]
@@ -31,7 +30,7 @@ ARMS = ({}, {"fit.drop_z_l": 0.0}, {"fit.timesteps": "uniform"}, {"fit.lr_schedu
 
 
 def main() -> None:
-    parameters = OmegaConf.to_container(OmegaConf.load(ROOT / "conf/base/parameters.yml"))
+    parameters = validate(OmegaConf.to_container(OmegaConf.load(ROOT / "conf/base/parameters.yml")))  # type: ignore[arg-type]
     both = baselines(read_catalogue(ROOT / "conf/base/audit/issues.yml"), parameters)
     with tempfile.TemporaryDirectory() as folder:
         data = demo_data(parameters, Path(folder))
@@ -48,15 +47,14 @@ def main() -> None:
             print(f"{name}: {len(ARMS)} trainings, apart {apart:.0f} s, shared {once:.0f} s: {apart / once:.2f} times faster")
 
 
-def demo_data(parameters: dict, folder: Path) -> AuditData:
+def demo_data(parameters: Parameters, folder: Path) -> AuditData:
     """The demo corpus as an audit sees it, without evaluation pairs."""
-    checked = validate(parameters)
-    manifest, *_ = find_clips(checked.ingest, [], checked.seed, folder / "raw", folder / "findings")
+    manifest, *_ = find_clips(parameters.ingest, [], parameters.seed, folder / "raw", folder / "findings")
     clips, _ = resample(manifest, folder / "clips")
-    captions = caption(clips, checked.caption, folder / "captions")
-    index = encode_captions(captions["caption"], checked.model.text, folder / "states.safetensors")
+    captions = caption(clips, parameters.caption, folder / "captions")
+    index = encode_captions(captions["caption"], parameters.model.text, folder / "states.safetensors")
     states = read_states(index, folder / "states.safetensors")
-    segments = parameters["audit"]["budgets"]["quick"]["segments_per_category"]
+    segments = parameters.audit.budgets["quick"].segments_per_category
     return AuditData(choose_clips(clips, segments), captions, states, "demo", [], "none")
 
 

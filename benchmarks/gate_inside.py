@@ -64,7 +64,7 @@ def catalog_of(env: str) -> dict[str, str]:
     with KedroSession.create(project_path=Path.cwd(), env=env) as session:
         entries = session.load_context().config_loader["catalog"]
     values = pd.json_normalize(entries).iloc[0]
-    paths = {re.sub(r"\.(data|filepath|path)$", "", name): value for name, value in values.items() if "/" in str(value)}
+    paths = {re.sub(r"\.(data|filepath|path)\b", "", name): value for name, value in values.items() if "/" in str(value)}
     return dict.fromkeys(entries, "no path") | {name: without_run(path) for name, path in paths.items()}
 
 

@@ -25,8 +25,8 @@ from saga_kedro.corpora.ingest import find_clips
 from saga_kedro.corpora.resampled import resample
 from saga_kedro.model.condition import Condition
 from saga_kedro.model.guidance import eq4
-from saga_kedro.model.saga_sr import SagaSR
-from saga_kedro.parameters import Parameters, validate
+from saga_kedro.model.saga_sr import SagaSR, build_model
+from saga_kedro.parameters import Parameters, changed, validate
 from saga_kedro.training.batches import SegmentBatches
 from saga_kedro.training.cache import encode_splits
 from saga_kedro.training.callbacks import GradientNorms, Throughput
@@ -69,10 +69,8 @@ def timed(work: Callable[[], object], times: int) -> list[float]:
 
 def parameters(cached: bool) -> Parameters:
     base = OmegaConf.to_container(OmegaConf.load(Path(__file__).parents[1] / "conf/base/parameters.yml"))
-    base["fit"] |= {"steps": STEPS, "steps_per_epoch": STEPS}  # type: ignore[index, call-overload]
-    if cached:
-        base["degrade"]["draws"], base["encode"]["latents"] = 2, True  # type: ignore[index, call-overload]
-    return validate(base)  # type: ignore[arg-type]
+    cache = {"degrade.draws": 2, "encode.latents": True} if cached else {}
+    return changed(validate(base), {"fit.steps": STEPS, "fit.steps_per_epoch": STEPS} | cache)  # type: ignore[arg-type]
 
 
 def batches_of(folder: Path, cached: bool) -> SegmentBatches:
@@ -89,7 +87,7 @@ def batches_of(folder: Path, cached: bool) -> SegmentBatches:
         latents = Path(encode_splits(clips, captions, "1", given, folder / "latents")["folder"])
         tokens = given.model.text.max_tokens
         segments = [CachedSegments(one, latents / split, tokens) for one, split in zip(segments, SPLITS, strict=True)]  # type: ignore[arg-type]
-    return SegmentBatches(*segments, given)
+    return SegmentBatches(segments[0], segments[1], given.fit)
 
 
 def steps_of(batches: SegmentBatches, model: SagaSR, run_id: str, folder: Path) -> tuple[float, float]:
@@ -117,7 +115,7 @@ def main() -> None:
         folder = Path(temporary)
         mlflow.set_tracking_uri(f"sqlite:///{folder}/mlflow.db")
         run = mlflow.MlflowClient().create_run(mlflow.create_experiment("benchmark"))
-        model = SagaSR(given.model.model_dump() | {"sample": given.sample.model_dump()})
+        model = build_model(given)
         network, codec = model.network, model.codec
         shape = (given.fit.batch_size, codec.latent_channels, given.model.segment_samples // codec.hop)
         z, t = torch.randn(shape), torch.rand(shape[0])

@@ -21,12 +21,7 @@ def noise(seconds: float = 0.5, rate: int = 8_000, channels: int = 1, seed: int 
 def write_noise(path: Path, seed: int = 0, seconds: float = 0.5, rate: int = 8_000, channels: int = 1) -> Path:
     """A file of noise in the format that its suffix says; other seeds give other contents."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    formats = {
-        ".opus": ("OGG", "OPUS"),
-        ".oga": ("OGG", "VORBIS"),
-        ".aif": ("AIFF", "PCM_16"),
-        ".mp3": ("MP3", "MPEG_LAYER_III"),
-    }
+    formats = {".opus": ("OGG", "OPUS"), ".oga": ("OGG", "VORBIS"), ".aif": ("AIFF", "PCM_16"), ".mp3": ("MP3", None)}
     kind, subtype = formats.get(path.suffix.lower(), (path.suffix[1:].upper(), None))
     soundfile.write(path, noise(seconds, rate, channels, seed).T, rate, format=kind, subtype=subtype)
     return path
@@ -36,6 +31,14 @@ def write_tree(root: Path, *paths: str) -> Path:
     """Files of noise below ``root``, each with a content of its own."""
     for seed, path in enumerate(paths):
         write_noise(root / path, seed)
+    return root
+
+
+def write_empty(root: Path, *paths: str) -> Path:
+    """Empty files below ``root``, for code that looks at names only."""
+    for path in paths:
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).touch()
     return root
 
 

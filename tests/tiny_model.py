@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 import torch
 from safetensors.torch import load_file
+from torch import nn
 
 from saga_kedro.draws import generator
 from saga_kedro.model.codec.band_envelope import FLOOR_DB, SCALE_DB
+from saga_kedro.model.condition import Condition
 from saga_kedro.model.initialise import initialise_by_name
 from saga_kedro.model.onnx_export import export_onnx
 from saga_kedro.model.saga_sr import SagaSR
@@ -39,15 +41,28 @@ CONFIGURATION: dict[str, Any] = {
 }
 
 
+def away_from_zero(module: nn.Module, name: str = "away from zero") -> torch.Generator:
+    """Initial weights, moved by draws of that name: layers that start at zero would hide what lies behind them."""
+    initialise_by_name(module, 0)
+    source = generator(0, name)
+    with torch.no_grad():
+        for parameter in module.parameters():
+            parameter.add_(0.05 * torch.randn(parameter.shape, generator=source))
+    return source
+
+
+def random_condition(name: str, items: int = 3, frames: int = 12, tokens: int = 5) -> Condition:
+    """For a network of 4 latent channels and text of width 16."""
+    source = generator(0, name)
+    z_l, text = torch.randn(items, 4, frames, generator=source), torch.randn(items, tokens, 16, generator=source)
+    return Condition(z_l, text, f_l=torch.tensor([0.2, 0.3, 0.1])[:items], f_h=torch.tensor([0.7, 0.9, 0.5])[:items])
+
+
 def tiny_model(text: str = "minilm", **sample: Any) -> SagaSR:
     """The model, with another text encoder and other sampling defaults where they are given."""
     texts = {**CONFIGURATION["text"], "encoder": text}
     saga = SagaSR({**CONFIGURATION, "text": texts, "sample": {**CONFIGURATION["sample"], **sample}})
-    initialise_by_name(saga.network, 0)
-    source = generator(0, "tiny model")
-    with torch.no_grad():
-        for parameter in saga.network.parameters():
-            parameter.add_(0.05 * torch.randn(parameter.shape, generator=source))
+    source = away_from_zero(saga.network, "tiny model")
     saga.rolloff_predictor.fit(torch.randn(200, 128, generator=source), torch.rand(200, generator=source))
     saga.network.eval()
     return saga

@@ -13,7 +13,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
-from saga_kedro.model.quiet import quiet
 from torch import Tensor, nn
 from tqdm import tqdm
 
@@ -23,6 +22,7 @@ from saga_kedro.audit.as_found import metrics as as_found
 from saga_kedro.draws import rng, seed_of
 from saga_kedro.evaluation.summary import interval
 from saga_kedro.model.codec.autoencoder import STABLE_AUDIO_OPEN_VAE, build_autoencoder
+from saga_kedro.model.library import quiet
 from saga_kedro.model.sampler import euler
 
 ROOT = Path(__file__).parents[2]

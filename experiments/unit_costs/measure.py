@@ -29,7 +29,7 @@ from saga_kedro.corpora.demo import plan as demo_clips
 from saga_kedro.corpora.demo import synthesise
 from saga_kedro.corpora.examine import examine
 from saga_kedro.corpora.manifest import Source
-from saga_kedro.evaluation.measure import METRICS
+from saga_kedro.evaluation.score import METRICS
 from saga_kedro.model.codec import build_codec
 from saga_kedro.model.codec.autoencoder import STABLE_AUDIO_OPEN_VAE, Autoencoder, build_autoencoder
 from saga_kedro.model.network import build_network

@@ -14,7 +14,6 @@ import typer
 
 from saga_kedro.audio.bandwidth import FULL_BAND_HZ
 from saga_kedro.errors import SagaError
-from saga_kedro.files import NoSpace
 from saga_kedro.quiet import silence
 from saga_kedro.use.settings import DIALS, Settings
 
@@ -33,6 +32,11 @@ ModelFolder = Annotated[Path | None, option(help="Folder of a trained model. Def
 Device = Annotated[str, typer.Option(help="Where to compute: cpu, cuda, coreml, dml; in PyTorch also cuda:1, mps.")]
 Project = Annotated[Path | None, option(help="Folder of the project. Default: the one around this folder.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Report as JSON on standard output.")]
+
+
+def _dial(name: str) -> Any:
+    dial = DIALS[name]
+    return option(help=str(dial), min=dial.lowest, max=dial.highest)
 
 
 @contextmanager
@@ -66,11 +70,6 @@ class Format(StrEnum):
     wav = "wav"
     flac = "flac"
     ogg = "ogg"
-
-
-def _dial(name: str) -> Any:
-    dial = DIALS[name]
-    return option(help=str(dial), min=dial.lowest, max=dial.highest)
 
 
 @app.command(
@@ -130,7 +129,6 @@ def doctor(
 ) -> None:
     """What this machine can run: hardware, weights, corpora, disk, DVC, MLflow; and what to do about each thing missing."""
     from saga_kedro.doctor import examine, report
-    from saga_kedro.parameters import validate
     from saga_kedro.pipelines.configuration import find_project, read_parameters
 
     folder = find_project(project or Path.cwd())
@@ -138,7 +136,7 @@ def doctor(
         if folder is None or not (folder / "conf" / env).is_dir():
             missing = "no project" if folder is None else f"no conf/{env}"
             raise ValueError(f"there is {missing} at {project or Path.cwd()}: name the folder with --project.")
-        report(examine(folder, validate(read_parameters(folder, env))), env)
+        report(examine(folder, read_parameters(folder, env)), env)
 
 
 @app.command("plan")
@@ -231,10 +229,10 @@ def diagnose(
 
 
 def main() -> None:
-    """`saga`. A full disk, a `SagaError` and a package that the light installation leaves out are one sentence each."""
+    """`saga`. A `SagaError`, and a package that the light installation leaves out, are one sentence each."""
     try:
         app()
-    except (NoSpace, SagaError) as error:
+    except SagaError as error:
         typer.echo(f"Error: {error}", err=True)
         raise SystemExit(1) from None
     except ModuleNotFoundError as error:

@@ -104,7 +104,7 @@ def corpora(project: Path, parameters: Parameters) -> Iterator[Finding]:
     """The configured source, and the datasets that were ingested."""
     import pandas as pd
 
-    from saga_kedro.corpora.layouts.collection import LAYOUTS
+    from saga_kedro.corpora.layouts import LAYOUTS
 
     source, path = parameters.ingest.source, parameters.ingest.path
     if source in WITHOUT_PATH:

@@ -10,9 +10,7 @@ stage names and every module of this package that it imports, whether at the top
 from __future__ import annotations
 
 import ast
-import json
 import re
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -22,7 +20,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from saga_kedro.files import atomic_path, parameter_hash
+from saga_kedro.files import parameter_hash
 from saga_kedro.parameters import Parameters
 
 SOURCE = Path(__file__).parent
@@ -32,13 +30,8 @@ PASSIVE = {"errors", "files", "loaded_once", "locks", "parallel", "parameters", 
 
 @dataclass(frozen=True)
 class Stage:
-    """What one stage depends on.
-
-    Attributes:
-        parameters: dotted names of what it reads.
-        code: modules below the package; what they import counts too.
-        inputs: stages whose results it reads.
-    """
+    """Dotted names of the parameters that a stage reads, modules that compute it (what they import counts too), stages that it
+    reads."""
 
     parameters: tuple[str, ...]
     code: tuple[str, ...]
@@ -71,7 +64,7 @@ STAGES = {
         ("fit", "degrade", "caption_pairs"),
     ),
     "report": Stage(
-        ("report",), ("reporting.results", "reporting.plots", "evaluation.score", "evaluation.model_scores"), ("evaluate",)
+        ("report",), ("reporting.results", "reporting.plots", "evaluation.score", "evaluation.rolloff_dial"), ("evaluate",)
     ),
     "audit_train": Stage(("audit.start", "audit.checkpoint"), ("audit.training",), ("fit",)),
     "audit_score": Stage(("seed", "sample", "audit.serve"), ("audit.scoring",), ("audit_train",)),
@@ -83,10 +76,7 @@ WITHOUT = {"fit.workers", "fit.log_every", "ingest.clones"}
 def key(stage: str, parameters: Parameters, data_version: str = "") -> str:
     """The key of a stage's result: 32 hexadecimal digits.
 
-    Args:
-        stage: a name in `STAGES`.
-        parameters: of the run.
-        data_version: of the clips, where it is known: files outside the project may change under the same parameters.
+    ``data_version`` is the clips', where it is known: files outside the project may change under the same parameters.
     """
     inputs = [key(one, parameters, data_version) for one in inputs_of(stage, parameters)]
     return parameter_hash(stage, values(stage, parameters), code(stage), inputs, data_version)
@@ -94,9 +84,8 @@ def key(stage: str, parameters: Parameters, data_version: str = "") -> str:
 
 def digits(stage: str, parameters: Parameters) -> str:
     """Ten digits that name the folder of a stage's result: as `key`, of the parameters alone."""
-    return parameter_hash(stage, values(stage, parameters), [digits(one, parameters) for one in inputs_of(stage, parameters)])[
-        :10
-    ]
+    inputs = [digits(one, parameters) for one in inputs_of(stage, parameters)]
+    return parameter_hash(stage, values(stage, parameters), inputs)[:10]
 
 
 def values(stage: str, parameters: Parameters) -> dict[str, Any]:
@@ -126,7 +115,6 @@ def inputs_of(stage: str, parameters: Parameters) -> tuple[str, ...]:
 
 
 def _plain(name: str, value: Any) -> Any:
-    """A value as JSON has it, without what changes no result."""
     if isinstance(value, BaseModel):
         return {inner: one for inner, one in value.model_dump(mode="json").items() if f"{name}.{inner}" not in WITHOUT}
     return [one.model_dump(mode="json") for one in value] if name == "used_repositories" else value
@@ -181,18 +169,3 @@ def _imports(tree: ast.AST) -> Iterator[str]:
             parts = (node.module or "").split(".")[1:]
             yield from (".".join(parts[:depth]) for depth in range(1, len(parts) + 1))
             yield from (".".join([*parts, alias.name]) for alias in node.names)
-
-
-def write_keys(parameters: Parameters, folder: str | Path) -> None:
-    """Write what each stage of `dvc.yaml` depends on into a file: DVC runs a stage again when its file changes."""
-    for stage in STAGES:
-        if not stage.startswith("audit"):
-            about = {"key": key(stage, parameters), "parameters": values(stage, parameters), "code": code(stage)}
-            with atomic_path(Path(folder) / f"{stage}.json") as temporary:
-                temporary.write_text(json.dumps(about, indent=1, default=str) + "\n", encoding="utf-8")
-
-
-if __name__ == "__main__":
-    from saga_kedro.pipelines.configuration import read_parameters
-
-    write_keys(read_parameters(Path.cwd(), sys.argv[2] if len(sys.argv) > 2 else "local"), sys.argv[1])

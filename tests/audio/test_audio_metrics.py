@@ -54,10 +54,6 @@ def test_sounding_frames_leave_digital_silence_out():
     assert m.lsd_family(reference, estimate, 4_000)["LSD_sounding"] == pytest.approx(2, abs=0.01)
 
 
-def test_an_all_zero_output_scores_20_to_21(reference):
-    assert 20 < m.lsd(reference, np.zeros_like(reference)) < 26
-
-
 def test_bands_make_up_the_whole(reference):
     rng = np.random.default_rng(3)
     estimate = reference + 0.05 * rng.standard_normal(reference.shape).cumsum(axis=-1).astype(np.float32)
@@ -93,11 +89,6 @@ def test_si_sdr_and_snr_are_their_formulas(reference, estimate):
     assert m.snr(reference, 3 * estimate) == pytest.approx(np.mean([snr(*pair) for pair in pairs]), abs=1e-6)
 
 
-def test_scale_matters_to_snr_only(reference, estimate):
-    assert m.si_sdr(reference, 5 * estimate) == pytest.approx(m.si_sdr(reference, estimate))
-    assert m.snr(reference, 5 * estimate) < m.snr(reference, estimate) - 10
-
-
 def test_sdr_is_bss_evals_projection_on_512_delays(reference, estimate):
     s, guess = reference[0, :4_000].astype(float), estimate[0, :4_000].astype(float)
     # the projection on s delayed by 0 to 511 samples, by least squares
@@ -106,12 +97,6 @@ def test_sdr_is_bss_evals_projection_on_512_delays(reference, estimate):
     target = delayed @ np.linalg.lstsq(delayed, padded, rcond=None)[0]
     expected = 10 * np.log10(np.sum(target**2) / np.sum((padded - target) ** 2))
     assert m.sdr(reference[:1, :4_000], estimate[:1, :4_000]) == pytest.approx(expected, abs=1e-3)
-
-
-def test_sdr_forgives_a_delay_that_si_sdr_does_not(reference):
-    late = np.roll(reference, 40, axis=-1)
-    assert m.sdr(reference, late) > 20
-    assert m.si_sdr(reference, late) < 0
 
 
 def test_a_perfect_estimate_has_an_sdr_without_bound(reference):

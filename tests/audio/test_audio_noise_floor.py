@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy import ndimage
 
 from saga_kedro.audio import SAMPLE_RATE
-from saga_kedro.audio.noise_floor import HIGHEST, HOP, LOWEST, N_FFT, _moving_mean, measure_floor, without_floor
+from saga_kedro.audio.noise_floor import HIGHEST, HOP, LOWEST, N_FFT, measure_floor, without_floor
 from saga_kedro.draws import rng
 from saga_kedro.training.variation import coloured_noise
 from sounds import bursts_over_noise
@@ -130,10 +129,3 @@ def test_no_part_is_lowered_by_more_than_twenty_decibels():
 def test_a_floor_of_nothing_takes_nothing(samples):
     audio = bursts_over_noise()[0][0, :samples]
     np.testing.assert_allclose(without_floor(audio, np.zeros(N_FFT // 2 + 1, np.float32)), audio, atol=1e-6)
-
-
-@pytest.mark.parametrize(("size", "axis"), [(3, 0), (5, 1), (9, 1)])
-def test_the_moving_mean_is_scipys(size, axis):
-    values = rng(0).standard_normal((40, 70))
-    expected = ndimage.uniform_filter1d(values, size, axis=axis, mode="nearest")
-    np.testing.assert_allclose(_moving_mean(values, size, axis), expected, atol=1e-12)

@@ -224,7 +224,7 @@ def test_one_channel_copied_is_the_mean_twice():
 
 
 def test_without_warm_up_the_rate_is_full_at_once_and_the_same_later():
-    arguments = {"inv_gamma": 1e6, "power": 0.5, "warmup": 0.99}
+    arguments: dict[str, Any] = {"inv_gamma": 1e6, "power": 0.5, "warmup": 0.99}
     factor = LR_SCHEDULES["without_warmup"]
     assert factor(0, **arguments) == pytest.approx(0.99)
     assert inverse_lr_factor(0, **arguments) == pytest.approx(0.01)

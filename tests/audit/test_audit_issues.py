@@ -119,7 +119,7 @@ def test_an_arm_whose_checkpoint_is_not_given_says_what_it_needs():
     assert arm.parameters.fit.start == "/checkpoint"
 
 
-@pytest.mark.parametrize(("name", "hint"), [("modle.codec", "did you mean model"), ("seed.x", "seed is not a section")])
+@pytest.mark.parametrize(("name", "hint"), [("modle.codec", "did you mean model"), ("seed.x", "seed is no section")])
 def test_an_unknown_parameter_is_refused(name, hint):
     with pytest.raises(ValueError, match=f"unknown parameter .*{hint}"):
         arm_of(tiny_parameters(), {name: 1})

@@ -1,4 +1,4 @@
-"""The evaluation pairs of an audit: long ones first, each of its own length, the same ones every time."""
+"""The evaluation pairs of an audit: long ones first, each as long as it is, the same ones every time."""
 
 from __future__ import annotations
 

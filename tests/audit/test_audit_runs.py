@@ -1,4 +1,4 @@
-"""Running arms: planted defects are found, no-ops are not, crashes are results, and what is finished is not done again."""
+"""Running arms: planted defects are found, no-ops are not, crashes are results, and finished work is not done again."""
 
 from __future__ import annotations
 
@@ -108,8 +108,7 @@ def test_a_killed_audit_gives_the_same_table_when_it_goes_on(data, folder, param
 
 
 ELSEWHERE = """
-import multiprocessing, pickle, sys
-multiprocessing.current_process().daemon = True  # as a worker of a cluster is
+import pickle, sys
 for function, items, arguments in pickle.load(open(sys.argv[1], "rb")):
     for item in items:
         function(item, **arguments)

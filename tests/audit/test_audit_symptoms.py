@@ -11,7 +11,7 @@ from saga_kedro.audit.symptoms import hump, matrix, norms, settles
 
 def test_a_level_is_no_plateau():
     assert settles(1.2, floor=1.15)
-    assert not settles(1.2, floor=0.6)  # goes on falling
+    assert not settles(1.2, floor=0.6)  # still falls
     assert not settles(0.9, floor=0.9)
 
 

@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from saga_kedro.audio.io import UnreadableAudio, write_audio
+from saga_kedro.audio.io import UnreadableAudio, read_audio, write_audio
 from saga_kedro.captioning import captions
 from saga_kedro.captioning.captions import caption_clips
 from saga_kedro.captioning.descriptors import DescriptorCaptioner, caption
@@ -45,8 +45,6 @@ def clips(tmp_path_factory):
 
 
 def test_every_window_of_every_clip_has_the_caption_of_its_audio(clips, tmp_path):
-    from saga_kedro.audio.io import read_audio
-
     table = caption_clips(clips, DescriptorCaptioner(), WINDOW, tmp_path, "flac")
     assert table.columns.tolist() == ["clip_id", "window", "start_s", "caption"]
     assert table["clip_id"].tolist() == ["b", "b", "a", "c", "c", "d", "d", "d", "d"]
@@ -94,20 +92,15 @@ def test_a_group_whose_worker_was_killed_is_done_again_without_the_clips_that_we
     assert sum(captioner.batches) == 9  # every window once
 
 
-def test_finished_clips_are_not_done_again(clips, tmp_path):
-    first = caption_clips(clips, Counting(), WINDOW, tmp_path, "flac")
-    again = Counting()
-    pd.testing.assert_frame_equal(caption_clips(clips, again, WINDOW, tmp_path, "flac"), first)
-    assert again.batches == []
-
-
-def test_a_killed_run_goes_on_where_it_was(clips, tmp_path):
+def test_a_killed_run_continues_where_it_was(clips, tmp_path):
     with pytest.raises(KeyboardInterrupt):
         caption_clips(clips, Counting(stop_after=1), WINDOW, tmp_path, "flac")
-    rest = Counting()
+    rest, again = Counting(), Counting()
     table = caption_clips(clips, rest, WINDOW, tmp_path, "flac")
     assert sum(rest.batches) == 6  # two clips, three windows, were finished
     pd.testing.assert_frame_equal(table, caption_clips(clips, Counting(), WINDOW, tmp_path / "new", "flac"))
+    pd.testing.assert_frame_equal(table, caption_clips(clips, again, WINDOW, tmp_path, "flac"))
+    assert again.batches == []
 
 
 @pytest.mark.parametrize("change", ["content", "window", "captioner"])
@@ -132,15 +125,9 @@ def test_an_unreadable_clip_is_named_after_all_others_are_done(captioner, clips,
     assert len(list((tmp_path / "cache").glob("*.json"))) == 3
 
 
-def test_audio_that_is_shorter_than_the_table_says_is_refused(clips, tmp_path):
+def test_a_table_that_is_wrong_is_refused_and_an_empty_one_is_not(clips, tmp_path):
     with pytest.raises(UnreadableAudio, match="found 0 samples"):
         caption_clips(clips.assign(samples=clips["samples"] + 10 * RATE), Counting(), WINDOW, tmp_path, "flac")
-
-
-def test_two_clips_of_one_name_are_refused(clips, tmp_path):
     with pytest.raises(ValueError, match="Two clips are called b"):
         caption_clips(pd.concat([clips, clips]), Counting(), WINDOW, tmp_path, "flac")
-
-
-def test_no_clips_give_an_empty_table(clips, tmp_path):
     assert caption_clips(clips.iloc[:0], DescriptorCaptioner(), WINDOW, tmp_path, "flac").empty

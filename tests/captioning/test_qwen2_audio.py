@@ -88,17 +88,11 @@ def test_clips_are_captioned_once_by_content(captioner, checkpoint, tmp_path):
     assert "model" not in vars(resumed)  # with nothing left to do, 16 GB are not loaded
 
 
-def test_a_worker_gets_the_captioner_without_its_16_gb(checkpoint):
-    captioner = Qwen2AudioCaptioner(checkpoint, max_new_tokens=6)
-    assert captioner.parameters
-    assert len(pickle.dumps(captioner)) < 1_000
-    assert "model" not in vars(pickle.loads(pickle.dumps(captioner)))
-
-
 def test_another_checkpoint_or_limit_makes_captions_due_again(captioner, tmp_path):
     other = tiny_qwen2_audio(tmp_path / "qwen2-audio")
     same = Qwen2AudioCaptioner(other, max_new_tokens=6)
     assert same.parameters == captioner.parameters  # wherever it lies, whatever the batch
+    assert len(pickle.dumps(same)) < 1_000  # a worker gets it without its 16 GB
     assert Qwen2AudioCaptioner(other, max_new_tokens=7).parameters != captioner.parameters
     tensors = load_file(other / "model.safetensors")
     tensors[max(tensors)] += 1

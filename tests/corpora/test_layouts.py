@@ -6,27 +6,22 @@ import json
 
 import pytest
 
-from corpus_files import write_tree
-from saga_kedro.corpora.layouts.collection import LAYOUTS, find_collection
-from saga_kedro.corpora.layouts.esc50 import find_esc50
-from saga_kedro.corpora.layouts.fma_small import find_fma_small
-from saga_kedro.corpora.layouts.freesound import find_freesound
-from saga_kedro.corpora.layouts.medleydb import find_medleydb
-from saga_kedro.corpora.layouts.moisesdb import find_moisesdb
-from saga_kedro.corpora.layouts.musdb18_hq import find_musdb18_hq
-from saga_kedro.corpora.layouts.openslr import find_openslr
-from saga_kedro.corpora.layouts.vctk import find_vctk
+from corpus_files import write_empty as tree
+from saga_kedro.corpora.layouts import (
+    LAYOUTS,
+    find_collection,
+    find_esc50,
+    find_fma_small,
+    find_freesound,
+    find_medleydb,
+    find_moisesdb,
+    find_musdb18_hq,
+    find_openslr,
+    find_vctk,
+)
 
 
-def tree(root, *paths):
-    """Empty files: layouts look at names only."""
-    for path in paths:
-        (root / path).parent.mkdir(parents=True, exist_ok=True)
-        (root / path).touch()
-    return root
-
-
-def told(root, sources):
+def listed(root, sources):
     return {source.path.relative_to(root).as_posix(): (source.group, source.official_split) for source in sources}
 
 
@@ -46,12 +41,9 @@ VCTK = [
 
 
 def moises(root):
+    stems = [{"stemName": name, "tracks": [{"id": f"of {name}", "extension": "wav"}]} for name in ("drums", "vocals")]
     for uuid, artist in (("u1", "Anna"), ("u2", "Anna"), ("u3", "Bob")):
-        tree(root, f"moisesdb_v0.1/{uuid}/drums/t1.wav", f"moisesdb_v0.1/{uuid}/vocals/t2.wav")
-        stems = [
-            {"stemName": name, "tracks": [{"id": track, "extension": "wav"}]}
-            for name, track in (("drums", "t1"), ("vocals", "t2"))
-        ]
+        tree(root, f"moisesdb_v0.1/{uuid}/data.json")
         (root / f"moisesdb_v0.1/{uuid}/data.json").write_text(json.dumps({"song": "x", "artist": artist, "stems": stems}))
     return root
 
@@ -75,7 +67,7 @@ def esc(root):
 
 def test_musdb18_hq_is_its_mixes_with_the_official_test_songs(tmp_path):
     sources = find_musdb18_hq(tree(tmp_path, *MUSDB))
-    assert told(tmp_path, sources) == {
+    assert listed(tmp_path, sources) == {
         "test/A - Two/mixture.wav": ("musdb18_hq/A - Two", "test"),
         "train/A - One/mixture.wav": ("musdb18_hq/A - One", "train"),
     }
@@ -83,7 +75,7 @@ def test_musdb18_hq_is_its_mixes_with_the_official_test_songs(tmp_path):
 
 
 def test_medleydb_is_the_mixes_of_both_versions_by_artist(tmp_path):
-    assert told(tmp_path, find_medleydb(tree(tmp_path, *MEDLEY))) == {
+    assert listed(tmp_path, find_medleydb(tree(tmp_path, *MEDLEY))) == {
         "V1/Anna_First/Anna_First_MIX.wav": ("medleydb/Anna", ""),
         "V1/Anna_Second/Anna_Second_MIX.wav": ("medleydb/Anna", ""),
         "V2/Bob_Third/Bob_Third_MIX.wav": ("medleydb/Bob", ""),
@@ -91,39 +83,30 @@ def test_medleydb_is_the_mixes_of_both_versions_by_artist(tmp_path):
 
 
 def test_moisesdb_has_no_mix_so_its_tracks_are_taken_by_artist(tmp_path):
-    found = told(tmp_path, find_moisesdb(moises(tmp_path)))
+    found = listed(tmp_path, find_moisesdb(moises(tmp_path)))
     assert len(found) == 6
-    assert found["moisesdb_v0.1/u2/drums/t1.wav"] == ("moisesdb/Anna", "")
-    assert found["moisesdb_v0.1/u3/vocals/t2.wav"] == ("moisesdb/Bob", "")
+    assert found["moisesdb_v0.1/u2/drums/of drums.wav"] == ("moisesdb/Anna", "")
+    assert found["moisesdb_v0.1/u3/vocals/of vocals.wav"] == ("moisesdb/Bob", "")
 
 
 def test_libritts_is_by_speaker_and_its_test_subsets_are_the_test_split(tmp_path):
     names = ("train-clean-100/84/121/84_121_000_000.wav", "dev-clean/90/1/90_1_0_0.wav", "test-other/61/7/61_7_0_0.wav")
     tree(tmp_path / "LibriTTS", *names)
     expected = {f"LibriTTS/{name}": (f"openslr/{name.split('/')[1]}", "test" if "test" in name else "train") for name in names}
-    assert told(tmp_path, find_openslr(tmp_path)) == expected
+    assert listed(tmp_path, find_openslr(tmp_path)) == expected
     below = find_openslr(tmp_path / "LibriTTS" / "test-other")
     assert [(source.group, source.official_split) for source in below] == [("openslr/61", "test")]
 
 
 def test_flat_openslr_corpora_are_by_speaker(tmp_path):
-    tree(
-        tmp_path,
-        "es_pe_female/pef_00610_00017485.wav",
-        "es_pe_female/pef_00610_00099.wav",
-        "afr/wavs/afr_0184_012.wav",
-        "x/me/1.wav",
-    )
-    groups = {source.group: source.licence for source in find_openslr(tmp_path)}
-    assert groups == {
-        "openslr/pef_00610": "CC-BY-SA-4.0",
-        "openslr/afr_0184": "CC-BY-SA-4.0",
-        "openslr/x/me": "see openslr.org",
-    }
+    names = ("es_pe_female/pef_00610_00017485.wav", "es_pe_female/pef_00610_00099.wav", "afr/wavs/afr_0184_012.wav")
+    tree(tmp_path, *names, "x/me/1.wav")
+    licences = {source.group.removeprefix("openslr/"): source.licence for source in find_openslr(tmp_path)}
+    assert licences == {"pef_00610": "CC-BY-SA-4.0", "afr_0184": "CC-BY-SA-4.0", "x/me": "see openslr.org"}
 
 
 def test_vctk_is_the_first_microphone_and_eight_speakers_are_the_test_split(tmp_path):
-    found = told(tmp_path, find_vctk(tree(tmp_path / "VCTK-Corpus-0.92", *VCTK).parent))
+    found = listed(tmp_path, find_vctk(tree(tmp_path / "VCTK-Corpus-0.92", *VCTK).parent))
     assert len(found) == 6
     assert not [path for path in found if "mic2" in path]
     assert set(found.values()) == {("vctk/p225", "train"), ("vctk/p360", "test"), ("vctk/s5", "test")}
@@ -137,11 +120,6 @@ def test_fma_small_has_artist_split_and_licence_from_its_metadata(tmp_path):
     assert find_fma_small(tmp_path / "fma_small") == sources
 
 
-def test_fma_small_without_metadata_is_refused(tmp_path):
-    with pytest.raises(ValueError, match="lacks fma_metadata/tracks.csv"):
-        find_fma_small(tree(tmp_path, "fma_small/000/000002.mp3"))
-
-
 def test_esc50_is_by_recording_and_fold_5_is_the_test_split(tmp_path):
     sources = find_esc50(esc(tmp_path / "ESC-50-master").parent)
     assert [(source.group, source.official_split, source.licence) for source in sources] == [
@@ -152,25 +130,17 @@ def test_esc50_is_by_recording_and_fold_5_is_the_test_split(tmp_path):
 
 
 def test_freesound_is_by_recordist_however_that_is_said(tmp_path):
-    tree(
-        tmp_path,
-        "FSD50K.dev_audio/1.wav",
-        "FSD50K.eval_audio/2.wav",
-        "laion/train/3.flac",
-        "laion/train/4.flac",
-        "5__eve__rain__a.wav",
-    )
-    tree(tmp_path, "6.wav")
+    tree(tmp_path, "FSD50K.dev_audio/1.wav", "FSD50K.eval_audio/2.wav", "laion/train/3.flac", "laion/train/4.flac")
+    tree(tmp_path, "5__eve__rain__a.wav", "6.wav")
     for part, number, who in (("dev", "1", "anna"), ("eval", "2", "bob")):
         tree(tmp_path, f"FSD50K.metadata/{part}_clips_info_FSD50K.json")
         index = {number: {"uploader": who, "license": "CC0"}}
         (tmp_path / f"FSD50K.metadata/{part}_clips_info_FSD50K.json").write_text(json.dumps(index))
-    (tmp_path / "laion/train/3.json").write_text(
-        json.dumps({"text": ["a"], "original_data": {"username": "carl", "license": "BY"}})
-    )
-    (tmp_path / "laion/train/4.json").write_text(json.dumps({"username": "dora", "original_data": "freesound"}))
+    carl, dora = {"original_data": {"username": "carl", "license": "BY"}}, {"username": "dora", "original_data": "freesound"}
+    (tmp_path / "laion/train/3.json").write_text(json.dumps({"text": ["a"]} | carl))
+    (tmp_path / "laion/train/4.json").write_text(json.dumps(dora))
     sources = find_freesound(tmp_path)
-    assert told(tmp_path, sources) == {
+    assert listed(tmp_path, sources) == {
         "5__eve__rain__a.wav": ("freesound/eve", ""),
         "6.wav": ("freesound/unknown/6", ""),
         "FSD50K.dev_audio/1.wav": ("freesound/anna", "train"),
@@ -181,9 +151,16 @@ def test_freesound_is_by_recordist_however_that_is_said(tmp_path):
     assert [source.licence for source in sources] == ["", "", "CC0", "CC0", "BY", ""]
 
 
-def test_fsd50k_without_metadata_is_refused(tmp_path):
-    with pytest.raises(ValueError, match="lacks FSD50K.metadata/dev_clips_info_FSD50K.json"):
-        find_freesound(tree(tmp_path, "FSD50K.dev_audio/1.wav"))
+@pytest.mark.parametrize(
+    ("find", "audio", "lacks"),
+    [
+        (find_fma_small, "fma_small/000/000002.mp3", "fma_metadata/tracks.csv"),
+        (find_freesound, "FSD50K.dev_audio/1.wav", "FSD50K.metadata/dev_clips_info_FSD50K.json"),
+    ],
+)
+def test_a_corpus_without_its_metadata_is_refused(tmp_path, find, audio, lacks):
+    with pytest.raises(ValueError, match=f"lacks {lacks}"):
+        find(tree(tmp_path, audio))
 
 
 @pytest.mark.parametrize("name", LAYOUTS)
@@ -193,25 +170,13 @@ def test_a_folder_laid_out_otherwise_is_refused(tmp_path, name):
         LAYOUTS[name](tmp_path)
 
 
-def test_a_collection_is_all_its_corpora(tmp_path):
+def test_a_collection_is_all_its_corpora_and_knows_them_all(tmp_path):
+    with pytest.raises(ValueError, match="holds no corpora"):
+        find_collection(tmp_path)
     esc(tmp_path / "esc50" / "ESC-50-master")
     tree(tmp_path / "vctk", *VCTK)
     moises(tmp_path / "moisesdb")
     assert len(find_collection(tmp_path)) == 4 + 6 + 6
-
-
-def test_a_collection_with_an_unknown_corpus_is_refused(tmp_path):
-    with pytest.raises(ValueError, match="holds no corpora"):
-        find_collection(tmp_path)
     tree(tmp_path, "musdb18/train/a/mixture.wav")
     with pytest.raises(ValueError, match="did you mean musdb18_hq"):
         find_collection(tmp_path)
-
-
-def test_what_a_layout_lists_can_be_read(tmp_path):
-    from saga_kedro.corpora.examine import examine_all
-
-    write_tree(tmp_path, *(path for path in VCTK if "mic1" in path))
-    clips, rejected = examine_all(find_vctk(tmp_path), workers=1)
-    assert len(clips) == 6
-    assert not rejected

@@ -50,20 +50,7 @@ def test_folders_have_a_category_each_and_what_belongs_together_is_in_a_group(vo
     assert all(source.path.is_relative_to(tmp_path / "raw/ann+voices") for source in sources)
 
 
-def test_only_what_is_needed_is_kept_with_its_licence_beside_it(voices, tmp_path):
-    find_repositories(tmp_path / "raw", [entry("ann/voices", voices, PIANO)])
-    visible = [path for path in (tmp_path / "raw").rglob("[!.]*") if path.is_file()]
-    assert {path.name for path in visible} == {"LICENSE", "c4.wav"}
-    assert [path.name for path in (tmp_path / "raw").iterdir()] == ["ann+voices"]
-
-
-def test_of_two_folders_that_hold_a_file_the_first_counts(voices, tmp_path):
-    inner = {"folder": "words/b", "category": "effects"}
-    sources, _ = find_repositories(tmp_path / "raw", [entry("ann/voices", voices, inner, WORDS)])
-    assert found(sources) == [("1.flac", "effects", "ann/voices/all"), ("1.wav", "speech", "ann/voices/a")]
-
-
-def test_the_folder_that_a_dot_names_is_all_of_the_repository(voices, tmp_path):
+def test_of_two_folders_that_hold_a_file_the_first_counts_and_a_dot_is_all_of_the_repository(voices, tmp_path):
     everything = {"folder": ".", "category": "speech"}
     sources, rejected = find_repositories(tmp_path / "raw", [entry("ann/voices", voices, PIANO, everything, exclude="^old/")])
     assert found(sources) == [
@@ -75,10 +62,11 @@ def test_the_folder_that_a_dot_names_is_all_of_the_repository(voices, tmp_path):
     assert not rejected
 
 
-def test_excluded_paths_are_not_even_fetched(voices, tmp_path):
+def test_excluded_paths_are_not_even_fetched_and_the_licence_is_kept(voices, tmp_path):
     sources, _ = find_repositories(tmp_path / "raw", [entry("ann/voices", voices, WORDS, exclude=r"/b/")])
     assert found(sources) == [("1.wav", "speech", "ann/voices/a")]
-    assert not (tmp_path / "raw/ann+voices/words/b").exists()
+    visible = [path for path in (tmp_path / "raw").rglob("[!.]*") if path.is_file()]
+    assert {path.name for path in visible} == {"LICENSE", "1.wav"}
 
 
 def test_the_commit_counts_not_what_came_later(voices, server, tmp_path):
@@ -111,9 +99,7 @@ def test_of_a_server_that_can_only_the_needed_files_are_asked_for_and_all_at_onc
 
 
 def test_a_run_that_was_killed_goes_on(voices, tmp_path):
-    half = tmp_path / "raw/.ann+voices.unfinished/tree/piano"
-    half.mkdir(parents=True)
-    (half / "half.wav").write_text("half")
+    write_noise(tmp_path / "raw/.ann+voices.unfinished/tree/piano/half.wav")
     sources, rejected = find_repositories(tmp_path / "raw", [entry("ann/voices", voices, PIANO)])
     assert found(sources) == [("c4.wav", "music", "ann/voices/all")]
     assert not rejected
@@ -146,19 +132,16 @@ def test_a_network_that_refuses_is_a_rejection(voices, tmp_path, monkeypatch):
     assert not list((tmp_path / "raw").iterdir())
 
 
-def test_a_licence_that_was_changed_or_is_missing_stops_the_repository(voices, tmp_path):
+@pytest.mark.parametrize("before", [False, True], ids=["at first", "when its audio was fetched before"])
+def test_a_licence_that_was_changed_or_is_missing_stops_the_repository(voices, tmp_path, before):
+    if before:
+        assert find_repositories(tmp_path / "raw", [entry("ann/voices", voices, PIANO)])[0]
     changed = entry("ann/voices", voices, PIANO, licence_sha256="0" * 64)
     missing = entry("ann/voices", voices, PIANO, licence_file="COPYING")
     for one, sentence in ((changed, "LICENSE is not the one that was read"), (missing, "has no licence file COPYING")):
         sources, rejected = find_repositories(tmp_path / "raw", [one])
         assert not sources
         assert sentence in reasons(rejected)[0]
-
-
-def test_a_licence_that_is_read_anew_is_checked_anew(voices, tmp_path):
-    assert find_repositories(tmp_path / "raw", [entry("ann/voices", voices, PIANO)])[0]
-    sources, _ = find_repositories(tmp_path / "raw", [entry("ann/voices", voices, PIANO, licence_sha256="0" * 64)])
-    assert not sources
 
 
 def test_a_folder_that_is_missing_is_said_every_time(voices, tmp_path):

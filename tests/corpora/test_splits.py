@@ -19,15 +19,11 @@ def share(manifest, split):
     return (rows["end_s"] - rows["start_s"]).sum() / (manifest["end_s"] - manifest["start_s"]).sum()
 
 
-def test_a_group_is_in_one_split_only():
-    splits = assign_splits(manifest_of(*many()), seed=0)
-    assert splits.groupby("group")["split"].nunique().max() == 1
-    assert len(splits) == 100
-
-
-def test_every_category_is_in_every_split_with_its_share():
+def test_a_group_is_in_one_split_only_and_every_category_in_every_split_with_its_share():
     splits = assign_splits(manifest_of(*many(), *many("music", first=1000, duration_s=90.0)), 0, validation=0.2, test=0.1)
+    assert splits.groupby("group")["split"].nunique().max() == 1
     for _, rows in splits.groupby("category"):
+        assert len(rows) == 100
         assert share(rows, "validation") == pytest.approx(0.2, abs=0.051)
         assert share(rows, "test") == pytest.approx(0.1, abs=0.051)
 
@@ -50,11 +46,6 @@ def test_the_rows_keep_the_order_of_the_clips():
     assert list(dict.fromkeys(assign_splits(manifest_of(*clips), 0)["path"])) == [one.path for one in clips]
 
 
-def test_three_groups_get_a_split_each():
-    splits = assign_splits(manifest_of(*many(groups=3, takes=4)), 0)
-    assert set(splits["split"]) == {"train", "validation", "test"}
-
-
 @pytest.mark.parametrize("groups", [1, 2])
 def test_with_fewer_groups_every_clip_is_divided_by_time(groups):
     splits = assign_splits(manifest_of(*many(groups=groups, takes=3)), 0, validation=0.2, test=0.1)
@@ -66,14 +57,12 @@ def test_with_fewer_groups_every_clip_is_divided_by_time(groups):
         assert list(rows["end_s"]) == pytest.approx([7.0, 9.0, 10.0])
 
 
-def test_clips_too_short_to_divide_go_whole_to_one_split():
-    splits = assign_splits(manifest_of(*many(groups=1, takes=30, duration_s=0.5)), 0)
-    assert len(splits) == 30
+@pytest.mark.parametrize("clips", [many(groups=1, takes=30, duration_s=0.5), many(groups=3, takes=4)])
+def test_three_groups_or_clips_too_short_to_divide_get_a_split_each(clips):
+    splits = assign_splits(manifest_of(*clips), 0)
+    assert len(splits) == len(clips)
     assert set(splits["split"]) == {"train", "validation", "test"}
-    assert (splits["end_s"] == 0.5).all()
-
-
-def test_a_single_short_clip_is_for_training():
+    assert (splits["end_s"] == clips[0].duration_s).all()
     assert list(assign_splits(manifest_of(clip(0, duration_s=0.3)), 0)["split"]) == ["train"]
 
 
@@ -84,11 +73,7 @@ def test_an_official_test_split_is_the_test_split_and_nothing_else_is():
     assert set(speech.loc[speech["split"] == "test", "clip_id"]) == {one.clip_id for one in official}
     assert {"train", "validation"} <= set(speech["split"])
     assert "test" in set(splits.loc[splits["category"] == "music", "split"])
-
-
-def test_a_category_that_is_all_official_test_has_nothing_else():
-    splits = assign_splits(manifest_of(*(clip(n, official_split="test") for n in range(5))), 0)
-    assert set(splits["split"]) == {"test"}
+    assert set(assign_splits(manifest_of(*official), 0)["split"]) == {"test"}
 
 
 def origins():
@@ -103,12 +88,14 @@ def in_split(splits, category, split):
     return set(splits.loc[(splits["category"] == category) & (splits["split"] == split), "group"])
 
 
-def test_origins_that_are_held_out_are_the_split_and_nothing_else_is():
+def test_origins_that_are_held_out_are_the_split_and_other_categories_are_divided_as_before():
     held_out = {"validation": ["pack"], "test": ["bob/voices"]}
-    splits = assign_splits(manifest_of(*origins()), 0, held_out=held_out)
+    before, splits = (assign_splits(manifest_of(*origins()), 0, held_out=held) for held in ({}, held_out))
     assert in_split(splits, "speech", "validation") == {"pack/a", "pack/b"}
     assert in_split(splits, "speech", "test") == {"bob/voices/x", "bob/voices/y"}
     assert in_split(splits, "speech", "train") == {"ann/voices", "bob/voices-2", "eve/voices"}
+    for split in ("train", "validation", "test"):
+        assert in_split(splits, "music", split) == in_split(before, "music", split)
 
 
 def test_the_other_split_is_divided_from_the_rest_as_before():
@@ -120,24 +107,11 @@ def test_the_other_split_is_divided_from_the_rest_as_before():
         assert splits.groupby(["category", "group"])["split"].nunique().max() == 1
 
 
-def test_categories_without_a_held_out_origin_are_divided_as_before():
-    manifest = manifest_of(*origins())
-    before = assign_splits(manifest, 0)
-    after = assign_splits(manifest, 0, held_out={"validation": ["pack"], "test": ["bob/voices"]})
-    for split in ("train", "validation", "test"):
-        assert in_split(after, "music", split) == in_split(before, "music", split)
-
-
-def test_an_origin_is_held_out_where_no_share_is_asked_for():
-    splits = assign_splits(manifest_of(*origins()), 0, validation=0, test=0, held_out={"test": ["ann/voices"]})
-    assert in_split(splits, "speech", "test") == {"ann/voices"}
-    assert set(splits["split"]) == {"train", "test"}
-
-
-def test_an_official_test_split_and_a_held_out_origin_are_both_the_test_split():
+def test_a_held_out_origin_and_an_official_test_split_are_both_the_test_split_even_where_no_share_is_asked_for():
     official = clip(500, group="official", official_split="test")
-    splits = assign_splits(manifest_of(official, *origins()), 0, held_out={"test": ["ann/voices"]})
+    splits = assign_splits(manifest_of(official, *origins()), 0, validation=0, test=0, held_out={"test": ["ann/voices"]})
     assert in_split(splits, "speech", "test") == {"official", "ann/voices"}
+    assert set(splits["split"]) == {"train", "test"}
 
 
 @pytest.mark.parametrize("name", ["bo", "pac", "pack/", "nobody/nothing"])

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Metric
@@ -26,24 +27,19 @@ def run(*arguments: str):
     return CliRunner().invoke(app, ["diagnose", *arguments])
 
 
-def wide(path: Path) -> Path:
-    """As Lightning's logger writes: a column a metric, blanks where nothing was logged."""
-    lines = ["epoch,step,train_loss,val_loss,grad_2.0_norm_total"]
-    lines += [f"0,{s},{a},,\n0,{s},,9.0,{b}" for s, a, b in zip(STEPS, LOSS, NORM, strict=True)]
-    path.write_text("\n".join(lines))
+def written(path: Path, head: str, line: str) -> Path:
+    path.write_text("\n".join([head, *(line.format(*values) for values in zip(STEPS, LOSS, NORM, strict=True))]))
     return path
 
 
-def long(path: Path) -> Path:
-    lines = ["metric,step,value"]
-    lines += [f"train/loss,{s},{a}\ntrain/grad_norm,{s},{b}" for s, a, b in zip(STEPS, LOSS, NORM, strict=True)]
-    path.write_text("\n".join(lines))
-    return path
+LIGHTNING = "epoch,step,train_loss,val_loss,grad_2.0_norm_total", "0,{0},{1},,\n0,{0},,9.0,{2}"
+"""A column a metric, blanks where nothing was logged."""
+LONG = "metric,step,value", "train/loss,{0},{1}\ntrain/grad_norm,{0},{2}"
 
 
-@pytest.mark.parametrize("write", [wide, long])
-def test_a_csv_gives_loss_and_gradient_norms_by_step(write, tmp_path):
-    curves = read_curves(write(tmp_path / "metrics.csv"))
+@pytest.mark.parametrize("layout", [LIGHTNING, LONG])
+def test_a_csv_gives_loss_and_gradient_norms_by_step(layout, tmp_path):
+    curves = read_curves(written(tmp_path / "metrics.csv", *layout))
     assert curves["loss"]["step"].tolist() == STEPS.tolist()
     assert curves["loss"]["value"].to_numpy() == pytest.approx(LOSS)
     assert curves["norm"]["value"].to_numpy() == pytest.approx(NORM)
@@ -63,7 +59,7 @@ def test_training_goes_before_validation_and_what_was_logged_before_what_is_true
 
 
 def test_curves_say_where_the_loss_settled_and_how_norms_went(tmp_path):
-    evidence = of_curves(read_curves(wide(tmp_path / "metrics.csv")))
+    evidence = of_curves(read_curves(written(tmp_path / "metrics.csv", *LIGHTNING)))
     assert evidence.loss == pytest.approx(1.107, abs=1e-3)
     assert list(evidence.grad_norms) == [1_000] * 3 + [4_000] * 3 + [1_000] * 4
 
@@ -133,7 +129,7 @@ def test_a_run_is_read_from_the_store_that_is_named(store, tmp_path, monkeypatch
 
 
 def test_the_page_draws_the_curves_and_names_the_yardsticks(tmp_path):
-    result = run("--curves", str(wide(tmp_path / "metrics.csv")), "--report", str(tmp_path / "report"))
+    result = run("--curves", str(written(tmp_path / "metrics.csv", *LIGHTNING)), "--report", str(tmp_path / "report"))
     assert result.exit_code == 0, result.stderr
     page = (tmp_path / "report" / "diagnosis.html").read_text(encoding="utf-8")
     assert page.count('<img src="data:image/png') == 2
@@ -145,29 +141,19 @@ def test_the_page_draws_the_curves_and_names_the_yardsticks(tmp_path):
     assert "http" not in page.replace("http://www.w3.org", "")
 
 
-def test_the_page_without_curves_has_the_answer_alone(tmp_path):
-    run("--lsd", "30", "--report", str(tmp_path))
+def test_the_page_without_curves_has_the_answer_alone_and_json_stays_json_beside_it(tmp_path):
+    result = run("--lsd", "30", "--json", "--report", str(tmp_path))
     page = (tmp_path / "diagnosis.html").read_text(encoding="utf-8")
     assert "LSD is in dB" in page
     assert "<img" not in page
     assert "Your outputs" not in page
-
-
-def test_json_stays_json_beside_a_page(tmp_path):
-    result = run("--lsd", "30", "--json", "--report", str(tmp_path))
     assert json.loads(result.stdout)["causes"]
     assert str(tmp_path / "diagnosis.html") in result.stderr
 
 
 def test_a_loss_that_is_not_a_number_diverged():
-    curves = {"loss": read_frame([2.0, 1.5, math.nan])}
+    curves = {"loss": pd.DataFrame({"step": range(3), "value": [2.0, 1.5, math.nan]})}
     assert math.isnan(of_curves(curves).loss or 0)
-
-
-def read_frame(values):
-    import pandas as pd
-
-    return pd.DataFrame({"step": range(len(values)), "value": values})
 
 
 @pytest.mark.parametrize(

@@ -22,43 +22,18 @@ def test_the_interval_is_students():
     assert interval(values) == pytest.approx(expected)
 
 
-def test_an_interval_covers_the_mean_as_often_as_it_says():
-    rng = np.random.default_rng(0)
-    covered = [low < 0 < high for low, high in (interval(rng.standard_normal(8)) for _ in range(600))]
-    assert np.mean(covered) == pytest.approx(0.95, abs=0.03)
-
-
 def test_means_are_per_row_category_cutoff_and_metric():
-    summary = summarise(
-        scores(
-            [
-                ("ours", "speech", 4.0, "LSD", 1.0),
-                ("ours", "speech", 4.0, "LSD", 2.0),
-                ("ours", "speech", 8.0, "LSD", 5.0),
-                ("codec", "speech", 4.0, "LSD", 0.5),
-                ("ours", "music", 4.0, "SI-SDR", -3.0),
-            ]
-        )
-    )
-    assert flatten(summary) == {
-        "eval/LSD/speech/4kHz": 1.5,
-        "eval/LSD/speech/8kHz": 5.0,
-        "eval_codec/LSD/speech/4kHz": 0.5,
-        "eval/SI-SDR/music/4kHz": -3.0,
-    }
+    lines = [("ours", "speech", 4.0, "LSD", 1.0), ("ours", "speech", 4.0, "LSD", 2.0), ("ours", "speech", 8.0, "LSD", 5.0)]
+    lines += [("codec", "speech", 4.0, "LSD", 0.5), ("ours", "music", 4.0, "SI-SDR", -3.0)]
+    summary = summarise(scores(lines))
+    ours = {"eval/LSD/speech/4kHz": 1.5, "eval/LSD/speech/8kHz": 5.0, "eval/SI-SDR/music/4kHz": -3.0}
+    assert flatten(summary) == ours | {"eval_codec/LSD/speech/4kHz": 0.5}
     assert list(summary["clips"]) == [2, 1, 1, 1]
 
 
 def test_missing_values_count_nowhere_and_stay_missing():
-    summary = summarise(
-        scores(
-            [
-                ("ours", "speech", 4.0, "LSD", 1.0),
-                ("ours", "speech", 4.0, "LSD", math.nan),
-                ("ours", "music", 4.0, "LSD", math.nan),
-            ]
-        )
-    )
+    lines = [("ours", "speech", 4.0, "LSD", 1.0), ("ours", "speech", 4.0, "LSD", math.nan)]
+    summary = summarise(scores([*lines, ("ours", "music", 4.0, "LSD", math.nan)]))
     assert flatten(summary) == {"eval/LSD/speech/4kHz": 1.0}
     assert summary["clips"].tolist() == [1]
     assert math.isnan(summary["low"][0])

@@ -90,6 +90,9 @@ def test_embeddings_are_kept_and_stale_ones_go(tables, tmp_path, monkeypatch):
     pairs, outputs = tables
     set_distances(pairs, outputs[outputs["row"] == "same"], asked("FD_logmel"), tmp_path / "rows", workers=1)
     assert len(list((tmp_path / "rows" / "embeddings").iterdir())) == 4
+    monkeypatch.setattr(frechet, "code", lambda stage: "changed")
+    with pytest.raises(pytest.fail.Exception, match="embedded again"):
+        set_distances(pairs, outputs, asked("FD_logmel"), tmp_path / "rows", workers=1)
 
 
 def test_distances_between_sets_are_no_scores_of_clips(tables, tmp_path):

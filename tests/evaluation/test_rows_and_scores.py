@@ -5,6 +5,7 @@ import json
 import math
 import sys
 import time
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from saga_kedro import evaluation
 from saga_kedro.audio import metrics
 from saga_kedro.audio.io import read_audio, write_audio
 from saga_kedro.audio.lowpass import LowPass, low_pass
-from saga_kedro.evaluation import render
+from saga_kedro.evaluation import render, score
 from saga_kedro.evaluation.match import fit_to
 from saga_kedro.evaluation.pairs import pairs_from_table
 from saga_kedro.evaluation.render import Rows, prune, render_rows
@@ -44,12 +45,8 @@ class Louder:
 class Identity:
     """A stand-in for a codec: latents are the waveform, half its level."""
 
-    class Posterior:
-        def __init__(self, mean):
-            self.mean = mean
-
     def encode(self, audio):
-        return self.Posterior(audio / 2)
+        return SimpleNamespace(mean=audio / 2)
 
     def decode(self, z, seeds):
         assert len(seeds) == len(z)
@@ -104,41 +101,31 @@ def test_results_are_the_same_in_processes_of_their_own(pairs, tmp_path):
     pd.testing.assert_frame_equal(one, two)
 
 
-def test_the_model_is_told_cutoff_seed_prompt_and_sampling(pairs, tmp_path):
+def test_the_model_is_told_cutoff_seed_and_prompt(pairs, tmp_path):
     model = Louder()
     asked = pairs.assign(prompt=["a voice", ""])
-    render_rows(asked, tmp_path, rows(lambda: model, sampling={"steps": 3}, rolloff_reference=True))
+    render_rows(asked, tmp_path, rows(lambda: model, rolloff_reference=True))
     first, oracle, second, _ = model.calls
-    assert (first["cutoff_hz"], first["prompt"], first["steps"]) == (4000.0, "a voice", 3)
+    assert (first["cutoff_hz"], first["prompt"]) == (4000.0, "a voice")
     assert second["prompt"] is None
     assert first["seed"] == oracle["seed"] != second["seed"]
     assert "rolloff" not in first
     assert oracle["rolloff"] == pytest.approx(oracle_rolloff(read_audio(pairs["reference"][0])[0]))
 
 
-def test_an_interrupted_evaluation_resumes(pairs, tmp_path):
-    model = Louder()
-    render_rows(pairs[:1], tmp_path, rows(lambda: model, "w"))
-    render_rows(pairs, tmp_path, rows(lambda: model, "w"))
-    assert len(model.calls) == 2
-    render_rows(pairs, tmp_path, rows(lambda: model, "other weights"))
-    assert len(model.calls) == 4
-    render_rows(pairs, tmp_path, rows(lambda: model, "w", sampling={"steps": 2}))
-    assert len(model.calls) == 6
+def test_an_interrupted_evaluation_resumes_and_loads_a_model_only_where_something_is_missing(pairs, tmp_path, monkeypatch):
+    loaded = []
 
+    def model():
+        loaded.append(Louder())
+        return loaded[-1]
 
-def test_a_model_is_loaded_where_something_is_missing_and_only_there(pairs, tmp_path):
-    class Loads:
-        number = 0
-
-        def __call__(self):
-            self.number += 1
-            return Louder()
-
-    model = Loads()
-    render_rows(pairs[:1], tmp_path, rows(model, "w"))
-    render_rows(pairs[:1], tmp_path, rows(model, "w"))
-    assert model.number == 1
+    for table, weights, times in ((pairs[:1], "w", 1), (pairs, "w", 2), (pairs, "w", 2), (pairs, "other", 4)):
+        render_rows(table, tmp_path, rows(model, weights))
+        assert len(loaded) == times
+    monkeypatch.setattr(render, "code", lambda stage: "changed")  # then everything is made again
+    render_rows(pairs, tmp_path, rows(model, "w"))
+    assert len(loaded) == 6
 
 
 def test_loading_does_not_count_as_making_a_sound(pairs, tmp_path):
@@ -159,6 +146,9 @@ def test_scores_are_kept_and_only_new_metrics_are_computed(pairs, tmp_path, monk
         again[again["metric"] == "LSD"]["value"], first[first["metric"] == "LSD"]["value"], check_index=False
     )
     assert again[again["metric"] == "SNR"]["value"].notna().all()
+    monkeypatch.setattr(score, "code", lambda stage: "changed")
+    with pytest.raises(pytest.fail.Exception, match="measured again"):
+        score_outputs(pairs, outputs, tmp_path, ["LSD"], workers=1)
 
 
 def test_what_belongs_to_no_row_any_more_is_removed(pairs, tmp_path):

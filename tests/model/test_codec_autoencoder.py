@@ -1,6 +1,7 @@
 """The autoencoder codec against stable-audio-tools' pretransform, whose place it takes."""
 
 import json
+import shutil
 
 import pytest
 import torch
@@ -80,41 +81,22 @@ def test_the_mean_is_an_option_that_leaves_nothing_to_draw(codec, folder):
         build_codec("autoencoder", path=folder, posterior="mode")
 
 
-def test_it_stays_frozen_and_in_eval_mode(codec):
-    codec.train()
-    assert not any(module.training for module in codec.modules())
-    assert not any(parameter.requires_grad for parameter in codec.parameters())
+@pytest.fixture
+def other(folder, tmp_path):
+    """A folder with the same configuration, whose weights are to come."""
+    shutil.copy(folder / "model_config.json", tmp_path)
+    return tmp_path
 
 
 @pytest.mark.parametrize("prefix", ["", "autoencoder.", "autoencoder_ema.ema_model.", "diffusion.pretransform.model."])
-def test_checkpoints_of_every_layout_are_read(folder, tmp_path, prefix):
+def test_checkpoints_of_every_layout_are_read_and_averaged_weights_preferred(folder, other, prefix):
     tensors = load_file(folder / "model.safetensors")
-    inner = {
-        name.removeprefix("pretransform.model."): value for name, value in tensors.items() if name.startswith("pretransform.")
-    }
-    content = {prefix + name: value for name, value in inner.items()}
-    if prefix:
-        content["discriminator.weight"] = torch.zeros(1)
-    torch.save({"state_dict": content}, tmp_path / "vae.ckpt")
-    (tmp_path / "model_config.json").write_text((folder / "model_config.json").read_text())
-    assert torch.equal(
-        Autoencoder.load(tmp_path).decode(torch.ones(1, 8, 4)), Autoencoder.load(folder).decode(torch.ones(1, 8, 4))
-    )
-
-
-def test_averaged_weights_are_preferred(folder, tmp_path):
-    tensors = load_file(folder / "model.safetensors")
-    inner = {
-        name.removeprefix("pretransform.model."): value for name, value in tensors.items() if name.startswith("pretransform.")
-    }
-    content = {"autoencoder." + name: value + 1 for name, value in inner.items()}
-    save_file(
-        content | {"autoencoder_ema.ema_model." + name: value for name, value in inner.items()}, tmp_path / "a.safetensors"
-    )
-    (tmp_path / "model_config.json").write_text((folder / "model_config.json").read_text())
-    assert torch.equal(
-        Autoencoder.load(tmp_path).decode(torch.ones(1, 8, 4)), Autoencoder.load(folder).decode(torch.ones(1, 8, 4))
-    )
+    own, content = "pretransform.model.", {}
+    for name, value in ((name.removeprefix(own), value) for name, value in tensors.items() if name.startswith(own)):
+        content |= {prefix + name: value, **({"autoencoder." + name: value + 1} if "ema" in prefix else {})}
+    torch.save({"state_dict": content | ({"discriminator.weight": torch.zeros(1)} if prefix else {})}, other / "vae.ckpt")
+    expected = Autoencoder.load(folder).decode(torch.ones(1, 8, 4))
+    assert torch.equal(Autoencoder.load(other).decode(torch.ones(1, 8, 4)), expected)
 
 
 def test_a_plain_autoencoder_configuration_is_read(folder, tmp_path):
@@ -131,36 +113,33 @@ def test_without_weights_it_is_refused_with_what_to_do(tmp_path):
             build_codec("autoencoder", **options)
 
 
-def test_a_checkpoint_that_does_not_fill_it_is_refused_with_three_examples(folder, tmp_path):
+def test_a_checkpoint_that_does_not_fill_it_is_refused_with_three_examples(folder, other):
     tensors = load_file(folder / "model.safetensors")
     names = sorted(name for name in tensors if name.startswith("pretransform."))
     for name in names[:4]:
         del tensors[name]
     tensors[names[5]] = torch.zeros(1, 2, 3)
-    save_file(tensors, tmp_path / "model.safetensors")
-    (tmp_path / "model_config.json").write_text((folder / "model_config.json").read_text())
+    save_file(tensors, other / "model.safetensors")
     with pytest.raises(UnloadedCodec, match="5 tensors do not fit") as error:
-        Autoencoder.load(tmp_path)
+        Autoencoder.load(other)
     assert str(error.value).count("; ") == 2
 
 
 @pytest.mark.parametrize("content", [{"model.model.weight": torch.zeros(3)}, None])
-def test_another_models_checkpoint_or_no_checkpoint_is_refused(folder, tmp_path, content):
-    (tmp_path / "model_config.json").write_text((folder / "model_config.json").read_text())
+def test_another_models_checkpoint_or_no_checkpoint_is_refused(other, content):
     if content is None:
-        (tmp_path / "model.safetensors").write_bytes(b"<html>not found</html>")
+        (other / "model.safetensors").write_bytes(b"<html>not found</html>")
     else:
-        save_file(content, tmp_path / "model.safetensors")
+        save_file(content, other / "model.safetensors")
     with pytest.raises(MissingWeights, match="does not fill" if content else "no readable checkpoint"):
-        Autoencoder.load(tmp_path)
+        Autoencoder.load(other)
 
 
-def test_several_checkpoints_without_a_name_are_refused(folder, tmp_path):
-    (tmp_path / "model_config.json").write_text((folder / "model_config.json").read_text())
+def test_several_checkpoints_without_a_name_are_refused(other):
     for name in ("a.ckpt", "b.ckpt"):
-        (tmp_path / name).write_bytes(b"")
+        (other / name).write_bytes(b"")
     with pytest.raises(MissingWeights, match="holds 2 checkpoints"):
-        Autoencoder.load(tmp_path)
+        Autoencoder.load(other)
 
 
 def test_what_is_no_stereo_vae_is_refused():

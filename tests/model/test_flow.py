@@ -55,13 +55,6 @@ def test_the_papers_convention_gives_the_same_loss_and_the_same_sample(batch):
     torch.testing.assert_close(euler(u, noise, linear(10)), z)
 
 
-def test_loss_per_item_averages_to_the_mean(batch):
-    v, target, _ = batch
-    mean, per_item = flow_loss(v, target)
-    torch.testing.assert_close(mean, F.mse_loss(v, target))
-    torch.testing.assert_close(per_item[1], F.mse_loss(v[1], target[1]))
-
-
 def test_padding_does_not_count(batch):
     v, target, _ = batch
     mask = torch.tensor([[1, 1, 1, 1, 1], [1, 1, 0, 0, 0], [0, 0, 0, 0, 0]], dtype=torch.bool)
@@ -72,26 +65,12 @@ def test_padding_does_not_count(batch):
     assert per_item[2] == 0
 
 
-def test_items_that_are_huber_lose_their_frames_squared_at_first_and_linearly_then(batch):
-    v, target, _ = batch
-    one = torch.tensor([False, True, False])
-    near = target + 0.01 * (v - target)
-    torch.testing.assert_close(flow_loss(near, target, huber=one, delta=0.3)[1], flow_loss(near, target)[1], rtol=1e-2, atol=0)
-    far = target + 1000 * (v - target)
-    by_frame = (far - target).square().mean(dim=1).sqrt().mean(dim=1)
-    torch.testing.assert_close(flow_loss(far, target, huber=one, delta=0.3)[1][1], 0.6 * by_frame[1], rtol=1e-3, atol=0)
-    torch.testing.assert_close(flow_loss(far, target, huber=one, delta=0.3)[1][[0, 2]], flow_loss(far, target)[1][[0, 2]])
-
-
-def test_of_one_channel_it_is_the_pseudo_huber_loss_of_scipy():
+def test_of_one_channel_items_that_are_huber_have_the_pseudo_huber_loss_of_scipy():
     e = torch.linspace(-3, 3, 41)
-    ours = flow_loss(e[:, None, None], torch.zeros(41, 1, 1), huber=torch.ones(41, dtype=torch.bool), delta=0.3)[1]
-    torch.testing.assert_close(ours, torch.from_numpy(2 * pseudo_huber(0.3, e.double().numpy())).float(), rtol=1e-3, atol=1e-6)
-
-
-def test_timesteps_are_drawn_per_item_from_its_own_generator():
-    assert uniform(generator(0, "t", "a")) == uniform(generator(0, "t", "a"))
-    assert uniform(generator(0, "t", "a")) != uniform(generator(0, "t", "b"))
+    some = torch.arange(41) % 2 == 0  # the others stay squared
+    ours = flow_loss(e[:, None, None], torch.zeros(41, 1, 1), huber=some, delta=0.3)[1]
+    theirs = torch.from_numpy(2 * pseudo_huber(0.3, e.double().numpy())).float()
+    torch.testing.assert_close(ours, torch.where(some, theirs, e**2), rtol=1e-3, atol=1e-6)
 
 
 def test_timesteps_have_their_distribution():

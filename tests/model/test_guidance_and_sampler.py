@@ -1,4 +1,7 @@
-"""Equation 4, branch by branch; Euler's method against stable-audio-tools'; schedules of known values."""
+"""Equation 4, branch by branch, found by name; Euler's method against stable-audio-tools'; schedules of known values."""
+
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -6,34 +9,25 @@ import torch
 
 from saga_kedro.draws import generator
 from saga_kedro.model.condition import Condition
-from saga_kedro.model.guidance import eq4
-from saga_kedro.model.initialise import initialise_by_name
+from saga_kedro.model.guidance import GUIDANCE, eq4
 from saga_kedro.model.network import SagaNetwork
+from saga_kedro.model.parts import part
 from saga_kedro.model.sampler import euler
 from saga_kedro.model.schedule import linear, linear_quadratic
+from tiny_model import away_from_zero, random_condition
 
 
 @pytest.fixture(scope="module", params=["zeroed_context", "zeroed_text"])
 def network(request):
     network = SagaNetwork(latent_channels=4, text_width=16, embed_dim=32, depth=1, num_heads=1, text_null=request.param)
-    initialise_by_name(network, 0)
-    source = generator(0, "all weights away from zero")
-    with torch.no_grad():
-        for parameter in network.parameters():
-            parameter.add_(0.1 * torch.randn(parameter.shape, generator=source))
+    away_from_zero(network)
     return network.eval().requires_grad_(False)
 
 
 @pytest.fixture(scope="module")
 def batch():
-    source = generator(0, "guidance test")
-    condition = Condition(
-        z_l=torch.randn(2, 4, 6, generator=source),
-        text=torch.randn(2, 3, 16, generator=source),
-        f_l=torch.tensor([0.2, 0.3]),
-        f_h=torch.tensor([0.7, 0.9]),
-    )
-    return torch.randn(2, 4, 6, generator=source), torch.tensor([0.5, 0.5]), condition
+    z_t = torch.randn(2, 4, 6, generator=generator(0, "guidance test"))
+    return z_t, torch.tensor([0.5, 0.5]), random_condition("guidance test, condition", items=2, frames=6, tokens=3)
 
 
 def test_guidance_is_equation_4_branch_by_branch(network, batch):
@@ -51,12 +45,6 @@ def test_scales_of_one_give_the_fully_conditional_velocity(network, batch):
     torch.testing.assert_close(eq4(network, z_t, t, condition, 1, 1), network(z_t, t, condition))
     # and continuously so: computed from three branches, it is the same
     torch.testing.assert_close(eq4(network, z_t, t, condition, 1 + 1e-6, 1), network(z_t, t, condition), atol=1e-4, rtol=1e-4)
-
-
-def test_scales_of_zero_give_the_unconditional_velocity(network, batch):
-    z_t, t, condition = batch
-    every = torch.ones(2, dtype=torch.bool)
-    torch.testing.assert_close(eq4(network, z_t, t, condition, 0, 0), network(z_t, t, condition, every, every))
 
 
 def test_the_rolloff_stays_in_every_branch(network, batch):
@@ -90,11 +78,6 @@ def test_euler_is_stable_audio_tools_sample_discrete_euler(schedule):
     torch.testing.assert_close(euler(velocity, noise, schedule), theirs, atol=1e-6, rtol=1e-6)
 
 
-def test_a_constant_velocity_leads_to_the_data_in_one_step():
-    data, noise = torch.randn(2, 1, 4, 6, generator=generator(0, "one step"))
-    torch.testing.assert_close(euler(lambda z, t: noise - data, noise, linear(1)), data)
-
-
 def test_progress_sees_every_step():
     seen = []
 
@@ -119,18 +102,28 @@ def test_linear_quadratic_with_100_steps_has_the_authors_values():
         assert t[i].item() == pytest.approx(value, abs=5e-5)
 
 
-@pytest.mark.parametrize("steps", [1, 2, 3, 10, 17])
-def test_linear_quadratic_follows_its_formula(steps):
-    half = steps // 2
-    last = 1 - half / 1000
-    expected = [1 - i / 1000 for i in range(half + 1)]
-    expected += [last * (1 - (k / (steps - half)) ** 2) for k in range(1, steps - half + 1)]
-    t = linear_quadratic(steps)
-    assert t.tolist() == pytest.approx(expected, abs=1e-6)
-    assert bool((np.diff(t) < 0).all())
+@pytest.mark.parametrize(("steps", "values"), [(1, [1, 0]), (2, [1, 0.999, 0]), (3, [1, 0.999, 0.75 * 0.999, 0])])
+def test_linear_quadratic_with_few_steps_falls_to_zero(steps, values):
+    assert linear_quadratic(steps).tolist() == pytest.approx(values, abs=1e-6)
 
 
 @pytest.mark.parametrize("schedule", [linear, linear_quadratic])
 def test_no_steps_is_refused(schedule):
     with pytest.raises(ValueError, match="at least one step"):
         schedule(0)
+
+
+def test_a_part_is_found_and_an_unknown_name_lists_the_known_ones():
+    assert part("guidance", GUIDANCE, "eq4") is eq4
+    with pytest.raises(ValueError, match=r"^There is no guidance named 'eq5'; known: .*eq4.*\.$"):
+        part("guidance", GUIDANCE, "eq5")
+
+
+def test_the_audits_parts_are_added_where_the_audit_is_imported():
+    program = (
+        "from saga_kedro.model import guidance, network; before = [*guidance.GUIDANCE, *network.NETWORKS]\n"
+        "import saga_kedro.audit.as_found\n"
+        "print(before, len(guidance.GUIDANCE), len(network.NETWORKS))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "['eq4', 'saga'] 4 2"

@@ -10,39 +10,25 @@ import torch
 from torch import nn
 
 from saga_kedro.draws import generator
-from saga_kedro.model.condition import UNTOLD, Condition
-from saga_kedro.model.embedding import RolloffEmbedding
+from saga_kedro.model.condition import UNTOLD
 from saga_kedro.model.flow import flow_loss, interpolate, target_velocity
 from saga_kedro.model.initialise import initialise_by_name
-from saga_kedro.model.network import SagaNetwork, build_network
+from saga_kedro.model.network import RolloffEmbedding, SagaNetwork, build_network
+from tiny_model import away_from_zero, random_condition
 
 C, W, T, L, B = 4, 16, 12, 5, 3
 
 
-def away_from_zero(module):
-    """Layers that start at zero would hide what lies behind them."""
-    initialise_by_name(module, 0)
-    source = generator(0, "away from zero")
-    with torch.no_grad():
-        for parameter in module.parameters():
-            parameter.add_(0.05 * torch.randn(parameter.shape, generator=source))
-    return module
-
-
 @pytest.fixture
 def network():
-    return away_from_zero(SagaNetwork(latent_channels=C, text_width=W, embed_dim=64, depth=2, num_heads=2))
+    network = SagaNetwork(latent_channels=C, text_width=W, embed_dim=64, depth=2, num_heads=2)
+    away_from_zero(network)
+    return network
 
 
 @pytest.fixture
 def condition():
-    source = generator(0, "network test")
-    return Condition(
-        z_l=torch.randn(B, C, T, generator=source),
-        text=torch.randn(B, L, W, generator=source),
-        f_l=torch.tensor([0.2, 0.3, 0.1]),
-        f_h=torch.tensor([0.7, 0.9, 0.5]),
-    )
+    return random_condition("network test", B, T, L)
 
 
 @pytest.fixture
@@ -61,12 +47,15 @@ def theirs(network):
             rolloffs = {name: getattr(self, name)([item[name] for item in metadata], device) for name in ("f_l", "f_h")}
             return {"text": [text, torch.ones(text.shape[:2])], "z_l": [z_l], **rolloffs}
 
-    config = network.dit_config(embed_dim=64, depth=2, num_heads=2)
-    config["model"]["diffusion"] |= {
+    diffusion = {
+        "type": "dit",
+        "diffusion_objective": "rectified_flow",
+        "config": network.dit_config(embed_dim=64, depth=2, num_heads=2),
         "cross_attention_cond_ids": ["text", "f_l", "f_h"],
         "global_cond_ids": ["f_l", "f_h"],
         "input_concat_ids": ["z_l"],
     }
+    config = {"model_type": "diffusion_cond", "sample_rate": 44_100, "model": {"io_channels": C, "diffusion": diffusion}}
     model = create_diffusion_cond_from_config(config)
     model.conditioner = Conditioner()
     model.model.load_state_dict(network.dit.state_dict())

@@ -10,14 +10,14 @@ from torch import nn
 
 from saga_kedro.audio import SAMPLE_RATE
 from saga_kedro.audio.reading import from_array
-from saga_kedro.draws import generator, rng
 from saga_kedro.model.dials import Dials
-from saga_kedro.model.initialise import initialise_by_name
 from saga_kedro.model.saga_sr import SagaSR
 from saga_kedro.model.saved import CONFIG, WEIGHTS
 from saga_kedro.model.super_resolver import Stretch, SuperResolver
 from saga_kedro.model.treatment import Treatment
+from sounds import muffled
 from tiny_model import CONFIGURATION as TINY
+from tiny_model import away_from_zero
 
 CONFIGURATION: dict[str, Any] = TINY | {
     "codec": {"name": "band_envelope", "hop": 1024, "bands": 16},
@@ -43,20 +43,9 @@ def letters() -> Any:
 @pytest.fixture(scope="module")
 def saga():
     saga = SagaSR(CONFIGURATION, text_encoder=letters())
-    initialise_by_name(saga.network, 0)
-    source = generator(0, "away from zero")
-    with torch.no_grad():
-        for parameter in saga.network.parameters():
-            parameter.add_(0.05 * torch.randn(parameter.shape, generator=source))
+    source = away_from_zero(saga.network)
     saga.rolloff_predictor.fit(torch.randn(50, 64, generator=source), torch.rand(50, generator=source))
     return saga
-
-
-def muffled(seconds=0.8, channels=2, cutoff=4_000):
-    """Noise without anything above the cutoff."""
-    spectrum = np.fft.rfft(0.1 * rng(0, "muffled").standard_normal((channels, int(seconds * SAMPLE_RATE))))
-    spectrum[:, int(seconds * cutoff) :] = 0
-    return np.fft.irfft(spectrum, int(seconds * SAMPLE_RATE)).astype(np.float32)
 
 
 def only_stretch(model: SuperResolver, audio: np.ndarray, cutoff_hz: float = 4_000.0, **dials: Any) -> Stretch:
@@ -75,11 +64,11 @@ def test_length_and_channels_are_kept(saga, samples, channels):
 
 
 def test_the_result_is_at_44_1_khz(saga):
-    assert saga.super_resolve(muffled()[:, ::2], SAMPLE_RATE // 2, rolloff=0.8).shape == (2, int(0.8 * SAMPLE_RATE))
+    assert saga.super_resolve(muffled(0.8)[:, ::2], SAMPLE_RATE // 2, rolloff=0.8).shape == (2, int(0.8 * SAMPLE_RATE))
 
 
 def test_an_upper_band_appears_and_the_low_band_is_the_inputs(saga):
-    audio = muffled()
+    audio = muffled(0.8)
     out = saga.super_resolve(audio, SAMPLE_RATE, rolloff=0.8, cutoff_hz=4_000)
     spectra = [torch.stft(torch.from_numpy(x), 2048, window=torch.hann_window(2048), return_complex=True) for x in (audio, out)]
     before, after = (spectrum[:, :, 4:-4] for spectrum in spectra)

@@ -12,13 +12,13 @@ import torch
 from safetensors.torch import save_file
 
 from saga_kedro.draws import generator
-from saga_kedro.model.condition import Condition
 from saga_kedro.model.initialise import initialise_by_name
 from saga_kedro.model.network import SagaNetwork
 from saga_kedro.model.saga_sr import SagaSR
 from saga_kedro.model.saved import SHIPPED
 from saga_kedro.model.starting_weights import WrongStart, load_starting_weights
 from saga_kedro.weights import MissingWeights
+from tiny_model import random_condition
 
 C, W, T, L, B = 4, 16, 12, 5, 3
 BACKBONE: dict[str, Any] = {"embed_dim": 64, "depth": 2, "num_heads": 2}
@@ -68,13 +68,7 @@ def network():
 
 @pytest.fixture
 def condition():
-    source = generator(0, "starting weights")
-    return Condition(
-        z_l=torch.randn(B, C, T, generator=source),
-        text=torch.randn(B, L, W, generator=source),
-        f_l=torch.tensor([0.2, 0.3, 0.1]),
-        f_h=torch.tensor([0.7, 0.9, 0.5]),
-    )
+    return random_condition("starting weights", B, T, L)
 
 
 def assert_gives_the_same(network, model, condition):
@@ -154,22 +148,10 @@ def test_a_wrong_file_is_refused_with_the_first_three_mismatches_and_nothing_is_
     assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
 
 
-def test_a_deeper_model_is_refused(network, tmp_path):
-    save_export(tmp_path, *original(depth=3))
-    with pytest.raises(WrongStart, match="transformer.layers.2.*has no place"):
-        load_starting_weights(network, tmp_path)
-
-
 def test_a_file_without_a_dit_is_refused(network, tmp_path):
     save_file({"autoencoder.encoder.weight": torch.zeros(2)}, tmp_path / "model.safetensors")
     with pytest.raises(WrongStart, match="holds no DiT.*autoencoder.encoder.weight"):
         load_starting_weights(network, tmp_path / "model.safetensors")
-
-
-def test_a_file_that_is_no_checkpoint_is_refused(network, tmp_path):
-    (tmp_path / "model.ckpt").write_bytes(b"<html>not found</html>")
-    with pytest.raises(MissingWeights, match="no readable checkpoint"):
-        load_starting_weights(network, tmp_path / "model.ckpt")
 
 
 def test_a_missing_folder_says_what_to_download(network, tmp_path):

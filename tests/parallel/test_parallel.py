@@ -84,19 +84,8 @@ def visible_gpus(item):
 @contextmanager
 def two_workers(**options):
     """A scheduler and two workers, as somebody else would have started them."""
-    with (
-        dask.config.set(SETTINGS),
-        LocalCluster(
-            **{
-                "n_workers": 2,
-                "threads_per_worker": 1,
-                "host": "127.0.0.1",
-                "dashboard_address": "127.0.0.1:0",
-                "memory_limit": 0,
-            }
-            | options
-        ) as cluster,
-    ):
+    options = {"n_workers": 2, "threads_per_worker": 1, "memory_limit": 0, "dashboard_address": "127.0.0.1:0"} | options
+    with dask.config.set(SETTINGS), LocalCluster(host="127.0.0.1", **options) as cluster:
         yield cluster.scheduler_address
 
 
@@ -300,7 +289,9 @@ def test_a_worker_that_joins_later_is_looked_at_too(tmp_path):
 
 
 def test_workers_that_may_not_start_processes_or_only_claim_a_gpu_are_refused(tmp_path):
-    with dask.config.set(SETTINGS), two_workers(n_workers=1, resources={"GPU": 1}) as address:
+    with two_workers(n_workers=1, resources={"GPU": 1}) as address:
+        with Client(address, set_as_default=False) as client:
+            client.run(torch.cuda.is_available)  # PyTorch's import takes long on a busy machine
         assert "says it has a GPU, and PyTorch finds none there" in refused(on(address, 1), tmp_path)
     with (
         dask.config.set({"distributed.worker.daemon": True}),

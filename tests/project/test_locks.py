@@ -16,6 +16,7 @@ import mlflow
 import pytest
 import yaml
 from click import ClickException
+from kedro.framework.project import configure_project
 
 from saga_kedro.locks import InUse, RunLock, joins_another
 from saga_kedro.parameters import ParameterError, validate
@@ -159,6 +160,7 @@ def catalog(dataset: str, run: str) -> dict[str, dict[str, str]]:
 
 def beside(tmp_path: Path, one: tuple[str, str, str], other: tuple[str, str, str]) -> bool:
     """Whether two runs (pipeline, dataset, training) go side by side, whichever comes first."""
+    configure_project("saga_kedro")
     pipelines = register_pipelines()
     answers = set()
     for first, second in ((one, other), (other, one)):

@@ -17,7 +17,7 @@ from safetensors.torch import load_file, save_file
 
 from saga_kedro.model.saga_sr import SagaSR
 from saga_kedro.pipelines.configuration import read_parameters
-from saga_kedro.training import fit as training
+from saga_kedro.training import run as training
 from saga_kedro.weights import missing_weights
 from scratch_project import TINY, make_project, merged, run_pipeline
 from tiny_autoencoder import write_tiny_autoencoder

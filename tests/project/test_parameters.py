@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import subprocess
+import sys
 
 import pytest
 from click import ClickException
@@ -84,14 +85,11 @@ def test_one_parameter_is_changed_by_its_dotted_name_and_checked():
         changed(base, {"fit.steps.more": 3})
 
 
-def test_settings_hooks_and_registry_import_nothing_heavy():
-    """MLflow alone: Kedro imports it in every run, with its plugin, and settings.py says why before."""
-    import subprocess
-    import sys
-
+def test_settings_and_light_pipelines_import_nothing_heavy():
+    """MLflow alone: Kedro imports it in every run, with its plugin. Kedro imports the pipelines that a run asks for."""
     code = (
-        "import sys, saga_kedro.settings, saga_kedro.pipeline_registry as r; r.register_pipelines();"
+        "import sys, saga_kedro.settings; from saga_kedro.pipelines import caption, ingest, resample;"
         "print([m for m in ('torch', 'stable_audio_tools', 'transformers', 'lightning') if m in sys.modules])"
     )
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=Path(ROOT), check=True)
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
     assert result.stdout.strip().splitlines()[-1] == "[]"

@@ -17,8 +17,7 @@ from saga_kedro.audit.report import write_pages
 from saga_kedro.evaluation.summary import summarise
 from saga_kedro.reporting.html import write_html
 from saga_kedro.reporting.likeness import Likeness
-from saga_kedro.reporting.mlflow_views import set_up_experiment, view_address
-from saga_kedro.reporting.paper_runs import log_paper_runs
+from saga_kedro.reporting.mlflow_views import log_paper_runs, set_up_experiment, view_address
 from saga_kedro.reporting.report import Findings, build_report
 from saga_kedro.reporting.targets import checked_targets
 

@@ -54,9 +54,8 @@ class Seen(HTMLParser):
 
 def addresses(document):
     """All addresses that the document refers to, apart from places in itself."""
-    values = [
-        value for tag, name, value in Seen(document).attributes if name in ("src", "href", "srcset", "action", "poster", "data")
-    ]
+    named = ("src", "href", "srcset", "action", "poster", "data")
+    values = [value for tag, name, value in Seen(document).attributes if name in named]
     return [value for value in values if not value.startswith("#")] + re.findall(r"url\(([^)]*)\)|@import", document)
 
 
@@ -108,8 +107,7 @@ def document(findings):
 
 
 def test_the_report_has_every_section(document):
-    titles = re.findall(r"<h2>(.*?)</h2>", document)
-    assert titles == SECTIONS
+    assert re.findall(r"<h2>(.*?)</h2>", document) == SECTIONS
     anchors = re.findall(r'<li><a href="#(.*?)">', document)
     assert all(f'<section id="{anchor}">' in document for anchor in anchors)
     assert len(anchors) == len(SECTIONS)
@@ -118,9 +116,7 @@ def test_the_report_has_every_section(document):
 def test_the_report_is_well_formed_and_refers_to_nothing_outside(document):
     assert Seen(document).open == []
     assert all(address.startswith("data:") for address in addresses(document))
-    assert "http://" not in document
-    assert "https://" not in document
-    assert "<script" not in document
+    assert not any(part in document for part in ("http://", "https://", "<script"))
 
 
 def test_headline_has_our_rows_and_the_papers(document):
@@ -148,18 +144,11 @@ def test_names_from_outside_do_not_become_markup(document):
     assert "<i>x</i>" not in render_html(Report("<i>x</i>", "<i>x</i>", [Section("<i>x</i>", [Text("<i>x</i>")])]))
 
 
-def test_it_is_readable_on_a_narrow_screen(document):
-    assert '<meta name="viewport" content="width=device-width, initial-scale=1">' in document
-    assert document.count('<div class="scroll"') == document.count("<table>")
-
-
 def test_what_was_not_measured_is_said_not_shown_as_zero():
-    empty = Findings(
-        summarise(pd.DataFrame(columns=["row", "category", "cutoff_khz", "metric", "value"])),
-        TARGETS,
-        Likeness(False, False, False),
-    )
+    nothing = pd.DataFrame(columns=["row", "category", "cutoff_khz", "metric", "value"])
+    empty = Findings(summarise(nothing), TARGETS, Likeness(False, False, False))
     document = render_html(build_report(empty))
+    assert document == render_html(build_report(empty)), "the same findings give the same bytes"
     assert re.findall(r"<h2>(.*?)</h2>", document) == SECTIONS
     assert "LSD was not measured in this run." in document
     assert "The roll-off dial was not measured in this run." in document
@@ -190,43 +179,20 @@ def test_markdown_says_the_same_and_keeps_its_files_beside_it(findings, tmp_path
     assert not (tmp_path / "report_files" / "stale.png").exists()
 
 
-def test_the_same_findings_give_the_same_bytes(findings, document):
-    assert render_html(build_report(findings)) == document
-
-
 def test_every_kind_of_block_is_written_in_both(tmp_path):
     flac = listenable(np.zeros((1, 1000), np.float32))
     inner: list[Block] = [Text("*inside*"), Table(pd.DataFrame({"a": ["1"]}), "small")]
-    report = Report(
-        "Audit", "of **one** issue",
-        [
-            Section("All", [
-                Callout("it *fails*", "bad"), Details("more", inner), Players([Player(flac, "one", "first")], "hear"),
-                Figure(b"\x89PNG....", "dot", "a dot", "a dot"), Figure(b"<svg></svg>", "line", "a line"),
-            ]),
-        ],
-        footer="made by hand",
-    )  # fmt: skip
+    blocks: list[Block] = [Callout("it *fails*\ntwice", "bad"), Details("more", inner)]
+    blocks += [Players([Player(flac, "one", "first")], "hear")]
+    blocks += [Figure(b"\x89PNG....", "dot", "a dot", "a dot"), Figure(b"<svg></svg>", "line", "a line")]
+    report = Report("Audit", "of **one** issue", [Section("All", blocks)], footer="made by hand")
     document = render_html(report)
-    for part in (
-        "<details><summary>more</summary>",
-        'class="callout bad"',
-        "data:audio/flac",
-        "data:image/svg+xml",
-        "<footer>",
-        "<em>inside</em>",
-    ):
-        assert part in document
+    parts = '<details><summary>more</summary> class="callout bad" data:audio/flac data:image/svg+xml <footer> <em>inside</em>'
+    assert all(part in document for part in parts.split(" "))
     text = write_markdown(report, tmp_path / "audit.md").read_text()
-    for part in (
-        "> **✘** it *fails*",
-        "**more**",
-        "[first](audit_files/one.flac)",
-        "![a dot](audit_files/dot.png)",
-        "audit_files/line.svg",
-        "made by hand",
-    ):
+    for part in ("> **✘** it *fails*\n> twice", "**more**", "[first](audit_files/one.flac)", "![a dot](audit_files/dot.png)"):
         assert part in text
+    assert all(part in text for part in ("audit_files/line.svg", "made by hand"))
 
 
 def test_two_pictures_of_one_name_are_refused(tmp_path):
@@ -247,11 +213,9 @@ def test_examples_take_turns_over_cutoffs_and_know_their_sounds():
 
 
 def test_examples_are_written_as_figure_and_sounds(findings, tmp_path):
-    pairs = pd.DataFrame(
-        [("p/0", "speech", 4.0, findings.examples[0].paths["reference"])],
-        columns=["pair_id", "category", "cutoff_khz", "reference"],
-    )
-    outputs = pd.DataFrame([("p/0", "ours", findings.examples[0].paths["ours"])], columns=["pair_id", "row", "path"])
+    paths = findings.examples[0].paths
+    pairs = pd.DataFrame([{"pair_id": "p/0", "category": "speech", "cutoff_khz": 4.0, "reference": paths["reference"]}])
+    outputs = pd.DataFrame([{"pair_id": "p/0", "row": "ours", "path": paths["ours"]}])
     evaluate = tiny_parameters(evaluate={"examples": 1}).evaluate
     table, logged = write_examples(pairs, outputs, evaluate, tmp_path)
     assert logged.artifacts == {"examples": [str(tmp_path)]}

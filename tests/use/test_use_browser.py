@@ -137,7 +137,4 @@ def test_a_tone_is_a_bright_row_from_the_first_column_to_the_last():
     assert np.median(levels) == 0
     louder, _ = spectrogram(tone / 10, 100, 256, top)
     assert louder.max() == pytest.approx(255 * (1 - 20 / 90), abs=2)
-
-
-def test_very_short_audio_has_a_picture():
-    assert spectrogram(np.ones((2, 10), np.float32), 50, 256)[0].shape == (256, 50)
+    assert spectrogram(np.ones((2, 10), np.float32), 50, 256)[0].shape == (256, 50)  # however short it is

@@ -7,8 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from mutagen import id3
 
+from corpus_files import write_empty
 from saga_kedro.audio.full_scale import gain_for
+from saga_kedro.audio.resample import resample
 from saga_kedro.use.one_file import super_resolve_file
 from saga_kedro.use.places import Job, find_jobs
 from saga_kedro.use.settings import Settings
@@ -16,19 +19,9 @@ from saga_kedro.use.spool import Spool, decode
 from saga_kedro.use.tags import Tags, picture, read_tags, write_tags
 from sounds import full_band, muffled
 
-TAGS = Tags(
-    {
-        "title": ["Träumerei"],
-        "artist": ["Clara", "Robert"],
-        "album": ["Kinderszenen"],
-        "date": ["1838"],
-        "genre": ["Piano"],
-        "tracknumber": ["7"],
-        "comment": ["found on a cassette"],
-        "mood": ["calm"],
-    },
-    [picture(b"\x89PNG\r\n\x1a\n" + bytes(40), "image/png", 3, "cover")],
-)
+TEXTS = {"title": ["Träumerei"], "artist": ["Clara", "Robert"], "album": ["Kinderszenen"], "date": ["1838"]}
+TEXTS |= {"genre": ["Piano"], "tracknumber": ["7"], "comment": ["found on a cassette"], "mood": ["calm"]}
+TAGS = Tags(TEXTS, [picture(b"\x89PNG\r\n\x1a\n" + bytes(40), "image/png", 3, "cover")])
 
 
 def tagged(folder: Path, form: str) -> Path:
@@ -37,8 +30,6 @@ def tagged(folder: Path, form: str) -> Path:
     if form in ("wav", "flac", "ogg"):
         write_tags(path, form, TAGS)
     else:
-        from mutagen import id3
-
         tags = id3.ID3()
         for name, text in {"TIT2": "Träumerei", "TPE1": ["Clara", "Robert"], "TALB": "Kinderszenen"}.items():
             tags.add(getattr(id3, name)(encoding=3, text=text))
@@ -96,9 +87,7 @@ def test_how_samples_are_stored(model, tmp_path, source, subtype, target, stored
 
 
 def test_results_keep_the_inputs_format_where_they_can_and_are_flac_where_not(tmp_path):
-    for name in ("a.WAV", "b.flac", "c.opus", "d.mp3", "e.aiff", "notes.txt", ".hidden.wav", "sub/a.wav"):
-        (tmp_path / "in" / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / "in" / name).touch()
+    write_empty(tmp_path / "in", "a.WAV", "b.flac", "c.opus", "d.mp3", "e.aiff", "notes.txt", ".hidden.wav", "sub/a.wav")
     jobs = find_jobs([tmp_path / "in"], tmp_path / "out", None, overwrite=False)
     made = sorted(job.target.relative_to(tmp_path / "out").as_posix() for job in jobs)
     assert made == ["a.wav", "b.flac", "c.ogg", "d.flac", "e.flac", "sub/a.wav"]
@@ -107,16 +96,12 @@ def test_results_keep_the_inputs_format_where_they_can_and_are_flac_where_not(tm
 
 
 def test_results_inside_the_folder_of_inputs_are_not_taken_for_inputs(tmp_path):
-    (tmp_path / "out").mkdir()
-    for name in ("a.wav", "out/a.wav"):
-        (tmp_path / name).touch()
+    write_empty(tmp_path, "a.wav", "out/a.wav")
     assert [job.source.name for job in find_jobs([tmp_path], tmp_path / "out", None, True)] == ["a.wav"]
 
 
 def test_two_inputs_do_not_share_a_result_and_no_input_is_replaced(tmp_path):
-    for name in ("one/a.wav", "two/a.wav"):
-        (tmp_path / name).parent.mkdir()
-        (tmp_path / name).touch()
+    write_empty(tmp_path, "one/a.wav", "two/a.wav")
     first, second = find_jobs([tmp_path / "one/a.wav", tmp_path / "two/a.wav"], tmp_path / "out", None, False)
     assert not first.problem
     assert f"{second.source} would be written to the same file as {first.source}; run them separately" in second.problem
@@ -126,8 +111,6 @@ def test_two_inputs_do_not_share_a_result_and_no_input_is_replaced(tmp_path):
 
 @pytest.mark.parametrize("rate", [8_000, 22_050, 44_100, 48_000, 192_000])
 def test_a_decoded_file_is_what_resampling_all_of_it_at_once_gives(tmp_path, rate, monkeypatch):
-    from saga_kedro.audio.resample import resample
-
     monkeypatch.setattr("saga_kedro.use.spool.FRAMES_AT_ONCE", 5_000)
     audio = full_band(0.7, 2, rate)
     soundfile.write(tmp_path / "in.wav", audio.T, rate, "FLOAT")

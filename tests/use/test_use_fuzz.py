@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -41,47 +42,31 @@ def encoded(audio: np.ndarray, rate: int, container: str, subtype: str) -> bytes
     return file.getvalue()
 
 
-def cut_short(data: bytes, random: np.random.Generator) -> bytes:
-    return data[: random.integers(1, len(data))]
-
-
-def cut_header(data: bytes, random: np.random.Generator) -> bytes:
-    return data[: random.integers(0, 64)]
-
-
-def flipped_header(data: bytes, random: np.random.Generator) -> bytes:
+def flip(data: bytes, random: np.random.Generator, end: int, count: int) -> bytes:
     mutated = bytearray(data)
-    for at in random.integers(0, min(len(data), 100), 6):
+    for at in random.integers(0, end, count):
         mutated[at] = random.integers(0, 256)
     return bytes(mutated)
 
 
-def flipped(data: bytes, random: np.random.Generator) -> bytes:
-    mutated = bytearray(data)
-    for at in random.integers(0, len(data), max(8, len(data) // 500)):
-        mutated[at] = random.integers(0, 256)
-    return bytes(mutated)
-
-
-def zeroed(data: bytes, random: np.random.Generator) -> bytes:
-    start = int(random.integers(0, len(data)))
+def zero(data: bytes, start: int) -> bytes:
     return data[:start] + bytes(min(len(data) - start, 4_000)) + data[start + 4_000 :]
 
 
-def with_a_hole(data: bytes, random: np.random.Generator) -> bytes:
-    start = int(random.integers(20, len(data)))
+def cut(data: bytes, start: int) -> bytes:
     return data[:start] + data[start + 333 :]
 
 
-def with_garbage(data: bytes, random: np.random.Generator) -> bytes:
-    return data + random.bytes(777)
-
-
-def doubled(data: bytes, random: np.random.Generator) -> bytes:
-    return data + data
-
-
-MUTATIONS = [cut_short, cut_header, flipped_header, flipped, zeroed, with_a_hole, with_garbage, doubled]
+MUTATIONS: dict[str, Callable[[bytes, np.random.Generator], bytes]] = {
+    "cut_short": lambda data, random: data[: random.integers(1, len(data))],
+    "cut_header": lambda data, random: data[: random.integers(0, 64)],
+    "flipped_header": lambda data, random: flip(data, random, min(len(data), 100), 6),
+    "flipped": lambda data, random: flip(data, random, len(data), max(8, len(data) // 500)),
+    "zeroed": lambda data, random: zero(data, int(random.integers(0, len(data)))),
+    "with_a_hole": lambda data, random: cut(data, int(random.integers(20, len(data)))),
+    "with_garbage": lambda data, random: data + random.bytes(777),
+    "doubled": lambda data, random: data + data,
+}
 
 
 def broken_files(folder: Path) -> None:
@@ -90,8 +75,8 @@ def broken_files(folder: Path) -> None:
         for kind, sound in enumerate(sounds[number % 2 :]):
             data = encoded(sound[:, : int(0.3 * rate)], rate, container, subtype)
             (folder / f"{number:02d}-{kind}-whole.{suffix}").write_bytes(data)
-            for mutate in MUTATIONS:
-                name = f"{number:02d}-{kind}-{mutate.__name__}.{suffix}"
+            for mutation, mutate in MUTATIONS.items():
+                name = f"{number:02d}-{kind}-{mutation}.{suffix}"
                 (folder / name).write_bytes(mutate(data, rng(1, name)))
 
 

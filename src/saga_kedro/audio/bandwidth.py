@@ -58,13 +58,9 @@ class Bandwidth:
 
 
 def own_bandwidth(audio: np.ndarray, rate: int) -> float:
-    """The highest bin whose 95th percentile over frames lies within 80 dB of the loudest bin's.
+    """The highest bin whose 95th percentile over frames lies within 80 dB of the loudest bin's: Hz, in [0, rate / 2].
 
-    STFT: Hann 2,048 / 512; the power is averaged over channels; frames of digital silence do not count.
-
-    Args:
-        audio: [channels, samples].
-        rate: Hz, as the result, which lies in [0, rate / 2]; 0 for silence.
+    STFT: Hann 2,048 / 512; the power is averaged over channels; frames of digital silence do not count: silence has 0.
     """
     power = frame_powers(from_array(audio), audio.shape[-1])
     if not len(power):
@@ -94,9 +90,7 @@ def measure_bandwidth(power: np.ndarray, rate: int) -> Bandwidth:
     On 16 real clips, orders of 8, 4 to 12 kHz, in floats and 30 dB under full scale in 16 bit: within 10 % in 83 of 100 for
     Chebyshev, Butterworth and elliptic filters; 14 % low for Bessel's, which fall gently.
 
-    Args:
-        power: of `frame_powers`, without clipped frames.
-        rate: Hz.
+    ``power`` is `frame_powers`', without clipped frames.
     """
     if not len(power):
         return Bandwidth(0.0, "silent")
@@ -123,10 +117,7 @@ def measure_bandwidth(power: np.ndarray, rate: int) -> Bandwidth:
 def frame_powers(read: Read, samples: int, without_clipping: bool = False) -> np.ndarray:
     """Power of each sounding frame, averaged over channels: float32 [frames, 1025]; no frames for silence.
 
-    Args:
-        read: gives any range of the audio.
-        samples: its length.
-        without_clipping: leave out frames with clipped samples, whose upper band is distortion, unless hardly any are left.
+    ``without_clipping`` leaves out frames with clipped samples, whose upper band is distortion, unless hardly any are left.
     """
     starts = np.arange(0, max(1, samples - N_FFT + 1), HOP)
     if len(starts) > MOST_FRAMES:
@@ -198,10 +189,8 @@ def _steady(power: np.ndarray) -> bool:
 
 
 def _median_end(power: np.ndarray, level: np.ndarray, edge: int, cutoff: int) -> float:
-    """The bin at which half of the loud frames end: each at its own cliff under the edge, or else at the cutoff.
-
-    A frame of a natural sound fades into nothing; what a codec drops leaves a cliff.
-    """
+    """The bin at which half of the loud frames end: each at its own cliff under the edge, or else at the cutoff. A natural
+    sound fades into nothing; what a codec drops leaves a cliff."""
     loudness = 10 * np.log10(power[:, : edge + 1].sum(axis=-1) + 1e-20)
     loud = 10 * np.log10(power[loudness >= loudness.max() - LOUD_DB, : int(1.13 * edge)] + 1e-20)
     # a codec's windows leak into what it dropped

@@ -39,21 +39,12 @@ def audio_info(path: str | Path) -> AudioInfo:
 
 
 def read_audio(path: str | Path, start: int = 0, samples: int | None = None) -> tuple[np.ndarray, int]:
-    """Read a file, or a range of it.
+    """Read a file, or a range of it, as float32 [channels, samples], integer formats scaled to [-1, 1]; and its rate in Hz.
 
     Args:
-        path: wav, flac, ogg (Vorbis or Opus), mp3, aiff: whatever libsndfile decodes.
-        start: first sample, at the file's own rate. Past the end: an empty array.
-        samples: how many to read; None is up to the end. Fewer come back where the file ends earlier.
-
-    Returns:
-        float32 [channels, samples], integer formats scaled to [-1, 1]; and the file's rate in Hz.
-
-    Raises:
-        UnreadableAudio: the file is missing, is not audio, or is broken.
+        path: wav, flac, ogg (Vorbis or Opus), mp3, aiff: whatever libsndfile decodes; else it is an `UnreadableAudio`.
+        start, samples: at the file's own rate; None is up to the end, past which nothing comes back.
     """
-    if start < 0 or (samples is not None and samples < 0):
-        raise ValueError(f"{path}: start {start} and samples {samples} must not be negative.")
     try:
         with soundfile.SoundFile(str(path)) as file:
             file.seek(min(start, file.frames))
@@ -66,16 +57,9 @@ def read_audio(path: str | Path, start: int = 0, samples: int | None = None) -> 
 def write_audio(path: str | Path, audio: np.ndarray, rate: int) -> None:
     """Write a file that is either whole or absent; the same samples give the same bytes.
 
-    FLAC is 16 bit, as published test sets are: in 24 bits what a lossy decoder leaves empty lies 80 dB lower, and LSD counts
-    every bin of that emptiness.
-
-    Args:
-        path: ``.flac`` is written as 16 bit (values beyond [-1, 1] are clipped), ``.wav`` as 32-bit float (nothing is lost).
-        audio: floats [channels, samples].
-        rate: Hz.
-
-    Raises:
-        ValueError: another suffix, another shape, or values that are not finite.
+    A .flac has 16 bits, as published test sets have (values beyond [-1, 1] are clipped): in 24 bits what a lossy decoder leaves
+    empty lies 80 dB lower, and LSD counts every bin of that emptiness. A .wav has 32-bit floats. Another suffix, audio that is
+    not [channels, samples], and values that are not finite are ValueErrors.
     """
     path = Path(path)
     if audio.ndim != 2:

@@ -30,16 +30,12 @@ def replace_low_band(generated: Array, low: Array, cutoff_hz: float, rule: str =
     """Take the band below the cutoff from the input and the rest from the generated audio, by STFT (Hann 2,048 / 512).
 
     Args:
-        generated: float [batch, channels, samples] or [channels, samples] at 44.1 kHz.
-        low: the input, of the same shape.
+        generated, low: float [batch, channels, samples] or [channels, samples] at 44.1 kHz; ``low`` is the input.
         cutoff_hz: of the input. ``authors`` measures its own and takes no notice.
-        rule: a name in ``RULES``.
+        rule: a name in ``RULES``; an unknown one, or shapes that differ, is a ValueError.
 
     Returns:
         float32 of the same shape.
-
-    Raises:
-        ValueError: an unknown rule, or shapes that differ.
     """
     if rule not in RULES:
         raise ValueError(f"There is no low-band rule {rule!r}; the rules are {', '.join(RULES)}.")
@@ -85,8 +81,7 @@ def cross_fade(generated: Array, low: Array, c: int) -> Array:
 
 def authors(generated: Array, low: Array, c: int) -> Array:
     """C's rule (util/util_audiosr.py, wav_replace_ops), per channel: bins [0, c) are the input's *divided* by
-    clamp(sum|in[c]| / sum|out[c]|, 0.8, 1.2), with c the input's own 98.5 % bin; the cutoff that is given is not used.
-    """
+    clamp(sum|in[c]| / sum|out[c]|, 0.8, 1.2), with c the input's own 98.5 % bin; the cutoff that is given is not used."""
     xp = array_namespace(low)
     replaced = []
     for ours, theirs in zip(generated, low, strict=True):
@@ -131,8 +126,7 @@ def _level(spectra: Array, bins: slice) -> Array:
 
 
 def _gain(have: Array, want: Array) -> Array:
-    """[channels, frames] of magnitudes to the factor that takes the generated level to the input's; 1 where one of the two is
-    silent: there is no level to meet."""
+    """[channels, frames] of magnitudes to the factor for the generated ones; 1 where one of the two is silent."""
     xp = array_namespace(have)
     have, want = _around(have), _around(want)
     ratio = xp.where((have > 0) & (want > 0), want / xp.clip(have, min=TINY), xp.ones_like(have))

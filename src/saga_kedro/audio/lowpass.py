@@ -25,10 +25,8 @@ FINENESS = 8_192  # points of its table from 0 Hz to the cutoff
 
 @dataclass(frozen=True)
 class LowPass:
-    """One low-pass: ``kind`` of filter, ``order`` of 1 to 10, ``cutoff_hz`` in whole Hz (C).
-
-    Chebyshev is type I with 0.1 dB of ripple, elliptic has 0.1 dB of ripple and 60 dB of rejection (C).
-    """
+    """One low-pass: ``kind`` of filter, ``order`` of 1 to 10, ``cutoff_hz`` in whole Hz. Chebyshev is type I with 0.1 dB of
+    ripple, elliptic has 0.1 dB of ripple and 60 dB of rejection (C)."""
 
     kind: Kind
     order: int
@@ -55,12 +53,9 @@ def low_pass(audio: np.ndarray, rate: int, low: LowPass, fft: Any = np.fft) -> n
     the clip's mirror image is there, so that a segment is more like the same one in a longer recording.
 
     Args:
-        audio: [channels, samples].
+        audio: [channels, samples]; the result is float32, not delayed.
         rate: Hz; a cutoff that is not below half of it is a ValueError.
         fft: ``numpy.fft``, or ``scipy.fft``, which is faster.
-
-    Returns:
-        float32 of the same shape, not delayed.
     """
     cutoff = int(low.cutoff_hz)
     if 2 * cutoff >= rate:
@@ -109,14 +104,9 @@ def draw_low_pass(
 ) -> LowPass:
     """Draw a training degradation: kind, order and cutoff uniformly (P), the cutoff bounded by the clip's own bandwidth (C).
 
-    c = max(minimum, min(draw, 0.94 x own bandwidth)): a clip is never "low-passed" where it had nothing to lose.
-
-    Args:
-        rng: the draw's own generator; three numbers are taken whatever they turn out to be.
-        own_bandwidth_hz: of the clip (``bandwidth.own_bandwidth``).
-        minimum_hz, maximum_hz: range of the cutoff, both included.
-        orders: smallest and largest order, both included.
-        spread: of the cutoffs; log_uniform draws every octave as often.
+    c = max(minimum, min(draw, 0.94 x own bandwidth)): a clip is never "low-passed" where it had nothing to lose. Ranges hold
+    both their ends; a ``spread`` of log_uniform draws every octave of cutoffs as often. Three numbers are taken of ``rng``
+    whatever they turn out to be.
     """
     kind = KINDS[int(rng.integers(len(KINDS)))]
     order = int(rng.integers(orders[0], orders[1], endpoint=True))
@@ -145,10 +135,8 @@ def _fast_multiple(of: int, least: int) -> int:
 
 
 def _ring(audio: np.ndarray, length: int) -> np.ndarray:
-    """A clip whose end goes over into its beginning: float64 [channels, length].
-
-    Beyond both ends lies the clip's mirror image; between them one is faded into the other.
-    """
+    """A clip whose end goes over into its beginning, float64 [channels, length]: between them its mirror image on one side is
+    faded into that on the other."""
     samples = audio.shape[-1]
     beyond = np.arange(length - samples)
     ring = np.empty((*audio.shape[:-1], length))
@@ -170,8 +158,7 @@ def _gains(low: LowPass, rate: int, nyquist: int) -> np.ndarray:
 
 
 def _power_response(low: LowPass, rate: int, frequencies: np.ndarray) -> np.ndarray:
-    """|H|^2 of the digital filter at frequencies [n] over half the rate: the analogue one's at tan(pi f / rate) (bilinear
-    transform)."""
+    """|H|^2 of the digital filter at frequencies [n] over half the rate: the analogue one's at tan(pi f / rate) (bilinear)."""
     # in units of the analogue cutoff; infinite at half the rate, where a large number whose powers are finite takes its place
     x = np.tan(np.pi / 2 * np.minimum(frequencies, 1 - 1e-9)) / np.tan(np.pi * low.cutoff_hz / rate)
     n = low.order
@@ -208,14 +195,8 @@ def _elliptic(order: int) -> tuple[np.ndarray, np.ndarray, float]:
 
 @cache
 def _anti_alias(many: int) -> np.ndarray:
-    """The response of the filter that resample_poly designs by default for two factors, ``many`` the larger one.
-
-    It is a windowed sinc, sampled ``many`` times a zero crossing: over the frequency in cutoffs it is always the same, but for
-    what so coarse a sampling folds.
-
-    Returns:
-        [min(REACH, many) * FINENESS + 1], from 0 Hz to so many cutoffs.
-    """
+    """The response of the filter that resample_poly designs by default for two factors, ``many`` the larger one, from 0 Hz to
+    ``REACH`` cutoffs: a windowed sinc, always the same over cutoffs but for what so coarse a sampling folds."""
     taps = np.arange(-ZERO_CROSSINGS * many, ZERO_CROSSINGS * many + 1)
     kernel = np.sinc(taps / many) * np.kaiser(len(taps), KAISER_BETA)
     centred = np.zeros(2 * many * FINENESS)
@@ -227,18 +208,10 @@ def _anti_alias(many: int) -> np.ndarray:
 
 
 def _resampled(parts: np.ndarray, nyquist: int, new_nyquist: int, kernel: np.ndarray) -> np.ndarray:
-    """The spectrum of audio that is filtered by ``kernel`` and taken at another rate.
+    """The spectrum of audio that is filtered by ``kernel``, gains of the bins from 0 on, and taken at another rate.
 
     The spectrum of samples repeats for ever, mirrored at 0 and at half their rate: so far as the filter lets it through, it is
-    folded at half the new rate.
-
-    Args:
-        parts: [2, channels, bins], real and imaginary; bins that are missing up to ``nyquist`` are zero.
-        nyquist, new_nyquist: bins of half the rates.
-        kernel: [n], gains of the bins from 0 on.
-
-    Returns:
-        [2, channels, new_nyquist + 1]
+    folded at half the new rate. ``parts`` [2, channels, bins] are real and imaginary; bins missing up to ``nyquist`` are zero.
     """
     folded = np.zeros((*parts.shape[:-1], new_nyquist + 1))
     product = np.empty((*parts.shape[:-1], min(nyquist, new_nyquist) + 1))

@@ -1,7 +1,7 @@
 """How far an estimate is from its reference. One item at a time: both are float [channels, samples] at 44.1 kHz, of one length.
 
-Two scales must not be mixed up: LSD is in log10 of power (an untouched 4 kHz input scores about 3), SI-SDR, SNR and SDR are
-in dB. Each function gives NaN, a missing value, where its formula gives nothing, as for an estimate that is not finite.
+LSD is in log10 of power (an untouched 4 kHz input scores about 3), SI-SDR, SNR and SDR are in dB. Each function gives NaN, a
+missing value, where its formula gives nothing, as for a silent reference or an estimate that is not finite.
 """
 
 from __future__ import annotations
@@ -26,24 +26,20 @@ EPSILON = 1e-12
 
 
 def lsd(reference: np.ndarray, estimate: np.ndarray) -> float:
-    """Log-spectral distance as ssr_eval computes it, and so the paper (ssr_eval/metrics.py, AudioMetrics.lsd).
+    """Log-spectral distance, 0 upward, as ssr_eval computes it, and so the paper (ssr_eval/metrics.py, AudioMetrics.lsd).
 
     LSD = mean over frames of sqrt( mean over bins of ( log10( S^2 / (S_hat + 1e-12)^2 + 1e-12 ) )^2 ), with S and S_hat the
-    STFT magnitudes of reference and estimate (Hann 2,048, hop 441, centred, zero-padded) of the mono mix.
-
-    It is in log10 of power, 0 (equal) upward. A frame whose reference is digital silence scores 12 even where the estimate is
-    perfect: see `lsd_family`.
+    STFT magnitudes of reference and estimate (Hann 2,048, hop 441, centred, zero-padded) of the mono mix. A frame whose
+    reference is digital silence scores 12 even where the estimate is perfect: see `lsd_family`.
     """
     return float(_rms_over_bins(_log_ratio(reference, estimate)[0]).mean())
 
 
 def lsd_family(reference: np.ndarray, estimate: np.ndarray, cutoff_hz: float) -> dict[str, float]:
-    """``lsd``, and the same of frames whose reference is not digital silence: all bins, and those on each side of a cutoff.
+    """``LSD``, and of frames whose reference is not digital silence ``LSD_sounding``, ``LSD_below`` and ``LSD_above`` a cutoff.
 
-    Returns:
-        ``LSD``, ``LSD_sounding``, ``LSD_below``, ``LSD_above``: the first bin at or above the cutoff is the first of the last.
-        Log10 of power, 0 upward; NaN without a frame or a bin. With n of N bins above, N LSD^2 = n above^2 + (N - n) below^2
-        holds in each frame.
+    The first bin at or above the cutoff is the first of the last. NaN without a frame or a bin. With n of N bins above,
+    N LSD^2 = n above^2 + (N - n) below^2 holds in each frame.
     """
     difference, sounding = _log_ratio(reference, estimate)
     first = int(np.ceil(cutoff_hz * N_FFT / SAMPLE_RATE))
@@ -54,11 +50,7 @@ def lsd_family(reference: np.ndarray, estimate: np.ndarray, cutoff_hz: float) ->
 
 
 def lsd_by_frequency(reference: np.ndarray, estimate: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Distance at each frequency: sqrt( mean over sounding frames of ( log10 power ratio )^2 ), of the mono mix.
-
-    Returns:
-        Frequencies in Hz, float64 [1025]; distances in log10 of power, float64 [1025], NaN if no frame sounds.
-    """
+    """Frequencies in Hz, and for each sqrt( mean over sounding frames of ( log10 power ratio )^2 ) of the mono mix: [1025]."""
     difference, sounding = _log_ratio(reference, estimate)
     frequencies = np.fft.rfftfreq(N_FFT, 1 / SAMPLE_RATE)
     if not sounding.any():
@@ -70,11 +62,7 @@ def si_sdr(reference: np.ndarray, estimate: np.ndarray) -> float:
     """Scale-invariant signal-to-distortion ratio (Le Roux et al. 2019, "SDR - half-baked or well done?"; torchmetrics).
 
     SI-SDR = 10 log10 |a s|^2 / |a s - s_hat|^2, a = <s_hat, s> / |s|^2, per channel, then the mean over the channels whose
-    reference is not silent.
-
-    Returns:
-        dB, any value, higher is better; an unrelated white estimate of 262,144 samples scores -59 on average. NaN for a silent
-        reference.
+    reference is not silent: dB, higher is better; an unrelated white estimate of 262,144 samples scores -59 on average.
     """
     from torchmetrics.functional.audio import scale_invariant_signal_distortion_ratio
 
@@ -82,11 +70,7 @@ def si_sdr(reference: np.ndarray, estimate: np.ndarray) -> float:
 
 
 def snr(reference: np.ndarray, estimate: np.ndarray) -> float:
-    """Signal-to-noise ratio: 10 log10 |s|^2 / |s - s_hat|^2 per channel, then the mean over channels as for ``si_sdr``.
-
-    Returns:
-        dB, any value, higher is better. NaN for a silent reference.
-    """
+    """Signal-to-noise ratio: 10 log10 |s|^2 / |s - s_hat|^2 per channel, then the mean over channels as for ``si_sdr``: dB."""
     from torchmetrics.functional.audio import signal_noise_ratio
 
     return _over_channels(signal_noise_ratio, reference, estimate)
@@ -96,11 +80,8 @@ def sdr(reference: np.ndarray, estimate: np.ndarray) -> float:
     """Signal-to-distortion ratio as BSS-eval version 3 (Vincent et al. 2006; torchmetrics, after fast-bss-eval).
 
     SDR = 10 log10 |h * s|^2 / |h * s - s_hat|^2 with h the filter of 512 taps that makes it largest: linear changes of the
-    reference (delay, equalisation) are forgiven. Per channel, then the mean over channels as for ``si_sdr``.
-
-    Returns:
-        dB, higher is better, without bound for a perfect estimate, minus infinity for a silent one; never under ``si_sdr`` but
-        for rounding. NaN for a silent reference.
+    reference (delay, equalisation) are forgiven. Per channel, then the mean over channels as for ``si_sdr``: dB, without bound
+    for a perfect estimate, minus infinity for a silent one; never under ``si_sdr`` but for rounding.
     """
     from torchmetrics.functional.audio import signal_distortion_ratio
 
@@ -111,15 +92,11 @@ def sdr(reference: np.ndarray, estimate: np.ndarray) -> float:
 
 
 def visqol(reference: np.ndarray, estimate: np.ndarray, mode: Literal["audio", "speech"] = "audio") -> float:
-    """ViSQOL's opinion score (Chinen et al. 2020, ViSQOL v3; the package visqol-python) of the mono mix.
+    """ViSQOL's opinion score (Chinen et al. 2020, ViSQOL v3; the package visqol-python) of the mono mix, from 1 (bad) to 5.
 
-    Args:
-        mode: ``audio`` compares at 48 kHz and maps by the SVR that comes with the package; ``speech`` compares at 16 kHz, deaf
-            to all above 8 kHz, and maps by the polynomial.
-
-    Returns:
-        MOS-LQO from 1 (bad) to 5; in audio mode identical signals score 4.73. NaN where ViSQOL refuses the pair, such as a
-        silent or too short one.
+    ``audio`` compares at 48 kHz and maps by the SVR that comes with the package (identical signals score 4.73); ``speech``
+    compares at 16 kHz, deaf to all above 8 kHz, and maps by the polynomial. NaN where ViSQOL refuses the pair, such as a silent
+    or too short one.
     """
     if mode not in ("audio", "speech"):
         raise ValueError(f"ViSQOL has the modes audio and speech, not {mode!r}.")

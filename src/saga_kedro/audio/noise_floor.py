@@ -1,8 +1,5 @@
-"""The stationary noise under a recording: whether there is one, its spectrum, and the recording without it.
-
-A microphone, its preamplifier and its room make noise that never stops. Between words and notes nothing else is left: there its
-spectrum can be measured, and whether it is noise or a quiet sound can be tested.
-"""
+"""The stationary noise under a recording, of a microphone, its preamplifier and its room. Between words and notes nothing else
+is left: there its spectrum can be measured, and whether it is noise or a quiet sound can be tested."""
 
 from __future__ import annotations
 
@@ -32,17 +29,11 @@ OVERSUBTRACTION = 1.5
 
 
 def measure_floor(audio: np.ndarray, cutoff_hz: float) -> np.ndarray | None:
-    """The mean spectrum of a recording's stationary noise.
+    """The mean spectrum of a recording's stationary noise, if any, float32 [1025]: 1 for white noise of unit variance.
 
     The quietest tenth of the frames is a floor where, in [0.375, 0.9] x cutoff, the ratio of their power to its smoothed mean
-    deviates as that of Gaussian noise does, and the loudest twentieth of all frames lies 15 dB above it.
-
-    Args:
-        audio: [samples] at 44.1 kHz; stretches of digital silence do not count.
-        cutoff_hz: up to where it carries signal.
-
-    Returns:
-        Power of each bin, float32 [1025]: 1 for white noise of unit variance. None where there is no such floor.
+    deviates as that of Gaussian noise does, and the loudest twentieth of all frames lies 15 dB above it. ``audio`` [samples] is
+    at 44.1 kHz; stretches of digital silence do not count.
     """
     if len(audio) < N_FFT:
         return None
@@ -72,13 +63,6 @@ def without_floor(audio: np.ndarray, floor: np.ndarray) -> np.ndarray:
     """A recording with its stationary noise lowered by up to 20 dB where nothing sounds (Boll, 1979, spectral subtraction).
 
     Each bin is multiplied by the root of 1 - 1.5 floor / power, at least 0.1; the power is the mean over 5 bins and 3 frames.
-
-    Args:
-        audio: float32 [samples] at 44.1 kHz.
-        floor: of `measure_floor`.
-
-    Returns:
-        float32 [samples].
     """
     padded = np.pad(audio, (N_FFT, N_FFT + -len(audio) % HOP))
     window = np.sqrt(np.hanning(N_FFT + 1)[:-1]).astype(np.float32)

@@ -7,6 +7,8 @@ from math import ceil, gcd
 
 import numpy as np
 
+from saga_kedro.audio.spectra import frame_view
+
 # `polyphase`: from 0.913 of the lower Nyquist frequency to all of it the response falls by 120 dB, about as soxr's does
 PASSED = 0.913
 ZERO_CROSSINGS = 96
@@ -14,14 +16,9 @@ KAISER_BETA = 12.0
 
 
 def resample(audio: np.ndarray, rate_in: int, rate_out: int) -> np.ndarray:
-    """Resample with soxr at very high quality: linear phase, 28 bits of precision. A browser has none: there, `polyphase`.
+    """Resample float32 [channels, samples] from one rate in Hz to another; not delayed.
 
-    Args:
-        audio: float32 [channels, samples].
-        rate_in, rate_out: Hz.
-
-    Returns:
-        float32 [channels, about samples x rate_out / rate_in], not delayed; ``audio`` itself where the rates are equal.
+    With soxr at very high quality: linear phase, 28 bits of precision. A browser has none: there, by `polyphase`.
     """
     if rate_in == rate_out:
         return audio
@@ -53,17 +50,15 @@ def polyphase(audio: np.ndarray, rate_in: int, rate_out: int) -> np.ndarray:
         window = np.i0(KAISER_BETA * np.sqrt(np.clip(1 - (distance / reach) ** 2, 0, None))) / np.i0(KAISER_BETA)
         kernel = (cutoff * np.sinc(cutoff * distance) * window).astype(np.float32)
         for channel, row in enumerate(padded):
-            first = row[whole + 1 :]
-            shape, strides = (rounds, 2 * reach), (down * row.itemsize, row.itemsize)
-            result[channel, :, phase] = np.lib.stride_tricks.as_strided(first, shape, strides, writeable=False) @ kernel
+            result[channel, :, phase] = frame_view(row[whole + 1 :], 2 * reach, down)[:rounds] @ kernel
     return result.reshape(len(audio), -1)[:, :samples]
 
 
 def to_stereo(audio: np.ndarray) -> np.ndarray:
-    """Two channels from any number of them.
+    """Two float32 channels from any number of them; mono is duplicated.
 
-    Mono is duplicated. With more than two, the first is left, the second right, and each other one goes to both 3 dB lower;
-    the sum is divided by the gains' sum, so that it cannot clip where the channels did not. The result is float32.
+    With more than two, the first is left, the second right, and each other one goes to both 3 dB lower; the sum is divided by
+    the gains' sum, so that it cannot clip where the channels did not.
     """
     channels = len(audio)
     if channels == 1:

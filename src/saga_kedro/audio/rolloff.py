@@ -21,11 +21,8 @@ def rolloff(audio: Array) -> Array:
     cumulative sum over frequency; the result is max{k : c[k] < 0.985 c[1024]} / 1025.
     Source: C, util/util_audiosr.py, get_cutoff_ratio.
 
-    Args:
-        audio: float [batch, channels, samples], or [channels, samples] for a batch of one.
-
-    Returns:
-        float32 [batch] in [0, 1), of the audio's kind and on its device; silence and empty audio give 0.
+    Of float [batch, channels, samples], or [channels, samples] for a batch of one, it is float32 [batch] in [0, 1), of the
+    audio's kind and on its device; silence and empty audio give 0.
     """
     xp = array_namespace(audio)
     with exact(audio):
@@ -42,11 +39,7 @@ ROLLOFFS: dict[str, Callable[[Array], Array]] = {"magnitude": rolloff}
 
 
 def rolloff_from_hz(frequency: float) -> float:
-    """The roll-off in [0, 1) of a frequency in Hz at 44.1 kHz: 16 kHz is 0.725.
-
-    Raises:
-        ValueError: the frequency is negative or at least half the rate.
-    """
+    """The roll-off in [0, 1) of a frequency in Hz at 44.1 kHz, from 0 to less than half the rate: 16 kHz is 0.725."""
     if not 0 <= frequency < SAMPLE_RATE / 2:
         raise ValueError(f"A roll-off lies between 0 and {SAMPLE_RATE / 2:.0f} Hz, not at {frequency} Hz.")
     return frequency * N_FFT / SAMPLE_RATE / BINS

@@ -16,16 +16,10 @@ def hann(length: int) -> np.ndarray:
 
 
 def cut_frames(audio: Array, length: int, hop: int) -> Array:
-    """Frames of ``length`` samples whose *centres* lie at (k + 1/2) hop: one for each hop, the last hop filled up with zeros.
+    """Frames of ``length`` samples whose *centres* lie at (k + 1/2) hop: [..., N] -> [..., ceil(N / hop), length].
 
-    (torch.stft centres its frames at k hop, which gives one frame more than there are hops.)
-
-    Args:
-        audio: [..., N].
-        length, hop: samples; ``length`` is a multiple of ``hop``, the difference even.
-
-    Returns:
-        [..., T, length] with T = ceil(N / hop).
+    (torch.stft centres its frames at k hop, which gives one frame more than there are hops.) The last hop is filled up with
+    zeros; ``length`` is a multiple of ``hop``, their difference even.
     """
     samples = audio.shape[-1]
     hops = -(-samples // hop)
@@ -84,16 +78,10 @@ def mean_around(values: Array, width: int) -> Array:
 
 
 def stft(audio: Array, n_fft: int, hop: int) -> Array:
-    """Short-time spectra: Hann window, frames centred at k hop, zeros beyond the ends.
+    """Short-time spectra: Hann window, frames centred at k hop, zeros beyond the ends; n_fft a multiple of the hop.
 
-    (``torch.stft`` with ``center=True, pad_mode="constant"``.)
-
-    Args:
-        audio: float [..., N].
-        n_fft, hop: samples; the former a multiple of the latter.
-
-    Returns:
-        complex [..., 1 + N // hop, n_fft / 2 + 1]: frames before bins.
+    [..., N] -> complex [..., 1 + N // hop, n_fft / 2 + 1], frames before bins (``torch.stft`` with ``center=True,
+    pad_mode="constant"``).
     """
     frames = 1 + audio.shape[-1] // hop
     behind = (frames - 1) * hop + n_fft // 2 - audio.shape[-1]

@@ -36,18 +36,10 @@ EMPTY = dict.fromkeys(COLUMNS, math.nan) | dict.fromkeys(("reason", "detail", "k
 
 
 def value_of(metric: str, measure: Measure, trained: Trained, record: Mapping[str, Any]) -> float:
-    """The number that decides, of one arm and seed.
+    """The number that decides, of one arm and seed; ValueError if there is none of that name.
 
-    Args:
-        metric: ``reported/LSD``, ``reported/SDR``: as ``measure`` says; ``reported/grad_norm_log10``: log10 of the median
-            gradient norm of the whole training, as ``measure.gradients`` says; ``train/...`` and ``val/...``: of
-            `saga_kedro.audit.training.curve_metrics`; another: of the outputs (`saga_kedro.audit.scoring.measure`).
-        measure: how the arm measures.
-        trained: its training.
-        record: of its outputs; may be empty where the metric is of the training.
-
-    Raises:
-        ValueError: there is no such number.
+    ``reported/LSD`` and ``/SDR`` are measured as the arm does; ``reported/grad_norm_log10`` is log10 of the training's median
+    norm; ``train/...`` and ``val/...`` come from `curve_metrics`, and need no ``record``; others from `scoring.measure`.
     """
     if metric in ("reported/LSD", "reported/SDR"):
         return _number(_reported(record, measure)[metric])
@@ -74,17 +66,10 @@ def _reported(record: Mapping[str, Any], measure: Measure) -> dict[str, Any]:
 
 
 def run_arms(arms: Sequence[Planned], bench: Bench) -> pd.DataFrame:
-    """Every arm, at as many seeds as it takes, with progress.
+    """Run every arm with progress: ``COLUMNS``, a row per arm and seed (-1 if it was not run, is identical or crashes).
 
-    Where each seed is a training (`Bench.retrain`), seeds are added in the looks of `saga_kedro.audit.statistics`, until an arm
-    is decided or `Bench.seeds` is reached. Else each arm is sampled at all seeds, on one training.
-
-    Args:
-        arms: of `saga_kedro.audit.plan.plan`.
-        bench: what they are run with; arms that act in training are trained where it retrains, else probed and not run.
-
-    Returns:
-        ``COLUMNS``, a row per arm and seed; one without a seed (-1) where an arm was not run, is identical or crashes.
+    With `Bench.retrain`, seeds are added in the looks of `saga_kedro.audit.statistics` until an arm is decided or `Bench.seeds`
+    is reached. Otherwise each arm is sampled at all seeds on one training; arms that act in training are only probed.
     """
     bench.probe(p for arm in arms if not arm.needs and arm.acts_in == "training" for p in (arm.parameters, arm.baseline))
     rows: list[list[dict[str, Any]]] = [_settled(arm, bench) for arm in arms]

@@ -1,7 +1,6 @@
-"""The bench of an audit: each configuration is trained once and scored once, in processes side by side.
+"""The bench of an audit: each configuration is trained and scored once, in parallel processes.
 
-Arms of one seed share what they do not change: the draws (read, low-passed, encoded) are on disk once for all configurations
-that agree on them, a training serves every arm that only samples or measures otherwise.
+Arms of one seed share the draws on disk that they agree on, and a training serves all that only sample or measure otherwise.
 """
 
 from __future__ import annotations
@@ -37,27 +36,16 @@ Wanted = tuple[Parameters, int]
 
 @dataclass
 class Bench:
-    """What every arm is run with.
-
-    Attributes:
-        data: shared by all arms.
-        records: of this audit.
-        models: folder of the trainings.
-        sounds: folder of example outputs.
-        seeds: of sampling, or the most trainings that an arm gets.
-        retrain: each seed has its own training (budget ``full``).
-        runs: MLflow; None logs nowhere. Only the process that calls writes to it.
-        parents: issue id -> parent run.
-    """
+    """What every arm is run with."""
 
     data: AuditData
     records: Records
-    models: Path
-    sounds: Path
-    seeds: int
-    retrain: bool
-    runs: Runs | None = None
-    parents: dict[str, str] = field(default_factory=dict)
+    models: Path  # of trainings
+    sounds: Path  # of example outputs
+    seeds: int  # of sampling, or the most trainings that an arm gets
+    retrain: bool  # each seed has its own training (budget ``full``)
+    runs: Runs | None = None  # MLflow, written to only by the calling process; None logs nowhere
+    parents: dict[str, str] = field(default_factory=dict)  # issue id -> parent run
     _trained: dict[str, Trained] = field(default_factory=dict)
 
     def at_seed(self, parameters: Parameters, seed: int) -> Parameters:
@@ -71,13 +59,9 @@ class Bench:
         return score_key(parameters, self.data.version, self.data.pairs_version, seed)
 
     def prepare(self, wanted: Iterable[Wanted], describe: str) -> None:
-        """Train and score configurations that are not on disk, a training and its scores a task, side by side on all cores.
+        """Train and score the ``wanted`` configurations that are not on disk, a training and its scores a task, on all cores.
 
-        A task that kills its worker ends the run when the others are done, and is stored nowhere: it may have wanted memory.
-
-        Args:
-            wanted: configurations and seeds of sampling.
-            describe: the progress bar's text.
+        A task that kills its worker ends the run when the others are done and is not stored: it may have run out of memory.
         """
         tasks: dict[str, list[Wanted]] = {}
         for parameters, seed in wanted:

@@ -24,12 +24,7 @@ PANELS = (
 
 
 def ladder_chart(ladder: pd.DataFrame, columns: int = 4) -> Picture:
-    """Every rung a line, four measurements beside each other; dotted: the user's numbers.
-
-    Args:
-        ladder: `saga_kedro.audit.ladder.COLUMNS`, as found first.
-        columns: of panels: 4, or 2 for a phone.
-    """
+    """Every rung of a ladder a line in four panels, in 4 columns or 2 (for a phone); dotted: the user's numbers."""
     back = ladder["direction"] == BREAK
     places = np.arange(len(ladder)) + np.where(back, 1, 0)  # a gap before the reverse checks
     names = [
@@ -62,14 +57,9 @@ def ladder_chart(ladder: pd.DataFrame, columns: int = 4) -> Picture:
 
 
 def rung_chart(curve: pd.DataFrame | None, floor: float, audio: np.ndarray | None, top: float, cutoff_hz: float) -> Picture:
-    """Loss of a training with the floor of its latents, over the spectrogram of what it makes of the example.
+    """A training's loss (step, loss) with its floor (NaN: none), over the spectrogram of its [channels, samples] output.
 
-    Args:
-        curve: with step and loss; None leaves it out.
-        floor: height of the dashed line; NaN draws none.
-        audio: float [channels, samples]; None leaves it out.
-        top: level in dB of the brightest colour; 90 dB lower is the darkest.
-        cutoff_hz: where the input ends.
+    None leaves a panel out. Colours go from ``top`` dB down to 90 dB less; the input ends at ``cutoff_hz``.
     """
     shown = [name for name, given in (("loss", curve), ("sound", audio)) if given is not None]
     picture = new_picture((3.2, 0.25 + 1.05 * max(1, len(shown))))

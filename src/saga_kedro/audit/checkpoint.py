@@ -20,14 +20,7 @@ CONFIG = {"model": {"diffusion": {"diffusion_objective": "rectified_flow"}}}
 
 
 def write_checkpoint(parameters: Parameters, data: AuditData, models: Path, folder: Path) -> None:
-    """Train a configuration without z_l, and write its DiT as stable-audio-tools exports one; once.
-
-    Args:
-        parameters: the aligned ones with `TEXT_TO_AUDIO`.
-        data: of the audit.
-        models: folder of the trainings.
-        folder: of the checkpoint: ``model.safetensors`` and ``model_config.json``.
-    """
+    """Train the aligned configuration with `TEXT_TO_AUDIO` once, and write its DiT as stable-audio-tools does."""
     file = folder / "model.safetensors"
     if file.exists():
         return
@@ -43,8 +36,7 @@ def write_checkpoint(parameters: Parameters, data: AuditData, models: Path, fold
 def without_z_l(state: dict[str, Tensor]) -> dict[str, Tensor]:
     """The DiT that gives the same where z_l is zero and has no input for it: [2 C, ...] inputs -> [C, ...].
 
-    The library adds ``preprocess_conv`` (1 x 1) to its input before ``project_in``. The two are one matrix: its columns of z_t
-    are kept, behind a convolution of zeros.
+    The library adds ``preprocess_conv`` (1 x 1) to its input before ``project_in``: one matrix, whose columns of z_t are kept.
     """
     convolution, project = state["preprocess_conv.weight"], state["transformer.project_in.weight"]
     channels = convolution.shape[1] // 2

@@ -1,7 +1,6 @@
-"""The parts that the documents call correct, checked: in the aligned configuration and in the failing code's.
+"""The parts that the documents call correct, checked in the aligned and the failing configuration.
 
-A check's function is its name; `saga_kedro.audit.words` has the question that it answers, the words of S1 that clear the part,
-and a sentence for each ``why``.
+A check's function is its name; `saga_kedro.audit.words` has its question, the clearing words of S1, and each ``why``.
 """
 
 from __future__ import annotations
@@ -83,9 +82,8 @@ class Setting:
 def check_clearances(settings: Mapping[str, Parameters], data: AuditData) -> pd.DataFrame:
     """Every check on every configuration (``aligned``, ``as_found``).
 
-    Returns:
-        ``clearance``, and for each configuration its name (``passes`` or ``fails``), ``<name>_why`` (a code of
-        `saga_kedro.audit.words`) and ``<name>_values`` (JSON).
+    Columns: ``clearance``, and for each configuration its name (``passes`` or ``fails``), ``<name>_why`` (a code of
+    `saga_kedro.audit.words`) and ``<name>_values`` (JSON).
     """
     built = [Setting(name, parameters, fresh_model(parameters), data) for name, parameters in settings.items()]
     lines = []
@@ -220,7 +218,7 @@ def rolloff_percentage(setting: Setting) -> Finding:
 
 
 def text_drop(setting: Setting) -> Finding:
-    """One text in ten is dropped, and nothing of it is left."""
+    """One text in ten is dropped, completely."""
     names, probability = [str(n) for n in range(DRAWS)], setting.parameters.fit.drop_context
     share = float(setting.training().dropped("drop context", probability, names).float().mean())
     condition = setting.condition()

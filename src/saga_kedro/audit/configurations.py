@@ -17,11 +17,9 @@ class NotGiven(ValueError):
 
 
 def arm_of(base: Parameters, changes: Changes) -> Parameters:
-    """The parameters with ``changes``, in which a value ``@name`` is that of another parameter.
+    """The parameters with ``changes``, where a value ``@name`` is that of another parameter.
 
-    Raises:
-        NotGiven: a parameter that ``@`` refers to is null.
-        ParameterError: a name is unknown or a value is refused.
+    Raises NotGiven if that one is null, ParameterError if a name is unknown or a value is refused.
     """
     return changed(base, {name: _referred(base, value) for name, value in changes.items()})
 

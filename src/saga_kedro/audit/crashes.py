@@ -10,6 +10,7 @@ from saga_kedro.weights import MissingWeights
 ENVIRONMENT = (OSError, MemoryError, ImportError, NoSpace, MissingWeights, torch.OutOfMemoryError)
 ENVIRONMENT_IN_WORDS = (
     "No space left",
+    "Disk quota exceeded",
     "allocate memory",
     "not enough memory",
     "CUDA error",
@@ -30,11 +31,7 @@ def is_environment(error: BaseException) -> bool:
 
 
 def crash_of(error: Exception) -> str:
-    """Type and message of an error that an arm raised, which is its result.
-
-    Raises:
-        Exception: ``error`` itself, where the environment caused it: it ends the run, and nothing is stored.
-    """
+    """Type and message of an arm's error, which is its result; one that the environment caused is raised and ends the run."""
     if is_environment(error):
         raise error
     return f"{type(error).__name__}: {error}"

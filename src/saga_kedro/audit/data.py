@@ -30,34 +30,23 @@ class Pair:
 
 @dataclass(frozen=True)
 class AuditData:
-    """Data of an audit.
+    """Data of an audit."""
 
-    Attributes:
-        clips, captions: of training and validation.
-        text_states: caption -> states.
-        version: of the clips.
-        pairs: evaluation pairs.
-        pairs_version: hash of what the pairs are.
-    """
-
-    clips: pd.DataFrame
+    clips: pd.DataFrame  # of training and validation, as the captions
     captions: pd.DataFrame
-    text_states: Mapping[str, Tensor]
-    version: str
+    text_states: Mapping[str, Tensor]  # by caption
+    version: str  # of the clips
     pairs: list[Pair]
-    pairs_version: str
+    pairs_version: str  # hash of the evaluation pairs
 
 
 VALIDATION_SHARE = 1 / 6  # of the segments that are trained on
 
 
 def choose_clips(clips: pd.DataFrame, segments: int | None) -> pd.DataFrame:
-    """Clips of each category and split, in an order of their hashes, until so many segments are together.
+    """Clips of each category and split, in the order of their hashes, until they have the wanted ``segments``; None takes all.
 
-    Args:
-        clips: with ``split``, ``category``, ``clip_id``, ``samples``.
-        segments: stretches of up to 5 s (`saga_kedro.training.segments.slots_of`) of each category to train on, and a sixth of
-            it to validate; None takes all clips.
+    Segments are stretches of up to 5 s (`saga_kedro.training.segments.slots_of`) of each category; validation gets a sixth.
     """
     if segments is None:
         return clips
@@ -69,30 +58,14 @@ def choose_clips(clips: pd.DataFrame, segments: int | None) -> pd.DataFrame:
 
 
 def choose_pairs(pairs: pd.DataFrame, per_category: int, seconds: float) -> pd.DataFrame:
-    """Pairs of each category and cutoff: those that fill ``seconds``, then the longest; by their id where that is equal.
-
-    The same table gives the same ones.
-
-    Args:
-        pairs: of `evaluation.pairs`.
-        per_category: how many of each category and cutoff.
-        seconds: longest stretch of a pair that is used.
-    """
+    """``per_category`` pairs of each category and cutoff: those that fill ``seconds``, then the longest, then by id."""
     used = pairs["samples"].clip(upper=round(seconds * SAMPLE_RATE))
     order = pairs.assign(_used=used).sort_values(["_used", "pair_id"], ascending=[False, True])
     return order.drop(columns="_used").groupby(["category", "cutoff_khz"], sort=True).head(per_category).sort_values("pair_id")
 
 
 def read_pairs(pairs: pd.DataFrame, seconds: float) -> tuple[list[Pair], str]:
-    """The sounds of pairs, from the loudest stretch of the reference on, and the hash of what they are.
-
-    Args:
-        pairs: with ``prompt``, or without.
-        seconds: longest stretch; a shorter pair is used whole.
-
-    Returns:
-        The pairs, each as long as it is, and their hash.
-    """
+    """The sounds of pairs, up to ``seconds`` of each from the loudest stretch of the reference on, and their hash."""
     sounds = []
     for line in pairs.to_dict("records"):
         reference, _ = read_audio(line["reference"], 0, int(line["samples"]))

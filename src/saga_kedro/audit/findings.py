@@ -36,23 +36,13 @@ TEXTS = ("names", "issue", "says", "better", "symptom", "symptoms", "reason", "d
 
 @dataclass(frozen=True)
 class AuditFindings:
-    """Everything that the page shows.
+    """Everything that the page shows."""
 
-    Attributes:
-        issues: that were asked for.
-        tables: ``rows`` (`saga_kedro.audit.arms.run_arms`), ``verdicts`` (`saga_kedro.audit.verdicts.verdicts`) and, where all
-            issues were asked for, ``symptoms``, ``clearances``, ``ladder``; and those of `GIVEN` that there are.
-        curves: key of a training -> step, loss, true_norm, loss_scaled.
-        sounds: ``pair``, ``ladder`` or an issue -> name -> Ogg file of the same excerpt.
-        facts: ``name`` of the page; ``issues``; ``trainings``: name -> key; ``floors``: key -> the loss that its yardsticks
-            predict; ``run``: name -> value, of versions and data.
-    """
-
-    issues: list[Issue]
-    tables: Mapping[str, pd.DataFrame]
-    curves: Mapping[str, pd.DataFrame]
-    sounds: Mapping[str, Mapping[str, bytes]]
-    facts: Mapping[str, Any]
+    issues: list[Issue]  # that were asked for
+    tables: Mapping[str, pd.DataFrame]  # rows, verdicts; of all issues symptoms, clearances, ladder; those of `GIVEN`
+    curves: Mapping[str, pd.DataFrame]  # key of a training -> step, loss, true_norm, loss_scaled
+    sounds: Mapping[str, Mapping[str, bytes]]  # ``pair``, ``ladder`` or an issue -> name -> Ogg file of one excerpt
+    facts: Mapping[str, Any]  # name of the page, issues, trainings (-> key), floors (key -> loss by its yardsticks), run
 
     def table(self, name: str) -> pd.DataFrame:
         """A table; an empty one where it was not measured."""
@@ -60,13 +50,7 @@ class AuditFindings:
 
 
 def collect(audit: Audit, tables: Mapping[str, pd.DataFrame], git_revision: str) -> AuditFindings:
-    """Everything for the page, from finished trainings, records and sounds; nothing is trained.
-
-    Args:
-        audit: of `open_audit`.
-        tables: as `AuditFindings` has them; empty ones, of an audit of some issues, are left out.
-        git_revision: of the code.
-    """
+    """Everything for the page, from finished trainings, records, sounds and non-empty tables; nothing is trained."""
     bench, aligned = audit.bench, audit.baselines[ALIGNED]
     tables = {name: table for name, table in tables.items() if len(table)}
     arms = [(arm, bench.at_seed(arm.parameters, 0)) for arm in audit.arms if arm.design == "add_one" and not arm.needs]
@@ -143,11 +127,7 @@ def save(findings: AuditFindings, folder: str | Path) -> Path:
 
 
 def read(folder: str | Path, catalogue: Catalogue) -> AuditFindings:
-    """What `save` wrote, and those of `GIVEN` that lie beside it; its issues as the catalogue has them now.
-
-    Raises:
-        FileNotFoundError: there are no findings in ``folder``.
-    """
+    """What `save` wrote, `GIVEN` tables beside it, and the catalogue's issues; FileNotFoundError if nothing was saved."""
     folder = Path(folder)
     if not (folder / FACTS).exists():
         raise FileNotFoundError(f"No findings of an audit in {folder}: run `kedro run --pipeline audit`, or name their folder.")

@@ -36,8 +36,7 @@ class Claim(_Data):
 
 
 class Arm(_Data):
-    """One way of doing it: the parameters that it sets in the aligned configuration, and the arm of the same issue that it is
-    compared with (None: the aligned configuration). ``says`` and ``zh``: what it is, in English and in Chinese."""
+    """One variant: what it ``set``s in the aligned configuration, and the issue's arm it is compared with (None: aligned)."""
 
     says: str
     zh: str = ""
@@ -46,7 +45,7 @@ class Arm(_Data):
 
 
 class Chinese(_Data):
-    """An issue's fields of the same names in Chinese; ``claim`` where the document has no words of its own or needs more."""
+    """An issue's fields of the same names in Chinese; ``claim`` where the document has no words for it or needs more."""
 
     title: str
     difference: str
@@ -57,42 +56,24 @@ class Chinese(_Data):
 
 
 class Issue(_Data):
-    """One suspicion.
-
-    Attributes:
-        id: its name on the command line.
-        title: a few words.
-        source: where it comes from.
-        claim: what is claimed.
-        acts_in: where the failing code's arm changes anything: ``training``, ``sampling`` or ``measuring``.
-        metric: the number that decides, fixed beforehand: a name that arms report (`saga_kedro.audit.arms`).
-        direction: what is better.
-        smallest_effect: the least difference of that number that matters, in its unit.
-        arms: name -> arm; one of them is ``aligned``.
-        as_found: the failing code's arm, None where it is no part of the as-found baseline; ``not_in_baseline`` says why.
-        fix: other ways to fix ``as_found``, without a new training: name -> parameters.
-        differs: does the failing code differ from paper and authors' code here?
-        difference, authors, do: what the failing code does; what the paper and its authors do; what to do about it.
-        note: for instance where the document's own fix is not what the paper does.
-        zh: the same in Chinese.
-    """
+    """One suspicion."""
 
     id: str
     title: str
     source: list[Source] = Field(min_length=1)
     claim: Claim
-    acts_in: Literal["training", "sampling", "measuring"]
-    metric: str
-    direction: Literal["lower", "higher", "neither"]
-    smallest_effect: float = Field(gt=0)
-    arms: dict[str, Arm]
-    as_found: str | None
+    acts_in: Literal["training", "sampling", "measuring"]  # where the failing code's arm changes anything
+    metric: str  # the number that decides, fixed beforehand: see `arms.value_of`
+    direction: Literal["lower", "higher", "neither"]  # what is better
+    smallest_effect: float = Field(gt=0)  # the least difference of that number that matters, in its unit
+    arms: dict[str, Arm]  # one of them is ``aligned``
+    as_found: str | None  # the failing code's arm; None if not in the as-found baseline
     not_in_baseline: str | None = None
-    fix: dict[str, Changes] = Field(default_factory=dict)
-    differs: Differs
-    difference: str
-    authors: str
-    do: str
+    fix: dict[str, Changes] = Field(default_factory=dict)  # other ways to fix ``as_found`` without a new training
+    differs: Differs  # does the failing code differ here from paper and authors' code?
+    difference: str  # what the failing code does
+    authors: str  # what the paper and its authors do
+    do: str  # what to do about it
     zh: Chinese | None = None
     note: str = ""
 
@@ -155,11 +136,7 @@ def read_catalogue(path: str | Path) -> Catalogue:
 
 
 def choose(catalogue: Catalogue, wanted: str) -> list[Issue]:
-    """The issues that ``wanted`` names: ``all``, an id, or several joined with ``+``.
-
-    Raises:
-        UnknownIssue: an id is unknown; the sentence names the nearest, and lists the known ones.
-    """
+    """The issues that ``wanted`` names: ``all``, an id, or several joined with ``+``; UnknownIssue suggests the nearest."""
     if wanted == "all":
         return list(catalogue.issues)
     known = {issue.id: issue for issue in catalogue.issues}
@@ -175,11 +152,7 @@ def choose(catalogue: Catalogue, wanted: str) -> list[Issue]:
 
 
 def as_found_changes(catalogue: Catalogue, without: Sequence[str] = ()) -> Changes:
-    """What makes the aligned configuration the failing code's: every issue's arm of it, but for the issues ``without``.
-
-    Raises:
-        ValueError: two issues want the same parameter to be different things.
-    """
+    """What makes the aligned configuration the failing code's, but for the issues ``without``; ValueError if two disagree."""
     changes: Changes = dict(catalogue.as_found_besides)
     owner: dict[str, str] = dict.fromkeys(changes, "as_found_besides")
     for issue in catalogue.issues:

@@ -1,8 +1,7 @@
 """The ladder: from the failing code to the aligned configuration, one fix at a time; and back for the main causes.
 
-The order is in the issues' file (``ladder``), written before it was run: the causes named by the matrix of symptoms and by
-earlier audits come first. Each rung is one training; the two other designs say how much each suspicion matters over many
-trainings.
+The issues' file has the order (``ladder``), written before any run: the causes that the matrix of symptoms and earlier audits
+name come first. Each rung is one training; the two other designs measure each suspicion over many.
 """
 
 from __future__ import annotations
@@ -44,11 +43,9 @@ class Rung(NamedTuple):
 
 
 def rungs(catalogue: Catalogue, aligned: Parameters) -> list[Rung]:
-    """Every rung.
+    """Every rung: ``fix`` from the failing code (0) to the aligned configuration (last), rung k with the first k issues fixed.
 
-    Upwards (``fix``): rung 0 is the failing code as found, rung k has the first k issues of ``ladder.fix`` fixed, and the last
-    one is the aligned configuration. Downwards (``break``): the aligned configuration with one issue of ``ladder.break_again``
-    as the failing code has it.
+    ``break``: the aligned configuration with one issue of ``ladder.break_again`` as the failing code has it.
     """
     known, order = {issue.id: issue for issue in catalogue.issues}, catalogue.ladder.fix
     found = [Rung(FIX, 0, "", "as found", arm_of(aligned, as_found_changes(catalogue)))]
@@ -64,16 +61,10 @@ def rungs(catalogue: Catalogue, aligned: Parameters) -> list[Rung]:
 
 
 def climb(catalogue: Catalogue, aligned: Parameters, bench: Bench) -> pd.DataFrame:
-    """Train and score every rung; finished rungs are not run again.
+    """Train and score every rung that is not finished: ``COLUMNS``.
 
-    Args:
-        catalogue: issues and the ladder's order.
-        aligned: the aligned configuration at the seed that is trained.
-        bench: what trainings and outputs are made with.
-
-    Returns:
-        ``COLUMNS``: of `symptoms_of`, LSD as reported and in log10 of power, SDR as reported and SI-SDR per item, median
-        gradient norm as logged and true, the `SYMPTOMS` that are left, with spaces between, and the key of the ``training``.
+    Those are `symptoms_of`, LSD as reported and in log10 of power, SDR as reported and SI-SDR per item, median gradient norm as
+    logged and true, the remaining `SYMPTOMS` with spaces between, and the key of the ``training``.
     """
     climbed = rungs(catalogue, aligned)
     bench.prepare(((rung.parameters, 0) for rung in climbed), "ladder: trainings and their scores")

@@ -13,15 +13,9 @@ HALF_MAXIMUM = 65_504.0
 
 
 def loss_scales(largest: Sequence[float], first: float = FIRST_SCALE, interval: int = GROWTH_INTERVAL) -> np.ndarray:
-    """The loss scale in force at each step.
+    """The loss scale in force at each step, float64, from ``largest``: each step's largest absolute true gradient.
 
-    Args:
-        largest: largest absolute value among the true gradients of each step; what is not finite overflows at any scale.
-        first: scale of the first step.
-        interval: good steps after which the scale doubles.
-
-    Returns:
-        float64, one a step.
+    A value that is not finite overflows at any scale; ``interval`` is the number of good steps before the scale doubles.
     """
     scales, scale, good = [], first, 0
     for value in largest:

@@ -28,16 +28,10 @@ SNAPSHOTS = "snapshots"
 
 
 class Curve(Callback):
-    """Appends loss, true gradient norm and largest gradient of every step, and validation losses, to a file.
+    """Appends loss, true gradient norm and largest gradient of every step, and validation losses, to a file of JSON lines.
 
-    The loss is the mean over the micro-batches of the step. Lightning's ``outputs["loss"]`` is that of one micro-batch, divided
-    by how many the step accumulates.
-
-    A step whose gradients are not finite is not taken: what 16-bit training does, and what keeps a training alive whose inputs
-    overflow.
-
-    Args:
-        path: of JSON lines. A resumed training repeats steps; `read_curve` keeps the last of each.
+    The loss is the mean over the step's micro-batches; Lightning's ``outputs["loss"]`` is one's, over their number. Steps with
+    non-finite gradients are skipped, as 16-bit training does. A resumed training repeats steps; `read_curve` keeps the last.
     """
 
     def __init__(self, path: Path) -> None:
@@ -86,12 +80,7 @@ def read_curve(folder: str | Path) -> pd.DataFrame:
 
 
 class Snapshots(Callback):
-    """Saves online and EMA weights at given steps, as ``snapshots/<step>.safetensors``.
-
-    Args:
-        folder: of the training.
-        steps: at which; those of a resumed training that are over are there already.
-    """
+    """Saves online and EMA weights at given steps, as ``snapshots/<step>.safetensors``."""
 
     def __init__(self, folder: Path, steps: Sequence[int]) -> None:
         self.folder, self.steps = folder, set(steps)
@@ -118,11 +107,7 @@ def snapshot(folder: str | Path, step: int) -> Path:
 
 
 class EmptyCaption(Callback):
-    """Gives a network whose null is an empty caption the states of one.
-
-    Args:
-        states: [L, W].
-    """
+    """Gives a network whose null is an empty caption its states [L, W]."""
 
     def __init__(self, states: Tensor) -> None:
         self.states = states
@@ -134,11 +119,7 @@ class EmptyCaption(Callback):
 
 
 class RandomChannels(Callback):
-    """Makes the columns that a checkpoint does not have, and that adapting it sets to zero, random as a new layer's.
-
-    Args:
-        seed: of the initial weights.
-    """
+    """Makes the columns that a checkpoint lacks, zero after adapting it, random as a new layer's."""
 
     def __init__(self, seed: int) -> None:
         self.seed = seed

@@ -15,35 +15,20 @@ ALIGNED, AS_FOUND = "aligned", "as_found"
 
 @dataclass(frozen=True)
 class Planned:
-    """One arm in one design: the aligned configuration, what makes it the arm, and what makes it the arm's baseline.
-
-    Attributes:
-        issue: whose arm it is.
-        design: ``add_one`` or ``fix_one``.
-        arm: its name; of ``fix_one``, what is fixed.
-        says: in a few words.
-        base: the aligned configuration, the budget's changes included.
-        change: of ``base``, for the arm.
-        baseline_change: of ``base``, for the configuration that the arm is compared with.
-        baseline_name: how that is called.
-    """
+    """One arm in one design; ``change`` and ``baseline_change`` are changes of ``base``."""
 
     issue: Issue
-    design: Design
-    arm: str
+    design: Design  # ``add_one`` or ``fix_one``
+    arm: str  # its name; of ``fix_one``, what is fixed
     says: str
-    base: Parameters
+    base: Parameters  # the aligned configuration with the budget's changes
     change: Changes
     baseline_change: Changes
     baseline_name: str
 
     @cached_property
     def parameters(self) -> Parameters:
-        """The arm's configuration.
-
-        Raises:
-            NotGiven: it needs a parameter that is null.
-        """
+        """The arm's configuration; NotGiven if it needs a parameter that is null."""
         return arm_of(self.base, self.change)
 
     @cached_property
@@ -78,15 +63,9 @@ def baselines(catalogue: Catalogue, parameters: Parameters) -> dict[str, Paramet
 
 
 def plan(catalogue: Catalogue, chosen: list[Issue], parameters: Parameters) -> list[Planned]:
-    """All arms of the chosen issues.
+    """All arms of the chosen issues, by ``audit.design``; ValueError if one sets an unknown or ill-typed parameter.
 
-    Args:
-        catalogue: all issues; the as-found baseline has the defects of all of them.
-        chosen: those that are asked for.
-        parameters: all of them; ``audit.design`` and ``audit.budget`` are used.
-
-    Raises:
-        ValueError: an arm sets a parameter that is unknown or ill-typed.
+    The as-found baseline has the defects of every issue in the catalogue.
     """
     base, design = aligned_of(parameters), parameters.audit.design
     arms: list[Planned] = []
@@ -99,7 +78,7 @@ def plan(catalogue: Catalogue, chosen: list[Issue], parameters: Parameters) -> l
         try:
             _ = arm.needs
         except ParameterError as error:
-            raise ValueError(f"Issue {arm.issue.id}, arm {arm.arm}: {error.message}") from None
+            raise ValueError(f"Issue {arm.issue.id}, arm {arm.arm}: {error}") from None
     return arms
 
 

@@ -270,7 +270,7 @@ class _Page:
                 for column in ("logged", "true", "scale")
                 if column in values
             }
-            picture = curves_chart(drawn, "value", "gradient norm", name, None, logarithmic=True)
+            picture = curves_chart(drawn, "gradient norm", name, logarithmic=True)
             if picture is not None:
                 caption = self.say("norms_caption", name=name.replace(" ", "_"))
                 blocks.append(Figure(png(picture), f"norms_{anchor(name)}", caption, narrow=True))

@@ -17,11 +17,7 @@ BATCH, PARAMS = 900, 90  # MLflow takes a thousand metrics, or a hundred paramet
 
 
 class Runs:
-    """The audit's runs of one experiment, by what names them.
-
-    Args:
-        experiment: its name; it is made where it is missing.
-    """
+    """The audit's runs by their key, in an experiment that is created if missing."""
 
     def __init__(self, experiment: str) -> None:
         self.client = MlflowClient()
@@ -87,13 +83,7 @@ def _finite(value: Any) -> bool:
 
 
 def tag_verdicts(runs: Runs, rows: pd.DataFrame, verdicts: pd.DataFrame) -> None:
-    """Give each arm's runs its verdict, and each issue's run the verdicts of its arms.
-
-    Args:
-        runs: of the experiment.
-        rows: of `saga_kedro.audit.arms.run_arms`, with ``run_id``.
-        verdicts: of `saga_kedro.audit.verdicts.verdicts`.
-    """
+    """Give each arm's runs its verdict, and each issue's run the verdicts of its arms."""
     answers = {(line["issue"], line["design"], line["arm"]): line["kind"] for line in verdicts.to_dict("records")}
     parents: dict[str, dict[str, str]] = {}
     for line in rows.to_dict("records"):

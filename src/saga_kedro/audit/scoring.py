@@ -39,7 +39,7 @@ def load(trained: Trained, parameters: Parameters) -> SagaSR:
         model.network.load_state_dict({name.removeprefix(prefix): v for name, v in state.items() if name.startswith(prefix)})
     if serve.loading == "other_prefix":
         state = {name: value.clone() for name, value in model.network.state_dict().items()}
-        other = SagaSR(model.config, model.codec, model.text_encoder)
+        other = SagaSR(model.config, model.text_encoder)
         initialise_by_name(other.network, seed_of(parameters.seed, "not loaded"))
         load_under_other_prefix(other.network, state)
         model.network = other.network.eval()
@@ -64,10 +64,9 @@ def outputs(model: SagaSR, sample: Sample, pairs: list[Pair], seed: int) -> list
 def measure(pairs: list[Pair], estimates: list[np.ndarray]) -> dict[str, Any]:
     """All numbers of a set of outputs.
 
-    Returns:
-        ``metrics``: each of `NAMES` as the mean over category and cutoff (each cell counts the same), and as
-        ``eval/LSD/speech/4kHz``; ``reported``: LSD and SDR in each way of measuring; ``level_db``: mean level against the
-        reference; ``finite``: share of outputs that are finite throughout.
+    ``metrics``: each of `NAMES` as the mean over category and cutoff, each cell counting the same, and as
+    ``eval/LSD/speech/4kHz``; ``reported``: LSD and SDR measured each way; ``level_db``: mean level against the reference;
+    ``finite``: share of finite outputs.
     """
     metrics: dict[str, float] = {}
     clean = [np.nan_to_num(estimate, nan=0.0, posinf=0.0, neginf=0.0) for estimate in estimates]
@@ -91,17 +90,9 @@ def measure(pairs: list[Pair], estimates: list[np.ndarray]) -> dict[str, Any]:
 
 
 def score(trained: Trained, parameters: Parameters, data: AuditData, seed: int, example: Path | None = None) -> dict[str, Any]:
-    """A record of one arm and seed.
+    """What `measure` returns for an arm and seed of sampling, ``seconds``, and ``error``: a crash's type and message, or None.
 
-    Args:
-        trained: the arm's training.
-        parameters: of the arm.
-        data: shared.
-        seed: of the sampling.
-        example: where the first pair's output is written, for the report; None writes none.
-
-    Returns:
-        What `measure` returns, ``seconds``, and ``error``: type and message where the arm crashes, None where not.
+    The first pair's output is written to ``example``, if given.
     """
     began = time.perf_counter()
     try:

@@ -30,8 +30,7 @@ SCORING = 1.3  # what a training costs with its scores and validation, against i
 
 @dataclass(frozen=True)
 class Audit:
-    """The audit of some issues: all parameters, all issues, those chosen, their arms, the bench that they are run on, and where
-    the report goes (without a suffix)."""
+    """The audit of some issues; ``report`` is the page's path without a suffix."""
 
     parameters: Parameters
     catalogue: Catalogue
@@ -64,8 +63,7 @@ class Audit:
         return self.bench.seeds if self.bench.retrain else 1
 
     def hours_per_training(self) -> float:
-        """Hours that a training of budget ``full`` takes with its scores, at the speed of the aligned baseline here; NaN if
-        that was not trained."""
+        """Hours of a ``full`` training and its scores, at the aligned baseline's speed here; NaN if that was not trained."""
         full = self.parameters.audit.budgets.get("full")
         trained = self.bench.finished(self.baselines[ALIGNED])
         if full is None or trained is None:
@@ -90,19 +88,11 @@ def open_audit(
     folders: Mapping[str, str],
     experiment: str | None,
 ) -> Audit:
-    """Plan an audit, and read the data that its arms share.
+    """Plan an audit, then read the data that its arms share; errors of `choose` and `plan` come before anything is read.
 
-    Args:
-        clips, captions: of training and validation.
-        pairs, pair_captions: of the test split; ``audit.pairs`` names a folder of further pairs.
-        data_version: of the clips.
-        parameters: all of them.
-        issues_file: YAML with the issues.
-        folders: ``text_states``, ``pairs`` (where given ones are resampled to), ``models``, ``records``, ``report``.
-        experiment: of MLflow; None logs nowhere.
-
-    Raises:
-        UnknownIssue, ValueError: as `choose` and `plan` say, before anything is read.
+    ``clips`` are of training and validation, ``pairs`` of the test split; ``audit.pairs`` names a folder of further ones.
+    ``folders``: ``text_states``, ``pairs`` (for given ones, resampled), ``models``, ``records``, ``report``. An ``experiment``
+    of None logs nowhere.
     """
     audit = parameters.audit
     budget = audit.budgets[audit.budget]

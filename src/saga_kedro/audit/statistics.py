@@ -1,11 +1,10 @@
 """Is there an effect, and is it large enough to matter? Intervals that hold at every look and for every arm together.
 
-The unit of replication is a training: an arm and its baseline are trained from the same seed, on the same draws and from the
-same initial weights, and the difference of their scores is one observation. Trainings are added in looks until an arm is
-decided or the limit is reached. The intervals are repeated confidence intervals (Jennison and Turnbull, "Group Sequential
-Methods with Applications to Clinical Trials", 2000, chapter 9): at each look Student's t interval of the differences so far,
-at a level such that all intervals, over all looks and all arms, cover their true differences together with 95 %. The error is
-split evenly over looks and arms (Bonferroni), which needs no assumption about how arms and looks depend on each other.
+An observation is the difference of an arm's and its baseline's score, trained from the same seed, draws and initial weights.
+Trainings are added in looks until an arm is decided or the limit is reached. The intervals are repeated confidence intervals
+(Jennison and Turnbull, "Group Sequential Methods with Applications to Clinical Trials", 2000, chapter 9): at each look
+Student's t interval of the differences so far. The error is split evenly over looks and arms (Bonferroni, whatever their
+dependence), so that all intervals together cover their true differences with 95 %.
 
 One rule gives every answer, from the interval [low, high] and the smallest effect that matters, d:
 
@@ -69,13 +68,7 @@ def answer(low: float, high: float, smallest_effect: float) -> str:
 
 
 def judge(differences: Sequence[float], smallest_effect: float, alpha: float) -> Verdict:
-    """One verdict.
-
-    Args:
-        differences: arm minus baseline, one a training.
-        smallest_effect: that matters, in the same unit.
-        alpha: of `level`.
-    """
+    """One verdict on differences (arm minus baseline, one a training); ``alpha`` is of `level`."""
     values = np.asarray([value for value in differences if math.isfinite(value)], dtype=np.float64)
     seeds, mean = len(values), float(np.mean(values)) if len(values) else math.nan
     if seeds < 2:

@@ -50,7 +50,8 @@ def measure_symptoms(audit: Audit, rows: pd.DataFrame, ladder: pd.DataFrame) -> 
 def judge(audit: Audit, rows: pd.DataFrame, symptoms: pd.DataFrame) -> pd.DataFrame:
     """Decide each arm, print the answers, and tag the arms' runs with them: a verdict per issue, design and arm."""
     found = verdicts(rows, audit.arms, audit.trainings, symptoms, audit.hours_per_training())
-    tag_verdicts(audit.bench.runs, rows, found)
+    if audit.bench.runs:
+        tag_verdicts(audit.bench.runs, rows, found)
     table = Table(title="Audit", title_justify="left")
     for column in ("issue", "design", "arm", "answer"):
         table.add_column(column, overflow="fold")
@@ -62,15 +63,7 @@ def judge(audit: Audit, rows: pd.DataFrame, symptoms: pd.DataFrame) -> pd.DataFr
 
 
 def write_report(audit: Audit, **tables: pd.DataFrame) -> dict[str, str]:
-    """Save what was found, and draw the page from it.
-
-    Args:
-        audit: of `open_audit`.
-        tables: what was found, by the names of `saga_kedro.audit.findings`.
-
-    Returns:
-        As `draw`.
-    """
+    """Save the tables, by the names of `saga_kedro.audit.findings`, and `draw` the page from them."""
     findings = collect(audit, tables, tracking.git_revision("."))
     folder = save(findings, audit.report.with_name(f"{audit.report.name}_findings"))
     return draw(folder, audit.catalogue, audit.report.parent)

@@ -25,17 +25,10 @@ SHOWN = ("LSD", "LSD_sounding", "SI-SDR", "SNR")
 
 
 def combinations(vary: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Every combination of the values.
+    """Every combination of values, as dotted names of parameters -> values; ValueError if nothing varies.
 
-    Args:
-        vary: parameter of the section ``sample`` -> a list of values, or a text with ``+`` between them (a list has commas, at
-            which the command line splits); None leaves the parameter as it is.
-
-    Returns:
-        Dotted names of parameters -> values, one dictionary a combination.
-
-    Raises:
-        ValueError: nothing varies.
+    ``vary``: parameter of the section ``sample`` -> a list, or a text with ``+`` between values (the command line splits lists
+    at commas); None leaves the parameter unchanged.
     """
     values = {SAMPLING + name: _values(value) for name, value in vary.items() if value is not None}
     if not values:
@@ -57,17 +50,10 @@ def sweep(
     folder: str,
     experiment: str,
 ) -> pd.DataFrame:
-    """Score every combination on the same pairs with the same noise; finished ones are not scored again.
+    """Score every combination of ``sweep.vary`` on the same pairs with the same noise; finished ones are not scored again.
 
-    Args:
-        pairs, pair_captions: of the evaluation.
-        model_summary: of the model: ``folder``, ``weights``, ``run_id``.
-        parameters: all of them; ``sweep.vary`` says what varies.
-        folder: of records.
-        experiment: of MLflow.
-
-    Returns:
-        A row per combination: the varied parameters, then LSD, LSD_sounding, SI-SDR, SNR.
+    ``model_summary`` has ``folder``, ``weights``, ``run_id``; ``folder`` is of records. A row per combination: the varied
+    parameters, then LSD, LSD_sounding, SI-SDR, SNR.
     """
     asked = parameters.sweep
     chosen = combinations(asked.vary)

@@ -1,7 +1,4 @@
-"""The three symptoms of the first document: what counts as each, and which trainings show it.
-
-The bounds were written before anything was run with them.
-"""
+"""The three symptoms of the first document: which trainings show each. The bounds were written before any run."""
 
 from __future__ import annotations
 
@@ -30,9 +27,8 @@ SYMPTOMS = ("loss_symptom", "lsd_symptom", "sdr_symptom", "gradient_symptom")
 def symptoms_of(trained: Trained, gradients: str) -> dict[str, float]:
     """What a training's curve says of the symptoms; ``gradients`` is the norm that counts, ``true_norm`` or ``loss_scaled``.
 
-    Returns:
-        ``loss_plateau``, ``loss_still_falls`` (of `curve_metrics`), ``loss_floor``: the least loss that the yardsticks of its
-        latents predict for a linear estimate from z_l; ``norm_first``, ``norm_peak``, ``norm_last`` of `norms`.
+    ``loss_plateau`` and ``loss_still_falls`` of `curve_metrics`; ``loss_floor``: the least loss that the yardsticks of its
+    latents predict for a linear estimate from z_l; ``norm_first``, ``norm_peak``, ``norm_last`` of `norms`.
     """
     numbers = curve_metrics(trained.curve)
     return {
@@ -60,8 +56,7 @@ def given_alone(rows: pd.DataFrame) -> list[str]:
 
 
 def settles(loss: float, floor: float) -> bool:
-    """The first symptom: the loss is near 1.2, and its latents allow no lower one. A level alone is not one: a small network on
-    good latents passes 1.2 on its way down."""
+    """The first symptom: a loss near 1.2 whose latents allow no lower one (on good latents it passes 1.2 on its way down)."""
     return LOSS[0] <= loss <= min(LOSS[1], NEAR_FLOOR * floor)
 
 
@@ -87,15 +82,10 @@ COLUMNS = ["names", "issue", "trainings", *MEANS, *SYMPTOMS]
 
 
 def matrix(rows: pd.DataFrame, ladder: pd.DataFrame) -> pd.DataFrame:
-    """The symptoms that each arm shows when it alone is added to the aligned configuration, and those of both baselines.
+    """The symptoms of each arm alone in the aligned configuration, and of both baselines: ``COLUMNS``, means over trainings.
 
-    Args:
-        rows: of `saga_kedro.audit.arms.run_arms`.
-        ladder: of `saga_kedro.audit.ladder.climb`; its first and last rung are the baselines, and its reverse checks are longer
-            trainings of the main causes: rows named ``break <issue>``.
-
-    Returns:
-        ``COLUMNS``: means over trainings; a symptom is there if every training shows it and the aligned configuration does not.
+    The first and last rung of ``ladder`` are the baselines, its reverse checks longer trainings (rows ``break <issue>``). A
+    symptom counts if every training shows it and the aligned configuration does not.
     """
     done = rows[(rows["status"] == "done") & (rows["design"] == "add_one")]
     up = ladder[ladder["direction"] == "fix"].sort_values("rung")

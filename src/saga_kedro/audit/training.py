@@ -31,8 +31,7 @@ from saga_kedro.audit.observe import (
 from saga_kedro.audit.records import code_version, training_key
 from saga_kedro.draws import generator
 from saga_kedro.files import atomic_path
-from saga_kedro.model.initialise import initialise_by_name
-from saga_kedro.model.saga_sr import SagaSR
+from saga_kedro.model.saga_sr import SagaSR, build_model
 from saga_kedro.model.starting_weights import load_starting_weights
 from saga_kedro.model.text import TextEncoder
 from saga_kedro.parameters import Parameters, changed
@@ -55,19 +54,12 @@ PROBE_SEARCH = 500  # draws among which one is found whose text, and one whose z
 
 @dataclass(frozen=True)
 class Trained:
-    """A finished training.
-
-    Attributes:
-        key: of `training_key`.
-        folder: with the model, snapshots and the curve.
-        summary: of `saga_kedro.training.fit.fit`, and ``seconds`` (of this process, last time), ``code`` (version).
-        curve: of `read_curve`.
-    """
+    """A finished training."""
 
     key: str
-    folder: Path
-    summary: dict[str, Any]
-    curve: pd.DataFrame
+    folder: Path  # with the model, snapshots and the curve
+    summary: dict[str, Any]  # of `saga_kedro.training.fit.fit`, with ``seconds`` (of the last process) and ``code`` (version)
+    curve: pd.DataFrame  # of `read_curve`
 
 
 def training_folder(folder: str | Path, key: str) -> Path:
@@ -75,13 +67,7 @@ def training_folder(folder: str | Path, key: str) -> Path:
 
 
 def train(parameters: Parameters, data: AuditData, folder: str | Path) -> Trained:
-    """Train a configuration, resume a training that was killed, or return a finished one.
-
-    Args:
-        parameters: of the arm.
-        data: shared by all arms.
-        folder: of all trainings, and of the draws that they share.
-    """
+    """Train a configuration, resume a killed training, or return a finished one; all trainings share ``folder``."""
     key = training_key(parameters, data.version)
     place = training_folder(folder, key)
     started = _started(parameters)
@@ -119,16 +105,11 @@ def _started(parameters: Parameters) -> Parameters:
 
 
 def curve_metrics(curve: pd.DataFrame) -> dict[str, float]:
-    """The numbers that decide training issues.
+    """The numbers that decide training issues, of `read_curve`'s curve; those that it does not have are left out.
 
-    Args:
-        curve: of `read_curve`.
-
-    Returns:
-        ``train/loss_plateau``: mean loss of the last fifth; ``train/loss_first``: of the first five steps;
-        ``train/loss_still_falls``: by which share the last fifth lies under the fifth before it; ``val/loss`` and
-        ``val/loss/t...``: last; ``train/grad_true_norm_...`` and ``train/grad_loss_scaled_...``: median and largest, true and
-        as logged under a loss scale. Numbers that the curve does not have are left out.
+    ``train/loss_plateau``: mean loss of the last fifth; ``train/loss_first``: of the first five steps;
+    ``train/loss_still_falls``: by which share the last fifth lies under the fifth before it; ``val/loss`` and
+    ``val/loss/t...``: last; ``train/grad_true_norm_...`` and ``train/grad_loss_scaled_...``: median and largest.
     """
     found: dict[str, float] = {}
     if "loss" in curve:
@@ -163,13 +144,10 @@ def gradient_curve(curve: pd.DataFrame) -> pd.DataFrame:
 
 
 def probe(parameters: Parameters, data: AuditData) -> dict[str, Any]:
-    """Three steps of a configuration on segments chosen so that every branch is taken: does it run, and is it another's equal?
+    """Three steps on batches that take every branch: does a configuration run, and is it another's equal?
 
-    Each batch holds a plain example, one whose text is dropped, and one whose z_l is, at the probabilities of the paper.
-
-    Returns:
-        ``losses`` of the steps; ``weights``, a hash of the network's parameters after them; and ``error``: type and message of
-        what ended it, or None. Two configurations that train alike have the same weights to the last bit.
+    Each batch holds a plain example, one whose text is dropped, and one whose z_l is, at the paper's probabilities. ``losses``;
+    ``weights``, a hash of the parameters after them, the same to the last bit if two train alike; ``error``, or None.
     """
     losses: list[float] = []
     try:
@@ -190,8 +168,7 @@ def probe(parameters: Parameters, data: AuditData) -> dict[str, Any]:
 
 def fresh_model(parameters: Parameters) -> SagaSR:
     """The model of a configuration with its initial weights; a network whose null is an empty caption has its states."""
-    model = SagaSR(parameters.model.model_dump() | {"sample": parameters.sample.model_dump()})
-    initialise_by_name(model.network, parameters.seed)
+    model = build_model(parameters)
     if isinstance(model.network, PathsNetwork):
         model.network.set_empty_caption(model.text_encoder.encode([""])[0])
     return model
@@ -219,8 +196,7 @@ def tensors_hash(tensors: Mapping[str, torch.Tensor]) -> str:
 
 
 def _telling_draws(segments: Segments) -> list[list[int]]:
-    """For each step of a probe a plain draw, one whose text is dropped, and one whose z_l is; by their names, as in
-    training."""
+    """For each step of a probe a plain draw, one whose text is dropped and one whose z_l is, by name as in training."""
     found: dict[str, list[int]] = {"plain": [], "drop context": [], "drop z_l": []}
     for draw in range(PROBE_SEARCH):
         name = as_text(segments.name(*segments.order.at(draw)))

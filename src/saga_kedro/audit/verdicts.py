@@ -33,19 +33,12 @@ def verdicts(
     symptoms: pd.DataFrame | None = None,
     hours_per_training: float = math.nan,
 ) -> pd.DataFrame:
-    """One verdict per issue, design and arm.
+    """One verdict per issue, design and arm: ``COLUMNS``.
 
-    Args:
-        rows: of `saga_kedro.audit.arms.run_arms`.
-        arms: that were planned.
-        trainings: the most that an arm could get; 1 where seeds are of sampling only.
-        symptoms: of `saga_kedro.audit.symptoms.matrix`: which causes give a symptom alone; None if not measured.
-        hours_per_training: on this machine, to estimate what a decision costs.
-
-    Returns:
-        ``COLUMNS``; ``kind`` is one of `KINDS`; ``seeds`` counts trainings; ``better``: ``better`` or ``worse`` than the
-        baseline, empty where that means nothing or zero is not excluded; ``symptom``: of `SYMPTOMS`, with spaces between;
-        ``trainings_needed``: the fewest that can decide.
+    ``trainings`` is the most that an arm could get, 1 where seeds are of sampling only; ``symptoms`` is None if not measured.
+    ``kind`` is one of `KINDS`; ``seeds`` counts trainings; ``better`` is ``better`` or ``worse`` than the baseline, empty where
+    that means nothing or zero is not excluded; ``symptom``: `SYMPTOMS` with spaces between; ``trainings_needed``: the fewest
+    that can decide.
     """
     tested = rows[rows["status"].isin([DONE, ERROR])].query("seed >= 0").drop_duplicates(["issue", "design", "arm"])
     alpha = level(len(tested), trainings)

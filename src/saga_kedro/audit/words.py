@@ -18,13 +18,10 @@ def words() -> dict[str, dict[str, str]]:
 
 
 def say(language: str, code: str, /, **values: Any) -> str:
-    """The sentence of a code in ``en`` or ``zh``; a value that is a code is said in that language too.
+    """The sentence of a code in ``en`` or ``zh``, with the values that are codes; KeyError if there is no such code.
 
     >>> say("zh", "trainings", count=5)
     '5 次训练'
-
-    Raises:
-        KeyError: there is no such code.
     """
     filled = {name: name_of(language, value) if isinstance(value, str) else value for name, value in values.items()}
     return words()[code][language].format(**filled)
@@ -36,13 +33,7 @@ def name_of(language: str, name: str) -> str:
 
 
 def verdict(language: str, line: Mapping[str, Any], short: bool = False) -> str:
-    """The numbers of a verdict: ``+0.31 [+0.22, +0.40], worse, 5 trainings``.
-
-    Args:
-        language: ``en`` or ``zh``.
-        line: of `saga_kedro.audit.verdicts.verdicts`.
-        short: of a crash only the type of its error.
-    """
+    """A verdict's numbers, ``+0.31 [+0.22, +0.40], worse, 5 trainings``; ``short`` gives only the type of a crash's error."""
     kind, mean, low, high = line["kind"], line["mean"], line["low"], line["high"]
     if kind == "crashes":
         return f"`{line['detail'].split(':')[0] if short else line['detail'].rstrip('.')}`"

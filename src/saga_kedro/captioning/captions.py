@@ -26,19 +26,17 @@ BATCHES = 8
 
 
 class Captioner(Protocol):
-    """What writes captions.
-
-    Attributes:
-        parameters: everything besides the audio that captions depend on; part of the cache's key.
-        batch_size: windows captioned together, on a GPU if there is one; None: one by one, on every core. A worker gets the
-            captioner pickled, before it has loaded anything.
-    """
+    """What writes captions. A worker gets it pickled, before it has loaded anything."""
 
     @property
-    def parameters(self) -> Mapping[str, Any]: ...
+    def parameters(self) -> Mapping[str, Any]:
+        """Everything besides the audio that captions depend on; part of the cache's key."""
+        ...
 
     @property
-    def batch_size(self) -> int | None: ...
+    def batch_size(self) -> int | None:
+        """Windows captioned together, on a GPU if there is one; None: one by one, on every core."""
+        ...
 
     def __call__(self, windows: Sequence[NDArray[np.float32]], rate: int) -> list[str]:
         """One caption for each of the windows, float32 [channels, samples]."""
@@ -46,31 +44,16 @@ class Captioner(Protocol):
 
 
 def caption(clips: pd.DataFrame, caption: Caption, captions_folder: str | Path) -> pd.DataFrame:
-    """Describe every window of every clip of the training and validation splits.
+    """Describe every window of every clip of the training and validation splits: clip_id, window, start_s, caption.
 
-    Args:
-        clips: columns clip_id, content_hash, samples (at 44.1 kHz), split and ``flac``, the path of the audio.
-        caption: where captions come from.
-        captions_folder: where finished captions stay.
-
-    Returns:
-        clip_id, window, start_s, caption.
-
-    Raises:
-        MissingWeights: Qwen2-Audio is asked for and its weights are missing.
-        ValueError: the table of captions is not given, cannot be read, or lacks some clip.
+    ``clips``: clip_id, content_hash, samples (at 44.1 kHz), split and ``flac``, the path of the audio. Raises MissingWeights if
+    Qwen2-Audio's are missing, ValueError if the table of captions is missing, unreadable or lacks a clip.
     """
     return _captions_of(clips[clips["split"] != "test"], caption, captions_folder, "flac")
 
 
 def caption_pairs(pairs: pd.DataFrame, caption: Caption, pair_captions_folder: str | Path) -> pd.DataFrame:
-    """Describe every window of the low-resolution side of evaluation pairs: all that inference may know.
-
-    Args and errors are those of `caption`; ``pairs`` has pair_id, content_hash, samples and ``low``.
-
-    Returns:
-        pair_id, window, start_s, caption.
-    """
+    """`caption` for the ``low`` side of evaluation pairs (pair_id, content_hash, samples, low): all that inference may know."""
     inputs = pairs.assign(clip_id=pairs["pair_id"])
     return _captions_of(inputs, caption, pair_captions_folder, "low").rename(columns={"clip_id": "pair_id"})
 
@@ -96,17 +79,12 @@ def caption_clips(
 ) -> pd.DataFrame:
     """`caption` with a captioner; ``path_column`` has the paths of the audio.
 
-    Each clip's captions are one small JSON in ``cache_folder``, named by clip and by the hash of its content and of the
-    parameters. A killed run continues where it was.
-
-    Raises:
-        UnreadableAudio: for some clips, once all others are captioned.
-        ValueError: a clip_id occurs twice.
+    ``cache_folder`` has a JSON for each clip, named by clip and hash of content and parameters; a killed run resumes. Raises
+    UnreadableAudio once all other clips are captioned, and ValueError if a clip_id occurs twice.
     """
-    if clips["clip_id"].duplicated().any():
-        raise ValueError(
-            f"Two clips are called {clips['clip_id'][clips['clip_id'].duplicated()].iloc[0]}: give each its own clip_id."
-        )
+    twice = clips["clip_id"][clips["clip_id"].duplicated()]
+    if len(twice):
+        raise ValueError(f"Two clips are called {twice.iloc[0]}: give each its own clip_id.")
     windows = window_table(clips, window_seconds)
     of_clip: dict[str, list[tuple[int, int]]] = {}
     for clip_id, start, samples in zip(windows["clip_id"], windows["start"], windows["samples"], strict=True):
@@ -144,7 +122,6 @@ class _Item:
     windows: list[tuple[int, int]]  # first sample and length
 
     def audio(self) -> list[NDArray[np.float32]]:
-        """The windows' audio. Raises UnreadableAudio."""
         windows = []
         for start, length in self.windows:
             audio, rate = read_audio(self.path, start, length)

@@ -1,16 +1,13 @@
-"""A caption without weights: what can be heard below 2 kHz, measured and put into one English sentence.
+"""A caption without weights: what can be heard below 2 kHz, the lowest cutoff of a low-pass, in one English sentence.
 
-Nothing above 2 kHz is looked at: that is what a low-pass may have removed (its lowest cutoff is 2 kHz), and a caption
-that depended on it would tell the model how dull its input is. Everything is relative to the clip's own level, so a
-caption does not depend on gain either.
+So it cannot tell the model how dull its input is. All is relative to the clip's own level, so gain does not matter either.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from types import MappingProxyType
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +15,7 @@ from scipy import fft
 from scipy.ndimage import maximum_filter1d
 
 from saga_kedro.audio.spectra import hann
+from saga_kedro.stages import code
 
 Array = NDArray[np.float32]
 Kind = Literal["silence", "speech", "music", "percussion", "tone", "noise", "hit"]
@@ -42,39 +40,21 @@ NOISE_DB = 9.0  # less tonality is noise
 
 @dataclass(frozen=True)
 class Descriptors:
-    """What is measured, below 2 kHz, over the whole excerpt.
+    """What is measured, below 2 kHz, over the whole excerpt."""
 
-    Attributes:
-        kind: what it resembles most, see `_kind`.
-        voicedness: share of the sounding frames with a clear period, 0 to 1.
-        pitch_hz: median of the period's frequency in voiced frames, 60 to 500; 0 without any.
-        pitch_spread: distance of its quartiles, in semitones.
-        pitch_glide: share of the steps between voiced frames that neither hold the pitch nor jump (a quarter to 2.5
-            semitones in 16 ms).
-        tonality: how far the spectrum is from flat, in dB; noise about 5, a single note over 20.
-        spectral_change: mean change of the band levels, apart from loudness, in dB over 96 ms; speech over 5.5, music
-            about 3.
-        onset_rate: onsets a second.
-        beat: height of the onsets' autocorrelation peak, 0 to 1.
-        beat_seconds: where that peak lies.
-        dynamics_db: 95th percentile less median of the frames' level.
-        pauses: share of the frames more than 25 dB under the loud ones.
-        width_db: energy of the side against all of it; mono is -90.
-    """
-
-    kind: Kind
-    voicedness: float
-    pitch_hz: float
-    pitch_spread: float
-    pitch_glide: float
-    tonality: float
-    spectral_change: float
-    onset_rate: float
-    beat: float
-    beat_seconds: float
-    dynamics_db: float
-    pauses: float
-    width_db: float
+    kind: Kind  # what it resembles most, see `_kind`
+    voicedness: float  # share of the sounding frames with a clear period, 0 to 1
+    pitch_hz: float  # median of the period's frequency in voiced frames, 60 to 500; 0 without any
+    pitch_spread: float  # distance of its quartiles, in semitones
+    pitch_glide: float  # share of voiced steps that neither hold the pitch nor jump: 0.25 to 2.5 semitones in 16 ms
+    tonality: float  # how far the spectrum is from flat, in dB; noise about 5, a single note over 20
+    spectral_change: float  # mean change of the band levels, apart from loudness, in dB over 96 ms; speech over 5.5, music 3
+    onset_rate: float  # onsets a second
+    beat: float  # height of the onsets' autocorrelation peak, 0 to 1
+    beat_seconds: float  # where that peak lies
+    dynamics_db: float  # 95th percentile less median of the frames' level
+    pauses: float  # share of the frames more than 25 dB under the loud ones
+    width_db: float  # energy of the side against all of it; mono is -90
 
 
 SILENCE = Descriptors("silence", 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, -90)
@@ -151,12 +131,8 @@ def _power_spectra(signal: Array) -> Array:
 
 
 def _pitch(power: Array) -> tuple[Array, Array]:
-    """Per frame, the frequency of the strongest period in Hz and its strength, 0 to about 1.
-
-    The autocorrelation of a windowed frame (every 62.5 us, by zero-padding) over that of the window (Boersma 1993, Accurate
-    short-term analysis of the fundamental frequency, eq. 9), its highest peak by a parabola, with a small cost for long
-    lags against octave errors (his eq. 23).
-    """
+    """Per frame, the frequency of the strongest period in Hz and its strength, 0 to about 1."""
+    # Boersma 1993, Accurate short-term analysis of the fundamental frequency: eq. 9; long lags cost a little (eq. 23)
     size, rate = 2 * FRAME * FINER_LAGS, RATE * FINER_LAGS
     autocorrelation = fft.irfft(power, size)[:, : size // 4]
     window = fft.irfft(np.abs(fft.rfft(hann(FRAME), 2 * FRAME)) ** 2, size)[: size // 4]
@@ -238,10 +214,7 @@ def _quartile_distance(values: Array) -> float:
 
 
 def _kind(d: Descriptors) -> Kind:
-    """What the excerpt resembles most: music keeps its level and holds its pitches, a hit dies away.
-
-    The thresholds lie between the classes of two hours of free audio from Debian packages, with a view to the demo corpus.
-    """
+    """By thresholds between the classes of two hours of free audio from Debian packages, with a view to the demo corpus."""
     if _speaks(d):
         return "speech"
     if d.beat > 0.4 and d.onset_rate > 1.5 and d.voicedness < 0.3:
@@ -266,26 +239,13 @@ def _speaks(d: Descriptors) -> bool:
     return changing or words or phrases
 
 
-NAMES = {
-    "speech": "Speech",
-    "music": "Music",
-    "percussion": "Percussion",
-    "tone": "A tone",
-    "noise": "Noise",
-    "hit": "A hit",
-}
-
-
 def _word(value: float, *steps: tuple[float, str], above: str) -> str:
     """The word of the first step that ``value`` lies under."""
     return next((word for limit, word in steps if value < limit), above)
 
 
 def sentence(d: Descriptors) -> str:
-    """The sentence for measured descriptors: coarse words, so that small differences rarely change it.
-
-    Kind, then voicedness and pitch, onsets, rhythm, dynamics, stereo width, always in this order.
-    """
+    """The sentence for measured descriptors, in coarse words, so that small differences rarely change it."""
     if d.kind == "silence":
         return "Silence."
     parts = [
@@ -297,7 +257,8 @@ def sentence(d: Descriptors) -> str:
     if d.pauses > 0.2:
         parts[-1] += " and pauses"
     width = _word(d.width_db, (-40, "mono"), (-12, "narrow stereo"), above="wide stereo")
-    return f"{NAMES[d.kind]} with {_listed(parts)}, in {width}."
+    name = f"A {d.kind}" if d.kind in ("tone", "hit") else d.kind.capitalize()
+    return f"{name} with {', '.join(parts[:-1])} and {parts[-1]}, in {width}."
 
 
 def _pitch_words(d: Descriptors) -> str:
@@ -314,15 +275,14 @@ def _beat_words(d: Descriptors) -> str:
     return _word(d.beat_seconds, (0.5, "a fast beat"), above="a slow beat")
 
 
-def _listed(parts: Sequence[str]) -> str:
-    return ", ".join(parts[:-1]) + " and " + parts[-1]
-
-
 class DescriptorCaptioner:
-    """`caption` as `saga_kedro.captioning.captions.caption_clips` wants it; clips are spread over processes."""
+    """`caption` as a `captions.Captioner`; clips are spread over processes."""
 
-    parameters = MappingProxyType({"captioner": "descriptors", "version": 1})  # a new one when sentences change
     batch_size = None
+
+    @property
+    def parameters(self) -> Mapping[str, Any]:
+        return {"captioner": "descriptors", "code": code("caption")}
 
     def __call__(self, windows: Sequence[Array], rate: int) -> list[str]:
         return [caption(audio, rate) for audio in windows]

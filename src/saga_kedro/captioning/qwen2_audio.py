@@ -23,15 +23,8 @@ PROMPT = "<|audio_bos|><|AUDIO|><|audio_eos|>Generate the caption in English:"
 class Qwen2AudioCaptioner:
     """Qwen2-Audio-7B through `transformers`' own classes, greedy, so that the same audio has the same caption.
 
-    Args:
-        path: folder of the checkpoint (safetensors, tokenizer, preprocessor), already on this machine.
-        batch_size: windows captioned together.
-        max_new_tokens: longest caption in tokens, the prompt not counted. The authors' limit is 256 with the prompt:
-            148 audio tokens for 5.94 s, two marks and six words, which leaves 100.
-        device: "cpu", "cuda", ...; None takes the GPU where there is one. bfloat16 on a GPU, float32 on the CPU.
-
-    Raises:
-        MissingWeights: before anything is loaded; the model itself is loaded with the first caption.
+    Loaded with the first caption from ``path`` (safetensors, tokenizer, preprocessor; MissingWeights without one): in bfloat16
+    on a GPU if there is one, else in float32 on the CPU. Of the authors' 256 tokens, prompt and 5.94 s (148) leave 100.
     """
 
     def __init__(self, path: str | Path | None, batch_size: int = 8, max_new_tokens: int = 100, device: str | None = None):
@@ -47,13 +40,8 @@ class Qwen2AudioCaptioner:
 
     @cached_property
     def parameters(self) -> Mapping[str, Any]:
-        """Prompt, limit and a fingerprint of the checkpoint."""
-        return {
-            "captioner": "qwen2_audio",
-            "checkpoint": _fingerprint(self.path),
-            "prompt": PROMPT,
-            "max_new_tokens": self.max_new_tokens,
-        }
+        described = {"captioner": "qwen2_audio", "checkpoint": _fingerprint(self.path)}
+        return described | {"prompt": PROMPT, "max_new_tokens": self.max_new_tokens}
 
     @cached_property
     def processor(self) -> Any:
@@ -77,10 +65,8 @@ class Qwen2AudioCaptioner:
         wanted = self.processor.feature_extractor.sampling_rate
         mono = [resample(audio.mean(axis=0, keepdims=True), rate, wanted)[0] for audio in windows]
         inputs = self.processor(text=[PROMPT] * len(mono), audio=mono, sampling_rate=wanted, return_tensors="pt", padding=True)
-        return {
-            name: tensor.to(self.device, self.model.dtype if tensor.is_floating_point() else None)
-            for name, tensor in inputs.items()
-        }
+        dtype = self.model.dtype
+        return {name: one.to(self.device, dtype if one.is_floating_point() else None) for name, one in inputs.items()}
 
     @torch.no_grad()
     def __call__(self, windows: Sequence[NDArray[np.float32]], rate: int) -> list[str]:

@@ -10,19 +10,10 @@ from saga_kedro.captioning.windows import window_table
 
 
 def captions_from_table(table: str | Path, clips: pd.DataFrame, window_seconds: float) -> pd.DataFrame:
-    """Look the captions of clips up in a table.
+    """Look up the captions of clips (``clip_id``, ``samples`` at 44.1 kHz) in a table: clip_id, window, start_s, caption.
 
-    Args:
-        table: a .csv or .parquet file with the columns ``clip_id``, ``caption`` and, where a clip has more than one,
-            ``window`` (0, 1, ...). Rows about other clips are ignored.
-        clips: columns ``clip_id`` and ``samples`` (at 44.1 kHz).
-        window_seconds: length of a window.
-
-    Returns:
-        Columns ``clip_id``, ``window``, ``start_s``, ``caption``.
-
-    Raises:
-        ValueError: the table cannot be read, lacks a column, has two captions for one place, or lacks some clip's.
+    The table is a .csv or .parquet file with ``clip_id``, ``caption`` and, for clips with several, ``window`` (0, 1, ...);
+    other clips' rows are ignored. ValueError if it is unreadable, or a column is missing, or a place has no caption or two.
     """
     table = Path(table)
     given = _read(table)

@@ -36,25 +36,16 @@ KNOWN: dict[str, tuple[tuple[Category, str], ...]] = {
     "marsshooter-data": (("music", r"/music/([^/.]+)"), ("speech", r"/(announcer)/"), ("effects", r"/audio/([^/]+)")),
 }
 WORDS = {"sound": "effects", "sounds": "effects", "samples": "effects", "drumkits": "effects"}
-ORIGINAL = "en"  # the language of Tux Paint's descriptions whose names have none
-NAME = re.compile(r"[a-z0-9][a-z0-9+.-]+")
 
 
 def find_debian(folder: str | Path, packages: Sequence[str]) -> tuple[list[Source], list[Rejected]]:
-    """Fetch missing packages, and list the audio of all.
+    """Fetch missing packages, each whole or not at all into a sub-folder with its name, and list the audio of all.
 
-    Args:
-        folder: each package is unpacked in a sub-folder with its name, whole or not at all.
-        packages: their names in the archive that this machine's apt is set up for.
-
-    Returns:
-        The files, with the licences that the package's copyright file names; and the packages that could not be fetched.
-
-    Raises:
-        ValueError: a name is not one of a package, or this machine lacks apt-get or dpkg-deb.
+    Licences are those of each package's copyright file; rejected are packages that could not be fetched. ValueError where a
+    name is not one of a package, or this machine lacks apt-get or dpkg-deb.
     """
     folder = Path(folder)
-    wrong = [name for name in packages if not NAME.fullmatch(name)]
+    wrong = [name for name in packages if not re.fullmatch(r"[a-z0-9][a-z0-9+.-]+", name)]
     if wrong:
         raise ValueError(f"{wrong[0]!r} is not the name of a Debian package (ingest.packages).")
     missing = [name for name in packages if not (folder / name).is_dir()]
@@ -125,7 +116,8 @@ def _sources(package: Path, name: str) -> list[Source]:
         if category is None:
             words = [*relative.parts[:-1], *name.split("-")]
             category = category_of(words) or category_of(WORDS.get(word.lower(), word) for word in words) or "other"
-        group = (belongs[1] or ORIGINAL) if belongs else group_of(relative, category)
+        # the language of Tux Paint's descriptions whose names have none is English
+        group = (belongs[1] or "en") if belongs else group_of(relative, category)
         sources.append(Source(file, category, f"{name}/{group}", licence))
     return sources
 

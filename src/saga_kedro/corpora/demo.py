@@ -18,49 +18,40 @@ from saga_kedro.corpora.synthesis.speech import speech
 from saga_kedro.draws import rng
 from saga_kedro.files import atomic_path, keep_only
 from saga_kedro.parallel import parallel_map
+from saga_kedro.stages import code
 
 MAKE = {"speech": speech, "music": music, "effects": effects}
 GROUPS = 8  # speakers, pieces, kits
 CLIP_S = (5.0, 12.0)
 INDEX = "index.csv"
-RECIPE = 1  # raise it when the sounds change: the corpus is then written anew
 
 
 @dataclass(frozen=True)
 class Planned:
-    """One clip to synthesise. ``identical`` gives it two equal channels."""
+    """One clip to synthesise."""
 
     path: str
     category: str
     group: str
     number: int
     samples: int
-    identical: bool
+    identical: bool  # whether its channels are
     licence: str = "CC0-1.0"
 
 
 def write_demo(folder: str | Path, seed: int, minutes: float = 10.0, workers: int | None = None) -> None:
     """Write the demo corpus: stereo FLAC, 44.1 kHz, 16 bit, in a sub-folder for each category, and ``index.csv``.
 
-    A third each is speech-like, music-like and effect-like, by eight speakers, pieces and kits each, in clips of 5 to 12 s
-    that add up to ``minutes`` (shorter ones if that makes fewer than eight clips of a category). Content goes up to 20 kHz,
-    over a noise floor of 45 to 85 dB under full scale. About one clip in eight has two identical channels. The same seed gives
-    the same bytes; a folder that already holds this corpus is left as it is, and files of another one are removed.
-
-    Args:
-        folder: where to write.
-        seed: of everything drawn.
-        minutes: total duration.
-        workers: processes; None is one a core.
-
-    Raises:
-        ValueError: if ``minutes`` is not above 0.
+    A third each is speech-like, music-like and effect-like, by eight speakers, pieces or kits, in clips of 5 to 12 s that add
+    up to ``minutes`` (shorter ones if there would be fewer than eight). Content goes up to 20 kHz, over a noise floor of 45 to
+    85 dB under full scale; one clip in eight has identical channels. The same seed gives the same bytes; a finished corpus is
+    kept, and files of another one are removed.
     """
     if minutes <= 0:
         raise ValueError(f"The demo corpus must last more than 0 minutes, not {minutes} (ingest.demo_minutes).")
     folder = Path(folder)
     clips = plan(seed, minutes)
-    recipe = {"recipe": RECIPE, "seed": seed, "minutes": minutes}
+    recipe = {"code": code("ingest"), "seed": seed, "minutes": minutes}
     done = folder / "recipe.json"
     kept = [folder / clip.path for clip in clips]
     if done.exists() and json.loads(done.read_text()) == recipe and all(path.exists() for path in kept):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -12,25 +13,18 @@ import numpy as np
 from saga_kedro.audio.bandwidth import own_bandwidth
 from saga_kedro.audio.io import UnreadableAudio, read_audio
 from saga_kedro.corpora.manifest import Clip, Rejected, Source, project_path
-from saga_kedro.files import atomic_path, content_hash, parameter_hash
+from saga_kedro.files import atomic_path, content_hash
 from saga_kedro.parallel import parallel_map
+from saga_kedro.stages import code
 
 MINIMUM_S = 0.2
 SILENCE = 1e-4  # a peak under -80 dB of full scale: three steps of a 16-bit file
 
-# Raise the number when the measurement below changes: cached findings of another number are measured again.
-MEASUREMENT = parameter_hash("examine", 1, MINIMUM_S, SILENCE)[:12]
-
 
 def examine(source: Source, cache: Path | None = None) -> Clip | Rejected:
-    """Read one file and say what it holds, or why it is rejected.
+    """Read one file and say what it holds, or why it is rejected; ``cache`` is a folder of findings by content and code.
 
-    Rejected are files that are missing, unreadable, empty, shorter than 0.2 s, silent (peak under -80 dB of full scale), or
-    not finite.
-
-    Args:
-        source: the file, and its description by the corpus.
-        cache: folder of findings by content; a file whose bytes were examined before is not decoded again.
+    Rejected are missing, unreadable, empty, non-finite, silent (peak under -80 dB of full scale) files and those under 0.2 s.
     """
     path = project_path(source.path)
     try:
@@ -40,23 +34,14 @@ def examine(source: Source, cache: Path | None = None) -> Clip | Rejected:
     finding = _remembered(source.path, digest, cache)
     if "reason" in finding:
         return Rejected(path, finding["reason"])
-    return Clip(
-        clip_id=digest[:16],
-        group=source.group,
-        path=path,
-        content_hash=digest,
-        category=source.category,
-        licence=source.licence,
-        official_split=source.official_split,
-        end_s=finding["duration_s"],
-        **finding,
-    )
+    described = asdict(source) | {"path": path}
+    return Clip(clip_id=digest[:16], content_hash=digest, end_s=finding["duration_s"], **described, **finding)
 
 
 def _remembered(path: Path, digest: str, cache: Path | None) -> dict[str, Any]:
     if cache is None:
         return measure(path)
-    remembered = Path(cache) / digest[:2] / f"{digest}.{MEASUREMENT}.json"
+    remembered = Path(cache) / digest[:2] / f"{digest}.{code('ingest')[:12]}.json"
     if remembered.exists():
         return json.loads(remembered.read_text())
     finding = measure(path)
@@ -93,22 +78,15 @@ def measure(path: Path) -> dict[str, Any]:
 def examine_all(
     sources: Sequence[Source], cache: Path | None = None, workers: int | None = None
 ) -> tuple[list[Clip], list[Rejected]]:
-    """Examine files on all cores.
+    """Examine files on all cores; clips and rejections, each in the order of the sources.
 
-    Of files with the same bytes the first is kept and the others are rejected as duplicates: a copy in two splits would be
-    tested on what it was trained on.
-
-    Returns:
-        The clips and the rejections, each in the order of the sources.
+    Files with the same bytes as an earlier one are rejected: a copy in two splits would be tested on what it was trained on.
     """
-    results = parallel_map(
-        examine,
-        sources,
-        "examine",
-        workers,
-        lost=lambda source, reason: Rejected(project_path(source.path), reason),
-        cache=cache,
-    )
+
+    def lost(source: Source, reason: str) -> Rejected:
+        return Rejected(project_path(source.path), reason)
+
+    results = parallel_map(examine, sources, "examine", workers, lost=lost, cache=cache)
     clips: dict[str, Clip] = {}
     rejected = []
     for result in results:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import cast
 
@@ -23,11 +23,7 @@ CATEGORY_OF: dict[str, Category] = {
 
 
 def audio_files(folder: str | Path) -> list[Path]:
-    """Every audio file under ``folder`` by its suffix, in any case, sorted; hidden ones and links are left out.
-
-    Raises:
-        ValueError: if there is no such folder.
-    """
+    """Every audio file under ``folder`` by its suffix, sorted, but hidden ones and links; ValueError without such a folder."""
     folder = Path(folder)
     if not folder.is_dir():
         raise ValueError(f"There is no folder {folder}. Give the folder that holds the audio (ingest.path).")
@@ -40,39 +36,31 @@ def audio_files(folder: str | Path) -> list[Path]:
 
 
 def find_folder(folder: str | Path, index: str | Path | None = None) -> list[Source]:
-    """The audio files of a folder, with category and group.
+    """The audio files of a folder, with category and group, sorted by path.
 
     Without an index the category is that of the first sub-folder named like one (speech, music, effects and a few synonyms),
-    else ``other``; the group is the sub-folder the file lies in, see :func:`group_of`.
-
-    Args:
-        folder: the tree.
-        index: a CSV with the columns ``path`` (relative to ``folder``) and ``category``, and perhaps ``group``, ``licence`` and
-            ``official_split`` (train or test); it then says which files there are. A relative path is looked for in ``folder``.
-
-    Returns:
-        Sources sorted by path; files that an index names and that don't exist are among them, to be rejected on reading.
-
-    Raises:
-        ValueError: if there is no such folder or index, or the index lacks a column or names an unknown category.
+    else ``other``; the group is `group_of`'s. The index is a CSV (in ``folder`` if its path is relative) with ``path``
+    (relative to ``folder``), ``category`` and perhaps ``group``, ``licence`` and ``official_split`` (train or test); missing
+    files are listed, to be rejected on reading. ValueError without such a folder or index, column or category.
     """
     folder = Path(folder)
     if index is None:
-        return [_source(folder, path) for path in audio_files(folder)]
-    index = folder / index
+        files = [(path, path.relative_to(folder)) for path in audio_files(folder)]
+        named = [(path, relative, category_of(relative.parts[:-1]) or "other") for path, relative in files]
+        return [Source(path, category, group_of(relative, category)) for path, relative, category in named]
+    rows = read_index(folder / index, ("category", "path"), "path and category (ingest.index)")
+    return [_listed(folder, folder / index, row) for row in sorted(rows, key=lambda row: row["path"])]
+
+
+def read_index(index: Path, needed: Sequence[str], asked: str) -> list[dict[str, str]]:
+    """The rows of a CSV that must have some columns; ``asked`` says which where there is no such file."""
     if not index.is_file():
-        raise ValueError(f"There is no index {index}. Give a CSV with the columns path and category (ingest.index).")
+        raise ValueError(f"There is no index {index}. Give a CSV with the columns {asked}.")
     table = pd.read_csv(index, dtype=str, keep_default_na=False)
-    missing = {"path", "category"} - set(table.columns)
+    missing = [name for name in needed if name not in table]
     if missing:
-        raise ValueError(f"The index {index} lacks the column {' and '.join(sorted(missing))}.")
-    return [_listed(folder, index, row) for row in sorted(table.to_dict(orient="records"), key=lambda row: row["path"])]
-
-
-def _source(folder: Path, path: Path) -> Source:
-    relative = path.relative_to(folder)
-    category = category_of(relative.parts[:-1]) or "other"
-    return Source(path, category, group_of(relative, category))
+        raise ValueError(f"The index {index} lacks the column {' and '.join(missing)}.")
+    return table.to_dict(orient="records")
 
 
 def category_of(names: Iterable[str]) -> Category | None:
@@ -94,16 +82,11 @@ def _listed(folder: Path, index: Path, row: dict[str, str]) -> Source:
 
 
 def group_of(relative: Path, category: Category) -> str:
-    """What a file belongs with, by its path: a speaker, a piece or a kit.
+    """What a file belongs with, by its path below the corpus' folder: a speaker, a piece or a kit.
 
-    It is the folder that the file lies in. ``__`` in a file name counts as ``/``: flattened trees are common. A file directly
-    in a category's folder, or in none, has only its name to go by: of speech the part before the first ``_`` or ``-``
-    (``p225_001`` was said by p225), of everything else the name without a number at its end (``kick_01`` and ``kick_02`` are
-    takes of one sound).
-
-    Args:
-        relative: the path below the corpus' folder.
-        category: of the file.
+    It is the file's folder; ``__`` in a name counts as ``/``, as in flattened trees. Directly in a category's folder, or in
+    none, it is of speech the name up to the first ``_`` or ``-`` (``p225_001``: p225), else the name without a number at its
+    end (``kick_01`` and ``kick_02`` are takes of one sound).
     """
     parts = [*relative.parts[:-1], *relative.stem.split("__")]
     folders, name = parts[:-1], parts[-1]

@@ -13,7 +13,7 @@ from saga_kedro.corpora.debian import find_debian
 from saga_kedro.corpora.demo import INDEX, write_demo
 from saga_kedro.corpora.examine import examine_all
 from saga_kedro.corpora.folder import find_folder
-from saga_kedro.corpora.layouts.collection import LAYOUTS, find_collection
+from saga_kedro.corpora.layouts import LAYOUTS, find_collection
 from saga_kedro.corpora.manifest import Rejected, Source, data_version, manifest_frame, rejected_frame
 from saga_kedro.corpora.pairs import COLUMNS, find_pairs
 from saga_kedro.corpora.repositories import find_repositories
@@ -28,21 +28,11 @@ def find_clips(
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, str]:
     """List what a source offers, and split it by groups.
 
-    Args:
-        ingest: which source, where, and the shares of the splits.
-        repositories: for the source git.
-        seed: of the demo's audio and of the splits.
-        raw_folder: where a source that makes or downloads its audio puts it.
-        findings_folder: what was found in files, by their content: none is listened to twice.
-
-    Returns:
-        The manifest; the rejected files, ``path`` and ``reason``; the files of pairs (empty for other sources); and the version
-        of the data: the hash of the manifest and of everything that made it, wherever clones may be.
-
-    Raises:
-        FileNotFoundError: the source's folder does not exist.
-        ValueError: the folder is laid out otherwise than the source says, or holds nothing usable, or nothing of an origin that
-            is to be held out.
+    ``seed`` is of the demo's audio and of the splits, ``raw_folder`` for audio that is made or downloaded, and
+    ``findings_folder`` for what was found in files, by their content. Returns the manifest; the rejected files (``path``,
+    ``reason``); the files of pairs (empty for other sources); and the version of the data: the hash of the manifest and of
+    everything that made it, wherever clones may be. Raises FileNotFoundError without the source's folder, ValueError if its
+    layout is another, or it holds nothing usable or nothing of a held-out origin.
     """
     folder = Path(ingest.path or raw_folder)
     if ingest.source not in WITHOUT_PATH and not folder.is_dir():
@@ -53,7 +43,7 @@ def find_clips(
         if pair_table.empty:
             raise ValueError(f"{folder} holds no pair that fits ingest.index or ingest.pattern={ingest.pattern!r}.")
     else:
-        sources, rejected = _sources(ingest.source, ingest, repositories, seed, folder)
+        sources, rejected = _sources(ingest, repositories, seed, folder)
         clips, unusable = examine_all(sources, Path(findings_folder))
         rejected += unusable
         if not clips:
@@ -67,15 +57,15 @@ def find_clips(
     for row in refused.head(5).itertuples():
         logger.warning("rejected %s: %s", row.path, row.reason)
     made_of: dict[str, Any] = {"ingest": ingest.model_dump(exclude={"clones"}), "seed": seed}
-    if "git" in ingest.source.split("+"):
+    if ingest.source in ("git", "debian+git"):
         made_of["repositories"] = [one.model_dump(exclude_unset=True) for one in repositories]
     return manifest, refused, pair_table, data_version(manifest, made_of)
 
 
 def _sources(
-    source: str, ingest: Ingest, repositories: Sequence[Repository], seed: int, folder: Path
+    ingest: Ingest, repositories: Sequence[Repository], seed: int, folder: Path
 ) -> tuple[list[Source], list[Rejected]]:
-    match source:
+    match ingest.source:
         case "demo":
             write_demo(folder, seed, ingest.demo_minutes)
             return find_folder(folder, INDEX), []
@@ -84,9 +74,8 @@ def _sources(
         case "git":
             return find_repositories(folder, repositories, ingest.clones)
         case "debian+git":
-            (packages, refused), (cloned, failed) = (
-                _sources(one, ingest, repositories, seed, folder) for one in ("debian", "git")
-            )
+            packages, refused = find_debian(folder, ingest.packages)
+            cloned, failed = find_repositories(folder, repositories, ingest.clones)
             return packages + cloned, refused + failed
         case "folder":
             return find_folder(folder, ingest.index), []

@@ -16,15 +16,10 @@ Category = Literal["speech", "music", "effects", "other"]
 OfficialSplit = Literal["train", "test", ""]
 
 CATEGORIES: tuple[Category, ...] = ("speech", "music", "effects", "other")
-SPLITS = ("train", "validation", "test")
 
 
 class Clip(BaseModel):
-    """One recording that can be used.
-
-    ``split``, ``start_s`` and ``end_s`` are filled in by :func:`saga_kedro.corpora.splits.assign_splits`, which may turn a
-    clip into several rows, each a range of its time.
-    """
+    """One recording that can be used; `assign_splits` may turn it into several rows, each a range of its time."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -80,9 +75,6 @@ def rejected_frame(rejected: Iterable[Rejected]) -> pd.DataFrame:
 
 
 def data_version(manifest: pd.DataFrame, parameters: Mapping[str, Any]) -> str:
-    """Hash of what the data is and of the parameters that made it: 32 hexadecimal digits.
-
-    Where the files lie does not count, so that two machines with the same corpus have the same version.
-    """
+    """Hash of the data and of the parameters that made it, wherever its files lie: 32 hexadecimal digits."""
     rows = manifest.drop(columns=["path", "flac"], errors="ignore")
     return parameter_hash(sorted(rows.to_dict(orient="records"), key=lambda row: row["clip_id"]), dict(parameters))

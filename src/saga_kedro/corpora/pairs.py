@@ -8,11 +8,10 @@ from pathlib import Path
 import pandas as pd
 
 from saga_kedro.audio.io import UnreadableAudio, read_audio
-from saga_kedro.corpora.folder import CATEGORY_OF, audio_files
+from saga_kedro.corpora.folder import CATEGORY_OF, audio_files, read_index
 from saga_kedro.corpora.manifest import CATEGORIES, Rejected, project_path, rejected_frame
 
 COLUMNS = ["item", "category", "cutoff_khz", "system", "path"]
-FIELDS = ("category", "item", "cutoff_khz", "system")
 
 # What names of files commonly say, to our names. Every other system is one that is compared.
 CATEGORY_NAMES = CATEGORY_OF | {"s": "speech", "m": "music", "f": "effects", "e": "effects"}
@@ -25,29 +24,19 @@ def find_pairs(
     pattern: str | None = None,
     cutoff_khz: float | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """List evaluation pairs by an index or by their file names.
+    """List evaluation pairs (``COLUMNS``, sorted by category, item, cutoff and system) and rejected files (path, reason).
 
-    Args:
-        folder: where the files are.
-        index: a CSV with the columns item, category, cutoff_khz, system and path (relative to ``folder``). A relative path is
-            looked for in ``folder``.
-        pattern: instead of an index, how paths below ``folder`` are built, e.g. ``{category}_{item}_{order}_{system}.wav``. The
-            fields category, item, cutoff_khz and system are used, others only matched. With a category in the pattern the
-            item is called ``<category>_<item>`` as in the file name, because such names count anew in each category.
-            Categories and systems may be called as in ``CATEGORY_NAMES`` and ``SYSTEM_NAMES``.
-        cutoff_khz: of every input, kHz, where neither index nor pattern says it.
-
-    Returns:
-        The pairs (columns item, category, cutoff_khz, system, path), sorted by category, item and system; and the rejected
-        files (path, reason).
-
-    Raises:
-        ValueError: if the folder, the index or both ways of listing are missing, or a cutoff is not known.
+    The index is a CSV, in ``folder`` if its path is relative: item, category, cutoff_khz, system and path. Or ``pattern``
+    builds paths below ``folder``, e.g. ``{category}_{item}_{order}_{system}.wav``: of its fields only category, item,
+    cutoff_khz and system are used. With a category the item is ``<category>_<item>``, as such names count anew in each;
+    categories and systems may be called as in ``CATEGORY_NAMES`` and ``SYSTEM_NAMES``. ``cutoff_khz`` is of every input where
+    neither gives one. ValueError if the folder, index or both ways of listing are missing, or a cutoff is not known.
     """
     folder = Path(folder)
     rejected: list[Rejected]
     if index is not None:
-        listed, rejected = _by_index(folder, folder / index), []
+        needed = ("item", "category", "system", "path")
+        listed, rejected = read_index(folder / index, needed, ", ".join(COLUMNS)), []
     elif pattern is not None:
         listed, rejected = _by_pattern(folder, pattern)
     else:
@@ -71,16 +60,6 @@ def find_pairs(
     return _complete(pd.DataFrame(rows, columns=COLUMNS), rejected)
 
 
-def _by_index(folder: Path, index: Path) -> list[dict[str, str]]:
-    if not index.is_file():
-        raise ValueError(f"There is no index {index}. Give a CSV with the columns {', '.join(COLUMNS)}.")
-    table = pd.read_csv(index, dtype=str, keep_default_na=False)
-    missing = [name for name in ("item", "category", "system", "path") if name not in table.columns]
-    if missing:
-        raise ValueError(f"The index {index} lacks the column {' and '.join(missing)}.")
-    return table.to_dict(orient="records")
-
-
 def _by_pattern(folder: Path, pattern: str) -> tuple[list[dict[str, str]], list[Rejected]]:
     expression = _expression(pattern)
     listed, rejected = [], []
@@ -90,7 +69,7 @@ def _by_pattern(folder: Path, pattern: str) -> tuple[list[dict[str, str]], list[
         if match is None:
             rejected.append(Rejected(project_path(path), f"its name does not fit the pattern {pattern}"))
             continue
-        row = {name: value for name, value in match.groupdict().items() if name in FIELDS}
+        row = {name: value for name, value in match.groupdict().items() if name in COLUMNS}
         if "category" in row:
             row["item"] = f"{row['category']}_{row['item']}"
         listed.append({**row, "path": relative})

@@ -19,22 +19,12 @@ from saga_kedro.corpora.manifest import Rejected, Source, project_path
 from saga_kedro.parameters import Repository
 
 FETCHED = ".fetched.json"  # hidden, so that it is no audio: what a repository's folder holds
-ALL = "all"  # the group of files without one, so that a group without its last part is the repository
 
 # Nobody is asked for a password, no hook or filter runs (Git LFS is one), and a transfer that stalls for a minute is given up.
-SETTINGS = {
-    "credential.helper": "",
-    "core.hooksPath": os.devnull,
-    "core.attributesFile": os.devnull,
-    "core.autocrlf": "false",
-}
-ENVIRONMENT = {
-    "GIT_TERMINAL_PROMPT": "0",
-    "GIT_ASKPASS": "",
-    "GIT_HTTP_LOW_SPEED_LIMIT": "1000",
-    "GIT_HTTP_LOW_SPEED_TIME": "60",
-    "LC_ALL": "C",
-}
+SETTINGS = {"credential.helper": "", "core.autocrlf": "false"}
+SETTINGS |= dict.fromkeys(["core.hooksPath", "core.attributesFile"], os.devnull)
+ENVIRONMENT = {"GIT_TERMINAL_PROMPT": "0", "GIT_ASKPASS": "", "LC_ALL": "C"}
+ENVIRONMENT |= {"GIT_HTTP_LOW_SPEED_LIMIT": "1000", "GIT_HTTP_LOW_SPEED_TIME": "60"}
 
 
 class NotFetched(Exception):
@@ -44,21 +34,13 @@ class NotFetched(Exception):
 def find_repositories(
     folder: str | Path, repositories: Sequence[Repository], clones: str | Path | None = None
 ) -> tuple[list[Source], list[Rejected]]:
-    """Fetch missing repositories, and list the audio of all.
+    """Fetch missing repositories, each whole or not at all into a sub-folder <owner>+<name>, and list the audio of all.
 
-    Args:
-        folder: the needed audio of each repository goes to a sub-folder <owner>+<name>, whole or not at all.
-        repositories: which, at which commit, and which of their folders hold what. If two hold a file the first counts.
-        clones: a folder of clones, bare or not, as <owner>+<name>, <owner>/<name> or <name>, or in a ``repo`` below it. They
-            are read, and not changed, instead of the network. A clone may lack files.
-
-    Returns:
-        The files, in groups ``<owner>/<name>/<group>`` (``all`` for files without one); and the repositories that could not be
-        fetched, and the folders and files that they lack. Files that are mere pointers of Git LFS are listed, to be rejected
-        on reading.
-
-    Raises:
-        ValueError: something has to be fetched, and this machine lacks git, or there is no folder of clones.
+    Groups are ``<owner>/<name>/<group>`` (``all`` without one); of two folders that hold a file the first counts. Rejected are
+    repositories that could not be fetched, and folders and files that they lack; pointers of Git LFS are rejected on reading.
+    ``clones`` is a folder of clones, bare or not and perhaps incomplete, as <owner>+<name>, <owner>/<name> or <name>, or in a
+    ``repo`` below it: read, and not changed, instead of the network. ValueError if something must be fetched without git, or
+    there is no folder of clones.
     """
     folder = Path(folder)
     missing = [one for one in repositories if not _is_there(one, folder)]
@@ -225,6 +207,6 @@ def _listed(one: Repository, place: Path) -> tuple[list[Source], list[Rejected]]
         for file in audio_files(place / part.folder) if (place / part.folder).is_dir() else ():
             path = file.relative_to(place).as_posix()
             found = re.search(part.group, path) if part.group else None
-            group = f"{one.name}/{found[1] if found and found[1] else ALL}"
+            group = f"{one.name}/{found[1] if found and found[1] else 'all'}"
             sources.setdefault(file, Source(file, part.category, group, one.licence))
     return list(sources.values()), rejected

@@ -15,9 +15,7 @@ from saga_kedro.audio.resample import to_stereo
 from saga_kedro.corpora.manifest import Rejected, project_path, rejected_frame
 from saga_kedro.files import keep_only, parameter_hash
 from saga_kedro.parallel import parallel_map
-
-VERSION = 2  # raise it when the conversion changes: finished files are then made again
-
+from saga_kedro.stages import code
 
 logger = logging.getLogger(__name__)
 
@@ -25,27 +23,16 @@ logger = logging.getLogger(__name__)
 def resample(manifest: pd.DataFrame, clips_folder: str | Path, workers: int | None = None) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Write each row of the manifest as 16-bit FLAC at 44.1 kHz (soxr, very high quality), mono or stereo.
 
-    Finished files are kept: their names carry the hash of content and range. Files of clips that the manifest no longer lists
-    are removed.
-
-    Args:
-        manifest: a row is a range of a file.
-        clips_folder: where the files go.
-        workers: processes; None is one a core.
-
-    Returns:
-        The manifest with ``flac`` (a path as the manifest writes them) and ``samples``, without the rows that failed; and
-        those, ``path`` and ``reason``.
+    Finished files are kept, by the hash of content, range and code; those that the manifest no longer lists are removed.
+    Returns the manifest with ``flac`` (a path as in the manifest) and ``samples``; and the rows that failed, ``path`` and
+    ``reason``.
     """
+
+    def lost(row: dict[str, Any], reason: str) -> Rejected:
+        return Rejected(row["path"], reason)
+
     rows = manifest.to_dict("records")
-    results = parallel_map(
-        _resample_one,
-        rows,
-        "resample",
-        workers,
-        lost=lambda row, reason: Rejected(row["path"], reason),
-        folder=str(clips_folder),
-    )
+    results = parallel_map(_resample_one, rows, "resample", workers, lost=lost, folder=str(clips_folder))
     done = [result for result in results if not isinstance(result, Rejected)]
     if Path(clips_folder).is_dir():
         keep_only(clips_folder, [row["flac"] for row in done])
@@ -56,7 +43,7 @@ def resample(manifest: pd.DataFrame, clips_folder: str | Path, workers: int | No
 
 
 def _resample_one(row: dict[str, Any], folder: str) -> dict[str, Any] | Rejected:
-    key = parameter_hash(VERSION, row["content_hash"], row["start_s"], row["end_s"])[:12]
+    key = parameter_hash(code("resample"), row["content_hash"], row["start_s"], row["end_s"])[:12]
     target = Path(folder) / f"{row['clip_id']}.{key}.flac"
     try:
         if not target.exists():

@@ -17,30 +17,16 @@ def assign_splits(
     test: float = 0.1,
     held_out: Mapping[str, Iterable[str]] | None = None,
 ) -> pd.DataFrame:
-    """Fill in ``split``, ``start_s`` and ``end_s``.
+    """Fill in ``split``, ``start_s`` and ``end_s`` of a manifest, whose order is kept.
 
-    Category by category, whole groups go to one split, in the order of a hash of (seed, category, group), until a split has its
-    share of the category's duration; each split gets at least one group, and one so long that it would overshoot the share
-    stays in training. A category with fewer groups than splits is divided by time instead: every clip becomes up to
-    three rows with disjoint ranges, ``clip_id`` then ends in ``-0`` (train), ``-1`` (validation) or ``-2`` (test). Clips too
-    short for that go whole to one split, as if each were a group.
+    In each category whole groups go to one split, in the order of a hash of (seed, category, group), until a split has its
+    share of the duration, in [0, 1); each split gets at least one group, and one that would overshoot the share stays in
+    training. A category with fewer groups than splits is divided by time: a clip becomes up to three rows with disjoint ranges,
+    ``clip_id`` ending in ``-0`` (train), ``-1`` (validation) or ``-2`` (test); clips too short for that go whole to one split.
 
-    If a category has an official test split, or groups of origins that are held out, these alone are that split, and the rest
-    is divided between the other splits. An official test split and origins held out for testing together are the test split.
-
-    Args:
-        manifest: rows of :class:`saga_kedro.corpora.manifest.Clip`, one for each clip.
-        seed: of the hash.
-        validation: share of each category's duration, [0, 1).
-        test: the same; the two add up to less than 1.
-        held_out: ``validation`` and ``test``, each with names of packages, repositories or their owners: a group is of such
-            an origin if it is that name, or begins with it and a slash.
-
-    Returns:
-        The manifest with its splits, in the order of the clips.
-
-    Raises:
-        ValueError: if the shares leave nothing to train on, or no group is of an origin that is to be held out.
+    Official test splits and held-out origins (``validation`` and ``test``: names of packages, repositories or owners, which a
+    group is or begins with and a slash) alone are their category's split, and the rest is divided between the other splits.
+    ValueError if the shares leave nothing to train on, or no group is of an origin to be held out.
     """
     if validation < 0 or test < 0 or validation + test >= 1:
         raise ValueError(

@@ -13,31 +13,23 @@ from saga_kedro.diagnosis.numbers import Cause, Evidence, Yardstick, causes, yar
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """What fits.
-
-    Attributes:
-        yardsticks: numbers to hold the evidence against.
-        causes: most likely first.
-        curves: of `saga_kedro.diagnosis.curves`.
-        outputs: of `saga_kedro.diagnosis.outputs.measure_outputs`, empty without outputs.
-    """
+    """What fits."""
 
     yardsticks: list[Yardstick]
-    causes: list[Cause]
-    curves: dict[str, Any]
-    outputs: dict[str, Any]
+    causes: list[Cause]  # most likely first
+    curves: dict[str, Any]  # of `diagnosis.curves`
+    outputs: dict[str, Any]  # of `diagnosis.outputs.measure_outputs`, empty without outputs
 
 
 def diagnose(
     evidence: Evidence, run_id: str | None = None, tracking: str | None = None, curves: Path | None = None,
     config: Path | None = None, checkpoint: Path | None = None, outputs: Path | None = None, references: Path | None = None,
 ) -> Diagnosis:  # fmt: skip
-    """Yardsticks, and causes that fit.
+    """Yardsticks, and causes that fit. Numbers that are given override those of a curve, and those of a curve a run's.
 
     Args:
-        evidence: given numbers; they override those of a run or a curve.
         run_id, tracking: MLflow run whose numbers and curves are taken, and its store.
-        curves: CSV or TensorBoard event file; its curves override a run's.
+        curves: CSV or TensorBoard event file.
         config: model configuration of stable-audio-tools.
         checkpoint: .safetensors or PyTorch file.
         outputs, references: folders of audio of the same names.

@@ -32,13 +32,10 @@ def chosen(names: Iterable[str]) -> dict[str, str]:
 
 
 def read_curves(path: Path) -> Curves:
-    """Loss and gradient norms of a CSV, or of a TensorBoard event file or the folder of one.
+    """Loss and gradient norms of a CSV, or of a TensorBoard event file or the folder of one; a ValueError where there are none.
 
     A CSV has a column a metric (Lightning's logger, Weights & Biases), a line a metric (``metric``, ``step``, ``value``), or is
-    one curve that TensorBoard has exported (``Step``, ``Value``), whose file name names the metric.
-
-    Raises:
-        ValueError: the file is missing or cannot be read, holds neither curve, or TensorBoard's reader is not installed.
+    one curve that TensorBoard exported (``Step``, ``Value``), whose file name names the metric.
     """
     if not path.exists():
         raise ValueError(f"{path}: there is no such file.")
@@ -90,8 +87,7 @@ def _events(path: Path) -> pd.DataFrame:
 
 def of_curves(curves: Curves) -> Evidence:
     """Where the loss settled (mean of its last fifth), and medians of up to ten parts of the gradient norms."""
-    loss = curves["loss"]["value"].to_numpy() if "loss" in curves else np.zeros(0)
-    norms = curves["norm"]["value"].to_numpy() if "norm" in curves else np.zeros(0)
+    loss, norms = (curves[name]["value"].to_numpy() if name in curves else np.zeros(0) for name in ("loss", "norm"))
     norms = norms[np.isfinite(norms)]
     return Evidence(
         loss=float(np.mean(loss[-max(1, len(loss) // 5) :])) if len(loss) else None,
@@ -102,13 +98,8 @@ def of_curves(curves: Curves) -> Evidence:
 def of_run(run_id: str, tracking: str | None = None) -> tuple[Evidence, Curves]:
     """The curves of an MLflow run and the evidence in it: loss, latents' deviation, norms, LSD and SI-SDR of any category.
 
-    Args:
-        run_id: its id.
-        tracking: folder (``mlruns``), SQLite file or address of the store; None is the project around this folder, or the
-            value of MLFLOW_TRACKING_URI.
-
-    Raises:
-        ValueError: there is no such store or run.
+    ``tracking``: folder (``mlruns``), SQLite file or address of the store; None is the project around this folder, or the value
+    of MLFLOW_TRACKING_URI. A ValueError where there is no such store or run.
     """
     from mlflow import MlflowClient
     from mlflow.exceptions import MlflowException

@@ -9,12 +9,7 @@ from saga_kedro.diagnosis.numbers import Cause, Evidence
 
 
 def of_outputs(files: pd.DataFrame, evidence: Evidence) -> list[Cause]:
-    """What is wrong with the outputs: what it is, which files have it, what to do.
-
-    Args:
-        files: of `saga_kedro.diagnosis.outputs.measure_outputs`.
-        evidence: what was reported of them.
-    """
+    """What is wrong with the ``files`` of `diagnosis.outputs.measure_outputs`, of which the evidence was reported."""
     level, delay, missing, related = files["level_db"].abs(), files["delay"].fillna(0), files["missing"], files["related"]
     delayed, whole = delay != 0, delay % SHIFT == 0
     # fmt: off

@@ -14,11 +14,7 @@ DIT_PLACE = "model.model.transformer."
 
 
 def read_config(path: Path) -> dict[str, Any]:
-    """A model configuration of stable-audio-tools.
-
-    Raises:
-        ValueError: the file is missing or is no JSON object.
-    """
+    """A model configuration of stable-audio-tools; a ValueError where it is missing or no JSON object."""
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -90,11 +86,7 @@ def of_config(config: Mapping[str, Any]) -> list[Cause]:
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
-    """Tensors by name, of a .safetensors or a PyTorch file.
-
-    Raises:
-        ValueError: the file is missing or cannot be read.
-    """
+    """Tensors by name, of a .safetensors or a PyTorch file; a ValueError where it is missing or cannot be read."""
     from saga_kedro.model.tensors import read
 
     if not path.is_file():

@@ -23,45 +23,27 @@ UNLOADED_STD, TRUE_NORM = 0.705, 1.2
 
 @dataclass(frozen=True)
 class Evidence:
-    """What a person has; None is not known.
+    """What a person has; None is not known."""
 
-    Attributes:
-        loss: where the training loss settled.
-        latent_std: deviation of the latents that are trained on.
-        timesteps: distribution of t, ``uniform`` or ``logit_normal``.
-        lsd, sdr: as reported.
-        samples: of an evaluation item.
-        grad_norms: as logged, in the order of steps.
-    """
-
-    loss: float | None = None
-    latent_std: float | None = None
-    timesteps: str = "uniform"
-    lsd: float | None = None
+    loss: float | None = None  # where the training loss settled
+    latent_std: float | None = None  # of the latents that are trained on
+    timesteps: str = "uniform"  # or logit_normal: the distribution of t
+    lsd: float | None = None  # as reported
     sdr: float | None = None
-    samples: int | None = None
-    grad_norms: Sequence[float] = ()
+    samples: int | None = None  # of an evaluation item
+    grad_norms: Sequence[float] = ()  # as logged, in the order of steps
 
 
 @dataclass(frozen=True)
 class Cause:
-    """Something that would explain the evidence.
-
-    Attributes:
-        says: what it is.
-        because: which evidence speaks for it.
-        likelihood: 0 to 1; only the order means anything.
-        issue: that tries it.
-        advice: what to do, where that is more than to try the issue.
-        seen_in: the numbers, or the file or folder of this name.
-    """
+    """Something that would explain the evidence."""
 
     says: str
     because: str
-    likelihood: float
-    issue: str = ""
-    advice: str = ""
-    seen_in: str = "numbers"
+    likelihood: float  # 0 to 1; only the order means anything
+    issue: str = ""  # that tries it
+    advice: str = ""  # what to do, where that is more than to try the issue
+    seen_in: str = "numbers"  # or the file or folder of this name
 
     @property
     def confirm(self) -> str:
@@ -85,11 +67,7 @@ class Yardstick:
 
 
 def yardsticks(evidence: Evidence) -> list[Yardstick]:
-    """The numbers that the evidence's own settings predict.
-
-    Raises:
-        ValueError: an unknown distribution of t.
-    """
+    """The numbers that the evidence's own settings predict; a ValueError for an unknown distribution of t."""
     from saga_kedro.training.yardsticks import gaussian_floor
 
     found: list[tuple[str, float, str, str]] = []

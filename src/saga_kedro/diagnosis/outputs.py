@@ -34,14 +34,11 @@ KEPT, BAND = 0.9, 4
 
 
 def measure_outputs(outputs: Path, references: Path) -> dict[str, Any]:
-    """Every output beside the reference of the same name (without suffix).
+    """Every output beside the reference of the same name (without suffix); a ValueError where no pair can be measured.
 
     Returns:
         ``files``: table, a line a pair: ``name``, SI-SDR of its flattened batch of four, and what `measure_pair` gives;
         ``without_partner``: paths; ``left_out``: a sentence for each file that cannot be measured.
-
-    Raises:
-        ValueError: no such folder, no pair, or none that can be measured.
     """
     ours: dict[str, Path] = {}
     theirs: dict[str, Path] = {}
@@ -95,10 +92,7 @@ def _measure_batch(pairs: Sequence[tuple[Path, Path]]) -> list[dict[str, Any] | 
 
 
 def measure_pair(reference: np.ndarray, estimate: np.ndarray) -> dict[str, Any]:
-    """Scores of one output, and how it lies to its reference.
-
-    Args:
-        reference, estimate: float [C, N] at 44.1 kHz; the reference sounds.
+    """Scores of one output, and how it lies to its reference, which is not silent: float [C, N] at 44.1 kHz.
 
     Returns:
         Scores by name; ``broken`` and ``clipped``: shares of samples that are not finite, or at full scale beyond

@@ -27,11 +27,7 @@ DRAWN = {"loss": ("flow loss", "Your training loss"), "norm": ("gradient norm", 
 
 
 def write_page(found: Diagnosis, folder: Path) -> Path:
-    """Write ``diagnosis.html`` into a folder, which is made where it is missing.
-
-    Raises:
-        ValueError: nothing can be written there.
-    """
+    """Write ``diagnosis.html`` into a folder, which is made where it is missing; a ValueError where nothing can be written."""
     from saga_kedro.reporting.html import write_html
 
     try:
@@ -90,7 +86,7 @@ def _figures(found: Diagnosis) -> list[Block]:
     for curve, (label, title) in DRAWN.items():
         if curve in found.curves:
             levels = {line.what: line.value for line in found.yardsticks if line.curve == curve}
-            picture = curves_chart({"yours": found.curves[curve]}, "value", label, title, levels, curve == "norm")
+            picture = curves_chart({"yours": found.curves[curve]}, label, title, levels, curve == "norm")
             if picture is not None:
                 caption = "Running mean over a twentieth of the points; dashed: the yardsticks below."
                 names = "; ".join(f"{name} {value:.3g}" for name, value in levels.items())

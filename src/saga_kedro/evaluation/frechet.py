@@ -1,10 +1,9 @@
-"""Frechet distance between sets of clips: how unlike all outputs of a row are to all references, whatever the pairs."""
+"""Frechet distance between sets of clips: how different all outputs of a row are from all references, whatever the pairs."""
 
 from __future__ import annotations
 
 import logging
 import math
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from saga_kedro.evaluation.pairs import records
 from saga_kedro.files import atomic_path, keep_only, parameter_hash
 from saga_kedro.parallel import parallel_map
 from saga_kedro.parameters import Evaluate
+from saga_kedro.stages import code
 
 logger = logging.getLogger(__name__)
 
@@ -29,21 +29,14 @@ FLOOR = 1e-10
 
 FD_LOGMEL = "FD_logmel"  # not "FD": that name is for OpenL3's distance (experiments/openl3)
 COLUMNS = ["row", "category", "cutoff_khz", "metric", "value", "clips"]
-# part of every cached name: raise it when the embedding changes
-VERSION = 1
 
 
 def log_mel(audio: np.ndarray) -> np.ndarray:
     """Mean and deviation of the log-mel spectrum over windows of 1 s: timbre and how much it moves, up to half the rate.
 
     32 mel bands (HTK, 0 to 22,050 Hz) of the power spectrum of the mono mix (Hann 2,048 / 512; a sine at full scale is 1),
-    log10(power + 1e-10); of each window of 1 s, every 0.5 s, the mean over its frames and their deviation.
-
-    Args:
-        audio: float [channels, samples] at 44.1 kHz; shorter than a window: filled up with zeros.
-
-    Returns:
-        float32 [windows, 64].
+    log10(power + 1e-10); of each window of 1 s, every 0.5 s, the mean over its frames and their deviation. Of float
+    [channels, samples] at 44.1 kHz, filled up with zeros to a window, float32 [windows, 64].
     """
     mono = np.asarray(audio, np.float32).mean(axis=0)
     mono = np.pad(mono, (0, max(0, round(WINDOW_SECONDS * SAMPLE_RATE) - len(mono))))
@@ -76,11 +69,7 @@ def frechet_distance(first: np.ndarray, second: np.ndarray) -> float:
     d^2 = |mu_1 - mu_2|^2 + tr(S_1 + S_2 - 2 (S_1 S_2)^(1/2)), which, as FID and FAD do, is reported without the root; the last
     trace is the sum of the roots of the eigenvalues of S_1 S_2. Small sets give values that are too large.
 
-    Args:
-        first, second: [windows, width], of equal width.
-
-    Returns:
-        In the square of the embedding's unit, 0 (equal moments) upward; NaN for fewer than two windows.
+    Of two sets [windows, width]; in the square of the embedding's unit, 0 (equal moments) upward; NaN of less than two.
     """
     if min(len(first), len(second)) < 2:
         return math.nan
@@ -92,15 +81,6 @@ def frechet_distance(first: np.ndarray, second: np.ndarray) -> float:
     return max(0.0, float(means @ means + np.trace(one) + np.trace(two) - 2 * np.sqrt(eigenvalues).sum()))
 
 
-@dataclass(frozen=True)
-class _Sound:
-    """A file to embed, cut or filled up to the pair's length; ``key`` names the result."""
-
-    path: str
-    key: str
-    samples: int
-
-
 def set_distances(
     pairs: pd.DataFrame, outputs: pd.DataFrame, evaluate: Evaluate, folder: str | Path, workers: int | None = None
 ) -> pd.DataFrame:
@@ -109,13 +89,12 @@ def set_distances(
     Args:
         pairs: of `evaluation.pairs`.
         outputs: of `render.render_rows`; a row without a path is left out, and so is its reference for that row.
-        evaluate: `score` measures all of its metrics but ``FD_logmel``.
         folder: embeddings are kept in ``embeddings/``; stale ones are removed.
         workers: processes, None for one a core.
 
     Returns:
         ``COLUMNS``; ``clips`` is how many clips the row has there. A distance that cannot be computed is NaN; the table is
-        empty where ``FD_logmel`` is not asked for.
+        empty where ``FD_logmel`` is not among the metrics.
     """
     if FD_LOGMEL not in evaluate.metrics:
         return pd.DataFrame(columns=COLUMNS)
@@ -123,38 +102,40 @@ def set_distances(
     lines = [line for line in records(outputs) if line["path"]]
     made = [_sound(by_id[line["pair_id"]], line["path"], line["key"]) for line in lines]
     given = {key: _sound(pair, pair["reference"], pair["content_hash"]) for key, pair in by_id.items()}
-    sounds = list({sound.key: sound for sound in (*made, *given.values())}.values())
+    sounds = list(dict.fromkeys((*made, *given.values())))
     place = Path(folder) / "embeddings"
     done = parallel_map(_embed, sounds, f"embeddings for {FD_LOGMEL}", workers=workers, folder=str(place))
-    windows = dict(zip((sound.key for sound in sounds), done, strict=True))
+    windows = dict(zip(sounds, done, strict=True))
     sets: dict[tuple[str, str, float], list[tuple[np.ndarray, np.ndarray]]] = {}
     for line, sound in zip(lines, made, strict=True):
         pair = by_id[line["pair_id"]]
-        output, reference = windows[sound.key], windows[given[line["pair_id"]].key]
+        output, reference = windows[sound], windows[given[line["pair_id"]]]
         if output is not None and reference is not None:
             sets.setdefault((line["row"], pair["category"], float(pair["cutoff_khz"])), []).append((output, reference))
     table: list[tuple] = []
     for key, sides in sets.items():
         outs, references = (np.concatenate(side) for side in zip(*sides, strict=True))
         table.append((*key, FD_LOGMEL, frechet_distance(outs, references), len(sides)))
-    keep_only(place, [place / f"{sound.key}.npy" for sound in sounds])
+    keep_only(place, [place / f"{key}.npy" for key, _, _ in sounds])
     return pd.DataFrame(table, columns=COLUMNS)
 
 
-def _sound(pair: dict, path: str, key: str) -> _Sound:
-    return _Sound(path, parameter_hash(VERSION, FD_LOGMEL, key, path == pair["reference"]), int(pair["samples"]))
+def _sound(pair: dict, path: str, key: str) -> tuple[str, str, int]:
+    """The name of the embedding, the file to embed, and the length to cut or fill it up to."""
+    return parameter_hash(code("evaluate"), FD_LOGMEL, key, path == pair["reference"]), path, int(pair["samples"])
 
 
-def _embed(sound: _Sound, folder: str) -> np.ndarray | None:
-    path = Path(folder) / f"{sound.key}.npy"
+def _embed(sound: tuple[str, str, int], folder: str) -> np.ndarray | None:
+    key, source, samples = sound
+    path = Path(folder) / f"{key}.npy"
     if path.exists():
         return np.load(path)
     try:
-        audio, _ = read_audio(sound.path)
+        audio, _ = read_audio(source)
     except UnreadableAudio as error:
-        logger.warning("%s: %s", sound.path, error)
+        logger.warning("%s: %s", source, error)
         return None
-    windows = log_mel(fit_to(audio, len(audio), sound.samples))
+    windows = log_mel(fit_to(audio, len(audio), samples))
     if not np.isfinite(windows).all():
         return None
     with atomic_path(path) as temporary:

@@ -6,14 +6,7 @@ import numpy as np
 
 
 def fit_to(estimate: np.ndarray, channels: int, samples: int) -> np.ndarray:
-    """An output with the reference's number of channels and samples: mono is duplicated or mixed, the end cut or padded.
-
-    Args:
-        estimate: float [C, N].
-
-    Returns:
-        float32 [channels, samples].
-    """
+    """An output as float32 [channels, samples], as its reference: mono is duplicated or mixed, the end cut or padded."""
     audio = np.asarray(estimate, np.float32)
     if len(audio) != channels:
         audio = np.repeat(audio.mean(axis=0, keepdims=True, dtype=np.float32), channels, axis=0)

@@ -12,10 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import torch
 
-from saga_kedro.audio import SAMPLE_RATE
 from saga_kedro.evaluation.render import Rows, prune, render_rows
-from saga_kedro.evaluation.rolloff_dial import COLUMNS as DIAL_COLUMNS
-from saga_kedro.evaluation.rolloff_dial import rolloff_dial
 from saga_kedro.evaluation.score import check_metrics, score_outputs
 from saga_kedro.files import content_hash, parameter_hash
 from saga_kedro.loaded_once import LoadedOnce
@@ -28,12 +25,7 @@ if TYPE_CHECKING:
 
 
 def with_prompts(pairs: pd.DataFrame, pair_captions: pd.DataFrame) -> pd.DataFrame:
-    """The pairs with the column ``prompt``: the caption of the input's first window.
-
-    Args:
-        pairs: with ``pair_id``.
-        pair_captions: pair_id, window, start_s, caption.
-    """
+    """The pairs with the column ``prompt``: the caption of the input's first window, of captions by pair_id and window."""
     first = pair_captions[pair_captions["window"] == 0].set_index("pair_id")["caption"]
     return pairs.assign(prompt=pairs["pair_id"].map(first).fillna(""))
 
@@ -48,8 +40,7 @@ def score_model(
     """Outputs and scores of every row: ours, the oracle's where asked for, codec, copy_up, untouched, other systems.
 
     Args:
-        pairs: of `evaluation.pairs`.
-        pair_captions: captions of their inputs.
+        pairs, pair_captions: of `evaluation.pairs`, and captions of their inputs.
         model_summary: ``folder`` and ``weights`` (a hash) of the saved model.
         parameters: ``seed``, ``sample`` and ``evaluate`` are used.
         folder: of finished outputs and scores; stale ones are removed.
@@ -78,42 +69,9 @@ def score_model(
     return outputs, scores
 
 
-def turn_dial(
-    pairs: pd.DataFrame,
-    pair_captions: pd.DataFrame,
-    model_summary: dict[str, Any],
-    parameters: Parameters,
-    folder: str | Path,
-) -> pd.DataFrame:
-    """The roll-off dial of a saved model, over the first pairs of each category.
-
-    Args:
-        pairs, pair_captions, model_summary: as for `score_model`.
-        parameters: ``seed``, ``sample`` and ``report`` are used.
-        folder: of finished measurements.
-
-    Returns:
-        `rolloff_dial.COLUMNS`; empty where ``report.dial_pairs`` is 0.
-    """
-    report = parameters.report
-    few = pairs.sort_values(["cutoff_khz", "pair_id"]).groupby("category").head(report.dial_pairs)
-    if few.empty:
-        return pd.DataFrame(columns=DIAL_COLUMNS)
-    judged = judged_model(model_summary, parameters.sample)
-    few = few.assign(samples=few["samples"].clip(upper=round(report.dial_seconds * SAMPLE_RATE)))
-    few = with_prompts(few, pair_captions) if judged.takes_prompts else few
-    return rolloff_dial(few, folder, Rows(judged.model, judged.weights, seed=parameters.seed), report.dial)
-
-
 @dataclass(frozen=True)
 class Judged:
-    """A saved model to be judged.
-
-    Attributes:
-        model: loads it in the process that uses it.
-        weights: hash of all that decides its outputs beside inputs.
-        config: that it was saved with.
-    """
+    """A saved model: what loads it in a process, a hash of all that decides its outputs, and its configuration."""
 
     model: LoadedOnce[SagaSR]
     weights: str
@@ -146,13 +104,7 @@ def _codec_of(model: Callable[[], SagaSR]) -> Codec:
 
 
 def find_model(folder: str | Path) -> dict[str, Any]:
-    """The summary of a saved model: what its training wrote beside it, or what its files tell.
-
-    Args:
-        folder: of ``model.safetensors`` and ``saga_sr.json``, perhaps with a ``fit.json``.
-
-    Returns:
-        folder, weights (a hash), steps (0 if it is not known), and whatever else ``fit.json`` says.
+    """The summary of a saved model: folder, weights (a hash), steps (0 if not known), and what else its ``fit.json`` says.
 
     Raises:
         FileNotFoundError: there is no model.

@@ -13,16 +13,9 @@ def cutoff_name(cutoff_khz: float) -> str:
 
 
 def metric_name(row: str, metric: str, category: str, cutoff_khz: float) -> str:
-    """The name of one mean in MLflow, in ``dvc metrics`` and in reports.
+    """The name of one mean in MLflow, in ``dvc metrics`` and in reports: ``eval/LSD/speech/4kHz``.
 
-    Args:
-        row: ``ours`` gives ``eval/...``; another row (``untouched``, ``codec``, another system) ``eval_<row>/...``.
-        metric: ``LSD``, ``SI-SDR``, ...
-        category: ``speech``, ``music``, ``effects`` or ``other``.
-        cutoff_khz: of the input, in kHz.
-
-    Returns:
-        ``eval/LSD/speech/4kHz``. Signs that MLflow refuses in a name become ``_``.
+    Another row than ours (``untouched``, another system) gives ``eval_<row>/...``. Signs that MLflow refuses become ``_``.
     """
     prefix = "eval" if row == OURS else f"eval_{row}"
     parts = (prefix, metric, category, cutoff_name(cutoff_khz))

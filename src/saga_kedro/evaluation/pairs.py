@@ -22,13 +22,12 @@ from saga_kedro.evaluation.names import cutoff_name
 from saga_kedro.files import content_hash, keep_only, parameter_hash
 from saga_kedro.parallel import parallel_map
 from saga_kedro.parameters import Degrade
+from saga_kedro.stages import code
 
 logger = logging.getLogger(__name__)
 
 BANDWIDTH_OVER_CUTOFF = 1.5
 TOLERANCE_S = 0.1
-# part of every cached name: raise it when what is written changes
-VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -66,15 +65,14 @@ def make_pairs(
 
     An excerpt is the middle of a clip, and its input the same low-passed by a Chebyshev I (`audio.lowpass`). A clip counts at a
     cutoff only if its bandwidth is at least 1.5 times the cutoff: where nothing was taken away, nothing can be judged. Where
-    the low-passed excerpt would exceed full scale, both are turned down alike. File names hold the hash of content and
-    parameters: finished files are kept, and files of no pair are removed.
+    the low-passed excerpt would exceed full scale, both are turned down alike. File names hold the hash of content, parameters
+    and code: finished files are kept, and files of no pair are removed.
 
     Args:
         clips: clip_id, group, category, content_hash, split, bandwidth_hz, flac (path of the 44.1 kHz file: the whole clip, or
             only the row's range), samples (of that file); start_s and end_s where a row is a range of a clip.
         pair_table: as for `pairs_from_table`; empty unless the source is ``pairs``.
-        degrade: ``cutoffs_khz``, ``order``, ``excerpt_seconds`` and ``pairs_per_category`` are used; as many groups as possible
-            are among a category's pairs.
+        degrade: as many groups as possible are among the ``pairs_per_category``.
         folder: where the FLAC files are written; nothing else may be in it.
 
     Returns:
@@ -117,12 +115,8 @@ def pairs_from_table(table: pd.DataFrame, folder: str | Path) -> tuple[pd.DataFr
     length by more than 0.1 s is refused, as is a system's output that is shorter by more; small differences are cut or padded
     when scored.
 
-    Args:
-        table: columns item, category, cutoff_khz, system, path; systems ``input`` and ``reference`` are the pair.
-        folder: where resampled files are written; nothing else may be in it.
-
-    Returns:
-        The pairs (``COLUMNS``; item is clip and group), and what was refused (path, reason).
+    Of columns item, category, cutoff_khz, system, path (systems ``input`` and ``reference`` are the pair), the tables that
+    `make_pairs` gives; item is clip and group.
     """
     items = [
         (str(item), str(category), float(str(at)), dict(zip(lines["system"], lines["path"].astype(str), strict=True)))
@@ -147,21 +141,20 @@ def records(table: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def _excerpt(row: dict, folder: Path, cutoff_khz: float, order: int, excerpt_seconds: float) -> _Excerpt:
-    samples = int(row["samples"])
-    first = round(float(row.get("start_s") or 0.0) * SAMPLE_RATE)
-    last = row.get("end_s")
-    last = samples if last is None or np.isnan(last) else round(float(last) * SAMPLE_RATE)
+    samples, span = int(row["samples"]), (row.get("start_s"), row.get("end_s"))
+    first = round(float(span[0] or 0.0) * SAMPLE_RATE)
+    last = samples if span[1] is None or np.isnan(span[1]) else round(float(span[1]) * SAMPLE_RATE)
     if last > samples + TOLERANCE_S * SAMPLE_RATE:
         # the file ends before the range does: it holds the range alone
         first, last = 0, samples
     last = min(last, samples)
     length = min(last - first, round(excerpt_seconds * SAMPLE_RATE))
     start = first + (last - first - length) // 2
-    span = (row.get("start_s"), row.get("end_s"))
-    key = parameter_hash(VERSION, row["content_hash"], span, start, length, cutoff_khz, order)
-    name = f"{row['clip_id']}_{cutoff_name(cutoff_khz)}_{key[:16]}"
+    key = parameter_hash(code("degrade"), row["content_hash"], span, start, length, cutoff_khz, order)
+    pair_id = f"{row['clip_id']}_{cutoff_name(cutoff_khz)}"
+    name = f"{pair_id}_{key[:16]}"
     pair = Pair(
-        pair_id=f"{row['clip_id']}_{cutoff_name(cutoff_khz)}",
+        pair_id=pair_id,
         clip_id=str(row["clip_id"]),
         group=str(row["group"]),
         category=str(row["category"]),
@@ -230,7 +223,7 @@ def _gather(item: tuple[str, str, float, dict[str, str]], folder: str) -> tuple[
         samples=min(samples, low_samples),
         low=low,
         reference=reference,
-        content_hash=parameter_hash(VERSION, low_hash, reference_hash, cutoff_khz),
+        content_hash=parameter_hash(code("degrade"), low_hash, reference_hash, cutoff_khz),
     )
     systems = {system: path for system, (path, _, _) in sorted(at_rate.items())}
     return replace(pair, systems=json.dumps(systems)), refused
@@ -241,7 +234,7 @@ def _at_our_rate(path: str, folder: Path) -> tuple[str, str, int]:
     info = audio_info(path)
     if info.rate == SAMPLE_RATE:
         return project_path(path), digest, info.samples
-    target = folder / f"{Path(path).stem}_{digest[:16]}.flac"
+    target = folder / f"{Path(path).stem}_{parameter_hash(code('degrade'), digest)[:16]}.flac"
     if not target.exists():
         audio, rate = read_audio(path)
         write_audio(target, resample(audio, rate, SAMPLE_RATE), SAMPLE_RATE)

@@ -27,6 +27,7 @@ from saga_kedro.evaluation.pairs import records, system_paths
 from saga_kedro.evaluation.rows import CODEC, COPY_UP, ROLLOFF_REFERENCE, UNTOUCHED, codec_ceiling, oracle_rolloff, ours
 from saga_kedro.files import atomic_path, content_hash, keep_only, parameter_hash
 from saga_kedro.parallel import parallel_map
+from saga_kedro.stages import code
 
 if TYPE_CHECKING:
     from saga_kedro.model.codec import Codec
@@ -35,8 +36,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 OUTPUT_COLUMNS = ["pair_id", "row", "path", "key", "seconds", "peak_memory_GB"]
-# part of every key: raise it when a row is made differently
-VERSION = 2
 _FILES = (("outputs", ".wav"), ("outputs", ".json"), ("scores", ".json"))
 _Line = tuple[str, str, str, str, float, float]
 
@@ -47,8 +46,7 @@ class Rows:
 
     Attributes:
         model: loads what makes the rows ``ours`` and ``rolloff_reference``, where one is missing; None leaves them out.
-        weights: hash of the model's weights and configuration.
-        sampling: keyword arguments of `super_resolve` beside those that a pair decides (steps, s_a, s_t, rolloff).
+        weights: hash of the model's weights, configuration and sampling.
         rolloff_reference: also ask the model for the reference's own roll-off (an oracle).
         codec: loads what makes the row ``codec``; None leaves it out.
         codec_parameters: of that codec.
@@ -58,7 +56,6 @@ class Rows:
 
     model: Callable[[], SuperResolver] | None = None
     weights: str = ""
-    sampling: Mapping[str, Any] = field(default_factory=dict)
     rolloff_reference: bool = False
     codec: Callable[[], Codec] | None = None
     codec_parameters: Mapping[str, Any] = field(default_factory=dict)
@@ -70,7 +67,7 @@ class Rows:
 
 
 @dataclass(frozen=True)
-class PairSounds:
+class _Sounds:
     """A pair's audio, float32 [C, N] at 44.1 kHz, read when it is first asked for."""
 
     pair: Mapping[str, Any]
@@ -102,7 +99,7 @@ def render_rows(pairs: pd.DataFrame, folder: str | Path, rows: Rows) -> pd.DataF
 
     Args:
         pairs: of `evaluation.pairs`; a column ``prompt`` is given to the model where there is one.
-        folder: of finished outputs; file names are the hash of all that decides them.
+        folder: of finished outputs; file names are the hash of all that decides them, the code that makes them included.
         rows: what to make.
 
     Returns:
@@ -112,7 +109,7 @@ def render_rows(pairs: pd.DataFrame, folder: str | Path, rows: Rows) -> pd.DataF
     """
 
     def lost(pair: Mapping[str, Any], reason: str) -> list[_Line]:
-        return _with_given(pair, [_failed(pair, recipe) for recipe in _recipes(PairSounds(pair), rows)])
+        return _with_given(pair, [_failed(pair, recipe) for recipe in _recipes(_Sounds(pair), rows)])
 
     lines = parallel_map(_render_pair, records(pairs), "outputs", workers=1, gpu=True, lost=lost, folder=str(folder), rows=rows)
     return pd.DataFrame([line for of_pair in lines for line in of_pair], columns=OUTPUT_COLUMNS)
@@ -132,7 +129,7 @@ def prompt_of(pair: Mapping[str, Any]) -> str | None:
 
 
 def _render_pair(pair: Mapping[str, Any], folder: str, rows: Rows) -> list[_Line]:
-    return _with_given(pair, [_rendered(pair, recipe, Path(folder) / "outputs") for recipe in _recipes(PairSounds(pair), rows)])
+    return _with_given(pair, [_rendered(pair, recipe, Path(folder) / "outputs") for recipe in _recipes(_Sounds(pair), rows)])
 
 
 def _with_given(pair: Mapping[str, Any], made: list[_Line]) -> list[_Line]:
@@ -140,7 +137,7 @@ def _with_given(pair: Mapping[str, Any], made: list[_Line]) -> list[_Line]:
     return [_given(pair, UNTOUCHED, pair["low"]), *made, *systems]
 
 
-def _recipes(sounds: PairSounds, rows: Rows) -> list[_Recipe]:
+def _recipes(sounds: _Sounds, rows: Rows) -> list[_Recipe]:
     """How the rows of a pair are made that are not given."""
     cutoff_hz, seed, prompt = 1000 * float(sounds.pair["cutoff_khz"]), rows.seed_of(sounds.pair), prompt_of(sounds.pair)
 
@@ -148,7 +145,7 @@ def _recipes(sounds: PairSounds, rows: Rows) -> list[_Recipe]:
         return codec_ceiling(codec, sounds.reference, sounds.low, cutoff_hz, rows.low_band, seed)
 
     def of_model(model: SuperResolver, **more: Any) -> np.ndarray:
-        return ours(model, sounds.low, cutoff_hz, prompt, seed, **{**rows.sampling, **more})
+        return ours(model, sounds.low, cutoff_hz, prompt, seed, **more)
 
     def of_oracle(model: SuperResolver) -> np.ndarray:
         return of_model(model, rolloff=oracle_rolloff(sounds.reference))
@@ -157,7 +154,7 @@ def _recipes(sounds: PairSounds, rows: Rows) -> list[_Recipe]:
     if rows.codec is not None:
         recipes.append(_Recipe(CODEC, (dict(rows.codec_parameters), rows.low_band, seed), rows.codec, of_codec))
     if rows.model is not None:
-        decided_by = (rows.weights, dict(rows.sampling), prompt, seed)
+        decided_by = (rows.weights, prompt, seed)
         recipes.append(_Recipe(OURS, decided_by, rows.model, of_model))
         if rows.rolloff_reference:
             recipes.append(_Recipe(ROLLOFF_REFERENCE, decided_by, rows.model, of_oracle))
@@ -165,7 +162,7 @@ def _recipes(sounds: PairSounds, rows: Rows) -> list[_Recipe]:
 
 
 def _key(pair: Mapping[str, Any], row: str, decided_by: Any) -> str:
-    return parameter_hash(VERSION, pair["content_hash"], float(pair["cutoff_khz"]), row, decided_by)
+    return parameter_hash(code("evaluate"), pair["content_hash"], float(pair["cutoff_khz"]), row, decided_by)
 
 
 def _given(pair: Mapping[str, Any], row: str, path: str) -> _Line:

@@ -17,10 +17,7 @@ if TYPE_CHECKING:
     from saga_kedro.model.codec import Codec
     from saga_kedro.model.super_resolver import SuperResolver
 
-UNTOUCHED = "untouched"
-CODEC = "codec"
-COPY_UP = "copy_up"
-ROLLOFF_REFERENCE = "rolloff_reference"
+UNTOUCHED, CODEC, COPY_UP, ROLLOFF_REFERENCE = "untouched", "codec", "copy_up", "rolloff_reference"
 
 
 @torch.no_grad()
@@ -31,21 +28,17 @@ def codec_ceiling(
 
     Args:
         codec: frozen; takes [1, 2, N].
-        reference, low: float32 [C, N] at 44.1 kHz, C 1 or 2.
+        reference, low: float32 [C, N] at 44.1 kHz, C 1 or 2; the result has their shape.
         cutoff_hz: of the input.
         rule: of `audio.low_band.replace_low_band`.
         seed: of the decoder's excitation, where it has one.
-
-    Returns:
-        float32 [C, N].
     """
     tensors = (*codec.parameters(), *codec.buffers()) if isinstance(codec, torch.nn.Module) else ()
     device = tensors[0].device if tensors else torch.device("cpu")
     stereo, stereo_low = (torch.from_numpy(to_stereo(audio).copy())[None].to(device) for audio in (reference, low))
     z_h = codec.encode(stereo).mean
-    decoded = codec.decode(z_h, seeds=[seed])[..., : reference.shape[1]]
-    short = reference.shape[1] - decoded.shape[-1]
-    decoded = torch.nn.functional.pad(decoded, (0, short))
+    decoded = codec.decode(z_h, seeds=[seed])
+    decoded = torch.nn.functional.pad(decoded, (0, reference.shape[1] - decoded.shape[-1]))  # a negative padding cuts
     replaced = replace_low_band(decoded, stereo_low, cutoff_hz, rule)[0].float().cpu().numpy()
     return fit_to(replaced, *reference.shape)
 

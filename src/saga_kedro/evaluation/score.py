@@ -1,23 +1,59 @@
-"""Score every row of every pair, in parallel; what was measured once is kept."""
+"""Score every row of every pair, in parallel; what was measured once is kept. No torch is imported unless a metric needs it."""
 
 from __future__ import annotations
 
+import json
+import logging
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from saga_kedro.audio import SAMPLE_RATE
+from saga_kedro.audio import SAMPLE_RATE, metrics
+from saga_kedro.audio.io import UnreadableAudio, read_audio
 from saga_kedro.evaluation.frechet import FD_LOGMEL
-from saga_kedro.evaluation.measure import Job, check_metrics, measure, measure_by_frequency
+from saga_kedro.evaluation.match import fit_to
 from saga_kedro.evaluation.pairs import records
+from saga_kedro.files import atomic_path
 from saga_kedro.parallel import parallel_map
 from saga_kedro.parameters import Report
+from saga_kedro.stages import code
 
-# of the making of a row, not of its sound
-COST_METRICS = ("RTF", "peak_memory_GB")
+logger = logging.getLogger(__name__)
+
+LSD_FAMILY = ("LSD", "LSD_sounding", "LSD_below", "LSD_above")
+METRICS: dict[str, Callable[[np.ndarray, np.ndarray], float]] = {
+    "SI-SDR": metrics.si_sdr,
+    "SNR": metrics.snr,
+    "SDR": metrics.sdr,
+    "ViSQOL": metrics.visqol,
+    "ViSQOL_speech": partial(metrics.visqol, mode="speech"),
+}
+COST_METRICS = ("RTF", "peak_memory_GB")  # of the making of a row, not of its sound
 SCORE_COLUMNS = ["pair_id", "clip_id", "group", "category", "cutoff_khz", "row", "metric", "value"]
+
+
+@dataclass(frozen=True)
+class _Job:
+    """One output to measure: a line of `render.render_rows` and its pair; ``path`` is empty where there is none."""
+
+    pair: Mapping[str, Any]
+    row: str
+    path: str
+    key: str
+
+
+def check_metrics(names: Sequence[str]) -> None:
+    """Refuse an unknown metric (ValueError) before anything is computed."""
+    known = (*LSD_FAMILY, *METRICS, FD_LOGMEL)
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise ValueError(f"There is no metric {unknown[0]!r}; evaluation knows {', '.join(known)}.")
 
 
 def score_outputs(
@@ -26,9 +62,8 @@ def score_outputs(
     """Measure outputs against references, parallel over pairs and rows; only what the cache does not hold is computed.
 
     Args:
-        pairs: of `evaluation.pairs`.
-        outputs: of `render.render_rows`.
-        folder: the same; scores lie in ``scores/``, one JSON a pair and row.
+        pairs, outputs: of `evaluation.pairs` and `render.render_rows`.
+        folder: of the outputs; scores lie in ``scores/``, one JSON a pair and row.
         names: metrics; ``FD_logmel`` is left to `frechet.set_distances`.
         workers: processes, None for one a core.
 
@@ -41,19 +76,17 @@ def score_outputs(
     """
     check_metrics(names)
     names = [name for name in names if name != FD_LOGMEL]
-    by_id = {pair["pair_id"]: pair for pair in records(pairs)}
-    lines = records(outputs)
-    jobs = [Job(by_id[line["pair_id"]], line["row"], line["path"], line["key"]) for line in lines]
-    scores = str(Path(folder) / "scores")
-    results = parallel_map(measure, jobs, "scores", workers, lost=lambda job, reason: {}, names=tuple(names), folder=scores)
+    jobs = _jobs(pairs, outputs)
+    arguments = {"names": names, "folder": str(Path(folder) / "scores"), "version": code("evaluate")}
+    results = parallel_map(_measure, jobs, "scores", workers, lost=lambda job, reason: {}, **arguments)
     table: list[tuple] = []
-    for job, line, values in zip(jobs, lines, results, strict=True):
+    for job, cost, values in zip(jobs, records(outputs), results, strict=True):
         pair = job.pair
         head = (pair["pair_id"], pair["clip_id"], pair["group"], pair["category"], float(pair["cutoff_khz"]), job.row)
         table += [(*head, name, values.get(name, math.nan)) for name in names]
-        if math.isfinite(line["seconds"]):
-            table.append((*head, "RTF", line["seconds"] * SAMPLE_RATE / int(pair["samples"])))
-            table.append((*head, "peak_memory_GB", line["peak_memory_GB"]))
+        if math.isfinite(cost["seconds"]):
+            table.append((*head, "RTF", cost["seconds"] * SAMPLE_RATE / int(pair["samples"])))
+            table.append((*head, "peak_memory_GB", cost["peak_memory_GB"]))
     return pd.DataFrame(table, columns=SCORE_COLUMNS)
 
 
@@ -61,22 +94,65 @@ def frequency_curves(pairs: pd.DataFrame, outputs: pd.DataFrame, report: Report,
     """LSD against frequency, mean over clips: where in the spectrum a row is wrong.
 
     Args:
-        pairs, outputs: as for `score_outputs`.
+        pairs, outputs, workers: as for `score_outputs`.
         report: ``frequency_bands`` of equal width in Hz; the bins of a band are averaged as mean squares.
-        workers: processes, None for one a core.
 
     Returns:
         Columns row, category, cutoff_khz, frequency_hz (the band's middle), lsd (log10 of power, sounding frames).
     """
-    by_id = {pair["pair_id"]: pair for pair in records(pairs)}
-    jobs = [Job(by_id[line["pair_id"]], line["row"], line["path"], line["key"]) for line in records(outputs) if line["path"]]
-    found = parallel_map(
-        measure_by_frequency, jobs, "LSD against frequency", workers, lost=lambda job, reason: [], bands=report.frequency_bands
-    )
+    jobs = [job for job in _jobs(pairs, outputs) if job.path]
+    bands = report.frequency_bands
+    found = parallel_map(_by_frequency, jobs, "LSD against frequency", workers, lost=lambda job, reason: [], bands=bands)
     table = [
         (job.row, job.pair["category"], float(job.pair["cutoff_khz"]), frequency, value)
         for job, curve in zip(jobs, found, strict=True)
         for frequency, value in curve
     ]
-    frame = pd.DataFrame(table, columns=["row", "category", "cutoff_khz", "frequency_hz", "lsd"])
-    return frame.groupby(["row", "category", "cutoff_khz", "frequency_hz"], sort=False)["lsd"].mean().reset_index()
+    columns = ["row", "category", "cutoff_khz", "frequency_hz"]
+    frame = pd.DataFrame(table, columns=[*columns, "lsd"])
+    return frame.groupby(columns, sort=False)["lsd"].mean().reset_index()
+
+
+def _jobs(pairs: pd.DataFrame, outputs: pd.DataFrame) -> list[_Job]:
+    by_id = {pair["pair_id"]: pair for pair in records(pairs)}
+    return [_Job(by_id[line["pair_id"]], line["row"], line["path"], line["key"]) for line in records(outputs)]
+
+
+def _measure(job: _Job, names: Sequence[str], folder: str, version: str) -> dict[str, float]:
+    """The metrics of one output, without missing ones; what ``folder`` holds of this version is not computed again."""
+    path = Path(folder) / f"{job.key}.json"
+    known = json.loads(path.read_text()) if path.exists() else {}
+    if known.get("version") != version:
+        known = {"version": version}
+    missing = [name for name in names if name not in known]
+    if missing and job.path:
+        try:
+            reference, estimate = _sounds(job)
+        except UnreadableAudio as error:
+            logger.warning("%s, %s: %s", job.pair["pair_id"], job.row, error)
+            return {}
+        values: dict[str, float] = {}
+        if set(missing) & set(LSD_FAMILY):
+            values = metrics.lsd_family(reference, estimate, 1000 * float(job.pair["cutoff_khz"]))
+        values |= {name: METRICS[name](reference, estimate) for name in missing if name in METRICS}
+        # null: JSON has no other word for a missing value
+        known |= {name: float(value) if math.isfinite(value) else None for name, value in values.items()}
+        with atomic_path(path) as temporary:
+            temporary.write_text(json.dumps(known))
+    return {name: float(known[name]) for name in names if known.get(name) is not None}
+
+
+def _by_frequency(job: _Job, bands: int) -> list[tuple[float, float]]:
+    """LSD of one output in bands: (middle in Hz, log10 of power). Empty where there is no sound to measure."""
+    try:
+        frequencies, values = metrics.lsd_by_frequency(*_sounds(job))
+    except UnreadableAudio:
+        return []
+    parts = zip(np.array_split(frequencies, bands), np.array_split(values, bands), strict=True)
+    return [(float(part.mean()), float(np.sqrt(np.mean(np.square(value))))) for part, value in parts]
+
+
+def _sounds(job: _Job) -> tuple[np.ndarray, np.ndarray]:
+    reference, _ = read_audio(job.pair["reference"], 0, int(job.pair["samples"]))
+    estimate, _ = read_audio(job.path)
+    return reference, fit_to(estimate, *reference.shape)

@@ -16,10 +16,8 @@ COLUMNS = [*KEYS, "mean", "low", "high", "deviation", "clips"]
 def interval(values: np.ndarray, confidence: float = 0.95) -> tuple[float, float]:
     """Student's t interval of a mean: mean -+ t_{n-1} s / sqrt(n), s the sample deviation (n - 1).
 
-    Clips of one group (speaker, piece) are not independent: with few groups the true interval is wider.
-
-    Returns:
-        (low, high) in the values' unit; NaN, NaN for fewer than two values or where one of them is infinite.
+    Clips of one group (speaker, piece) are not independent: with few groups the true interval is wider. NaN, NaN for fewer than
+    two values or where one of them is infinite.
     """
     from scipy.stats import t
 
@@ -39,8 +37,8 @@ def summarise(scores: pd.DataFrame, distances: pd.DataFrame | None = None) -> pd
         distances: of `evaluation.frechet.set_distances`: one value of all clips together, so without an interval.
 
     Returns:
-        Columns row, category, cutoff_khz, metric, mean, low, high (interval), deviation (over clips), clips (how many were
-        scored). A combination without any value has no line.
+        ``COLUMNS``: low and high are the interval, deviation is over clips, clips is how many were scored. A combination
+        without any value has no line.
     """
     lines = []
     present = scores.dropna(subset=["value"])

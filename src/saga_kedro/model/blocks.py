@@ -1,4 +1,5 @@
-"""Audio of any length in bounded memory: overlapping blocks for the sampler, pieces of them for codec and spectra."""
+"""Audio of any length: overlapping windows for the network and, in bounded memory, blocks of them for the sampler and pieces of
+those for codec and spectra."""
 
 from __future__ import annotations
 
@@ -12,9 +13,11 @@ from typing import TypeVar
 
 import numpy as np
 
+from saga_kedro.arrays import Array, array_namespace, like
 from saga_kedro.audio import SAMPLE_RATE
 from saga_kedro.draws import rng
 
+OVERLAP = 0.25  # share of a window that it has in common with the next one
 # Windows are sampled together in blocks of about this length; neighbouring blocks have at least 8 s and 4 windows in common.
 BLOCK_SECONDS = 300.0
 SHARED_SECONDS = 8.0
@@ -27,15 +30,39 @@ THREADS = 2  # each holds a piece; more would need more than 1 GB
 Result = TypeVar("Result")
 
 
+def window_starts(frames: int, length: int) -> list[int]:
+    """Where windows of ``length`` frames start, so that they cover ``frames``; the last one ends with the last frame."""
+    if frames < length:
+        raise ValueError(f"{frames} frames are fewer than a window of {length}: pad them first.")
+    stride = max(1, round(length * (1 - OVERLAP)))
+    return [*range(0, frames - length, stride), frames - length]
+
+
+def cut(z: Array, starts: list[int], length: int) -> Array:
+    """Windows of one latent: [C, L] -> [windows, C, length]."""
+    return array_namespace(z).stack([z[:, start : start + length] for start in starts])
+
+
+def cross_fade(windows: Array, starts: list[int], frames: int) -> Array:
+    """The weighted mean of windows where they overlap, linear ramps as weights: [windows, C, length] -> [C, frames]. Equal
+    windows come back as they were: ``cross_fade(cut(z, ...))`` is z."""
+    length = windows.shape[-1]
+    rise = np.arange(1, length + 1) / (OVERLAP * length + 1)
+    weight = like(np.minimum(np.minimum(rise, rise[::-1]), 1), windows)
+    total = like(np.zeros((windows.shape[1], frames), np.float32), windows)
+    weights = like(np.zeros(frames, np.float32), windows)
+    for window, start in zip(windows, starts, strict=True):
+        total[:, start : start + length] += weight * window
+        weights[start : start + length] += weight
+    return total / weights
+
+
 @dataclass(frozen=True)
 class Block:
-    """Some windows of a long clip.
+    """Some windows of a long clip: the frames at which they start, counted from the block's first.
 
-    Attributes:
-        starts: frame at which each window starts, counted from the block's first.
-        first: the block's first frame, counted from the clip's.
-        frames: its length.
-        begin, end: samples of the clip that it gives; neighbours have ``FADE`` in common.
+    ``first`` and ``frames`` are the block's first frame in the clip and its length; [begin, end) are the samples that it gives.
+    Neighbours have ``FADE`` samples in common.
     """
 
     starts: list[int]
@@ -46,15 +73,10 @@ class Block:
 
 
 def blocks(starts: list[int], length: int, hop: int) -> list[Block]:
-    """Group windows into blocks.
+    """Group windows of ``length`` frames, of ``hop`` samples each, into blocks; ``starts`` are all windows' first frames.
 
     Every window's velocity depends on its neighbours' only, less with every window between; the noise is the same wherever a
     frame is drawn. So two blocks agree in the middle of what they have in common, and a short fade there joins them.
-
-    Args:
-        starts: first frame of each window of the clip.
-        length: frames of a window.
-        hop: samples of a frame.
     """
     stride = max(1, starts[1] - starts[0]) if len(starts) > 2 else length
     frame = hop / SAMPLE_RATE
@@ -71,11 +93,8 @@ def blocks(starts: list[int], length: int, hop: int) -> list[Block]:
 
 
 def pieces(begin: int, end: int, total: int, size: int, margin: int) -> Iterator[tuple[slice, slice]]:
-    """Cut [begin, end) into runs of ``size`` with a margin on each side, as far as [0, total) goes.
-
-    Yields:
-        What to compute, and which part of that to keep.
-    """
+    """Cut [begin, end) into runs of ``size`` with a margin on each side, as far as [0, total) goes: what to compute, and which
+    part of that to keep."""
     for start in range(begin, end, size):
         stop = min(end, start + size)
         wide = slice(max(0, start - margin), min(total, stop + margin))
@@ -97,11 +116,16 @@ def ahead(jobs: Sequence[Callable[[], Result]], threads: int = THREADS) -> Itera
             yield begun.popleft().result()
 
 
-def noise_at(seed: int, what: str, channels: int, first: int, frames: int) -> np.ndarray:
-    """Frames [first, first + frames) of standard normal noise, float32 [channels, frames]; any part can be drawn alone."""
-    drawn = range(first // NOISE_FRAMES, -(-(first + frames) // NOISE_FRAMES))
-    noise = np.concatenate([rng(seed, what, k).standard_normal((channels, NOISE_FRAMES), np.float32) for k in drawn], axis=-1)
-    return noise[:, first - drawn.start * NOISE_FRAMES :][:, :frames]
+def noise_at(
+    seed: int, what: str, channels: int, first: int, frames: int, block: int = NOISE_FRAMES, period: int = sys.maxsize
+) -> np.ndarray:
+    """Frames [first, first + frames) of standard normal noise, float32 [channels, frames]; any part can be drawn alone.
+
+    ``block`` frames are one draw; the noise repeats after ``period`` of them.
+    """
+    drawn = range(first // block, -(-(first + frames) // block))
+    noise = [rng(seed, what, k % period).standard_normal((channels, block), np.float32) for k in drawn]
+    return np.concatenate(noise, axis=-1)[:, first - drawn.start * block :][:, :frames]
 
 
 def joined(streams: Iterator[Iterator[np.ndarray]]) -> Iterator[np.ndarray]:

@@ -18,8 +18,7 @@ class Condition:
     Attributes:
         z_l: [B, C, T], latent of the low-resolution audio.
         text: [B, L, W], text states of the caption, zeros at padding.
-        f_l: [B], roll-off of the low-resolution audio, in [0, 1).
-        f_h: [B], roll-off wanted of the high-resolution audio, in [0, 1), or `UNTOLD`.
+        f_l, f_h: [B], roll-offs in [0, 1), of the low-resolution audio, and wanted of the high-resolution one (or `UNTOLD`).
     """
 
     z_l: Array

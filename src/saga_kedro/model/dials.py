@@ -23,8 +23,7 @@ class Dials:
         prompt: what is to be heard: one caption, or one for each stretch of 5.94 s (`captioning.windows`); None lets the
             signal-descriptor captioner say it, stretch by stretch.
         steps: evaluations of the network.
-        s_a: acoustic guidance scale.
-        s_t: semantic guidance scale.
+        s_a, s_t: acoustic and semantic guidance scales.
         seed: names every draw: the same call gives the same result.
         fast: at most four evaluations of the network and no guidance; ``steps``, ``s_a`` and ``s_t`` given beside it hold.
     """

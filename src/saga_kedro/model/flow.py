@@ -15,25 +15,14 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Objective:
-    """A path between data and noise, and what the network is trained to give there.
-
-    Attributes:
-        interpolate: (z_h, noise, t) -> z_t.
-        target: (z_h, noise) -> v.
-    """
+    """A path from data to noise, (z_h, noise, t) -> z_t, and what the network is trained to give there, (z_h, noise) -> v."""
 
     interpolate: Callable[[Tensor, Tensor, Tensor], Tensor]
     target: Callable[[Tensor, Tensor], Tensor]
 
 
 def interpolate(z_h: Tensor, noise: Tensor, t: Tensor) -> Tensor:
-    """z_t = (1 - t) z_h + t noise.
-
-    Args:
-        z_h: [B, C, T], data.
-        noise: [B, C, T], unit normal.
-        t: [B], in [0, 1].
-    """
+    """z_t = (1 - t) z_h + t noise, for data z_h and unit normal noise [B, C, T], and t [B] in [0, 1]."""
     t = t[:, None, None]
     return z_h * (1 - t) + noise * t
 
@@ -52,8 +41,7 @@ def flow_loss(
     """Mean squared error of the velocity; of some items, pseudo-Huber of each frame.
 
     Args:
-        v: [B, C, T], the network's.
-        target: [B, C, T].
+        v, target: [B, C, T], the network's and the true one.
         mask: bool [B, T], True at frames that count (padding does not); None counts all.
         huber: bool [B], items whose frames lose 2 delta (sqrt(e^2 + delta^2) - delta) for a mean squared error e^2 over
             channels: e^2 where that is small, 2 delta e where it is large, as LSD counts a frame (the smooth form of Huber

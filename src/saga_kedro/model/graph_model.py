@@ -13,17 +13,14 @@ from saga_kedro.model.condition import Condition
 from saga_kedro.model.saved import CONFIG, GRAPH, WEIGHTS, read_config
 from saga_kedro.model.super_resolver import SuperResolver
 
+INPUTS = ("z_t", "t", "z_l", "f_l", "f_h", "drop_z_l", "drop_context")  # of the graph
+
 
 class GraphSagaSR(SuperResolver):
     """All that is in a model's folder but the network's own computation.
 
-    Args:
-        folder: holds ``model.onnx``, ``model.safetensors`` (in which the graph looks for its weights) and ``saga_sr.json``;
-            None is the model that comes with the package.
-
-    Raises:
-        FileNotFoundError: a file is missing.
-        ValueError: a file is damaged.
+    The folder holds ``model.onnx``, ``model.safetensors`` (in which the graph looks for its weights) and ``saga_sr.json``; None
+    is the model that comes with the package. Errors are `read_config`'s.
     """
 
     def __init__(self, folder: str | Path | None = None) -> None:
@@ -52,13 +49,6 @@ class GraphSagaSR(SuperResolver):
         drop_context: np.ndarray | None = None,
     ) -> np.ndarray:
         none = np.zeros(len(z_t), bool)
-        given = {
-            "z_t": z_t,
-            "t": t,
-            "z_l": condition.z_l,
-            "f_l": condition.f_l,
-            "f_h": condition.f_h,
-            "drop_z_l": none if drop_z_l is None else drop_z_l,
-            "drop_context": none if drop_context is None else drop_context,
-        }
-        return self.answer({name: np.ascontiguousarray(value) for name, value in given.items()})
+        dropped = (none if drop is None else drop for drop in (drop_z_l, drop_context))
+        given = zip(INPUTS, (z_t, t, condition.z_l, condition.f_l, condition.f_h, *dropped), strict=True)
+        return self.answer({name: np.ascontiguousarray(value) for name, value in given})

@@ -18,14 +18,8 @@ def eq4(network: Network, z_t: Array, t: Array, condition: Condition, s_a: float
 
     Args:
         network: called as ``SagaNetwork.forward``.
-        z_t: [B, C, T].
-        t: [B].
-        condition: B items.
-        s_a: acoustic scale; the paper uses 1.4.
-        s_t: semantic scale; the paper uses 1.2.
-
-    Returns:
-        The guided velocity, [B, C, T].
+        z_t, t, condition: [B, C, T], [B], and of B items.
+        s_a, s_t: acoustic and semantic scales; the paper uses 1.4 and 1.2.
     """
     if s_a == 1 and s_t == 1:
         return network(z_t, t, condition)

@@ -12,18 +12,11 @@ from saga_kedro.model.library import FourierFeatures, LearnedPositionalEmbedding
 
 
 def initialise_by_name(module: nn.Module, seed: int) -> None:
-    """Redraw every random initial weight of a module just built, in place.
+    """Redraw every random initial weight of a module just built, in place; the draws are named ``(seed, "init", its name)``.
 
-    The distribution is the one its library gave it: uniform within 1 / sqrt(fan-in) for linear layers and convolutions
-    (``torch.nn.Linear.reset_parameters``), unit normal for Fourier frequencies and memory tokens. What the library set to a
-    constant (norms, output layers started at zero) stays.
-
-    Args:
-        module: a module as its constructor left it.
-        seed: the draws are named ``(seed, "init", parameter name)``.
-
-    Raises:
-        TypeError: a parameter was drawn by a rule that is not known here.
+    The distribution is the one of its library: uniform within 1 / sqrt(fan-in) for linear layers and convolutions
+    (``torch.nn.Linear.reset_parameters``), unit normal for Fourier frequencies and memory tokens, a TypeError for others. What
+    the library set to a constant (norms, output layers started at zero) stays.
     """
     for prefix, child in module.named_modules():
         for name, parameter in child.named_parameters(prefix=prefix, recurse=False):

@@ -22,11 +22,7 @@ def quiet() -> Iterator[None]:
 
 @contextmanager
 def _without_compiler() -> Iterator[None]:
-    """Keep the library from compiling a kernel for block masks on import.
-
-    Nothing here masks blocks, and importing torch's compiler takes 4 s of processor time beside the 6 s of all the rest. The
-    library then uses the kernel as it is.
-    """
+    """Keep the library from compiling a kernel for block masks on import, which is not used here and takes 4 s."""
     name = "torch._dynamo"
     if name in sys.modules:
         yield

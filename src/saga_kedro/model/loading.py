@@ -18,8 +18,7 @@ def load_model(folder: str | Path | None = None, device: str = "cpu") -> SuperRe
         device: cpu; cuda, coreml or dml as ONNX Runtime offers them; whatever PyTorch knows (cuda:1, mps).
 
     Raises:
-        FileNotFoundError: there is no model in that folder.
-        ValueError: a file is damaged; nothing here computes on that device, or computes at all.
+        FileNotFoundError, ValueError: `read_config`'s; nothing here computes on that device, or computes at all.
     """
     has_graph = (Path(folder or saved.SHIPPED) / GRAPH).is_file()
     reason = ""

@@ -9,34 +9,40 @@ import torch
 from torch import Tensor, nn
 
 from saga_kedro.model.condition import Condition
-from saga_kedro.model.embedding import RolloffEmbedding
-from saga_kedro.model.library import DiffusionTransformer, quiet
+from saga_kedro.model.library import DiffusionTransformer, NumberEmbedder, quiet
 from saga_kedro.model.parts import part
+
+
+class RolloffEmbedding(nn.Module):
+    """stable-audio-tools' NumberConditioner on [0, 1], for tensors: no list of Python floats, so no copy back from the device.
+
+    128 learned frequencies w give [f, sin(2 pi w f), cos(2 pi w f)], 257 values, which a linear layer takes to ``width``, that
+    of a text token (paper, section 3.3; stable_audio_tools.models.adp, ``NumberEmbedder``; parameter names as there).
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.embedder = NumberEmbedder(features=width)
+
+    def forward(self, rolloff: Tensor) -> Tensor:
+        """Roll-offs [B], fractions of the Nyquist frequency clamped to [0, 1] as NumberConditioner does, to [B, width]. What
+        is negative, such as `UNTOLD`, has the embedding zero."""
+        dtype = next(self.embedder.parameters()).dtype
+        return self.embedder(rolloff.clamp(0, 1).to(dtype)).masked_fill(rolloff[:, None] < 0, 0)
 
 
 def zeroed_context(text: Tensor, rolloff_tokens: Tensor, dropped: Tensor) -> Tensor:
     """Cross-attention context in which dropping the text zeroes every token, roll-offs too (the authors' code).
 
     The context is not masked: zeros still take their share of the softmax. The roll-offs then reach the network through
-    the global token alone.
-
-    Args:
-        text: [B, L, W].
-        rolloff_tokens: [B, 2, W], f_l then f_h.
-        dropped: bool [B].
-
-    Returns:
-        [B, L + 2, W].
+    the global token alone. Text [B, L, W] and tokens of f_l and f_h [B, 2, W] become [B, L + 2, W]; ``dropped`` is bool [B].
     """
     context = torch.cat([text, rolloff_tokens], dim=1)
     return context.masked_fill(dropped[:, None, None], 0.0)
 
 
 def zeroed_text(text: Tensor, rolloff_tokens: Tensor, dropped: Tensor) -> Tensor:
-    """Cross-attention context in which dropping the text zeroes its tokens and keeps the roll-offs' (paper, equation 4).
-
-    Arguments and result as ``zeroed_context``.
-    """
+    """As ``zeroed_context``, but dropping the text zeroes its tokens and keeps the roll-offs' (paper, equation 4)."""
     return torch.cat([text.masked_fill(dropped[:, None, None], 0.0), rolloff_tokens], dim=1)
 
 
@@ -45,18 +51,13 @@ TEXT_NULLS: dict[str, ContextBuilder] = {"zeroed_context": zeroed_context, "zero
 
 
 class Dit(nn.Module):
-    """stable-audio-tools' ``DiTWrapper`` (models/diffusion.py) without the module that it lies in, which imports every sampler.
+    """stable-audio-tools' ``DiTWrapper`` (models/diffusion.py) without its module, which imports every sampler."""
 
-    Args:
-        config: the section ``model.diffusion`` of a model configuration.
-    """
-
-    def __init__(self, config: dict[str, Any]) -> None:
+    def __init__(self, **config: Any) -> None:
         super().__init__()
-        self.model = DiffusionTransformer(diffusion_objective=config["diffusion_objective"], **config["config"])
+        self.model = DiffusionTransformer(diffusion_objective="rectified_flow", **config)
 
     def forward(self, x: Tensor, t: Tensor, global_cond: Tensor | None = None, **inputs: Any) -> Tensor:
-        """The velocity; arguments and result as of the wrapper."""
         return self.model(x, t, global_embed=global_cond, **inputs)
 
 
@@ -68,11 +69,8 @@ class SagaNetwork(nn.Module):
     embedding, prepended as one token).
 
     Args:
-        latent_channels: C of the codec.
-        text_width: W of the text encoder.
-        embed_dim: width of the transformer.
-        depth: number of transformer blocks.
-        num_heads: attention heads; ``embed_dim`` must be a multiple of it.
+        latent_channels, text_width: C of the codec, W of the text encoder.
+        embed_dim, depth, num_heads: width, blocks and heads of the transformer; a head has 32 dimensions at least.
         null_latent: value of every latent channel where z_l is dropped.
         text_null: name of the part that builds the context.
         project_cond_tokens: project the context to ``embed_dim`` (stable-audio-tools' default) or keep its width (Stable Audio
@@ -106,28 +104,17 @@ class SagaNetwork(nn.Module):
         self.f_h = RolloffEmbedding(text_width)
         config = self.dit_config(embed_dim=embed_dim, depth=depth, num_heads=num_heads, project_cond_tokens=project_cond_tokens)
         with quiet():
-            self.dit = Dit(config["model"]["diffusion"])
+            self.dit = Dit(**config)
 
     def dit_config(self, **backbone: Any) -> dict[str, Any]:
-        """The model configuration that stable-audio-tools' factory builds the DiT from."""
+        """The section ``model.diffusion.config`` of stable-audio-tools' configuration of such a model."""
         return {
-            "model_type": "diffusion_cond",
-            "sample_rate": 44_100,  # the factory asks for it; the DiT has no use for it
-            "model": {
-                "io_channels": self.latent_channels,
-                "diffusion": {
-                    "type": "dit",
-                    "diffusion_objective": "rectified_flow",
-                    "config": {
-                        "io_channels": self.latent_channels,
-                        "input_concat_dim": self.latent_channels,
-                        "cond_token_dim": self.text_width,
-                        "global_cond_dim": 2 * self.text_width,
-                        "global_cond_type": "prepend",
-                        **backbone,
-                    },
-                },
-            },
+            "io_channels": self.latent_channels,
+            "input_concat_dim": self.latent_channels,
+            "cond_token_dim": self.text_width,
+            "global_cond_dim": 2 * self.text_width,
+            "global_cond_type": "prepend",
+            **backbone,
         }
 
     def inputs(
@@ -137,8 +124,7 @@ class SagaNetwork(nn.Module):
 
         Args:
             condition: of B items.
-            drop_z_l: bool [B], items whose z_l is replaced by ``null_latent``; None drops none.
-            drop_context: bool [B], items whose text is dropped; None drops none.
+            drop_z_l, drop_context: bool [B], items whose z_l is replaced by ``null_latent``, and whose text is dropped.
 
         Returns:
             ``input_concat_cond`` [B, C, T], ``cross_attn_cond`` [B, L + 2, W] and ``global_cond`` [B, 2 W]; the last is never
@@ -162,17 +148,7 @@ class SagaNetwork(nn.Module):
         drop_z_l: Tensor | None = None,
         drop_context: Tensor | None = None,
     ) -> Tensor:
-        """The velocity at z_t.
-
-        Args:
-            z_t: [B, C, T], a point between data (t = 0) and noise (t = 1).
-            t: [B], in [0, 1].
-            condition: of each item.
-            drop_z_l, drop_context: bool [B], items that must do without z_l, and without text.
-
-        Returns:
-            v: [B, C, T], an estimate of noise - z_h.
-        """
+        """The velocity v, an estimate of noise - z_h, at z_t [B, C, T] and t [B] in [0, 1]; the rest as for `inputs`."""
         inputs = self.inputs(condition, drop_z_l, drop_context)
         # Recomputation is the library's default, and useless where nothing will be differentiated.
         checkpointing = self.checkpointing and torch.is_grad_enabled()

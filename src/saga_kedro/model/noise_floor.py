@@ -2,14 +2,13 @@
 
 A table holds floors of many recordings, measured up to where they are ones. The floor of an input is compared with them where
 it is known, whatever their level, and continues from band to band by the mean step of those that fit and are known there:
-Nadaraya-Watson regression with a Gaussian kernel. It is steps that are averaged, since where some floors end the mean level of
-those that reach higher is another. docs/noise_floors.md says what the table holds, and how well this does on recordings that
-are not in it.
+Nadaraya-Watson regression with a Gaussian kernel, of steps, since where some floors end the mean level of the others is
+another. docs/noise_floors.md says what the table holds, and how well this does on recordings that are not in it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +16,7 @@ import numpy as np
 from saga_kedro.audio import SAMPLE_RATE
 from saga_kedro.audio.noise_floor import N_FFT, measure_floor
 from saga_kedro.audio.reading import Read
-from saga_kedro.model.codec.bands import band_edges
+from saga_kedro.model.codec.band_envelope import band_edges
 
 ROWS, BANDS = 256, 64
 EDGES = band_edges(BANDS, N_FFT // 2 + 1, SAMPLE_RATE, 8_000.0)
@@ -98,24 +97,11 @@ class FloorPredictor:
             continued[last:] = (kernel @ shapes[:, last]) / kernel.sum() + np.concatenate([[0.0], np.cumsum(step[last:])])
         return np.where(above, continued + level_db[top].mean(), level_db)
 
-    def state_dict(self) -> dict[str, np.ndarray]:
-        """All that it knows, by name."""
-        return dict(vars(self))
-
-    def load_state_dict(self, state: Mapping[str, np.ndarray]) -> None:
-        """Take over what `state_dict` gave."""
-        for name, table in vars(self).items():
-            table[...] = state[name]
-
 
 @dataclass(frozen=True)
 class FloorTrack:
-    """The noise floor of a clip of any length, stretch by stretch.
-
-    Attributes:
-        middles: sample in the middle of each stretch, [S].
-        power: mean power of each band's bins in mid and side, [S, 2, BANDS]; 0 where there is no floor.
-    """
+    """The noise floor of a clip of any length, stretch by stretch: the sample in the middle of each [S], and the mean power of
+    each band's bins in mid and side [S, 2, BANDS], 0 where there is no floor."""
 
     middles: np.ndarray
     power: np.ndarray
@@ -134,14 +120,9 @@ class FloorTrack:
 
 
 def track_floor(read: Read, samples: int, cutoff_hz: float, predictor: FloorPredictor, amount: float) -> FloorTrack:
-    """Measure a clip's noise floor and continue it above the cutoff.
+    """Measure a clip's noise floor and continue it above the cutoff, up to which the clip carries signal.
 
-    Args:
-        read: gives any range of the input, float32 [2, n] at 44.1 kHz.
-        samples: its length.
-        cutoff_hz: up to where it carries signal.
-        predictor: with a table.
-        amount: factor of the floor's amplitude, in [0, 1].
+    ``read`` gives any range of its ``samples``, float32 [2, n] at 44.1 kHz; ``amount`` in [0, 1] is a factor of amplitude.
     """
     stretches = max(1, round(samples / (STRETCH_SECONDS * SAMPLE_RATE)))
     bounds = np.linspace(0, samples, stretches + 1).astype(int)
@@ -156,8 +137,7 @@ def track_floor(read: Read, samples: int, cutoff_hz: float, predictor: FloorPred
 
 
 def _floor_of(audio: np.ndarray, cutoff_hz: float) -> np.ndarray | None:
-    """A channel's floor, if what lies under 4 kHz is one as well: in dense music the quietest frames of higher bands look like
-    one, and are none."""
+    """A channel's floor, if what lies under 4 kHz is one as well: high bands of dense music only look like one."""
     if not audio.any() or (cutoff_hz > LEAST_CUTOFF_HZ and measure_floor(audio, LEAST_CUTOFF_HZ) is None):
         return None
     return measure_floor(audio, cutoff_hz)

@@ -1,8 +1,5 @@
-"""The trained network as an ONNX graph, for `onnx_model`.
-
-The graph holds no weights: it says where in ``model.safetensors`` they lie, so they exist once, in the precision that they are
-shipped in; the graph computes in float32 whatever that is.
-"""
+"""The trained network as an ONNX graph, for `onnx_model`. The graph says where in ``model.safetensors`` its weights lie, so
+they exist once, in the precision that they are shipped in; it computes in float32 whatever that is."""
 
 from __future__ import annotations
 
@@ -20,12 +17,12 @@ from torch import Tensor, nn
 from saga_kedro.draws import generator
 from saga_kedro.files import atomic_path, content_hash
 from saga_kedro.model.condition import Condition
+from saga_kedro.model.graph_model import INPUTS
 from saga_kedro.model.onnx_model import OnnxSagaSR
 from saga_kedro.model.saga_sr import SagaSR
 from saga_kedro.model.saved import CONFIG, GRAPH, HASHES, WEIGHTS
 from saga_kedro.model.tensors import places
 
-INPUTS = ("z_t", "t", "z_l", "f_l", "f_h", "drop_z_l", "drop_context")
 ITEMS = 3  # of the example: no other dimension has that size
 LARGEST_ERROR = 1e-4
 DTYPES = {"F16": TensorProto.FLOAT16, "F32": TensorProto.FLOAT}
@@ -46,10 +43,6 @@ class _Graph(nn.Module):
 
 def export_onnx(model: SagaSR, folder: str | Path) -> None:
     """Write ``model.onnx`` beside the weights that ``save_pretrained`` wrote, and the hashes of both into ``saga_sr.json``.
-
-    Args:
-        model: the one that was saved.
-        folder: with its files.
 
     Raises:
         ValueError: the model takes captions, whose encoder is no part of the graph; or ONNX Runtime gives other velocities than

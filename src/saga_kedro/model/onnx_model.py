@@ -22,14 +22,7 @@ PROVIDERS = {
 class OnnxSagaSR(GraphSagaSR):
     """The network in ONNX Runtime, with all that `SuperResolver` has around it.
 
-    Args:
-        folder: holds ``model.onnx``, ``model.safetensors`` (in which the graph looks for its weights) and ``saga_sr.json``;
-            None is the model that comes with the package.
-        device: cpu, cuda, coreml or dml.
-
-    Raises:
-        FileNotFoundError: a file is missing.
-        ValueError: a file is damaged; ONNX Runtime has no provider for that device.
+    ``device`` is cpu, cuda, coreml or dml; one that ONNX Runtime has no provider for, or a damaged graph, is a ValueError.
     """
 
     def __init__(self, folder: str | Path | None = None, device: str = "cpu") -> None:

@@ -12,11 +12,7 @@ Part = TypeVar("Part")
 
 
 def part(kind: str, table: Mapping[str, Part], name: str) -> Part:
-    """``table[name]``.
-
-    Raises:
-        ValueError: the name is unknown; the sentence names the ``kind`` and lists the known ones.
-    """
+    """``table[name]``; an unknown name is a ValueError that names the ``kind`` and lists the known ones."""
     if name not in table:
         raise ValueError(f"There is no {kind} named {name!r}; known: {', '.join(sorted(table))}.")
     return table[name]

@@ -29,25 +29,13 @@ Finish = Callable[[Array, np.ndarray], np.ndarray]
 
 @dataclass(frozen=True)
 class PiecewiseCodec:
-    """A codec whose audio is read, and given, by ranges.
-
-    Attributes:
-        codec: frozen.
-        array: audio as the codec's kind of array.
-    """
+    """A frozen codec whose audio is read, and given, by ranges; ``array`` makes audio the codec's kind of array."""
 
     codec: Codec
     array: Callable[[np.ndarray], Array]
 
     def encode(self, read: Read, frames: int, seed: int, first: int) -> Array:
-        """Latents drawn from the codec's posterior, [C, frames].
-
-        Args:
-            read: gives any range of stereo audio.
-            frames: how many.
-            seed: names the draws.
-            first: frame of a longer clip that ``read`` starts with.
-        """
+        """Latents drawn from the codec's posterior, [C, frames]; ``read`` starts with frame ``first`` of a longer clip."""
         hop = self.codec.hop
 
         def piece(wide: slice, keep: slice) -> Array:
@@ -72,16 +60,8 @@ class PiecewiseCodec:
         seed: int,
         first: int,
     ) -> Iterator[np.ndarray]:
-        """Samples [begin, end) of a clip, float32 [2, n] part by part.
-
-        Args:
-            z: [C, L].
-            read: gives any range of the input, from the same sample on as z.
-            finish: makes the result of them.
-            begin, end: counted from the clip's first sample.
-            seed: names the codec's draws.
-            first: frame of the clip that z starts with.
-        """
+        """Samples [begin, end) of a clip, float32 [2, n] part by part, made by ``finish``; z [C, L] and ``read``
+        start with frame ``first`` of the clip."""
         hop = self.codec.hop
         begin, end = begin - first * hop, end - first * hop
         aligned = begin // hop - begin // hop % self._whole_hops()

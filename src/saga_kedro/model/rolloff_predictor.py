@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 
 import numpy as np
 
@@ -22,10 +21,6 @@ class RolloffPredictor:
     the kernel exp(-|s - s'|^2 / (2 l^2)), l^2 the number of features (Rahimi and Recht, Random Features for Large-Scale Kernel
     Machines, 2007, algorithm 1). The penalty is the one of ``PENALTIES`` with the least leave-one-out error, which for ridge
     regression has a closed form: residual / (1 - leverage).
-
-    Args:
-        latent_channels: C of the codec; there are 2 C features.
-        dtype: of what it holds.
     """
 
     def __init__(self, latent_channels: int, dtype: type[np.floating] = np.float32) -> None:
@@ -93,12 +88,3 @@ class RolloffPredictor:
             raise ValueError("This model has no fitted roll-off predictor: give rolloff as a number in [0, 1].")
         f_h = self.waves(self.features(z_l)) @ like(self.weight, z_l) + float(self.bias)
         return array_namespace(z_l).clip(f_h, 0, LARGEST)
-
-    def state_dict(self) -> dict[str, np.ndarray]:
-        """All that it knows, by name."""
-        return dict(vars(self))
-
-    def load_state_dict(self, state: Mapping[str, np.ndarray]) -> None:
-        """Take over what `state_dict` gave."""
-        for name, value in vars(self).items():
-            value[...] = state[name]

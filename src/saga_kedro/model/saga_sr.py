@@ -16,7 +16,6 @@ from saga_kedro.audio.reading import Read
 from saga_kedro.captioning.descriptors import caption
 from saga_kedro.captioning.windows import window_table
 from saga_kedro.model import tensors
-from saga_kedro.model.codec import Codec
 from saga_kedro.model.condition import Condition
 from saga_kedro.model.initialise import initialise_by_name
 from saga_kedro.model.network import SagaNetwork, build_network
@@ -34,18 +33,13 @@ class SagaSR(SuperResolver):
     Args:
         config: as of `SuperResolver`, and ``network`` (its name), ``backbone``, ``text`` {encoder, path, max_tokens},
             ``conditioning``.
-        codec: use this one instead of building the configured one.
-        text_encoder: use this one instead of loading the configured one.
-
-    Attributes:
-        network: what is trained, a ``SagaNetwork``.
-        text_encoder: frozen.
+        text_encoder: use this one instead of the configured one.
     """
 
     network: SagaNetwork
 
-    def __init__(self, config: dict[str, Any], codec: Codec | None = None, text_encoder: TextEncoder | None = None) -> None:
-        super().__init__(config, codec)
+    def __init__(self, config: dict[str, Any], text_encoder: TextEncoder | None = None) -> None:
+        super().__init__(config)
         text = config["text"]
         self.text_encoder = text_encoder or TextEncoder.load(text["encoder"], text["path"], text["max_tokens"])
         self.takes_prompts = not isinstance(self.text_encoder, NoText)
@@ -72,10 +66,7 @@ class SagaSR(SuperResolver):
     def save_pretrained(self, folder: str | Path, half: bool = False) -> None:
         """Write ``model.safetensors`` and ``saga_sr.json`` into ``folder``, each of them whole or not at all.
 
-        Args:
-            folder: is made where it is missing.
-            half: the network's weights in half precision: half the size. They are computed with in single precision all the
-                same.
+        ``half`` keeps the network's weights in half precision, half the size; it computes in single precision all the same.
         """
         state = {name: value.detach().cpu().contiguous() for name, value in self.learned_state().items()}
         if half:
@@ -87,22 +78,16 @@ class SagaSR(SuperResolver):
         cls,
         folder: str | Path | None = None,
         device: str | torch.device = "cpu",
-        codec: Codec | None = None,
         text_encoder: TextEncoder | None = None,
     ) -> SagaSR:
-        """Load what ``save_pretrained`` wrote.
-
-        Args:
-            folder: holds ``model.safetensors`` and ``saga_sr.json``; None is the model that comes with the package.
-            device: where to put it.
-            codec, text_encoder: as for the constructor.
+        """Load what ``save_pretrained`` wrote into ``folder``; None is the model that comes with the package.
 
         Raises:
             FileNotFoundError: a file is missing.
             ValueError: the weights are not this configuration's; the first three mismatches are named.
         """
         folder, config = read_config(folder)
-        saga = cls(config, codec, text_encoder)
+        saga = cls(config, text_encoder)
         own, given = saga.learned_state(), tensors.read(folder / WEIGHTS)
         if wrong := sorted(tensors.misfits(own, given)):
             raise ValueError(
@@ -144,12 +129,7 @@ class SagaSR(SuperResolver):
 
 
 def build_model(parameters: Parameters, text_encoder: TextEncoder | None = None) -> SagaSR:
-    """The model that a training begins with: its initial weights are named draws of ``seed``.
-
-    Args:
-        parameters: of the run.
-        text_encoder: use this one instead of loading the configured one.
-    """
+    """The model that a training begins with: its initial weights are named draws of ``seed``."""
     model = SagaSR(parameters.model.model_dump() | {"sample": parameters.sample.model_dump()}, text_encoder=text_encoder)
     initialise_by_name(model.network, parameters.seed)
     return model

@@ -23,9 +23,6 @@ def euler(
         noise: [B, C, T], z at schedule[0].
         schedule: [steps + 1], falling from 1 to 0.
         progress: wraps the iterable of steps, e.g. ``tqdm``; None is silent.
-
-    Returns:
-        z at schedule[-1], [B, C, T].
     """
     steps: Iterable[Any] = list(zip(schedule[:-1].tolist(), schedule[1:].tolist(), strict=True))
     z = noise

@@ -19,11 +19,7 @@ SHIPPED = Path(__file__).parents[1] / "pretrained"
 
 
 def read_config(folder: str | Path | None, needs: tuple[str, ...] = (CONFIG, WEIGHTS)) -> tuple[Path, dict[str, Any]]:
-    """The folder of a model, and its configuration, once all files are there and whole.
-
-    Args:
-        folder: None is the model that comes with the package.
-        needs: the files.
+    """The folder of a model (None is the one that comes with the package), and its configuration, once all files are whole.
 
     Raises:
         FileNotFoundError: a file is missing.
@@ -48,13 +44,7 @@ def read_config(folder: str | Path | None, needs: tuple[str, ...] = (CONFIG, WEI
 
 
 def write_model(folder: str | Path, config: Mapping[str, Any], state: Mapping[str, Any]) -> None:
-    """Write a model's two files into ``folder``, each of them whole or not at all.
-
-    Args:
-        folder: is made where it is missing.
-        config: of the model.
-        state: its tensors by name, on the CPU.
-    """
+    """Write a model's configuration and tensors into ``folder``, each file whole or not at all."""
     from safetensors.torch import save_file
 
     folder = Path(folder)

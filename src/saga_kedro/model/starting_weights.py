@@ -1,5 +1,4 @@
-"""Where training starts: a checkpoint of stable-audio-tools, such as Stable Audio Open's, in a network with more inputs; or a
-model of this package, the shipped one or another, that is trained on.
+"""Where training starts: a checkpoint of stable-audio-tools, such as Stable Audio Open's, or a model of this package.
 
 Of the first, the DiT's input layers gain columns (and ``preprocess_conv`` rows) of zeros for z_l, so that before the first step
 the network gives what the checkpoint's model gives, whatever z_l is. Of the second the whole network is taken.
@@ -46,9 +45,8 @@ def load_starting_weights(network: SagaNetwork, path: str | Path) -> pd.DataFram
     Args:
         network: changed in place. What a checkpoint of stable-audio-tools does not have keeps its initial value: the
             embeddings of f_l and f_h.
-        path: a folder with ``model_config.json`` and ``model.safetensors`` (or the only .safetensors or .ckpt file in it), or
-            such a file itself; a .ckpt is a Lightning checkpoint of stable-audio-tools' training. Or a folder that
-            `SagaSR.save_pretrained` wrote, or its ``model.safetensors``.
+        path: a folder with ``model_config.json`` and weights, or with what `SagaSR.save_pretrained` wrote, as `tensors.find`
+            finds them; or such a file itself, of which a .ckpt is a Lightning checkpoint of stable-audio-tools' training.
 
     Returns:
         name, shape, state: one row a tensor; ``loaded``, ``loaded, new channels zero``, ``new`` (of the network, not in the
@@ -56,13 +54,12 @@ def load_starting_weights(network: SagaNetwork, path: str | Path) -> pd.DataFram
 
     Raises:
         MissingWeights: there is no such file, or it is no checkpoint.
-        WrongStart: a tensor is missing or of another shape, or the checkpoint has one that the network has not; the first
-            three are named.
+        WrongStart: it holds no network, or a tensor is missing, of another shape, or too many; the first three are named.
     """
     file = Path(path) if Path(path).is_file() else tensors.find(STABLE_AUDIO_OPEN_DIT.require(path))
     config, others, place, held = read_network(file)
     if place == DIT:
-        say_objective(config, file)
+        warn_of_objective(config, file)
 
     own = {name: value for name, value in network.state_dict().items() if name.startswith(place)}
     grows = {place + name for name in WIDENED} if place == DIT else set()
@@ -95,10 +92,6 @@ def read_network(file: Path) -> tuple[dict[str, Any], dict[str, list[int]], str,
         The model's configuration: embedded in a .ckpt, else of the ``model_config.json`` beside the file, else empty; names and
         shapes of the tensors that are not the network's; how the network's names of what it holds begin, one of `PLACES`; those
         tensors, named as in the network.
-
-    Raises:
-        MissingWeights: the file is no checkpoint.
-        WrongStart: it holds neither a DiT nor a network of this package.
     """
     beside = file.parent / "model_config.json"
     config = json.loads(beside.read_text()) if beside.exists() else {}
@@ -127,14 +120,12 @@ def widened(tensor: Tensor, shape: torch.Size) -> Tensor:
     return wide
 
 
-def say_objective(config: Mapping[str, Any], file: Path) -> str:
-    """The objective that the checkpoint was trained for; another one than rectified flow is said.
-
-    Stable-audio-tools takes ``v`` where the configuration names none (``models/diffusion.py``).
-    """
+def warn_of_objective(config: Mapping[str, Any], file: Path) -> None:
+    """Warn of a checkpoint that was trained for another objective than rectified flow: ``v``, where the configuration names
+    none (stable-audio-tools, ``models/diffusion.py``)."""
     if not config:
         logger.warning("%s comes without model_config.json: whether it was trained for rectified flow is not known.", file)
-        return "unknown"
+        return
     objective = config.get("model", {}).get("diffusion", {}).get("diffusion_objective", "v")
     if objective != "rectified_flow":
         logger.warning(
@@ -143,4 +134,3 @@ def say_objective(config: Mapping[str, Any], file: Path) -> str:
             file,
             objective,
         )
-    return objective

@@ -20,8 +20,8 @@ from saga_kedro.audio.reading import Read, from_array, low_passed, shifted
 from saga_kedro.audio.resample import CHANNELS, resample
 from saga_kedro.audio.rolloff import ROLLOFFS
 from saga_kedro.captioning.windows import window_at
-from saga_kedro.model.blocks import Block, ahead, blocks, joined, noise_at, pieces
-from saga_kedro.model.codec import Codec, build_codec
+from saga_kedro.model.blocks import Block, ahead, blocks, cross_fade, cut, joined, noise_at, pieces, window_starts
+from saga_kedro.model.codec import build_codec
 from saga_kedro.model.condition import UNTOLD, Condition
 from saga_kedro.model.dials import OWN, Dials, Prompt
 from saga_kedro.model.guidance import GUIDANCE
@@ -33,7 +33,6 @@ from saga_kedro.model.sampler import SAMPLERS
 from saga_kedro.model.schedule import SCHEDULES
 from saga_kedro.model.silence import digital_silence
 from saga_kedro.model.treatment import Treatment, treatment
-from saga_kedro.model.windows import cross_fade, cut, window_starts
 
 # Bounds the memory of one guided step; results do not depend on it.
 WINDOWS_AT_ONCE = 8
@@ -48,8 +47,7 @@ class Stretch:
     Attributes:
         z_l: of the whole stretch, [C, L].
         condition: of each window of a training segment's length.
-        starts: the frame at which each window starts.
-        first: the frame of the clip that z_l starts with.
+        starts, first: the frames at which windows start, and the frame of the clip that z_l starts with.
         seconds: of audio in it.
         finish: makes z_h [C, L] the audio, float32 [2, n] part by part; `blocks.joined` joins stretches.
     """
@@ -65,20 +63,14 @@ class Stretch:
 class SuperResolver(ABC):
     """Everything around the network: bandwidth, codec, conditions, windows, sampling, noise floor, low band, silence.
 
-    A subclass has a ``network``, and makes its kind of arrays (`array`, `text`).
+    A subclass has a ``network``, called as `SagaNetwork.forward`, and makes its kind of arrays (`array`, `text`).
 
     Args:
         config: the model's and the sampler's parameters, as in ``conf/``: ``codec`` {name, ...}, ``segment_samples``,
             ``channels``, ``rolloff``, ``sample``.
-        codec: use this one instead of building the configured one.
 
     Attributes:
-        config: as given.
-        sample: ``config["sample"]``.
-        codec: frozen.
-        network: called as `SagaNetwork.forward`.
-        rolloff_predictor: fitted before training.
-        floor_predictor: holds the noise floors of the training clips.
+        rolloff_predictor, floor_predictor: fitted before training.
         segment_frames: latent frames of a training segment.
     """
 
@@ -86,10 +78,10 @@ class SuperResolver(ABC):
     takes_prompts: bool = False
     """Whether it was trained with captions."""
 
-    def __init__(self, config: dict[str, Any], codec: Codec | None = None) -> None:
+    def __init__(self, config: dict[str, Any]) -> None:
         self.config = config
         self.sample: dict[str, Any] = config["sample"]
-        self.codec: Any = codec or build_codec(**config["codec"])
+        self.codec: Any = build_codec(**config["codec"])
         self.channels = part("channels", CHANNELS, config["channels"])
         self.measure_rolloff = part("rolloff", ROLLOFFS, config["rolloff"])
         self.rolloff_predictor = RolloffPredictor(self.codec.latent_channels)
@@ -105,14 +97,9 @@ class SuperResolver(ABC):
         """The text states of captions, [B, L, W]."""
 
     def captions(self, read: Read, samples: int, prompt: Prompt) -> str | list[str]:
-        """The caption of all windows, or one for each stretch of 5.94 s of the clip.
+        """The caption of all windows, or one for each stretch of 5.94 s of the clip; without a prompt the clip is described.
 
-        Args:
-            read, samples: the clip.
-            prompt: the captions given; None has a model with captions describe the clip.
-
-        Raises:
-            ValueError: a prompt for a model that was trained without captions, or the wrong number of captions.
+        A prompt for a model that was trained without captions, or a wrong number of them, is a ValueError.
         """
         if prompt:
             raise ValueError("This model was trained without captions: it takes no prompt.")
@@ -120,8 +107,8 @@ class SuperResolver(ABC):
 
     def tables(self) -> dict[str, np.ndarray]:
         """What was fitted and not trained, by name."""
-        tables = {"rolloff_predictor": self.rolloff_predictor.state_dict(), "floors": self.floor_predictor.state_dict()}
-        return {f"{part}.{name}": table for part, named in tables.items() for name, table in named.items()}
+        fitted = {"rolloff_predictor": self.rolloff_predictor, "floors": self.floor_predictor}
+        return {f"{part}.{name}": table for part, one in fitted.items() for name, table in vars(one).items()}
 
     def super_resolve(
         self,
@@ -179,21 +166,14 @@ class SuperResolver(ABC):
         dials: Dials = OWN,
         advance: Callable[[float], Any] = lambda seconds: None,
     ) -> Iterator[np.ndarray]:
-        """Super-resolve audio that need not fit into memory.
+        """Super-resolve audio that need not fit into memory: yields float32 [2, n], one after the other, ``samples`` in all.
 
         Args:
-            read: gives any range of the input, float32 [2, n] at 44.1 kHz.
-            samples: its length.
+            read, samples: give any range of the input, float32 [2, n] at 44.1 kHz, and its length.
             todo: up to where the input is kept.
             identical: whether its channels are the same; then the result's are.
-            dials: how.
+            dials: how; one that is out of its range, or that this model has not, is a ValueError.
             advance: called with seconds of audio as they are done.
-
-        Yields:
-            float32 [2, n], one after the other, ``samples`` in all.
-
-        Raises:
-            ValueError: a dial that is out of its range, or that this model has not.
         """
         if todo.cutoff_hz is None:
             self.wanted(dials)
@@ -254,16 +234,7 @@ class SuperResolver(ABC):
         dials: Dials = OWN,
         progress: Callable[[Iterable[Any]], Iterable[Any]] | None = None,
     ) -> Array:
-        """Sample z_h. At every step the windows' velocities are cross-faded, so that the windows agree where they overlap.
-
-        Args:
-            stretch: of `stretches`.
-            dials: how many steps, how much guidance, which draws.
-            progress: wraps the iterable of steps, e.g. ``tqdm``.
-
-        Returns:
-            z_h, [C, L].
-        """
+        """Sample z_h, [C, L]. At every step the windows' velocities are cross-faded, so that they agree where they overlap."""
         setting, z_l, starts = dials.sampling(self.sample), stretch.z_l, stretch.starts
         frames, temperature = z_l.shape[-1], setting["temperature"]
 
@@ -282,29 +253,13 @@ class SuperResolver(ABC):
         return part("sampler", SAMPLERS, setting["sampler"])(velocity, noise, schedule, progress)[0]
 
     def velocity(self, z_t: Array, t: Array, condition: Condition, setting: Mapping[str, Any]) -> Array:
-        """The guided velocity of some windows.
-
-        Args:
-            z_t: [B, C, T].
-            t: [B], in [0, 1].
-            condition: of B windows.
-            setting: ``guidance``, ``s_a``, ``s_t``.
-
-        Returns:
-            [B, C, T].
-        """
+        """The guided velocity of windows z_t [B, C, T] at t [B]; ``setting`` has ``guidance``, ``s_a``, ``s_t``."""
         guidance = part("guidance", GUIDANCE, setting["guidance"])
         return guidance(self.network, z_t, t, condition, setting["s_a"], setting["s_t"])
 
     def wanted(self, dials: Dials) -> tuple[float | None, float]:
-        """The roll-off and the noise floor asked for.
-
-        Returns:
-            f_h in [0, 1], None where it is to be predicted, `UNTOLD` for a roll-off unspecified; the amount of noise floor.
-
-        Raises:
-            ValueError: one of them is out of its range, or the codec adds no noise.
-        """
+        """The roll-off and the noise floor asked for: f_h in [0, 1], None where it is to be predicted, `UNTOLD` for one that is
+        unspecified; the amount of noise floor. One out of its range is a ValueError, as is noise for a codec that adds none."""
         setting = dials.sampling(self.sample)
         rolloff, amount = setting["rolloff"], setting["noise_floor"]
         named = {"predicted": None, "untold": UNTOLD}

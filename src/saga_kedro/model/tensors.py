@@ -16,11 +16,7 @@ DTYPES = {"F64": np.float64, "F32": np.float32, "F16": np.float16, "I64": np.int
 
 
 def find(folder: Path) -> Path:
-    """The checkpoint in a folder: model.safetensors, model.ckpt, or the only file with one of these suffixes.
-
-    Raises:
-        MissingWeights: there is none, or several and none is named like that.
-    """
+    """The checkpoint in a folder: model.safetensors, model.ckpt, or the only file with one of these suffixes."""
     for name in ("model.safetensors", "model.ckpt"):
         if (folder / name).exists():
             return folder / name
@@ -31,14 +27,9 @@ def find(folder: Path) -> Path:
 
 
 def read(path: Path, only: tuple[str, ...] = ()) -> dict[str, Any]:
-    """Tensors by name; of a PyTorch checkpoint its ``state_dict`` where it has one.
+    """Tensors by name of a .safetensors file, or of PyTorch's (its ``state_dict`` if there is one), else `MissingWeights`.
 
-    Args:
-        path: a .safetensors file, or another that is read as PyTorch's.
-        only: where names begin with one of these, the others stay in the file: they may be gigabytes.
-
-    Raises:
-        MissingWeights: the file cannot be read as either.
+    Where names begin with one of ``only``, the others stay in the file: they may be gigabytes.
     """
     import torch
 
@@ -59,11 +50,7 @@ def read(path: Path, only: tuple[str, ...] = ()) -> dict[str, Any]:
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
-    """All that a PyTorch checkpoint holds.
-
-    Raises:
-        MissingWeights: the file is none.
-    """
+    """All that a PyTorch checkpoint holds; `MissingWeights` where the file is none."""
     import torch
 
     try:
@@ -86,10 +73,7 @@ def misfits(own: Mapping[str, Any], given: Mapping[str, Any]) -> list[str]:
 
 
 def places(weights: Path) -> tuple[dict[str, Any], int]:
-    """Where each tensor lies in a file of safetensors: its header, and the byte at which the tensors begin.
-
-    (The format is eight bytes with the header's length, the header as JSON, the tensors.)
-    """
+    """Where each tensor lies in a file of safetensors: its header, and the byte at which the tensors begin."""
     with open(weights, "rb") as file:
         length = int.from_bytes(file.read(8), "little")
         return json.loads(file.read(length)), 8 + length
@@ -98,8 +82,7 @@ def places(weights: Path) -> tuple[dict[str, Any], int]:
 def read_arrays(weights: Path, names: Iterable[str]) -> dict[str, np.ndarray]:
     """Some tensors of a .safetensors file as arrays, without PyTorch and without safetensors, which a browser does not have.
 
-    Raises:
-        ValueError: the file lacks one.
+    A file that lacks one is a ValueError.
     """
     header, begin = places(weights)
     lacking = sorted(set(names) - set(header))

@@ -1,8 +1,6 @@
 """The frozen text encoder: a caption becomes the states of its tokens, the first part of the cross-attention context.
 
-As in the authors' code (C): 128 positions, padding zeroed, no mask. `TextEncoder.encode` returns the states of the
-valid tokens alone, which is what a cache wants to hold; `pad_states` brings them to a fixed number of positions with
-zeros.
+As in the authors' code (C): 128 positions, padding zeroed, no mask.
 """
 
 from __future__ import annotations
@@ -16,23 +14,19 @@ from torch import Tensor, nn
 
 from saga_kedro.weights import T5_BASE, MissingWeights, load_whole
 
-__all__ = ["MissingWeights", "TextEncoder", "pad_states"]
-
 TOKENS_AT_ONCE = 4096  # bounds the memory of one forward pass
 
 
 class TextEncoder(nn.Module):
     """A pretrained text encoder that never trains.
 
-    Like stable-audio-tools' `T5Conditioner`, the module hides its model from its parameters and state:
-    optimisers, checkpoints and exports of what contains it do not see it. It still moves with `.to(device)` and stays
-    in eval mode.
+    Like stable-audio-tools' `T5Conditioner`, the module hides its model from its parameters and state: optimisers, checkpoints
+    and exports of what contains it do not see it. It still moves with `.to(device)` and stays in eval mode.
 
     Attributes:
-        name: "minilm" or "t5".
+        name: "minilm", "t5" or "none".
         width: size of a token's state.
         max_tokens: longer captions are cut after this many tokens, the end token included.
-        model: the encoder, a `transformers` model.
     """
 
     model: Any
@@ -77,14 +71,9 @@ class TextEncoder(nn.Module):
 
     @torch.no_grad()
     def encode(self, texts: Sequence[str]) -> list[Tensor]:
-        """Token states of captions.
+        """Token states of captions: float32 [L, width] each, 1 <= L <= max_tokens, on the encoder's device.
 
-        Args:
-            texts: captions; an empty one has the states of the special tokens alone.
-
-        Returns:
-            For each caption float32 [L, width] on the encoder's device, 1 <= L <= max_tokens: its valid tokens, special
-            ones included, without padding. Equal captions share one tensor: don't write to it.
+        They are of valid tokens, special ones included, without padding. Equal captions share one tensor: don't write to it.
         """
         unique = list(dict.fromkeys(texts))
         if not unique:
@@ -126,15 +115,9 @@ class NoText(TextEncoder):
 
 
 def pad_states(states: Sequence[Tensor], max_tokens: int, width: int) -> Tensor:
-    """Token states of different lengths as one batch, with zeros where a caption has no token.
+    """Token states [L, width] of any lengths as one batch [batch, max_tokens, width], with zeros where a caption has no token.
 
-    The zeros are not masked in cross-attention: they take softmax weight, as in the authors' code.
-
-    Args:
-        states: per item [L, width], any L >= 0; what goes beyond ``max_tokens`` is cut.
-
-    Returns:
-        [batch, max_tokens, width], dtype and device of the first item.
+    The zeros are not masked in cross-attention: they take softmax weight, as in the authors' code. What is too long is cut.
     """
     padded = torch.zeros(len(states), max_tokens, width)
     if states:

@@ -33,10 +33,7 @@ def treatment(bandwidth: Bandwidth, sample_rate: int = SAMPLE_RATE, asked_hz: fl
     Args:
         bandwidth: measured at 44.1 kHz.
         sample_rate: of the file, in Hz: it carries nothing above half of that.
-        asked_hz: a cutoff that a person gives; it overrides what was measured.
-
-    Raises:
-        ValueError: a cutoff outside of 1,000 Hz to 22,050 Hz.
+        asked_hz: a cutoff that a person gives, 1,000 Hz to 22,050 Hz or a ValueError; it overrides what was measured.
     """
     check_cutoff(asked_hz)
     if bandwidth.ends == "silent":

@@ -1,7 +1,5 @@
-"""Work on Dask's workers: those of a scheduler that somebody started, or of this machine.
-
-Dask is an extra, and imported only here and in `preflight`.
-"""
+"""Work on Dask's workers, of a scheduler that somebody started or of this machine. Dask, an extra, is imported only here and in
+`preflight`."""
 
 from __future__ import annotations
 
@@ -29,21 +27,17 @@ logger = logging.getLogger(__name__)
 
 SETTINGS = {
     "distributed.worker.daemon": False,  # a training in a worker may start processes that load its data
-    "distributed.scheduler.allowed-failures": 0,  # a task that was killed comes back at once: `_Map` tries it again
+    "distributed.scheduler.allowed-failures": 0,  # a task that was killed is returned: `_Map` tries it again
     # A cluster gives up a worker that was killed, also while its nanny restarts it.
     "distributed.deploy.lost-worker-timeout": "1000d",
     "distributed.nanny.pre-spawn-environ.DASK_LOGGING__DISTRIBUTED": "critical",
 }
 """Of a scheduler and workers that are started here; docs/cluster.md says how others are started."""
 
-AHEAD = 2
-"""Batches for each worker: one that it works on, one that waits there."""
-BATCHES = 16
-"""At least so many for each worker, so that all of them end at about the same time."""
-LARGEST = 64
-"""Items of a batch, at most."""
-GIVE_UP = 10
-"""So many killed batches, before any item was done, are no accident."""
+AHEAD = 2  # batches for each worker: one that it works on, one that waits there
+BATCHES = 16  # at least so many for each worker, so that all of them end at about the same time
+LARGEST = 64  # items of a batch, at most
+GIVE_UP = 6  # so many killed batches, before any item was done, are no accident
 
 
 @contextmanager
@@ -59,7 +53,7 @@ def dask_engine(
         try:
             check(client, where, gpus_per_worker if address else 0, project, needs)
             logger.info("Dask: %d workers at %s; dashboard %s", len(client.nthreads()), scheduler, client.dashboard_link)
-            yield DaskEngine(client, project, gpus_per_worker or int(address is None and bool(_gpus())))
+            yield DaskEngine(client, scheduler, project, gpus_per_worker or int(address is None and bool(_gpus())))
         finally:
             client.close(timeout=2)
 
@@ -74,10 +68,7 @@ def _gpus() -> list[str]:
 
 @contextmanager
 def _cluster_here(gpus_per_worker: int) -> Iterator[str]:
-    """The address of a cluster on 127.0.0.1: a worker for each GPU, which sees no other, and one for each further core.
-
-    As in `processes`, no worker has a bound on its memory.
-    """
+    """The address of a cluster here: a worker for each GPU, which sees no other, and one for each further core."""
     from joblib import cpu_count
 
     gpus, each = _gpus(), max(1, gpus_per_worker)
@@ -97,16 +88,10 @@ def _cluster_here(gpus_per_worker: int) -> Iterator[str]:
 
 
 class DaskEngine:
-    """Maps on the workers of a cluster.
+    """Maps on the workers of a cluster. A task that computes on a GPU asks for ``gpus`` units of the resource GPU."""
 
-    Args:
-        client: connected.
-        project: the project folder, on driver and workers.
-        gpus: units of the resource GPU that a task which computes on one asks for; 0 asks for none.
-    """
-
-    def __init__(self, client: Client, project: Path, gpus: int) -> None:
-        self.client, self.project, self.gpus = client, project, gpus
+    def __init__(self, client: Client, address: str, project: Path, gpus: int) -> None:
+        self.client, self.address, self.project, self.gpus = client, address, project, gpus
 
     def map(
         self,
@@ -117,8 +102,7 @@ class DaskEngine:
         lost: Callable[[Any, str], Any] | None,
         arguments: Mapping[str, Any],
     ) -> list[Any]:
-        """As `executor.parallel_map`, in three rounds: batches; then each item of a killed batch alone; then each item that was
-        killed again with no other on the workers. What is killed there, too, is lost."""
+        """In three rounds: batches; each item of a killed batch alone; each that was killed again alone on all workers."""
         work = _Map(self, function, items, describe, self.gpus if gpu else 0, arguments)
         with work.bar:
             killed = work.round(list(range(len(items))), min(LARGEST, math.ceil(len(items) / (BATCHES * work.slots()))))
@@ -147,7 +131,8 @@ class _Map:
         gpus: int,
         arguments: Mapping[str, Any],
     ) -> None:
-        self.client, self.items, self.describe, self.gpus = engine.client, items, describe, gpus
+        self.client, self.address = engine.client, engine.address
+        self.items, self.describe, self.gpus = items, describe, gpus
         self.job = (pickle.dumps((function, dict(arguments))), source_hash(), str(engine.project))
         self.results: list[Any] = [None] * len(items)
         self.bar = tqdm(total=len(items), desc=describe, unit="item")
@@ -210,8 +195,7 @@ class _Map:
         )
 
     def _gone(self) -> SagaError:
-        address = self.client.scheduler.address
         return SagaError(
-            f"{self.describe}: Dask's scheduler at {address} is gone. What is finished is kept: start a scheduler and workers, "
-            "and the same command goes on."
+            f"{self.describe}: Dask's scheduler at {self.address} is gone. What is finished is kept: start a scheduler and "
+            "workers, and the same command goes on."
         )

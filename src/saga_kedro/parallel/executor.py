@@ -30,19 +30,19 @@ def parallel_map(
     lost: Callable[[Item, str], Result] | None = None,
     **arguments: Any,
 ) -> list[Result]:
-    """Apply ``function(item, **arguments)`` to every item in processes, or on Dask's workers (see `engine`).
+    """``function(item, **arguments)`` of every item, in their order, in processes or on Dask's workers (see `engine`).
 
     Args:
         function: a module-level function; it returns what goes wrong with one item, and does not raise it. It writes its files
             atomically where all workers see them, and finds them when it is called again: a killed worker's items are.
-        items: what to work on; results come back in the same order.
+        items: what to work on.
         describe: the progress bar's text.
         workers: processes; None is one a core, at most LOKY_MAX_CPU_COUNT where that is set. 1 stays in this process,
             whatever the engine, unless it is work for a GPU. Dask uses all its workers otherwise.
         gpu: the function computes on a GPU where there is one. Without Dask it then stays in this process, which has the GPU.
         lost: ``lost(item, reason)`` is the result of an item that killed its Dask worker three times. Without it such an item
             ends the run, after all others are done.
-        arguments: passed to every call. A Dask worker unpickles them once, not once an item; they should be small.
+        arguments: small; a Dask worker unpickles them once, not once an item.
 
     Raises:
         SagaError: a worker process was killed, or Dask's scheduler. The same command resumes.
@@ -63,14 +63,9 @@ def parallel_map(
 def engine(workers: Workers, project: str | Path = ".", needs: Collection[str | Path] = ()) -> Iterator[None]:
     """Within the block, `parallel_map` uses the engine that the parameters name.
 
-    Args:
-        workers: the section of parameters.
-        project: the project folder, which all workers must see under the same path.
-        needs: further files and folders that they must see, where they exist.
-
-    Raises:
-        SagaError: within 30 s: no scheduler or no worker answers, or a worker has another version of this package, does not
-            see a folder, may not start processes, or has no GPU where GPUs are asked for.
+    All workers must see ``project`` and ``needs``, further files and folders where they exist, under the same paths. SagaError
+    is raised within 30 s where no scheduler or no worker answers, or a worker has another version of this package, does not
+    see a folder, may not start processes, or has no GPU where GPUs are asked for.
     """
     global _engine
     if workers.engine == "processes":

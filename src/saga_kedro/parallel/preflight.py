@@ -11,26 +11,24 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from distributed import Client
+from distributed import Client, Security
+from distributed.comm import connect as connect_to
+from distributed.utils import LoopRunner
 
 from saga_kedro.errors import SagaError
 from saga_kedro.files import source_hash
 
-ANSWER_S = 10.0
-"""The longest wait for a scheduler, for a first worker, and for all workers' answers: together at most 30 s."""
+ANSWER_S = 10.0  # the longest wait for a scheduler, for a first worker, and for all workers' answers: together at most 30 s
 
 
 def connect(address: str, where: str) -> Client:
-    """A client of the scheduler, which has at least one worker.
-
-    Args:
-        address: of the scheduler.
-        where: its name in a sentence.
-    """
+    """A client of the scheduler, which has at least one worker; ``where`` is its name in a sentence."""
     try:
+        # `Client` waits without end for a program that listens and says nothing.
+        LoopRunner(asynchronous=False).run_sync(_greet, address, callback_timeout=ANSWER_S)
         client = Client(address, timeout=ANSWER_S, set_as_default=False)
     except Exception as error:  # anything may listen there, and answer anything
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        reason = str(error).splitlines()[0].rstrip(".") if str(error) else type(error).__name__
         raise SagaError(
             f"workers.address={address}: no Dask scheduler answers there; start `dask scheduler` or fix it ({reason})."
         ) from None
@@ -42,16 +40,12 @@ def connect(address: str, where: str) -> Client:
     return client
 
 
-def check(client: Client, where: str, gpus_per_worker: int, project: Path, needs: Collection[str | Path]) -> None:
-    """Ask every worker what it sees.
+async def _greet(address: str) -> None:
+    (await connect_to(address, **Security().get_connection_args("client"))).abort()
 
-    Args:
-        client: connected.
-        where: the scheduler's name in a sentence.
-        gpus_per_worker: GPUs that some workers must have.
-        project: the project folder.
-        needs: further files and folders; those that exist here must exist there.
-    """
+
+def check(client: Client, where: str, gpus_per_worker: int, project: Path, needs: Collection[str | Path]) -> None:
+    """Ask every worker what it sees: what exists here must exist there, and some must have as many GPUs as are asked for."""
     has_gpus = [worker["resources"].get("GPU", 0) for worker in client.scheduler_info(-1)["workers"].values()]
     if gpus_per_worker and max(has_gpus, default=0) < gpus_per_worker:
         raise SagaError(
@@ -89,17 +83,8 @@ def check(client: Client, where: str, gpus_per_worker: int, project: Path, needs
 
 
 def seen(paths: Sequence[str], gpus_per_worker: int, dask_worker: Any) -> tuple[str, str, list[str], bool, bool]:
-    """What a worker is and sees.
-
-    Args:
-        paths: that it should see.
-        gpus_per_worker: a worker that has so many looks whether PyTorch finds one.
-        dask_worker: the worker itself, which Dask puts in.
-
-    Returns:
-        Its versions and host; the paths that it does not see; whether it is a daemon, which may not start processes; whether
-        the GPU that it claims is there.
-    """
+    """A worker's versions and host; the paths that it does not see; whether it is a daemon, which may not start processes;
+    whether the GPU that it claims exists. Dask puts in ``dask_worker``."""
     gpu = True
     if dask_worker.state.total_resources.get("GPU", 0) >= gpus_per_worker > 0:
         import torch

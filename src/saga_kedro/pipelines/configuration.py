@@ -10,8 +10,9 @@ from typing import Any
 from kedro.config import OmegaConfigLoader
 from kedro.utils import find_kedro_project
 
+from saga_kedro.files import parameter_hash
 from saga_kedro.parameters import Parameters, validate
-from saga_kedro.stages import STAGES, digits
+from saga_kedro.stages import STAGES, all_values
 
 SOFT = {"parameters": "soft", "plan": "soft"}
 """An environment names only what differs from base."""
@@ -63,8 +64,9 @@ def folders(run: Parameters, files: Parameters) -> dict[str, str]:
         files = files.model_copy(update={"ingest": run.ingest, "repositories": run.repositories})
     names = {}
     for stage in STAGES:
-        own = digits(stage, run)
-        names[stage] = run.dataset_name + ("" if own == digits(stage, files) else f"-{own}")
+        asked, usual = all_values(stage, run), all_values(stage, files)
+        changes = {name: value for name, value in asked.items() if value != usual.get(name)}
+        names[stage] = run.dataset_name + (f"-{parameter_hash(changes)[:10]}" if changes else "")
     model = run.evaluate.model or f"data/06_models/{names['fit']}"
     return names | {"dataset": run.dataset_name, "model": model}
 

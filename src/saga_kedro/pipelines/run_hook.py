@@ -57,11 +57,11 @@ class RunHook:
     @hook_impl
     def after_catalog_created(self, catalog: CatalogProtocol, conf_catalog: dict[str, Any]) -> None:
         self.catalog, self.conf_catalog = catalog, conf_catalog
-        given = {f"{name}_settings": getattr(self.parameters, name) for name in type(self.parameters).model_fields}
-        given |= {"settings": self.parameters, "mlflow_run": None}
-        given["mlflow_experiment"] = self.context.mlflow.tracking.experiment.name  # type: ignore[attr-defined]
-        for name, value in given.items():
-            catalog[name] = MemoryDataset(value, copy_mode="assign")
+        for name in type(self.parameters).model_fields:
+            catalog[f"{name}_settings"] = MemoryDataset(getattr(self.parameters, name), copy_mode="assign")
+        catalog.save("settings", self.parameters)
+        catalog.save("mlflow_experiment", self.context.mlflow.tracking.experiment.name)  # type: ignore[attr-defined]
+        catalog.save("mlflow_run", "")  # `before_node_run` says which
         write_whole(catalog)
 
     @hook_impl(wrapper=True, tryfirst=True)

@@ -27,17 +27,13 @@ class Table:
 
 @dataclass(frozen=True)
 class Figure:
-    """A picture as the bytes of a PNG or SVG file.
-
-    ``name`` is a short file name without suffix, used where the report is written as markdown; ``alternative`` says in words
-    what is seen. A ``narrow`` figure shares a line with another where the screen is wide enough.
-    """
+    """A picture as the bytes of a PNG or SVG file, another for ``small`` screens."""
 
     image: bytes
-    name: str
+    name: str  # of its file beside a markdown report, without suffix
     caption: str = ""
-    alternative: str = ""
-    narrow: bool = False
+    alternative: str = ""  # says in words what is seen
+    narrow: bool = False  # shares a line with another where the screen is wide enough
     small: bytes = b""
 
     @property

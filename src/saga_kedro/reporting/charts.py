@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from matplotlib.figure import Figure as Picture
 from saga_kedro.evaluation.names import cutoff_name
 from saga_kedro.reporting.figures import chart, new_picture
 from saga_kedro.reporting.palette import BLACK, DASHES, GREY, LINES, row_styles
-from saga_kedro.reporting.tables import columns_of, row_order, row_title
+from saga_kedro.reporting.tables import category_place, row_order, row_title
 
 MARKERS = "osD^"
 FEW = 30  # points that are marked one by one
@@ -33,26 +33,20 @@ def smoothed(values: np.ndarray, window: int) -> np.ndarray:
 
 
 def headline_chart(summary: pd.DataFrame, metric: str) -> Picture | None:
-    """One metric of every row as points with their intervals, a panel per cutoff; None if it was not measured.
-
-    Args:
-        summary: of `evaluation.summary.summarise`, with the paper's systems among the rows.
-        metric: e.g. ``LSD``.
-    """
+    """One metric of every row of a summary as points with their intervals, a panel per cutoff; None if it was not measured."""
     chosen = summary[(summary["metric"] == metric) & np.isfinite(summary["mean"].astype(float))]
     if chosen.empty:
         return None
     rows, cutoffs = row_order(chosen["row"].tolist()), sorted(chosen["cutoff_khz"].unique())
-    categories = list(dict.fromkeys(category for category, _ in columns_of(chosen)))
+    categories = sorted(chosen["category"].unique(), key=category_place)
     picture = new_picture((8.6, 0.9 + 0.3 * len(rows)))
     for axes, cutoff in zip(picture.subplots(1, len(cutoffs), sharey=True, squeeze=False)[0], cutoffs, strict=True):
         for index, category in enumerate(categories):
             lines = chosen[(chosen["category"] == category) & (chosen["cutoff_khz"] == cutoff)].set_index("row")
             height = np.array([rows.index(row) for row in lines.index]) + 0.2 * (index - (len(categories) - 1) / 2)
             half = ((lines["high"] - lines["low"]) / 2).astype(float).fillna(0.0)
-            colour, marker = LINES[index % len(LINES)], MARKERS[index % len(MARKERS)]
-            options: dict[str, Any] = {"fmt": marker, "color": colour, "markersize": 4.5, "elinewidth": 1}
-            axes.errorbar(lines["mean"], height, xerr=half, label=category, **options)
+            options: dict[str, Any] = {"fmt": MARKERS[index % len(MARKERS)], "color": LINES[index % len(LINES)]}
+            axes.errorbar(lines["mean"], height, xerr=half, label=category, markersize=4.5, elinewidth=1, **options)
         axes.set_yticks(range(len(rows)), [row_title(row) for row in rows], fontsize=8)
         axes.set_title(f"{metric}, {cutoff_name(cutoff)}", loc="left", fontsize=9)
         axes.set_xlim(left=min(0.0, axes.get_xlim()[0]))
@@ -66,19 +60,18 @@ def headline_chart(summary: pd.DataFrame, metric: str) -> Picture | None:
 def loss_chart(history: pd.DataFrame) -> Picture | None:
     """Training loss with the yardsticks of the run's own latents, None if no loss was logged.
 
-    Args:
-        history: columns step, metric, value: ``train/loss`` and ``yardstick/...``.
+    As all charts of a training, of a table with step, metric, value.
     """
     curves = {name: curve for name, curve in _curves(history, "train/loss").items() if name == "train/loss"}
     known = _curves(history, "yardstick/")
     levels = {title: known[name]["value"].iloc[-1] for name, title in YARDSTICK_TITLES.items() if name in known}
-    return curves_chart(curves, "value", "flow loss", "Training loss and what it would be for a model that ...", levels)
+    return curves_chart(curves, "flow loss", "Training loss and what it would be for a model that ...", levels)
 
 
 def validation_chart(history: pd.DataFrame) -> Picture | None:
     """Validation loss at each fixed t, None if none was logged. These compare between runs; the training loss does not."""
     curves = {name.replace("val/loss/t", "t = "): curve for name, curve in _curves(history, "val/loss/").items()}
-    return curves_chart(curves, "value", "flow loss", "Validation loss at fixed t (0 is data, 1 is noise)")
+    return curves_chart(curves, "flow loss", "Validation loss at fixed t (0 is data, 1 is noise)")
 
 
 def gradient_chart(history: pd.DataFrame) -> Picture | None:
@@ -88,7 +81,7 @@ def gradient_chart(history: pd.DataFrame) -> Picture | None:
     largest = sorted(curves, key=lambda name: -curves[name]["value"].mean())[: len(LINES) - 1]
     shown = {"all parameters": total} if total is not None else {}
     shown |= {name.removeprefix("train/grad_norm/"): curves[name] for name in largest}
-    return curves_chart(shown, "value", "gradient norm", "Gradient norm, before clipping", logarithmic=True)
+    return curves_chart(shown, "gradient norm", "Gradient norm, before clipping", logarithmic=True)
 
 
 def _curves(history: pd.DataFrame, prefix: str) -> dict[str, pd.DataFrame]:
@@ -98,11 +91,7 @@ def _curves(history: pd.DataFrame, prefix: str) -> dict[str, pd.DataFrame]:
 
 
 def frequency_chart(curves: pd.DataFrame, category: str, cutoff_khz: float) -> Picture | None:
-    """LSD against frequency of every row, for one category and cutoff; None if there is none.
-
-    Args:
-        curves: of `evaluation.score.frequency_curves`.
-    """
+    """LSD against frequency of every row (`evaluation.score.frequency_curves`) for one category and cutoff, if any."""
     chosen = curves[(curves["category"] == category) & (curves["cutoff_khz"] == cutoff_khz)]
     if chosen.empty:
         return None
@@ -119,18 +108,11 @@ def frequency_chart(curves: pd.DataFrame, category: str, cutoff_khz: float) -> P
     return picture
 
 
-def dial_chart(dial: pd.DataFrame, categories: Sequence[str]) -> Picture | None:
-    """Measured against requested roll-off, mean and spread over clips; None if nothing was measured.
-
-    Args:
-        dial: of `evaluation.rolloff_dial.rolloff_dial`.
-        categories: in the order of the legend.
-    """
-    if dial.empty:
-        return None
+def dial_chart(dial: pd.DataFrame) -> Picture:
+    """Measured against requested roll-off (`evaluation.rolloff_dial`), mean and spread over clips."""
     picture, axes = chart("requested roll-off", "measured roll-off", "The roll-off dial")
     axes.plot([0, 1], [0, 1], color=GREY, linewidth=0.9, linestyle=":", label="as asked")
-    for index, category in enumerate(category for category in categories if category in set(dial["category"])):
+    for index, category in enumerate(sorted(dial["category"].unique(), key=category_place)):
         grouped = dial[dial["category"] == category].groupby("requested")["measured"]
         mean, spread = grouped.mean(), grouped.std().fillna(0.0)
         line: dict[str, Any] = {"color": LINES[index % len(LINES)], "linestyle": DASHES[index % len(DASHES)]}
@@ -142,26 +124,26 @@ def dial_chart(dial: pd.DataFrame, categories: Sequence[str]) -> Picture | None:
 
 
 def curves_chart(
-    curves: Mapping[str, pd.DataFrame], column: str, label: str, title: str, levels: Mapping[str, float] | None = None,
+    curves: Mapping[str, pd.DataFrame],
+    label: str,
+    title: str,
+    levels: Mapping[str, float] | None = None,
     logarithmic: bool = False,
-) -> Picture | None:  # fmt: skip
+) -> Picture | None:
     """One line a training or metric, running means; dashed levels across; None if there is nothing to draw.
 
     Args:
-        curves: name -> table with ``step`` and ``column``.
-        column: what is drawn.
-        label: of the vertical axis.
-        title: of the chart.
+        curves: name -> table with ``step`` and ``value``.
+        label: of the vertical axis, which is ``logarithmic`` where a value is positive.
         levels: name -> height of a dashed line.
-        logarithmic: the vertical axis, where a value is positive.
     """
-    drawn = {name: curve[np.isfinite(curve[column])] for name, curve in curves.items() if column in curve}
+    drawn = {name: curve[np.isfinite(curve["value"])] for name, curve in curves.items()}
     if not any(len(curve) for curve in drawn.values()):
         return None
     picture, axes = chart("step", label, title)
     for index, (name, curve) in enumerate(drawn.items()):
         colour, dash = LINES[index % len(LINES)], DASHES[(index // len(LINES)) % len(DASHES)]
-        values = curve[column].to_numpy(float)
+        values = curve["value"].to_numpy(float)
         marker = "." if len(values) < FEW else ""  # a single point would not be seen otherwise
         axes.plot(curve["step"], values, color=colour, alpha=0.2, linewidth=0.6, marker=marker)
         axes.plot(curve["step"], smoothed(values, max(1, len(values) // 20)), color=colour, linestyle=dash, label=name)
@@ -169,7 +151,7 @@ def curves_chart(
         if np.isfinite(level):
             dash = DASHES[index % len(DASHES)]
             axes.axhline(level, color=BLACK, linestyle=dash, linewidth=1, label=f"{name}: {level:.3g}")
-    if logarithmic and any((curve[column] > 0).any() for curve in drawn.values()):
+    if logarithmic and any((curve["value"] > 0).any() for curve in drawn.values()):
         axes.set_yscale("log")
     axes.legend(fontsize=8, framealpha=0.85, edgecolor="none")
     return picture

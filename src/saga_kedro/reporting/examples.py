@@ -24,12 +24,11 @@ from saga_kedro.parameters import Evaluate
 from saga_kedro.reporting.blocks import Figure, Player, Players
 from saga_kedro.reporting.figures import png
 from saga_kedro.reporting.spectrograms import spectrogram_figure
-from saga_kedro.reporting.tables import CATEGORIES, row_title
+from saga_kedro.reporting.tables import category_place, row_title
 from saga_kedro.tracking import Logged
 
 LISTEN_SECONDS = 4.0
-# heard, not looked at: four panels are what a figure holds
-ONLY_HEARD = ("codec", COPY_UP, "rolloff_reference")
+ONLY_HEARD = ("codec", COPY_UP, "rolloff_reference")  # four panels are what a figure holds
 
 
 @dataclass(frozen=True)
@@ -49,33 +48,23 @@ class Example:
 def choose_examples(pairs: pd.DataFrame, outputs: pd.DataFrame, per_category: int) -> list[Example]:
     """The first pairs of each category, the cutoffs taking turns; the same pairs give the same examples.
 
-    Args:
-        pairs: of `evaluation.pairs`.
-        outputs: of `evaluation.render.render_rows`; a row without a path is left out of its example.
-        per_category: how many of each category.
+    Of pairs and outputs of the evaluation; a row without a path is left out of its example.
     """
     made: dict[str, dict[str, str]] = {}
     for line in outputs.to_dict("records"):
         if line["path"]:
             made.setdefault(line["pair_id"], {})[line["row"]] = line["path"]
-    ordered = pairs.sort_values(["category", "cutoff_khz", "pair_id"])
+    ordered = pairs.sort_values("pair_id").assign(place=pairs["category"].map(category_place))
     ordered = ordered.assign(turn=ordered.groupby(["category", "cutoff_khz"]).cumcount())
-    ordered = ordered.sort_values(
-        ["category", "turn", "cutoff_khz"], key=lambda column: column.map(_place) if column.name == "category" else column
-    )
-    chosen = ordered.groupby("category", sort=False).head(per_category)
-    return [
-        Example(
-            pair["pair_id"],
-            pair["category"],
-            float(pair["cutoff_khz"]),
-            {**made.get(pair["pair_id"], {}), "reference": pair["reference"]},
-        )
-        for pair in chosen.to_dict("records")
-    ]
+    chosen = ordered.sort_values(["place", "turn", "cutoff_khz"]).groupby("category", sort=False).head(per_category)
+    found = []
+    for pair in chosen.to_dict("records"):
+        paths = made.get(pair["pair_id"], {}) | {"reference": pair["reference"]}
+        found.append(Example(pair["pair_id"], pair["category"], float(pair["cutoff_khz"]), paths))
+    return found
 
 
-def example_sounds(example: Example) -> dict[str, np.ndarray]:
+def _sounds(example: Example) -> dict[str, np.ndarray]:
     """Input, ours, reference, then the others: float32 [C, N] at 44.1 kHz, all of the reference's shape."""
     reference, _ = read_audio(example.paths["reference"])
     first = [row for row in (UNTOUCHED, OURS) if row in example.paths]
@@ -85,13 +74,8 @@ def example_sounds(example: Example) -> dict[str, np.ndarray]:
 
 
 def example_blocks(example: Example, number: int) -> tuple[Figure, Players]:
-    """The figure and the players of one example.
-
-    Args:
-        example: of `choose_examples`.
-        number: makes the names of the files unique.
-    """
-    sounds = example_sounds(example)
+    """The figure and the players of one example; its number makes the names of their files unique."""
+    sounds = _sounds(example)
     seen = {_title(row): audio for row, audio in sounds.items() if row not in ONLY_HEARD}
     figure = spectrogram_figure(seen, SAMPLE_RATE, 1000 * example.cutoff_khz, example.title)
     name = f"example_{number}"
@@ -99,13 +83,9 @@ def example_blocks(example: Example, number: int) -> tuple[Figure, Players]:
     # one gain for all of them: differences in level are heard as they are
     gain = min(1.0, 0.99 / peak) if peak > 0 and math.isfinite(peak) else 1.0
     players = [Player(listenable(audio * gain), f"{name}_{row}", _title(row)) for row, audio in sounds.items()]
+    caption = f"{example.title}. All panels on the reference's colour scale; the dashed line is the cutoff."
     return (
-        Figure(
-            png(figure),
-            name,
-            f"{example.title}. All panels on the reference's colour scale; the dashed line is the cutoff.",
-            f"Spectrograms of {', '.join(seen)} for {example.title}",
-        ),
+        Figure(png(figure), name, caption, f"Spectrograms of {', '.join(seen)} for {example.title}"),
         Players(players, f"Listen ({LISTEN_SECONDS:g} s at most, one gain for all)"),
     )
 
@@ -113,12 +93,7 @@ def example_blocks(example: Example, number: int) -> tuple[Figure, Players]:
 def write_examples(
     pairs: pd.DataFrame, outputs: pd.DataFrame, evaluate: Evaluate, folder: str | Path
 ) -> tuple[pd.DataFrame, Logged]:
-    """The examples as files: for each a spectrogram as PNG and its sounds as 16-bit FLAC; nothing else stays in ``folder``.
-
-    Args:
-        pairs, outputs: as for `choose_examples`.
-        evaluate: ``examples``: how many of each category.
-        folder: where the files go.
+    """``evaluate.examples`` of each category as files, a spectrogram as PNG and sounds as 16-bit FLAC; others in ``folder`` go.
 
     Returns:
         Columns pair_id, category, cutoff_khz, row, path: a line per sound, and one of row ``spectrogram``; and for MLflow the
@@ -142,12 +117,7 @@ def write_examples(
 
 
 def listenable(audio: np.ndarray, seconds: float = LISTEN_SECONDS) -> bytes:
-    """The middle of a sound as the bytes of a 16-bit FLAC file, which browsers play.
-
-    Args:
-        audio: float [channels, samples] at 44.1 kHz.
-        seconds: at most so much.
-    """
+    """The middle of a sound, float [channels, samples] at 44.1 kHz, as the bytes of a 16-bit FLAC file, which browsers play."""
     length = min(audio.shape[1], round(seconds * SAMPLE_RATE))
     start = (audio.shape[1] - length) // 2
     buffer = io.BytesIO()
@@ -156,8 +126,4 @@ def listenable(audio: np.ndarray, seconds: float = LISTEN_SECONDS) -> bytes:
 
 
 def _title(row: str) -> str:
-    return {UNTOUCHED: "input", OURS: "ours"}.get(row, row_title(row))
-
-
-def _place(category: str) -> int:
-    return CATEGORIES.index(category) if category in CATEGORIES else len(CATEGORIES)
+    return "input" if row == UNTOUCHED else row_title(row)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import re
-from functools import lru_cache
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -19,24 +18,11 @@ TEMPLATES = Path(__file__).parent / "templates"
 MEDIA_TYPES = {"png": "image/png", "svg": "image/svg+xml", "flac": "audio/flac", "ogg": "audio/ogg", "wav": "audio/wav"}
 
 
-@lru_cache(1)
-def _markdown() -> MarkdownIt:
-    # html off: what a clip or a parameter is called can not become markup
-    return MarkdownIt("commonmark", {"html": False}).enable("table")
+# html off: the name of a clip or a parameter cannot become markup
+MARKDOWN = MarkdownIt("commonmark", {"html": False}).enable("table")
 
 
-def markdown_html(text: str) -> Markup:
-    """Markdown to HTML; HTML in it is shown, not obeyed."""
-    return Markup(_markdown().render(text))
-
-
-def inline_html(text: str) -> Markup:
-    """Markdown within a line."""
-    return Markup(_markdown().renderInline(text))
-
-
-def data_address(content: bytes, suffix: str) -> str:
-    """``data:image/png;base64,...`` for a file's bytes."""
+def _data_address(content: bytes, suffix: str) -> str:
     return f"data:{MEDIA_TYPES[suffix]};base64,{base64.b64encode(content).decode('ascii')}"
 
 
@@ -50,8 +36,11 @@ def render_html(report: Report) -> str:
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters.update(markdown=markdown_html, inline=inline_html, anchor=anchor, numeric_columns=numeric_columns)
-    environment.globals.update(data_address=data_address, percent=lambda share: f"{100 * share:.2f}%")
+    environment.filters.update(anchor=anchor, numeric_columns=numeric_columns)
+    environment.filters.update(
+        markdown=lambda text: Markup(MARKDOWN.render(text)), inline=lambda text: Markup(MARKDOWN.renderInline(text))
+    )
+    environment.globals.update(data_address=_data_address, percent=lambda share: f"{100 * share:.2f}%")
     environment.tests["block"] = lambda block, name: type(block).__name__ == name
     return environment.get_template("report.html.j2").render(report=report)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,7 +32,7 @@ class Likeness:
 
     def tags(self) -> dict[str, str]:
         """``paper.codec``, ``paper.data``, ``paper.test_set``, ``paper.reproduction``: ``yes`` or ``no``."""
-        values = {"codec": self.codec, "data": self.data, "test_set": self.test_set, "reproduction": self.is_reproduction}
+        values = vars(self) | {"reproduction": self.is_reproduction}
         return {f"paper.{key}": "yes" if value else "no" for key, value in values.items()}
 
     def sentence(self) -> str:
@@ -50,14 +50,7 @@ class Likeness:
 def likeness_of(
     codec: Mapping[str, Any], trained_on: Mapping[str, Any], tested_on: Mapping[str, Any], cutoffs_khz: set[float]
 ) -> Likeness:
-    """What of a run is the paper's. What is not known counts as not the paper's.
-
-    Args:
-        codec: the model's section ``codec``.
-        trained_on: the section ``ingest`` of the training, empty if it is not known.
-        tested_on: the section ``ingest`` of the evaluation.
-        cutoffs_khz: of the evaluation pairs.
-    """
+    """What of a run is the paper's; what is not known (empty) is not. Data are sections ``ingest``."""
     return Likeness(
         codec=_is_stable_audio_open(codec),
         data=corpora(trained_on) == TRAINING,
@@ -86,13 +79,6 @@ def _is_stable_audio_open(codec: Mapping[str, Any]) -> bool:
     config = Path(str(codec.get("path") or "")) / "model_config.json"
     if codec.get("name") != "autoencoder" or not config.is_file():
         return False
-    shapes = list(_objects_with(json.loads(config.read_text()), {"latent_dim", "downsampling_ratio"}))
-    return any((shape["latent_dim"], shape["downsampling_ratio"]) == (LATENT_CHANNELS, HOP) for shape in shapes)
-
-
-def _objects_with(node: Any, keys: set[str]) -> Iterator[dict[str, Any]]:
-    if isinstance(node, dict):
-        if keys <= node.keys():
-            yield node
-        for child in node.values():
-            yield from _objects_with(child, keys)
+    shapes: list[dict[str, Any]] = []
+    json.loads(config.read_text(), object_hook=shapes.append)  # every object of the file, however deep
+    return any((shape.get("latent_dim"), shape.get("downsampling_ratio")) == (LATENT_CHANNELS, HOP) for shape in shapes)

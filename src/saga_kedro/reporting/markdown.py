@@ -29,18 +29,14 @@ def _lines(blocks: Sequence[Block], folder: str, files: dict[str, bytes]) -> lis
             case Text(markdown):
                 parts.append(markdown.strip())
             case Callout(markdown, kind):
-                text = markdown.strip().replace("\n", "\n> ")
-                parts.append(f"> **{SIGNS[kind]}** {text}")
+                parts.append(f"> **{SIGNS[kind]}** {markdown.strip()}".replace("\n", "\n> "))
             case Table(frame, caption):
                 from saga_kedro.reporting.tables import markdown_table  # pandas, which the light installation lacks
 
-                parts.append(markdown_table(frame))
-                if caption:
-                    parts.append(f"*{caption}*")
+                parts += [markdown_table(frame), *[f"*{caption}*"] * bool(caption)]
             case Figure():
                 parts.append(f"![{block.alternative or block.caption}]({add(f'{block.name}.{block.suffix}', block.image)})")
-                if block.caption:
-                    parts.append(f"*{block.caption}*")
+                parts += [f"*{block.caption}*"] * bool(block.caption)
             case Players(players, caption):
                 links = [f"[{player.label}]({add(f'{player.name}.{player.suffix}', player.audio)})" for player in players]
                 parts.append(f"{caption}: {' · '.join(links)}" if caption else " · ".join(links))

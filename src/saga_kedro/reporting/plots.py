@@ -5,23 +5,17 @@ from __future__ import annotations
 import pandas as pd
 from plotly.graph_objects import Figure
 
-from saga_kedro.evaluation.names import cutoff_name
 from saga_kedro.reporting.charts import YARDSTICK_TITLES
 from saga_kedro.reporting.palette import BLACK, LINES, row_styles
-from saga_kedro.reporting.tables import columns_of, row_order, row_title
+from saga_kedro.reporting.tables import column_title, columns_of, row_order, row_title
 
 # plotly's names of matplotlib's dashes
 DASHES = {"-": "solid", "--": "dash", "-.": "dashdot", ":": "dot"}
 
 
 def plot(lsd_by_frequency: pd.DataFrame, training_history: pd.DataFrame) -> tuple[Figure, Figure]:
-    """LSD against frequency, averaged over the categories and cutoffs that were measured; and the losses with their yardsticks.
-
-    Args:
-        lsd_by_frequency: of `evaluation.score.frequency_curves`.
-        training_history: columns step, metric, value.
-    """
-    where = ", ".join(f"{category} {cutoff_name(cutoff)}" for category, cutoff in columns_of(lsd_by_frequency))
+    """LSD against frequency, averaged over the measured categories and cutoffs; and the losses with their yardsticks."""
+    where = ", ".join(column_title(*column) for column in columns_of(lsd_by_frequency))
     frequency = _figure(f"LSD against frequency ({where or 'not measured'})", "kHz", "log10 of power")
     for row, (colour, dash) in row_styles(row_order(lsd_by_frequency["row"].tolist())).items():
         line = lsd_by_frequency[lsd_by_frequency["row"] == row].groupby("frequency_hz")["lsd"].mean()

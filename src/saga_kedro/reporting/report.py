@@ -10,19 +10,12 @@ import pandas as pd
 from saga_kedro.evaluation.names import OURS, cutoff_name, metric_name
 from saga_kedro.evaluation.score import COST_METRICS
 from saga_kedro.evaluation.summary import KEYS, flatten
+from saga_kedro.reporting import charts
 from saga_kedro.reporting.blocks import Block, Callout, Details, Figure, Report, Section, Table, Text
-from saga_kedro.reporting.charts import (
-    dial_chart,
-    frequency_chart,
-    gradient_chart,
-    headline_chart,
-    loss_chart,
-    validation_chart,
-)
 from saga_kedro.reporting.examples import Example, example_blocks
 from saga_kedro.reporting.figures import Picture, png
 from saga_kedro.reporting.likeness import Likeness
-from saga_kedro.reporting.tables import CATEGORIES, MISSING, columns_of, number, row_order, row_title, wide_table
+from saga_kedro.reporting.tables import MISSING, column_title, columns_of, number, row_order, row_title, wide_table
 from saga_kedro.reporting.targets import READING_NOTE, TARGET, display_name, gap, target_metrics
 
 HEADLINE = "LSD"
@@ -41,7 +34,7 @@ METRIC_NOTES = {
     "FD_logmel": "Frechet distance over log-mel statistics, lower is better; not OpenL3, not the paper's FD",
     "MOS": "opinions of listeners, 1 to 5",
 }
-# folded; everything else is in sight
+# folded
 GROUPS = {
     "LSD in parts: sounding frames, below and above the cutoff": ("LSD_sounding", "LSD_below", "LSD_above"),
     "The waveform: SI-SDR, SNR, SDR": ("SI-SDR", "SNR", "SDR"),
@@ -53,28 +46,16 @@ LEFT_OUT = tuple(f"paper: {display_name(system)}" for system in ("saga_sr_withou
 
 @dataclass(frozen=True)
 class Findings:
-    """Everything that the report shows. None or empty means: not measured; the report notes it.
+    """Everything that the report shows, and its title. None or empty means: not measured; the report notes it."""
 
-    Attributes:
-        summary: of `evaluation.summary.summarise`.
-        targets: the paper's tables, of `targets.checked_targets`.
-        likeness: whether codec, data and test set are the paper's.
-        history: of `tracking.read_history`.
-        curves: of `evaluation.score.frequency_curves`.
-        dial: of `evaluation.rolloff_dial.rolloff_dial`.
-        examples: of `examples.choose_examples`.
-        facts: title -> name -> value: versions, data hash, weights, parameters, ...
-        name: title of the report.
-    """
-
-    summary: pd.DataFrame
-    targets: pd.DataFrame
+    summary: pd.DataFrame  # of `evaluation.summary.summarise`
+    targets: pd.DataFrame  # of `targets.checked_targets`
     likeness: Likeness
-    history: pd.DataFrame | None = None
-    curves: pd.DataFrame | None = None
-    dial: pd.DataFrame | None = None
+    history: pd.DataFrame | None = None  # of `tracking.read_history`
+    curves: pd.DataFrame | None = None  # of `evaluation.score.frequency_curves`
+    dial: pd.DataFrame | None = None  # of `evaluation.rolloff_dial.turn_dial`
     examples: Sequence[Example] = ()
-    facts: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+    facts: Mapping[str, Mapping[str, object]] = field(default_factory=dict)  # title -> name -> value
     name: str = "SAGA-SR"
 
 
@@ -101,11 +82,7 @@ def with_paper(summary: pd.DataFrame, targets: pd.DataFrame) -> pd.DataFrame:
 
 
 def standing(summary: pd.DataFrame) -> str:
-    """How often ours has the lower mean LSD, against each other row that does not know the reference: one sentence.
-
-    Args:
-        summary: with the paper's systems among the rows.
-    """
+    """How often ours has the lower mean LSD, against each other row (the paper's too) that does not know the reference."""
     lines = summary[summary["metric"] == HEADLINE]
     table = lines.pivot_table(index="row", columns=["category", "cutoff_khz"], values="mean")
     if OURS not in table.index:
@@ -123,10 +100,7 @@ def standing(summary: pd.DataFrame) -> str:
 
 
 def gap_table(summary: pd.DataFrame, targets: pd.DataFrame) -> pd.DataFrame:
-    """Ours, SAGA-SR's in the paper, and the difference, a line per metric, category and cutoff that the paper has.
-
-    What one of the two lacks is a dash.
-    """
+    """Ours, the paper's SAGA-SR and the difference, a line per metric, category and cutoff of the paper's; a dash for none."""
     metrics = flatten(summary)
     gaps = gap(metrics, target_metrics(targets))
     lines = []
@@ -144,7 +118,7 @@ def _subtitle(summary: pd.DataFrame) -> str:
     mine = summary[(summary["row"] == OURS) & (summary["metric"] == HEADLINE)]
     if mine.empty:
         return "No LSD of our own was measured."
-    parts = [f"{category} {cutoff_name(cutoff)}" for category, cutoff in columns_of(mine)]
+    parts = [column_title(*column) for column in columns_of(mine)]
     return f"{int(mine['clips'].sum())} pairs: {', '.join(parts)}. Means and 95 % intervals over clips."
 
 
@@ -155,7 +129,7 @@ def _results(findings: Findings) -> list[Block]:
     if HEADLINE in set(findings.summary["metric"]):
         blocks.append(Text(standing(summary)))
         blocks.append(Table(wide_table(summary, HEADLINE), f"LSD: {METRIC_NOTES[HEADLINE]}. Mean ± half the 95 % interval."))
-        picture = headline_chart(summary[~summary["row"].isin(LEFT_OUT)], HEADLINE)
+        picture = charts.headline_chart(summary[~summary["row"].isin(LEFT_OUT)], HEADLINE)
         caption = "The same means with their 95 % intervals; lower is better."
         blocks += [] if picture is None else [Figure(png(picture), "headline", caption, f"LSD of every row. {caption}")]
     else:
@@ -179,11 +153,10 @@ def _tables(summary: pd.DataFrame, metrics: Sequence[str]) -> list[Block]:
 
 
 def _distance(findings: Findings) -> list[Block]:
-    kind = "good" if findings.likeness.is_reproduction else "note"
     same = findings.likeness.parts().items()
     likeness = pd.DataFrame([{"": name, "the paper's?": "yes" if value else "no"} for name, value in same])
     return [
-        Callout(findings.likeness.sentence(), kind),
+        Callout(findings.likeness.sentence(), "good" if findings.likeness.is_reproduction else "note"),
         Table(gap_table(findings.summary, findings.targets), "Negative: closer to the reference than the paper's SAGA-SR."),
         Table(likeness, "What a reproduction would need"),
         Text(READING_NOTE),
@@ -202,11 +175,9 @@ def _training(history: pd.DataFrame | None) -> list[Block]:
         "and one that knows z_l by linear regression."
     )
     comparable = "Losses at fixed t compare between runs whose distributions of t differ."
-    blocks = [
-        *_picture(loss_chart(history), "loss", yardsticks),
-        *_picture(validation_chart(history), "validation_loss", comparable),
-        *_picture(gradient_chart(history), "gradient_norm", "True gradient norms, total and per module."),
-    ]
+    blocks = _picture(charts.loss_chart(history), "loss", yardsticks)
+    blocks += _picture(charts.validation_chart(history), "validation_loss", comparable)
+    blocks += _picture(charts.gradient_chart(history), "gradient_norm", "True gradient norms, total and per module.")
     return blocks or [Text("Neither loss nor gradient norm was logged by this run.")]
 
 
@@ -214,22 +185,21 @@ def _frequency(curves: pd.DataFrame | None) -> list[Block]:
     blocks: list[Block] = []
     for category, cutoff in columns_of(curves) if curves is not None else ():
         caption = f"{category}, {cutoff_name(cutoff)}: root mean square of the log10 power ratio over sounding frames."
-        blocks += _picture(frequency_chart(curves, category, cutoff), f"frequency_{category}_{cutoff_name(cutoff)}", caption)
+        blocks += _picture(
+            charts.frequency_chart(curves, category, cutoff), f"frequency_{category}_{cutoff_name(cutoff)}", caption
+        )
     return blocks or [Text("LSD against frequency was not measured in this run.")]
 
 
 def _dial(dial: pd.DataFrame | None) -> list[Block]:
     if dial is None or dial.empty:
         return [Text("The roll-off dial was not measured in this run.")]
-    ordered = [*CATEGORIES, *sorted(set(dial["category"]) - set(CATEGORIES))]
     caption = "Roll-off of the outputs against the one that was asked for, mean and deviation over clips; 1 is 22.05 kHz."
-    return _picture(dial_chart(dial, ordered), "rolloff_dial", caption)
+    return _picture(charts.dial_chart(dial), "rolloff_dial", caption)
 
 
 def _examples(examples: Sequence[Example]) -> list[Block]:
-    blocks: list[Block] = []
-    for place, example in enumerate(examples, start=1):
-        blocks += example_blocks(example, place)
+    blocks = [block for place, example in enumerate(examples, start=1) for block in example_blocks(example, place)]
     return blocks or [Text("No clips were kept as audio in this run.")]
 
 

@@ -32,22 +32,10 @@ PACKAGES = ("saga-kedro", "torch", "stable-audio-tools", "transformers", "kedro"
 
 
 def summarise(
-    scores: pd.DataFrame,
-    distances: pd.DataFrame,
-    model_summary: dict[str, Any],
-    data_version: str,
-    paper_targets: pd.DataFrame,
-    parameters: Parameters,
-) -> tuple[pd.DataFrame, dict[str, float], Logged]:
-    """Mean and interval of every row, category and cutoff; the table of LSD is printed.
-
-    Args:
-        scores: of `evaluation.score.score_outputs`.
-        distances: of `evaluation.frechet.set_distances`.
-        model_summary: of the model that was judged.
-        data_version: of the evaluation's data.
-        paper_targets: the paper's tables.
-        parameters: all of them.
+    scores: pd.DataFrame, distances: pd.DataFrame, model_summary: dict[str, Any], data_version: str,
+    paper_targets: pd.DataFrame, parameters: Parameters,
+) -> tuple[pd.DataFrame, dict[str, float], Logged]:  # fmt: skip
+    """Mean and interval of every row, category and cutoff, of scores and distances; the table of LSD is printed.
 
     Returns:
         The summary (`evaluation.summary.COLUMNS`); its means and their gaps to the paper's under their metric names; and
@@ -93,21 +81,10 @@ def evaluation_note(
 
 
 def gather(
-    summary: pd.DataFrame,
-    pairs: pd.DataFrame,
-    outputs: pd.DataFrame,
-    paper_targets: pd.DataFrame,
-    model_summary: dict[str, Any],
-    data_version: str,
-    parameters: Parameters,
-) -> Findings:
-    """The evaluation's part of the report: its numbers, examples and facts.
-
-    Args:
-        summary: of `summarise`.
-        pairs, outputs: of the evaluation.
-        paper_targets, model_summary, data_version, parameters: as for `summarise`.
-    """
+    summary: pd.DataFrame, pairs: pd.DataFrame, outputs: pd.DataFrame, paper_targets: pd.DataFrame,
+    model_summary: dict[str, Any], data_version: str, parameters: Parameters,
+) -> Findings:  # fmt: skip
+    """The evaluation's part of the report: its numbers, examples and facts."""
     return Findings(
         summary=summary,
         targets=checked_targets(paper_targets),
@@ -147,20 +124,10 @@ def _version(package: str) -> str:
 
 
 def write_report(
-    findings: Findings,
-    lsd_by_frequency: pd.DataFrame,
-    rolloff_dial: pd.DataFrame,
-    training_history: pd.DataFrame,
+    findings: Findings, lsd_by_frequency: pd.DataFrame, rolloff_dial: pd.DataFrame, training_history: pd.DataFrame,
     folder: str | Path,
-) -> tuple[pd.DataFrame, Logged]:
-    """Write report.html and report.md.
-
-    Args:
-        findings: of `gather`.
-        lsd_by_frequency: of `evaluation.score.frequency_curves`.
-        rolloff_dial: of `evaluation.model_scores.turn_dial`.
-        training_history: of `tracking.read_history`.
-        folder: where the report goes.
+) -> tuple[pd.DataFrame, Logged]:  # fmt: skip
+    """Write report.html and report.md of what `gather` found, and of curves and the dial.
 
     Returns:
         The report's first table, LSD of every row and of the paper's systems; and the files that MLflow gets.

@@ -2,18 +2,83 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 import pandas as pd
 
+from saga_kedro.audio import SAMPLE_RATE
 from saga_kedro.evaluation.model_scores import find_model
 from saga_kedro.model.onnx_export import export_onnx
 from saga_kedro.model.saga_sr import SagaSR
 from saga_kedro.model.saved import SHIPPED
-from saga_kedro.parameters import Parameters, Ship
-from saga_kedro.reporting.model_card import model_card
+from saga_kedro.parameters import Ingest, Parameters, Ship
+from saga_kedro.reporting.tables import markdown_table
 from saga_kedro.training.average import average
+from saga_kedro.weights import SCRATCH
+
+CARD = """\
+# The model that comes with saga-kedro
+
+Gives muffled audio the upper band that it could have had: `saga super-resolve`, or `SagaSR.from_pretrained()`.
+
+| | |
+| --- | --- |
+| method | SAGA-SR (arXiv:2509.24924) on a channel vocoder of {bands} bands in the place of the VAE{captions} |
+| parameters | {parameters:.1f} million, half precision |
+| training | {steps} steps of {batch} segments of {seconds:.2f} s{start}, `kedro run --env box --pipeline train`{mean} |
+| corpus | {corpus} |
+| hours of training | {hours} |
+| predicted roll-off | root mean square error {rmse:.3f} of the Nyquist frequency (the training median: {rmse_of_median:.3f}) |
+| hash of the weights | `{weights}` |
+| licence | Apache-2.0, as the code; the corpus: {licences} |
+
+## Figures
+
+On clips of the corpus that were kept out of training, {pairs} in all. LSD in log10 of power at 44.1 kHz, mean ± half the 95 %
+interval; lower is better. The paper's rows were measured on other clips.
+
+{table}
+{recordings}
+## Limits
+
+- The codec keeps levels of bands, not waveforms: what is added is noise in the right place, at the right level. A missing
+  harmonic comes back as a breath, not as a tone.
+- {heard}
+- How bright a result is, is a guess: turn `--rolloff` where it is wrong.
+{noise_floor}"""
+
+PACKAGES_HEARD = """\
+It has heard games' music (orchestras, synthesisers, rock), spelled letters, short sentences, drums and sound effects. Long
+  reverberation and singing were rare."""
+# by source of the corpus
+HEARD = {
+    "debian": PACKAGES_HEARD,
+    "git": """\
+It has heard recorded speech (words, sentences, syllables), instruments note by note and sound effects. Whole pieces of music
+  it has not heard, and singing was rare.""",
+    "debian+git": """\
+It has heard recorded speech (letters, words, sentences), instruments note by note, games' music (orchestras, synthesisers,
+  rock), drums and sound effects. Whole pieces of music were of games, most of them encoded; singing was rare.""",
+}
+OTHERS_HEARD = "It has heard that corpus and nothing else."
+NOISE_FLOOR = """\
+- A recording's own steady hiss is measured and continues above the cutoff as in training recordings whose floor is like it
+  below; `--noise-floor` says how much of it, from 0 to 1 ({amount:g} unless told).
+"""
+
+RECORDINGS = """
+## Recordings
+
+Of git repositories, at these commits:
+
+{table}
+"""
+
+FAMILIES = (
+    "GPL", "LGPL", "GFDL", "CC-BY-SA", "CC-BY", "CC0", "BSD", "MIT", "Expat", "Unlicense", "public-domain", "Public-Domain",
+)  # fmt: skip
+"""Of free licences; what begins with two of them belongs to the first."""
 
 
 def choose_model(judged_folder: Path, ship: Ship, average_folder: Path) -> dict[str, Any]:
@@ -26,15 +91,8 @@ def ship(
 ) -> str:
     """Write the model in half precision, its ONNX graph and its card into the package.
 
-    Args:
-        model_summary: of a finished training, or of a mean of several.
-        parameters: of the training; ``sample`` is what was chosen after it.
-        manifest: of its corpus.
-        pairs: that it was judged on.
-        headline: the report's table of these weights.
-
-    Returns:
-        The card.
+    Of a finished training or a mean of several: its summary and parameters (``sample`` was chosen after it), its corpus, the
+    judged pairs, and the report's table of these weights. Returns the card.
     """
     model = SagaSR.from_pretrained(model_summary["folder"])
     model.sample.update(parameters.sample.model_dump())
@@ -43,3 +101,70 @@ def ship(
         export_onnx(model, SHIPPED)
     count = sum(weights.numel() for weights in model.network.parameters())
     return model_card(model_summary, parameters, manifest, pairs, headline, count)
+
+
+def model_card(
+    summary: dict[str, Any], parameters: Parameters, manifest: pd.DataFrame, pairs: pd.DataFrame, headline: pd.DataFrame,
+    count: int,
+) -> str:  # fmt: skip
+    """The card, in markdown; of what `ship` gets, and the count of trained parameters."""
+    model, fit, known = parameters.model, parameters.fit, summary["yardsticks"]
+    hours = manifest[manifest["split"] == "train"].groupby("category")["duration_s"].sum() / 3600
+    return CARD.format(
+        bands=model.codec.model_dump()["bands"],
+        parameters=count / 1e6,
+        steps=fit.steps,
+        batch=fit.batch_size,
+        seconds=model.segment_samples / SAMPLE_RATE,
+        start="" if fit.start == SCRATCH else f", begun from the weights that were in `{fit.start}`",
+        mean=_mean(summary.get("averaged", [])),
+        corpus=_corpus(parameters.ingest),
+        hours=", ".join(f"{name} {value:.2f}" for name, value in hours.items()),
+        rmse=known["rolloff/rmse"],
+        rmse_of_median=known["rolloff/rmse_of_median"],
+        weights=summary["weights"],
+        licences=_licences(manifest["licence"]),
+        pairs=len(pairs),
+        table=markdown_table(headline),
+        captions=", trained without captions" if model.text.encoder == "none" else "",
+        heard=HEARD.get(parameters.ingest.source, OTHERS_HEARD),
+        noise_floor=NOISE_FLOOR.format(amount=parameters.sample.noise_floor) if parameters.vary.denoise else "",
+        recordings=_recordings(parameters, manifest),
+    )
+
+
+def _mean(averaged: list[dict[str, Any]]) -> str:
+    """How the weights of several trainings became these: `saga_kedro.training.average.average`."""
+    named = ", ".join(f"`{one['source']}` ({one['steps'] or '?'} steps, {one['weights'][:8]})" for one in averaged)
+    return f"; the weights are the mean of {named}" if averaged else ""
+
+
+def _licences(column: pd.Series) -> str:
+    """``GPL, CC0 and others``: copyright files name dozens, in as many spellings, and those of build scripts, too."""
+    named = {one for text in column.dropna().unique() for one in text.split(", ")}
+    family_of = {one: next((family for family in FAMILIES if one.startswith(family)), "others") for one in named}
+    families = [family for family in FAMILIES if family in family_of.values()]
+    return ", ".join(families) + (" and others" if "others" in family_of.values() else "")
+
+
+def _corpus(ingest: Ingest) -> str:
+    packages = "the audio of the Debian packages " + ", ".join(ingest.packages)
+    fetched = {
+        "debian": packages,
+        "git": "the audio of the git repositories under Recordings",
+        "debian+git": f"{packages}; and of the git repositories under Recordings",
+    }
+    return fetched.get(ingest.source) or (PurePath(ingest.path).name if ingest.path else ingest.source)
+
+
+def _recordings(parameters: Parameters, manifest: pd.DataFrame) -> str:
+    """The repositories that the corpus has audio of, and their authors."""
+    if "git" not in parameters.ingest.source.split("+"):
+        return ""
+    used = {"/".join(group.split("/")[:2]) for group in manifest["group"]}
+    rows = [
+        {"repository": f"[{one.name}]({one.address})", "commit": one.commit, "licence": one.licence, "by": one.attribution}
+        for one in parameters.repositories
+        if one.name in used
+    ]
+    return RECORDINGS.format(table=markdown_table(pd.DataFrame(rows)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure as Picture
@@ -10,45 +11,34 @@ from matplotlib.figure import Figure as Picture
 from saga_kedro.audio.spectra import hann
 from saga_kedro.reporting.figures import new_picture
 
-WINDOW = 2048
-HOP = 512
+WINDOW, HOP = 2048, 512
 MAXIMUM_COLUMNS = 600
+RANGE_DB = 90.0  # from the loudest point that is shown down to the darkest colour
 
 
-def spectrogram_db(audio: np.ndarray, window: int = WINDOW, hop: int = HOP) -> np.ndarray:
-    """Level over time and frequency of the channel mean.
+def spectrogram_db(audio: np.ndarray) -> np.ndarray:
+    """Level over time and frequency of the channel mean of float [channels, samples] or [samples], full scale 1.
 
-    Args:
-        audio: float [channels, samples] or [samples], full scale 1.
-        window: Hann window and FFT length in samples.
-        hop: in samples.
-
-    Returns:
-        float32 [window // 2 + 1, frames] in dB; 0 dB is a sine of full scale, digital silence is -200.
+    float32 [1025, frames] in dB (Hann 2,048 / 512); 0 dB is a sine of full scale, digital silence is -200.
     """
     mono = np.atleast_2d(np.asarray(audio, np.float32)).mean(axis=0)
-    if len(mono) < window:
-        mono = np.pad(mono, (0, window - len(mono)))
-    frames = np.lib.stride_tricks.sliding_window_view(mono, window)[::hop]
-    weights = hann(window)
+    mono = np.pad(mono, (0, max(0, WINDOW - len(mono))))
+    frames = np.lib.stride_tricks.sliding_window_view(mono, WINDOW)[::HOP]
+    weights = hann(WINDOW)
     magnitude = np.abs(np.fft.rfft(frames * weights, axis=1)) * (2 / weights.sum())
     return (20 * np.log10(np.maximum(magnitude, 1e-10))).T.astype(np.float32)
 
 
 def spectrogram_figure(
-    sounds: Mapping[str, np.ndarray], sample_rate: int, cutoff_hz: float | None = None, title: str = "", range_db: float = 90.0
+    sounds: Mapping[str, np.ndarray], sample_rate: int, cutoff_hz: float | None = None, title: str = ""
 ) -> Picture:
     """One panel a sound, all on the scale of the reference (or of the loudest, where none is called ``reference``).
 
     Args:
-        sounds: title of the panel -> float [channels, samples], in the order to show.
+        sounds: title of the panel -> float [channels, samples], in the order to show; none is a ValueError.
         sample_rate: in Hz, of every sound.
         cutoff_hz: where the input ends; a dashed line in every panel.
         title: of the figure.
-        range_db: from the loudest point that is shown down to the darkest colour.
-
-    Raises:
-        ValueError: there is nothing to show.
     """
     if not sounds:
         raise ValueError("a spectrogram figure needs at least one sound; none was given")
@@ -58,23 +48,15 @@ def spectrogram_figure(
     top = max(float(finite.max()) if finite.size else 0.0, -120.0)
     picture = new_picture((6.4, 1.15 + 1.55 * len(levels)))
     panels = picture.subplots(len(levels), 1, sharex=True, squeeze=False)[:, 0]
-    image = None
     for axes, (name, level) in zip(panels, levels.items(), strict=True):
         step = max(1, -(-level.shape[1] // MAXIMUM_COLUMNS))
         # a column of the picture shows the loudest of its frames, so that onsets do not vanish
         padded = np.pad(level, ((0, 0), (0, -level.shape[1] % step)), mode="edge")
         shown = padded.reshape(level.shape[0], -1, step).max(axis=2)
         seconds = np.atleast_2d(sounds[name]).shape[1] / sample_rate
-        image = axes.imshow(
-            shown,
-            origin="lower",
-            aspect="auto",
-            cmap="magma",
-            vmin=top - range_db,
-            vmax=top,
-            extent=(0.0, seconds, 0.0, sample_rate / 2000),
-            interpolation="nearest",
-        )
+        options: dict[str, Any] = {"origin": "lower", "aspect": "auto", "cmap": "magma", "interpolation": "nearest"}
+        extent = (0.0, seconds, 0.0, sample_rate / 2000)
+        image = axes.imshow(shown, vmin=top - RANGE_DB, vmax=top, extent=extent, **options)
         if cutoff_hz:
             axes.axhline(cutoff_hz / 1000, color="white", linestyle="--", linewidth=0.9)
         axes.set_ylabel("kHz")
@@ -82,6 +64,5 @@ def spectrogram_figure(
     panels[-1].set_xlabel("seconds")
     if title:
         picture.suptitle(title, fontsize=10)
-    if image is not None:
-        picture.colorbar(image, ax=list(panels), label="dB, 0 = sine at full scale", fraction=0.04, pad=0.01)
+    picture.colorbar(image, ax=list(panels), label="dB, 0 = sine at full scale", fraction=0.04, pad=0.01)
     return picture

@@ -52,40 +52,30 @@ def row_order(rows: Sequence[str]) -> list[str]:
 
 def columns_of(summary: pd.DataFrame) -> list[tuple[str, float]]:
     """The (category, cutoff in kHz) pairs that a table has, cutoff by cutoff, speech before music before effects."""
-    pairs = {
-        (str(category), float(cutoff)) for category, cutoff in zip(summary["category"], summary["cutoff_khz"], strict=True)
-    }
-    place = {category: index for index, category in enumerate(CATEGORIES)}
-    return sorted(pairs, key=lambda pair: (pair[1], place.get(pair[0], len(place)), pair[0]))
+    pairs = set(zip(summary["category"].astype(str), summary["cutoff_khz"].astype(float), strict=True))
+    return sorted(pairs, key=lambda pair: (pair[1], category_place(pair[0])))
 
 
-def wide_table(
-    summary: pd.DataFrame,
-    metric: str,
-    cell: Callable[[pd.Series], str] = mean_with_interval,
-    title: Callable[[str], str] = row_title,
-) -> pd.DataFrame:
-    """One metric as a table: a line per row, a column per category and cutoff, cells of text.
+def category_place(category: str) -> tuple[int, str]:
+    """What to sort categories by: speech before music before effects, others behind them by name."""
+    return CATEGORIES.index(category) if category in CATEGORIES else len(CATEGORIES), category
 
-    Args:
-        summary: of `evaluation.summary.summarise`.
-        metric: e.g. ``LSD``.
-        cell: a line of the summary to text.
-        title: a row's name to what is shown.
 
-    Returns:
-        First column ``row``; a combination that was not measured is a dash. Empty if the metric was not measured.
+def column_title(category: str, cutoff_khz: float) -> str:
+    """``speech 4kHz``."""
+    return f"{category} {cutoff_name(cutoff_khz)}"
+
+
+def wide_table(summary: pd.DataFrame, metric: str, cell: Callable[[pd.Series], str] = mean_with_interval) -> pd.DataFrame:
+    """One metric of `evaluation.summary.summarise` as a table: a line per row, a column per category and cutoff, cells of text.
+
+    The first column is ``row``; a combination that was not measured is a dash. Empty if the metric was not measured.
     """
     chosen = summary[summary["metric"] == metric]
-    columns = columns_of(chosen)
-    lines = []
-    for row in row_order(chosen["row"].tolist()):
-        line = {"row": title(row)}
-        for category, cutoff in columns:
-            found = chosen[(chosen["row"] == row) & (chosen["category"] == category) & (chosen["cutoff_khz"] == cutoff)]
-            line[f"{category} {cutoff_name(cutoff)}"] = cell(found.iloc[0]) if len(found) else MISSING
-        lines.append(line)
-    return pd.DataFrame(lines, columns=["row", *(f"{category} {cutoff_name(cutoff)}" for category, cutoff in columns)])
+    cells = {(line["row"], line["category"], line["cutoff_khz"]): cell(line) for _, line in chosen.iterrows()}
+    columns, rows = columns_of(chosen), row_order(chosen["row"].tolist())
+    lines = [(row_title(row), *(cells.get((row, *column), MISSING) for column in columns)) for row in rows]
+    return pd.DataFrame(lines, columns=["row", *(column_title(*column) for column in columns)])
 
 
 def numeric_columns(table: pd.DataFrame) -> list[bool]:

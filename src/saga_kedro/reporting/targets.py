@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import pandas as pd
 
 from saga_kedro.evaluation.names import OURS, cutoff_name, metric_name
 
 TARGET = "saga_sr"
-
+COLUMNS = ["source", "table", "system", "category", "cutoff_khz", "metric", "value"]
 DISPLAY_NAMES = {
     "unprocessed": "unprocessed",
     "vae_reconstruction": "VAE reconstruction",
@@ -31,8 +31,7 @@ READING_NOTE = (
 )
 
 
-@dataclass(frozen=True)
-class PaperRun:
+class PaperRun(NamedTuple):
     """One system of the paper's tables, as a run: its name, what it is, and its metrics under our names."""
 
     system: str
@@ -47,27 +46,18 @@ def display_name(system: str) -> str:
 
 
 def checked_targets(table: pd.DataFrame) -> pd.DataFrame:
-    """The paper's tables: columns source, table, system, category, cutoff_khz, metric, value.
-
-    Raises:
-        ValueError: a column is missing or a number cannot be read.
-    """
-    wanted = ["source", "table", "system", "category", "cutoff_khz", "metric", "value"]
-    absent = [column for column in wanted if column not in table.columns]
+    """The paper's tables: ``COLUMNS``; a ValueError where one is missing or a number cannot be read."""
+    absent = [column for column in COLUMNS if column not in table.columns]
     if absent:
         raise ValueError(f"paper_targets: the table of the paper's targets lacks the columns {', '.join(absent)}")
     try:
-        return table[wanted].astype({"cutoff_khz": float, "value": float})
+        return table[COLUMNS].astype({"cutoff_khz": float, "value": float})
     except ValueError as error:
         raise ValueError(f"paper_targets: a cutoff or a value of the paper's targets is no number ({error})") from error
 
 
 def target_metrics(targets: pd.DataFrame, system: str = TARGET) -> dict[str, float]:
-    """One system's numbers as ``eval/LSD/speech/4kHz``: the paper's runs use our own names, so that two runs compare.
-
-    Raises:
-        ValueError: the table has no such system.
-    """
+    """One system's numbers as ``eval/LSD/speech/4kHz``, our own names; a ValueError where the table has no such system."""
     lines = targets[targets["system"] == system]
     if lines.empty:
         known = ", ".join(sorted(targets["system"].unique()))
@@ -98,20 +88,12 @@ def paper_table(targets: pd.DataFrame, metric: str) -> pd.DataFrame:
     chosen = targets[targets["metric"] == metric]
     columns = [f"{line.category} {cutoff_name(line.cutoff_khz)}" for line in chosen.itertuples()]
     table = chosen.assign(system=chosen["system"].map(display_name), column=columns)
-    return (
-        table.pivot(index="system", columns="column", values="value")
-        .loc[table["system"].unique(), table.sort_values("cutoff_khz", kind="stable")["column"].unique()]
-        .reset_index()
-    )
+    wide = table.pivot(index="system", columns="column", values="value")
+    return wide.loc[table["system"].unique(), table.sort_values("cutoff_khz", kind="stable")["column"].unique()].reset_index()
 
 
 def gap(metrics: dict[str, float], targets: dict[str, float]) -> dict[str, float]:
-    """Ours minus the paper's, for every metric that both have: ``gap/LSD/speech/4kHz``, in the metric's unit.
-
-    Args:
-        metrics: names of `evaluation.names.metric_name`; only ours (``eval/...``) are compared.
-        targets: of `target_metrics`.
-    """
+    """Ours (``eval/...``) minus the paper's, for every metric that both have: ``gap/LSD/speech/4kHz``, in the metric's unit."""
     return {
         f"gap/{name.removeprefix('eval/')}": value - targets[name]
         for name, value in metrics.items()

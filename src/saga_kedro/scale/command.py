@@ -1,4 +1,4 @@
-"""`saga plan`: from what was asked to what is printed."""
+"""`saga plan`: from the options to the table."""
 
 from __future__ import annotations
 
@@ -18,23 +18,12 @@ DEMO_CLIP_S = 8.5  # saga_kedro/corpora/demo.py: clips of 5 to 12 s
 
 
 def run(
-    folder: Path,
-    env: str,
-    hours: float | None = None,
-    gpus: int | None = None,
-    nodes: int | None = None,
+    folder: Path, env: str, hours: float | None = None, gpus: int | None = None, nodes: int | None = None,
     cores: int | None = None,
-) -> None:
-    """Print the plan.
+) -> None:  # fmt: skip
+    """Print the plan; a ValueError for no project, environment or corpus, or a number that counts nothing.
 
-    Args:
-        folder: the project, or a folder in it.
-        env: a folder of conf/.
-        hours: of audio; None is what was ingested, or the demo.
-        gpus, nodes, cores: None is what the configuration or this machine says.
-
-    Raises:
-        ValueError: no project, environment or corpus, or a number that counts nothing.
+    None is what was ingested (or the demo), and what the configuration or this machine says.
     """
     for name, value, least in (("hours", hours, 0), ("gpus", gpus, -1), ("nodes", nodes, 0), ("cores", cores, 0)):
         if value is not None and not least < value < float("inf"):

@@ -65,11 +65,7 @@ class UnitCosts(Section):
 
 
 def unit_costs(values: Mapping[str, Any]) -> UnitCosts:
-    """Checked unit costs.
-
-    Raises:
-        ParameterError: names every one that is unknown, missing or ill-typed.
-    """
+    """Checked unit costs; a ParameterError names every one that is unknown, missing or ill-typed."""
     return fitted(UnitCosts, values, "plan.yml")
 
 

@@ -7,32 +7,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-ROLLOFF_FEATURES = 257  # 128 learned frequencies: sine, cosine and the value (saga_kedro/model/embedding.py)
+ROLLOFF_FEATURES = 257  # 128 learned frequencies: sine, cosine and the value (saga_kedro/model/network.py)
 TIME_FEATURES = 256
 BACKWARD = 2  # a backward pass multiplies twice as much as a forward pass: by the weights, and by the inputs
 
 
 @dataclass(frozen=True)
 class Dit:
-    """The network that is trained, as numbers.
+    """The network that is trained, as numbers."""
 
-    Attributes:
-        channels: of a latent, C.
-        frames: of a segment's latent, T; the timestep and the roll-offs are one token more.
-        context: tokens of the cross-attention, L: the text's positions and two roll-offs.
-        text_width: of a context token, W.
-        width: of the transformer, E.
-        depth: blocks.
-        projected: whether the context is projected to E.
-    """
-
-    channels: int
-    frames: int
-    context: int
-    text_width: int
-    width: int
-    depth: int
-    projected: bool
+    channels: int  # C, of a latent
+    frames: int  # T, of a segment's latent; the timestep and the roll-offs are one token more
+    context: int  # L, tokens of the cross-attention: the text's positions and two roll-offs
+    text_width: int  # W, of a context token
+    width: int  # E, of the transformer
+    depth: int  # blocks
+    projected: bool  # whether the context is projected to E
 
     @property
     def context_width(self) -> int:
@@ -49,12 +39,7 @@ class Dit:
     @property
     def _embeddings(self) -> tuple[int, int, int]:
         """Weights that are used once an item, once a context token, and once a frame."""
-        once = (
-            2 * ROLLOFF_FEATURES * self.text_width
-            + 2 * self.text_width * self.width
-            + TIME_FEATURES * self.width
-            + 2 * self.width**2
-        )
+        once = 2 * ROLLOFF_FEATURES * self.text_width + (2 * self.text_width + TIME_FEATURES + 2 * self.width) * self.width
         context = self.text_width * self.context_width + self.context_width**2
         frame = (2 * self.channels) ** 2 + 3 * self.channels * self.width + self.channels**2
         return once, context, frame

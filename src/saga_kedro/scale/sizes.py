@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from saga_kedro.audio import SAMPLE_RATE
 from saga_kedro.captioning.windows import SHORTEST_TAIL_S
 from saga_kedro.model.codec import build_codec
 from saga_kedro.model.codec.autoencoder import STABLE_AUDIO_OPEN_VAE
@@ -25,33 +24,20 @@ TRAINING_BYTES_PER_PARAMETER = 20  # float32 weights, gradient, two moments of A
 
 @dataclass(frozen=True)
 class Corpus:
-    """What there is to do.
+    """What there is to do."""
 
-    Attributes:
-        hours: of audio.
-        clips: rows of the manifest.
-        windows: that are captioned, of all clips.
-        segments: that are trained on or validated with, and that a cache of latents holds.
-        test_clips: of the test split.
-    """
-
-    hours: float
-    clips: float
-    windows: float
-    segments: float
+    hours: float  # of audio
+    clips: float  # rows of the manifest
+    windows: float  # that are captioned, of all clips
+    segments: float  # that are trained on or validated with, and that a cache of latents holds
     test_clips: float
 
 
 def corpus_of_hours(hours: float, parameters: Parameters, clip_seconds: float) -> Corpus:
-    """A corpus of which only the length is known.
+    """A corpus of which only the length is known, all splits together, and the mean length of its clips.
 
     Lengths of clips are taken to end anywhere between two windows or slots: a clip then has half a slot more than its seconds
     say, and half a window less those tails under 1.5 s that get no window of their own.
-
-    Args:
-        hours: of audio, all splits together.
-        parameters: of the environment.
-        clip_seconds: mean length of a clip.
     """
     window, test = parameters.caption.window_seconds, parameters.ingest.test
     seconds = hours * 3600
@@ -122,8 +108,3 @@ def dit(model: Model) -> Dit:
 def training_bytes(model: Model) -> float:
     """Memory that a training takes on every device, activations not counted; ``fsdp`` shares it out."""
     return dit(model).parameters() * TRAINING_BYTES_PER_PARAMETER
-
-
-def segment_seconds(model: Model) -> float:
-    """Length of a segment."""
-    return model.segment_samples / SAMPLE_RATE

@@ -6,18 +6,10 @@ import math
 from dataclasses import dataclass, replace
 from typing import Any
 
+from saga_kedro.audio import SAMPLE_RATE
 from saga_kedro.parameters import Parameters
 from saga_kedro.scale.costs import UnitCosts, precision_of
-from saga_kedro.scale.sizes import (
-    GIB,
-    TEXT_ENCODERS,
-    Corpus,
-    dit,
-    segment_bytes,
-    segment_seconds,
-    text_bytes,
-    training_bytes,
-)
+from saga_kedro.scale.sizes import GIB, TEXT_ENCODERS, Corpus, dit, segment_bytes, text_bytes, training_bytes
 
 CATEGORIES = 3  # of evaluation pairs: speech, music, effects
 VALIDATION_LEVELS = 5  # as many as training.flow_training.VALIDATION_T
@@ -31,13 +23,7 @@ GRADIENT_BYTES = 4
 
 @dataclass(frozen=True)
 class Machines:
-    """What the plan is for.
-
-    Attributes:
-        nodes: machines, all alike.
-        gpus: of each; 0 computes everything on cores.
-        cores: of each.
-    """
+    """What the plan is for: machines, all alike, and the GPUs (0 computes everything on cores) and cores of each."""
 
     nodes: int
     gpus: int
@@ -54,26 +40,16 @@ class Machines:
 
 @dataclass(frozen=True)
 class Step:
-    """One line of the plan.
-
-    Attributes:
-        name: of the step.
-        work: what is to be done, in words.
-        core_hours, gpu_hours: of work.
-        wall_hours: by the clock; NaN where a unit cost is missing.
-        disk_bytes: that stay.
-        memory: of a process or device, in words.
-        costs: unit costs that it depends on, as ``group.name``.
-    """
+    """One line of the plan."""
 
     name: str
-    work: str
+    work: str  # in words
     core_hours: float = 0.0
     gpu_hours: float = 0.0
-    wall_hours: float = 0.0
-    disk_bytes: float = 0.0
-    memory: str = ""
-    costs: tuple[str, ...] = ()
+    wall_hours: float = 0.0  # by the clock; NaN where a unit cost is missing
+    disk_bytes: float = 0.0  # that stay
+    memory: str = ""  # of a process or device, in words
+    costs: tuple[str, ...] = ()  # unit costs that it depends on, as ``group.name``
 
 
 def plan(parameters: Parameters, costs: UnitCosts, corpus: Corpus, machines: Machines) -> list[Step]:
@@ -98,7 +74,7 @@ class _Planner:
     def __init__(self, parameters: Parameters, costs: UnitCosts, corpus: Corpus, machines: Machines) -> None:
         self.parameters, self.costs, self.corpus, self.machines = parameters, costs, corpus, machines
         self.dit, self.precision = dit(parameters.model), precision_of(parameters.fit.precision)
-        self.segment_s = segment_seconds(parameters.model)
+        self.segment_s = parameters.model.segment_samples / SAMPLE_RATE
         self.process = f"{costs.cores.process_gib:g} GiB a process"
         self.vae = parameters.model.codec.name == "autoencoder"
 
@@ -110,13 +86,11 @@ class _Planner:
             steps.append(self.text_states())
         return [*steps, self.training(), self.evaluation()]
 
-    def wall(self, core_s: float, gpu_s: float, cores: int | None = None) -> float:
-        """Hours: cores and GPUs work side by side, and the slower of the two is waited for."""
-        on_gpus = gpu_s / self.machines.all_gpus if gpu_s else 0.0
-        return max(core_s / (cores or self.machines.all_cores), on_gpus) / 3600
-
     def step(self, name: str, work: str, core_s: float, gpu_s: float = 0.0, cores: int | None = None, **rest: Any) -> Step:
-        return Step(name, work, core_s / 3600, gpu_s / 3600, self.wall(core_s, gpu_s, cores), **rest)
+        """Cores and GPUs work side by side, and the slower of the two is waited for."""
+        on_gpus = gpu_s / self.machines.all_gpus if gpu_s else 0.0
+        wall_s = max(core_s / (cores or self.machines.all_cores), on_gpus)
+        return Step(name, work, core_s / 3600, gpu_s / 3600, wall_s / 3600, **rest)
 
     def examine(self) -> Step:
         core_s, disk = self.corpus.hours * 3600 * self.costs.cores.examine, self.corpus.clips * FILE_BYTES
@@ -146,21 +120,17 @@ class _Planner:
         gpu_s = windows / caption.batch_size * tokens / self.costs.gpu.generation_steps
         return self.step("captions", work, 0.0, gpu_s, disk_bytes=disk, memory=memory, costs=used)
 
-    def number_of_pairs(self) -> float:
-        degrade = self.parameters.degrade
-        most = self.corpus.test_clips
+    def number_and_length_of_pairs(self) -> tuple[float, float]:
+        degrade, most = self.parameters.degrade, self.corpus.test_clips
         if degrade.pairs_per_category is not None:
             most = min(most, CATEGORIES * degrade.pairs_per_category)
-        return most * len(degrade.cutoffs_khz)
-
-    def excerpt_seconds(self) -> float:
-        clip = self.corpus.hours * 3600 / self.corpus.clips
-        return min(self.parameters.degrade.excerpt_seconds, clip)
+        return most * len(degrade.cutoffs_khz), min(degrade.excerpt_seconds, self.corpus.hours * 3600 / self.corpus.clips)
 
     def pairs(self) -> Step:
-        seconds = self.number_of_pairs() * self.excerpt_seconds()
+        number, length = self.number_and_length_of_pairs()
+        seconds = number * length
         disk = 2 * seconds / 3600 * self.costs.cores.flac_megabytes * 1e6
-        work, used = f"{self.number_of_pairs():,.0f} pairs", ("cores.pair",)
+        work, used = f"{number:,.0f} pairs", ("cores.pair",)
         return self.step("pairs", work, seconds * self.costs.cores.pair, disk_bytes=disk, memory=self.process, costs=used)
 
     def encoding(self, audio_s: float) -> tuple[float, float, tuple[str, ...]]:
@@ -206,16 +176,11 @@ class _Planner:
         text_core_s, text_gpu_s, _ = self.multiplying(segments * self.text_operations(), "fp32")
         core_s += segments * self.reading(draws) + text_core_s
         size = segments * segment_bytes(self.parameters, self.costs.corpus.caption_tokens)
-        return self.step(
-            "latents",
-            f"{segments:,.0f} segments x {1 + draws}",
-            core_s,
-            gpu_s + text_gpu_s,
-            self.loaders(),
-            disk_bytes=size,
-            memory=f"{VAE_GIB} GiB a device and activations" if self.vae else self.process,
-            costs=("cores.crop", "cores.low_pass", *used, "corpus.caption_tokens"),
-        )
+        work = f"{segments:,.0f} segments x {1 + draws}"
+        memory = f"{VAE_GIB} GiB a device and activations" if self.vae else self.process
+        rest: dict[str, Any] = {"disk_bytes": size, "memory": memory}
+        rest["costs"] = ("cores.crop", "cores.low_pass", *used, "corpus.caption_tokens")
+        return self.step("latents", work, core_s, gpu_s + text_gpu_s, self.loaders(), **rest)
 
     def training(self) -> Step:
         """Steps x batch x operations, the validations, and once a step the gradients from device to device (a ring)."""
@@ -235,22 +200,16 @@ class _Planner:
         exchange_s = 2 * parameters * GRADIENT_BYTES * (1 - 1 / devices) / (link * 1e9) if devices > 1 else 0.0
         if exchange_s:
             used = (*used, "gpu.between_nodes" if machines.nodes > 1 else "gpu.within_node")
-        step = self.step(
-            "training",
-            f"{fit.steps:,} steps x {batch}",
-            core_s,
-            gpu_s,
-            self.loaders(),
-            disk_bytes=parameters * (CHECKPOINTS * CHECKPOINT_BYTES + SAVED_BYTES),
-            memory=f"{training_bytes(self.parameters.model) / GIB:,.1f} GiB a device and activations",
-            costs=used,
-        )
+        disk = parameters * (CHECKPOINTS * CHECKPOINT_BYTES + SAVED_BYTES)
+        work, memory = f"{fit.steps:,} steps x {batch}", training_bytes(self.parameters.model) / GIB
+        rest: dict[str, Any] = {"memory": f"{memory:,.1f} GiB a device and activations", "costs": used}
+        step = self.step("training", work, core_s, gpu_s, self.loaders(), disk_bytes=disk, **rest)
         return replace(step, wall_hours=step.wall_hours + fit.steps * exchange_s / 3600)
 
     def evaluation(self) -> Step:
         """Sampling of every pair, in float32; the codec to and fro, for the model's rows and its own; metrics of every row."""
         sample, evaluate = self.parameters.sample, self.parameters.evaluate
-        seconds, pairs = self.excerpt_seconds(), self.number_of_pairs()
+        pairs, seconds = self.number_and_length_of_pairs()
         windows = math.ceil(seconds / self.segment_s)
         branches = 1 if sample.s_a == 1 and sample.s_t == 1 else 3
         ours = 1 + evaluate.rolloff_reference
@@ -261,12 +220,7 @@ class _Planner:
         opinions = sum(name.startswith("ViSQOL") for name in evaluate.metrics)
         core_s += codec_core_s + pairs * seconds * rows * (self.costs.cores.score + opinions * self.costs.cores.visqol)
         saved = self.dit.parameters() * SAVED_BYTES / GIB + (VAE_GIB if self.vae else 0)
-        return self.step(
-            "evaluation",
-            f"{pairs:,.0f} pairs, {rows} rows",
-            core_s,
-            gpu_s + codec_gpu_s,
-            disk_bytes=pairs * seconds * (rows - 1) * 44_100 * 2 * 4,
-            memory=f"{saved:,.2g} GiB a device",
-            costs=(*used, *codec_used, "cores.score", *(["cores.visqol"] if opinions else [])),
-        )
+        disk = pairs * seconds * (rows - 1) * 44_100 * 2 * 4
+        rest: dict[str, Any] = {"disk_bytes": disk, "memory": f"{saved:,.2g} GiB a device"}
+        rest["costs"] = (*used, *codec_used, "cores.score", *["cores.visqol"] * bool(opinions))
+        return self.step("evaluation", f"{pairs:,.0f} pairs, {rows} rows", core_s, gpu_s + codec_gpu_s, **rest)

@@ -41,8 +41,13 @@ def average(sources: Sequence[str | Path], folder: str | Path) -> dict[str, Any]
     """
     if len(sources) < 2:
         raise SagaError(f"An average needs at least two models, {len(sources)} were named.")
-    folder, mean, first, about = Path(folder), {}, {}, []
-    config, state, summary = {}, {}, {}
+    folder = Path(folder)
+    mean: dict[str, torch.Tensor] = {}
+    about: list[dict[str, Any]] = []
+    first: dict[str, Any] = {}
+    config: dict[str, Any] = {}
+    state: dict[str, torch.Tensor] = {}
+    summary: dict[str, Any] = {}
     for source in map(Path, sources):
         config, state, summary = _read(source)
         if not about:

@@ -7,8 +7,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
-from saga_kedro.model.codec.posterior import Posterior
-from saga_kedro.model.codec.statistics import posterior_statistics
+from saga_kedro.model.codec.posterior import Posterior, posterior_statistics
 from saga_kedro.model.saga_sr import SagaSR
 from saga_kedro.parameters import Fit
 from saga_kedro.training.flow_training import FlowTraining

@@ -25,8 +25,7 @@ from torch.utils.data import DataLoader, Dataset
 from saga_kedro.draws import seed_of
 from saga_kedro.files import atomic_path, keep_only
 from saga_kedro.model.codec import Codec, build_codec
-from saga_kedro.model.codec.posterior import Posterior
-from saga_kedro.model.codec.statistics import posterior_statistics
+from saga_kedro.model.codec.posterior import Posterior, posterior_statistics
 from saga_kedro.model.text import TextEncoder, pad_states
 from saga_kedro.parallel import parallel_map
 from saga_kedro.parallel.worker import one_thread

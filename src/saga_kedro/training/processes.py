@@ -28,7 +28,7 @@ from torch.distributed.elastic.multiprocessing.api import SignalException
 from torch.distributed.elastic.multiprocessing.errors import ChildFailedError, ProcessFailure, record
 from torch.distributed.elastic.rendezvous import RendezvousError
 from torch.distributed.launcher.api import LaunchConfig, elastic_launch
-from torch.multiprocessing import _prctl_pr_set_pdeathsig
+from torch.multiprocessing.spawn import _prctl_pr_set_pdeathsig
 
 from saga_kedro.files import NoSpace, atomic_path
 from saga_kedro.parameters import Fit, Parameters

@@ -1,7 +1,7 @@
-"""The model in a browser: the same code, run by Pyodide in a worker, while onnxruntime-web computes the network.
+"""The model in a browser: the same code, run by Pyodide in web/worker.js, while onnxruntime-web computes the network.
 
-web/worker.js is the other side. A browser computes a network asynchronously and Python cannot wait for it; so the generator
-`super_resolve` yields the network's inputs, and is sent the output.
+That is asynchronous, and Python cannot wait for it: the generator `super_resolve` yields the network's inputs and is sent the
+output.
 """
 
 from __future__ import annotations
@@ -39,24 +39,15 @@ Given = dict[str, np.ndarray]
 
 @dataclass(frozen=True)
 class Result:
-    """What became of a file.
+    """What became of a file."""
 
-    Attributes:
-        audio: float32 [channels, samples] at 44.1 kHz; None if the file stays as it is.
-        words: half a sentence: what was measured, or why it stays as it is.
-        cutoff_hz: below it the result is the input.
-    """
-
-    audio: np.ndarray | None
-    words: str
-    cutoff_hz: float | None = None
+    audio: np.ndarray | None  # float32 [channels, samples] at 44.1 kHz; None if the file stays as it is
+    words: str  # half a sentence: what was measured, or why it stays as it is
+    cutoff_hz: float | None = None  # below it the result is the input
 
 
 class _Unanswered(Exception):
-    """Python has run as far as it can without the network's output for these inputs."""
-
-    def __init__(self, given: Given) -> None:
-        self.given = given
+    """Python has run as far as it can without the network's output for the inputs that are its argument."""
 
 
 class BrowserSagaSR(GraphSagaSR):
@@ -80,7 +71,7 @@ class BrowserSagaSR(GraphSagaSR):
             try:
                 return self.generate(stretch)
             except _Unanswered as question:
-                answers.append((yield question.given))
+                answers.append((yield question.args[0]))
 
 
 def super_resolve(
@@ -90,14 +81,7 @@ def super_resolve(
     rolloff_hz: float | None = None,
     noise_floor: float | None = None,
 ) -> Generator[Given | float, np.ndarray, Result]:
-    """Super-resolve decoded audio.
-
-    Args:
-        model: that of the page.
-        audio: float32 [channels, samples] at 44.1 kHz.
-        sample_rate: of the file, in Hz: it carries nothing above half of that.
-        rolloff_hz: `Dials.rolloff` in Hz.
-        noise_floor: as in `Dials`.
+    """Super-resolve decoded audio, float32 [channels, samples] at 44.1 kHz, of a file whose rate was ``sample_rate``.
 
     Yields:
         Inputs of the graph, for which its output is to be sent; and in between, the finished share of the work, in [0, 1].
@@ -152,16 +136,9 @@ def to_wav(audio: np.ndarray) -> bytes:
 
 
 def spectrogram(audio: np.ndarray, columns: int, rows: int, top_db: float | None = None) -> tuple[np.ndarray, float]:
-    """Levels for a picture.
+    """Levels of [channels, samples] for a picture: uint8 [rows, columns], 255 for ``top_db`` and 0 from 90 dB below on.
 
-    Args:
-        audio: float32 [channels, samples].
-        columns: of the picture, from the first sample to the last.
-        rows: a divisor of 1,024, from 22 kHz down to 0.
-        top_db: what is white; None is the loudest bin.
-
-    Returns:
-        uint8 [rows, columns], 255 for ``top_db`` and 0 from 90 dB below on; ``top_db``.
+    ``rows`` is a divisor of 1,024, from 22 kHz down to 0; a ``top_db`` of None is the loudest bin. It is returned, too.
     """
     mono = np.pad(audio.mean(axis=0, dtype=np.float32), N_FFT // 2)
     starts = np.linspace(0, max(0, len(mono) - N_FFT), columns).astype(int)

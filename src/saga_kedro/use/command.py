@@ -31,13 +31,9 @@ def run(
     dry_run: bool = False,
     as_json: bool = False,
 ) -> int:
-    """Super-resolve files, each on its own; see `saga super-resolve --help`.
+    """Super-resolve files one by one, see `saga super-resolve --help`; 0, or 1 if some files failed.
 
-    Returns:
-        0, or 1 if some files failed.
-
-    Raises:
-        WrongUsage: no model, no such device, or a setting out of range: nothing is done then.
+    Nothing is done and WrongUsage is raised where there is no model or device, or a setting is out of range.
     """
     from saga_kedro.model.treatment import check_cutoff
     from saga_kedro.use.one_file import super_resolve_file
@@ -65,11 +61,7 @@ def run(
 
 
 def load(model: Path | None, device: str) -> Any:
-    """The model.
-
-    Raises:
-        WrongUsage: no such device; no model in that folder, or one that does not load.
-    """
+    """The model. WrongUsage is raised where there is no such device, or no model in that folder that loads."""
     from saga_kedro.model.loading import load_model
 
     try:

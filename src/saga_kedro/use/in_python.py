@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from saga_kedro.model.loading import load_model
-from saga_kedro.model.super_resolver import SuperResolver
+
+loaded = cache(load_model)
 
 
 def super_resolve(
@@ -29,15 +30,6 @@ def super_resolve(
         settings: ``cutoff_hz``, ``progress``, and `Dials`: rolloff, noise_floor, prompt, steps, s_a, s_t, seed, fast.
 
     Returns:
-        float32 [channels, samples] at 44.1 kHz.
-
-    Raises:
-        ValueError: as `SuperResolver.super_resolve` and `load_model` raise it; `UnreadableAudio` for a file.
-        FileNotFoundError: there is no model in that folder.
+        float32 [channels, samples] at 44.1 kHz. Errors are those of `SuperResolver.super_resolve` and `load_model`.
     """
-    return _model(model, device).super_resolve(audio, sample_rate, **settings)
-
-
-@cache
-def _model(folder: str | Path | None, device: str) -> SuperResolver:
-    return load_model(folder, device)
+    return loaded(model, device).super_resolve(audio, sample_rate, **settings)

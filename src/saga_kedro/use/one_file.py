@@ -11,57 +11,47 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 import soundfile
 
 from saga_kedro.audio import SAMPLE_RATE
 from saga_kedro.audio.bandwidth import frame_powers, measure_bandwidth
-from saga_kedro.audio.full_scale import decibels, gain_for
+from saga_kedro.audio.full_scale import as_24_bit, decibels, gain_for
 from saga_kedro.audio.resample import to_stereo
 from saga_kedro.model.super_resolver import SuperResolver
 from saga_kedro.model.treatment import treatment
-from saga_kedro.use.encode import subtype_for, write
 from saga_kedro.use.places import FORMATS, Job, format_of
 from saga_kedro.use.settings import Settings
 from saga_kedro.use.spool import Source, Spool, at_own_rate, decode, read_parts
-from saga_kedro.use.tags import read_tags
+from saga_kedro.use.tags import info_of, read_tags, write_tags
 
 UNFINISHED = ".saga-unfinished-"
+RIFF_BYTES = 4_000_000_000  # a WAV's header counts to 4 GiB
+FLAC_EFFORT = 0.25  # of what libsndfile can do: 3 % more bytes than by default, in two thirds of the time
+HIGHEST_RATE = {"flac": 655_350, "ogg": 200_000, "wav": 1_000_000}
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a file.
-
-    Attributes:
-        input, output: paths; the output is empty if nothing was written.
-        status: ``super-resolved``; ``left as it is``; ``would be ...`` in a dry run; ``failed``.
-        why: half a sentence: what was measured, or what went wrong.
-        notes: anything else that a person should know.
-        cutoff_hz: below it the result is the input; None if all of it is.
-        duration_s: of the audio.
-        seconds: that it took.
-    """
+    """What became of a file."""
 
     input: str
-    output: str
+    output: str  # empty if nothing was written
     status: Literal["super-resolved", "left as it is", "would be super-resolved", "would be left as it is", "failed"]
-    why: str
+    why: str  # half a sentence: what was measured, or what went wrong
     notes: list[str] = field(default_factory=list)
-    cutoff_hz: float | None = None
-    duration_s: float = 0.0
-    seconds: float = 0.0
+    cutoff_hz: float | None = None  # below it the result is the input; None if all of it is
+    duration_s: float = 0.0  # of the audio
+    seconds: float = 0.0  # that it took
 
 
 def super_resolve_file(
     model: SuperResolver | None, job: Job, settings: Settings, advance: Callable[[float], Any] = lambda seconds: None
 ) -> Outcome:
-    """Super-resolve a file of any length. The result is whole or absent, and errors are part of the outcome.
+    """Super-resolve a file of any length; without a model, only measure it (a dry run).
 
-    Args:
-        model: None only measures (a dry run).
-        job: the file, and where the result goes.
-        settings: how.
-        advance: called with seconds of audio as they are done.
+    The result is whole or absent, and errors are part of the outcome. ``advance`` is called with seconds of audio as they are
+    done.
     """
     began = time.perf_counter()
     if job.problem:
@@ -132,12 +122,26 @@ def _leave(job: Job, source: Source, settings: Settings, folder: Path) -> tuple[
 
 
 def _finish(target: Path, form: str, result: Spool, rate: int, source: Source, folder: Path) -> list[str]:
-    """Encode the result and move it to its place; notes about it."""
-    subtype = subtype_for(form, source.subtype)
-    gain = gain_for(result.peak, source.spool.peak if subtype == "FLOAT" else 1.0)
-    file = folder / target.name
-    write(file, form, subtype, rate, result, gain, read_tags(source.path))
-    file.replace(target)
+    """Encode the result and move it to its place; notes about it. Floats in a WAV stay floats, and others become 24 bit."""
+    if rate > HIGHEST_RATE[form]:
+        raise ValueError(f"{form} holds at most {HIGHEST_RATE[form]} Hz and this is {rate} Hz: ask for --format wav.")
+    floats = form == "wav" and source.subtype in ("FLOAT", "DOUBLE")
+    subtype = "VORBIS" if form == "ogg" else "FLOAT" if floats else "PCM_24"
+    container = ("RF64" if result.samples * result.channels * 4 > RIFF_BYTES else "WAV") if form == "wav" else form.upper()
+    effort = FLAC_EFFORT if form == "flac" else None
+    gain = gain_for(result.peak, source.spool.peak if floats else 1.0)
+    path, tags = folder / target.name, read_tags(source.path)
+    with soundfile.SoundFile(
+        str(path), "w", rate, result.channels, subtype, format=container, compression_level=effort
+    ) as file:
+        for name, text in info_of(tags).items() if container == "WAV" else ():
+            setattr(file, name, text)
+        for part in result.parts():
+            scaled = part * np.float32(gain)
+            file.write((as_24_bit(scaled) if subtype == "PCM_24" else scaled).T)
+    if container != "RF64":
+        write_tags(path, form, tags)
+    path.replace(target)
     return [f"lowered by {-decibels(gain):.1f} dB, or it would clip"] if gain < 1 else []
 
 

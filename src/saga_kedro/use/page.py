@@ -16,8 +16,7 @@ SHOWN_SECONDS = 30.0
 def serve(model: Path | None, device: str, port: int) -> None:
     """Serve the page on 127.0.0.1 until the process ends; port 0 is any free one.
 
-    Raises:
-        WrongUsage: Gradio is not installed, the port is taken, no model, or no such device.
+    Raises WrongUsage where Gradio is not installed, the port is taken, or there is no model or device.
     """
     try:
         import gradio
@@ -104,13 +103,9 @@ def build(model: Any) -> Any:
 
 
 def super_resolve(model: Any, path: Path, folder: Path, settings: Settings, progress: Any) -> tuple[str, Any, str]:
-    """Super-resolve a file; ``progress`` is called with the finished share, in [0, 1].
+    """The path of a file's result in ``folder``, a figure of both spectrograms, and a sentence.
 
-    Returns:
-        Path of the result in ``folder``, a figure of both spectrograms, and a sentence.
-
-    Raises:
-        ValueError: the file failed, and why.
+    ``progress`` is called with the finished share, in [0, 1]. ValueError says why a file failed.
     """
     from saga_kedro.use.one_file import super_resolve_file
     from saga_kedro.use.places import Job, format_of

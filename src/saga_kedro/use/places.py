@@ -17,29 +17,16 @@ LOSSLESS = "flac"
 
 @dataclass(frozen=True)
 class Job:
-    """One file.
-
-    Attributes:
-        source: the input.
-        target: the result.
-        overwrite: whether the result may replace a file.
-        problem: why it cannot be done at all; empty if it can.
-    """
+    """One file."""
 
     source: Path
     target: Path
-    overwrite: bool = False
-    problem: str = ""
+    overwrite: bool = False  # whether the result may replace a file
+    problem: str = ""  # why it cannot be done at all
 
 
 def find_jobs(inputs: Sequence[Path], out: Path, form: str | None, overwrite: bool) -> list[Job]:
-    """The files among and below ``inputs``, each with its place under the folder ``out``, which mirrors the named folders.
-
-    Args:
-        inputs: files and folders.
-        out: folder of the results.
-        form, overwrite: as in `Settings` and `Job`.
-    """
+    """The files among and below ``inputs``, each with its place under the folder ``out``, which mirrors the named folders."""
     jobs: list[Job] = []
     taken: dict[Path, Path] = {}
     for given in inputs:
@@ -62,17 +49,13 @@ def format_of(source: Path) -> str:
 
 def _audio_below(folder: Path, out: Path) -> list[Path]:
     """Audio files in a folder's tree, without hidden files and results of another run, which are under ``out``."""
+    results = out.resolve() if out.resolve() != folder.resolve() else None
     found = []
     for path in sorted(folder.rglob("*")):
         hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-        if path.suffix.lower() in SUFFIXES and path.is_file() and not hidden and not _is_below(path, out, folder):
+        if path.suffix.lower() in SUFFIXES and path.is_file() and not hidden and results not in path.resolve().parents:
             found.append(path)
     return found
-
-
-def _is_below(path: Path, out: Path, folder: Path) -> bool:
-    out = out.resolve()
-    return out != folder.resolve() and out in path.resolve().parents
 
 
 def _problem(source: Path, target: Path, other: Path | None, overwrite: bool) -> str:

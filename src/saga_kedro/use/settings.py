@@ -9,30 +9,19 @@ from saga_kedro.model.dials import Dials
 
 @dataclass(frozen=True)
 class Settings(Dials):
-    """The model's dials, and what else may be asked for of each file.
+    """The model's dials, and what else may be asked for of each file."""
 
-    Attributes:
-        form: wav, flac or ogg; None is the input's if that is one of them, else flac.
-        cutoff_hz: Hz, below it the result is the input; None measures it.
-    """
-
-    form: str | None = None
-    cutoff_hz: float | None = None
+    form: str | None = None  # wav, flac or ogg; None is the input's if that is one of them, else flac
+    cutoff_hz: float | None = None  # below it the result is the input; None measures it
 
 
 @dataclass(frozen=True)
 class Dial:
-    """One of the settings, for people.
-
-    Attributes:
-        help: what it does.
-        default: what None means; empty where that needs no words.
-        lowest, highest: its range, if the command line checks it.
-    """
+    """One of the settings, for people."""
 
     help: str
-    default: str = ""
-    lowest: float | None = None
+    default: str = ""  # what None means; empty where that needs no words
+    lowest: float | None = None  # its range, if the command line checks it
     highest: float | None = None
 
     def __str__(self) -> str:
@@ -43,9 +32,7 @@ DIALS = {
     "form": Dial("Format of the results", "the input's, or flac"),
     "cutoff_hz": Dial("Hz up to which the input carries signal", "measured"),
     "rolloff": Dial("How bright the result should be, 0 to 1", "what is likely", 0, 1),
-    "noise_floor": Dial(
-        "How much of the recording's own hiss continues above its cutoff: 0 none, 1 all", "the model's", lowest=0, highest=1
-    ),
+    "noise_floor": Dial("How much of the recording's own hiss continues above its cutoff: 0 none, 1 all", "the model's", 0, 1),
     "prompt": Dial("What is to be heard, in words, for a model that was trained with captions"),
     "steps": Dial("Evaluations of the network", "the model's", 1, 1000),
     "s_a": Dial("Acoustic guidance", "the model's"),

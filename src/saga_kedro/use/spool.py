@@ -24,19 +24,12 @@ LOUDEST = 1_000.0
 
 @dataclass
 class Spool:
-    """Raw float32 samples in a file, [samples, channels].
-
-    Attributes:
-        path: of the raw file.
-        channels: 1 or 2.
-        samples: written so far, per channel.
-        peak: the largest magnitude.
-    """
+    """Raw float32 samples in a file, [samples, channels]."""
 
     path: Path
-    channels: int
-    samples: int = 0
-    peak: float = 0.0
+    channels: int  # 1 or 2
+    samples: int = 0  # written so far, per channel
+    peak: float = 0.0  # the largest magnitude
 
     def write(self, parts: Iterable[np.ndarray]) -> Spool:
         """Append parts, float32 [channels, n]. Raises FloatingPointError for values that are not finite, or absurd."""
@@ -66,27 +59,16 @@ class Spool:
 
 @dataclass
 class Source:
-    """An input file that was decoded.
+    """An input file that was decoded. Rate, channels and samples are the file's."""
 
-    Attributes:
-        spool: its audio at 44.1 kHz, mono or stereo.
-        path: the file.
-        rate: its own rate, in Hz.
-        channels: its own channels.
-        samples: its length at its own rate.
-        subtype: libsndfile's name of how samples are stored.
-        identical: whether the channels are the same throughout.
-        silent: per channel, the stretches of digital silence, in samples at its own rate.
-    """
-
-    spool: Spool
+    spool: Spool  # its audio at 44.1 kHz, mono or stereo
     path: Path
     rate: int
     channels: int
     samples: int
-    subtype: str
-    identical: bool
-    silent: list[list[tuple[int, int]]]
+    subtype: str  # libsndfile's name of how samples are stored
+    identical: bool  # whether the channels are the same throughout
+    silent: list[list[tuple[int, int]]]  # per channel, the stretches of digital silence, in samples of the file
 
     @property
     def duration_s(self) -> float:
@@ -94,14 +76,9 @@ class Source:
 
 
 def decode(path: Path, folder: Path) -> Source:
-    """Decode a file, mix more than two channels to stereo, resample to 44.1 kHz, and keep that as a spool.
+    """Decode a file, mix more than two channels to stereo, resample to 44.1 kHz, and keep that as a spool in ``folder``.
 
-    Args:
-        path: any file that libsndfile reads.
-        folder: for the spool.
-
-    Raises:
-        UnreadableAudio: the file is missing, is no audio, is broken, is empty, or holds values that are not finite.
+    Raises UnreadableAudio for a file that is missing, is no audio, is broken, is empty, or holds values that are not finite.
     """
     try:
         with soundfile.SoundFile(str(path)) as file:
@@ -198,15 +175,7 @@ def _of_length(parts: Iterable[np.ndarray], samples: Callable[[], int], channels
 
 
 def at_own_rate(source: Source, high: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
-    """The input at its own, higher rate, with what was added at 44.1 kHz: its own samples stay what they are.
-
-    Args:
-        source: of a rate above 44.1 kHz.
-        high: the result at 44.1 kHz, float32 [channels, n] part by part.
-
-    Yields:
-        float32 [channels, n] at the source's rate.
-    """
+    """The input at its rate above 44.1 kHz, with what the result ``high`` adds at 44.1 kHz; both [channels, n] part by part."""
     low = source.spool
 
     def added() -> Iterator[np.ndarray]:

@@ -17,26 +17,11 @@ from mutagen.wave import WAVE
 
 # Vorbis comment -> ID3 frame; all others go into TXXX frames under their own name.
 FRAMES = {
-    "title": "TIT2",
-    "artist": "TPE1",
-    "album": "TALB",
-    "albumartist": "TPE2",
-    "date": "TDRC",
-    "genre": "TCON",
-    "tracknumber": "TRCK",
-    "discnumber": "TPOS",
-    "composer": "TCOM",
-    "lyricist": "TEXT",
-    "conductor": "TPE3",
-    "copyright": "TCOP",
-    "organization": "TPUB",
-    "encoded-by": "TENC",
-    "language": "TLAN",
-    "isrc": "TSRC",
-    "bpm": "TBPM",
-    "grouping": "TIT1",
-    "subtitle": "TIT3",
-}
+    "title": "TIT2", "artist": "TPE1", "album": "TALB", "albumartist": "TPE2", "date": "TDRC", "genre": "TCON",
+    "tracknumber": "TRCK", "discnumber": "TPOS", "composer": "TCOM", "lyricist": "TEXT", "conductor": "TPE3",
+    "copyright": "TCOP", "organization": "TPUB", "encoded-by": "TENC", "language": "TLAN", "isrc": "TSRC", "bpm": "TBPM",
+    "grouping": "TIT1", "subtitle": "TIT3",
+}  # fmt: skip
 NAMES = {frame: name for name, frame in FRAMES.items()}
 # What libsndfile keeps in a WAV's INFO chunk, where many programs look before they look for ID3.
 INFO = ("title", "artist", "album", "date", "genre", "copyright", "comment", "tracknumber", "license")
@@ -58,12 +43,7 @@ def read_tags(path: Path) -> Tags:
     try:
         file = mutagen.File(path)
         found = getattr(file, "tags", None)
-        if isinstance(found, id3.ID3):
-            tags = _from_id3(found)
-        elif found is not None:
-            tags = _from_comments(found, getattr(file, "pictures", []))
-        else:
-            tags = Tags()
+        tags = _from_id3(found) if isinstance(found, id3.ID3) else _from_comments(found or (), getattr(file, "pictures", []))
     except Exception:  # a broken tag is no reason to lose the audio, and mutagen meets broken files with any exception
         tags = Tags()
     for name, text in _info(path).items():
@@ -72,13 +52,9 @@ def read_tags(path: Path) -> Tags:
 
 
 def write_tags(path: Path, form: str, tags: Tags) -> None:
-    """Put tags into a file that was just written.
+    """Put tags into a wav, flac or ogg that was just written.
 
-    Args:
-        path: the file.
-        form: wav, flac or ogg. A WAV gets an ID3 chunk; what its INFO chunk can hold must be there already
-            (`info_of`), as libsndfile writes it before the audio.
-        tags: what to write.
+    A WAV gets an ID3 chunk; its INFO chunk (`info_of`) must hold them already, as libsndfile writes it before the audio.
     """
     if not tags:
         return
@@ -95,13 +71,11 @@ def write_tags(path: Path, form: str, tags: Tags) -> None:
         file.add_tags()
     for name, texts in tags.texts.items():
         file.tags[name] = texts
-    for one in tags.pictures:
-        if form == "flac":
+    if form == "flac":
+        for one in tags.pictures:
             file.add_picture(one)
-        else:
-            # as RFC and players have it: the FLAC block in base64
-            held = file.tags.get("metadata_block_picture", [])
-            file.tags["metadata_block_picture"] = [*held, base64.b64encode(one.write()).decode("ascii")]
+    elif tags.pictures:  # as RFC and players have it: the FLAC block in base64
+        file.tags["metadata_block_picture"] = [base64.b64encode(one.write()).decode("ascii") for one in tags.pictures]
     file.save()
 
 
@@ -119,7 +93,7 @@ def _info(path: Path) -> dict[str, str]:
 
 
 def picture(data: bytes, mime: str, kind: int, description: str) -> Picture:
-    """A cover or another picture: ID3's number of its kind is 3 for the front cover."""
+    """A cover or another picture; ``kind`` is ID3's number, 3 for the front cover."""
     made = Picture()
     made.data, made.mime, made.type, made.desc = data, mime, kind, description
     return made

@@ -1,7 +1,4 @@
-"""The failing code's variants of parts, and the fixes that its auditors proposed, chosen by names of their own.
-
-Importing this package adds them to the method's tables. Nothing outside ``audit`` does.
-"""
+"""The failing code's variants of parts, and the fixes its auditors proposed; importing it adds them to the method's tables."""
 
 from saga_kedro.audio.low_band import LOW_BANDS
 from saga_kedro.audio.lowpass import LOW_PASSES

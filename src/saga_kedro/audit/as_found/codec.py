@@ -20,20 +20,12 @@ STRIDES = {1024: [8, 4, 4, 4, 2], 2048: [8, 8, 4, 4, 2]}
 def random_autoencoder(
     path: str | None = None, hop: int = 2048, channels: int = 4, seed: int = 0, posterior: str = "drawn", **unused: Any
 ) -> Autoencoder:
-    """stable-audio-tools' Oobleck VAE with the weights that its constructor drew.
+    """stable-audio-tools' Oobleck VAE with the weights its constructor drew: frozen, 64 latent channels.
 
-    Args:
-        path: a folder whose ``model_config.json`` gives the real width (configuration `paper`); its weights are not read. None
-            builds Stable Audio Open's shape, narrower.
-        hop: samples a latent, 1,024 or 2,048.
-        channels: width of the first layer; Stable Audio Open has 128.
-        seed: of the weights.
-        posterior: ``drawn`` or ``mean``.
-        unused: options of the codec that it replaces.
-
-    Returns:
-        A frozen codec in eval mode, of 64 latent channels. Its posterior's deviation, softplus of about 0, is about 0.69
-        whatever the audio, and its mean hardly moves: the latents are noise.
+    Its posterior's deviation, softplus of about 0, is about 0.69 whatever the audio, and its mean hardly moves: the latents are
+    noise. ``path`` is a folder whose ``model_config.json`` gives the real width; None builds Stable Audio Open's shape,
+    narrower: ``channels`` is the first layer's width (there 128), ``hop`` samples a latent (1,024 or 2,048), ``posterior``
+    drawn or mean.
     """
     import torch
 

@@ -4,8 +4,5 @@ from __future__ import annotations
 
 
 def without_warmup(step: int, inv_gamma: float, power: float, warmup: float) -> float:
-    """warmup (1 + step / inv_gamma)^-power: with warmup = 0.99 the full rate from the first step on.
-
-    Arguments as ``saga_kedro.training.inverse_lr.inverse_lr_factor``.
-    """
+    """warmup (1 + step / inv_gamma)^-power: with warmup = 0.99 the full rate from the first step on."""
     return warmup * (1 + step / inv_gamma) ** -power

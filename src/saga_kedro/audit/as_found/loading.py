@@ -12,25 +12,15 @@ PREFIX = "model.model."
 
 
 def load_under_other_prefix(network: nn.Module, state: Mapping[str, Tensor]) -> int:
-    """Do what the failing inference script does: load the weights under the trainer's names, not strictly.
+    """Load the weights under the trainer's names with ``strict=False``, as the failing inference script does: how many fit.
 
-    The trainer's module is one level deeper, so no name fits and none is loaded; ``strict=False`` keeps quiet about it.
-
-    Args:
-        network: left as it is.
-        state: the weights, under the network's own names.
-
-    Returns:
-        How many tensors found their place.
+    The trainer's module is one level deeper, so none does, and the network stays as it was.
     """
     result = network.load_state_dict({PREFIX + name: value for name, value in state.items()}, strict=False)
     return len(state) - len(result.unexpected_keys)
 
 
 def give_tokens_another_width(network: SagaNetwork, width: int) -> None:
-    """Let the roll-off tokens be ``width`` wide, as those of a conditioner that inference built for itself.
-
-    Joining them to the text's states then fails, unless the text is as wide.
-    """
+    """Make the roll-off tokens ``width`` wide, like those of inference's own conditioner: text of another width fails."""
     build_context, other = network.build_context, nn.Linear(network.text_width, width).requires_grad_(False)
     network.build_context = lambda text, tokens, dropped: build_context(text, other(tokens), dropped)

@@ -12,14 +12,10 @@ FALLBACK_ORDER = 4
 
 
 def transfer_functions(audio: np.ndarray, rate: int, low: LowPass) -> np.ndarray:
-    """Filter forward and backward by numerator and denominator: [C, N] -> float32 [C, N].
+    """Filter forward and backward by numerator and denominator: [C, N] -> float32 [C, N]; scipy's ValueError below 16 samples.
 
-    Polynomials of order 10 with roots close to the unit circle do not keep their roots in double precision: at low cutoffs the
-    result overflows. What is not finite is handed on, as the failing code does. Where filtering fails, a Butterworth of
-    order 4 takes its place.
-
-    Raises:
-        ValueError: fewer than 16 samples, from scipy.
+    In double precision, polynomials of order 10 do not keep roots close to the unit circle: at low cutoffs the result
+    overflows, and is passed on as the failing code does. Where filtering fails, a Butterworth of order 4 takes its place.
     """
     relative = low.cutoff_hz / (rate / 2)
     match low.kind:

@@ -17,14 +17,9 @@ SHIFT = 1_858
 
 
 def flattened(references: Sequence[np.ndarray], estimates: Sequence[np.ndarray], shift: int = SHIFT) -> np.ndarray:
-    """A batch as one signal, the estimates each ``shift`` samples short of their reference: item k lies k ``shift`` early.
+    """A batch of [C, N] of equal length as one signal, [2, M]: mono reference and estimate, cut to the shorter of the two.
 
-    Args:
-        references, estimates: [C, N], all of the same length; the mono mix is used.
-        shift: samples that an estimate is short of.
-
-    Returns:
-        [2, M]: reference and estimate, cut to the shorter of the two.
+    Each estimate lacks its last ``shift`` samples, so item k lies k ``shift`` samples early.
     """
     reference = np.concatenate([audio.mean(axis=0) for audio in references])
     estimate = np.concatenate([audio.mean(axis=0)[: audio.shape[1] - shift] for audio in estimates])
@@ -34,18 +29,15 @@ def flattened(references: Sequence[np.ndarray], estimates: Sequence[np.ndarray],
 def lsd_in_decibels(reference: np.ndarray, estimate: np.ndarray) -> float:
     """20 sqrt( mean over all bins and frames of (log10 |S| - log10 |S_hat|)^2 ), dB (Hann 2,048 / 512, centred, reflected).
 
-    About ten times the paper's LSD, which is in log10 of power: 20 |log10 magnitude| against 2 |log10 magnitude|. The mean over
-    frames is taken inside the root, so loud disagreements weigh more.
-
-    Args:
-        reference, estimate: [N].
+    Of [N] and [N]. About ten times the paper's LSD, which is in log10 of power: 20 |log10 magnitude| against 2 |log10
+    magnitude|. The mean over frames is inside the root, so loud disagreements weigh more.
     """
     levels = [np.log10(_magnitude(audio) + EPSILON) for audio in (reference, estimate)]
     return float(20 * np.sqrt(np.mean((levels[0] - levels[1]) ** 2)))
 
 
 def si_sdr_centred(reference: np.ndarray, estimate: np.ndarray) -> float:
-    """SI-SDR of signals less their means, 1e-8 added to both energies that divide: of [N] and [N], dB.
+    """SI-SDR in dB of [N] signals less their means, 1e-8 added to both denominators.
 
     A silent reference gives minus infinity, a perfect estimate about 10 log10 of 1e8 times the energy.
     """
@@ -56,15 +48,10 @@ def si_sdr_centred(reference: np.ndarray, estimate: np.ndarray) -> float:
 
 
 def reported(references: Sequence[np.ndarray], estimates: Sequence[np.ndarray], lsd: str, sdr: str) -> dict[str, float]:
-    """LSD and SDR as one of the two codes would report them of a validation set.
+    """LSD and SDR as one of the two codes would report them for a validation set of [C, N] signals.
 
-    Args:
-        references, estimates: [C, N].
-        lsd: ``log10`` (per item, the paper's) or ``decibel`` (of flattened batches of four).
-        sdr: ``per_item`` (SI-SDR) or ``flattened`` (SI-SDR of flattened, shifted batches of four).
-
-    Raises:
-        ValueError: another way of measuring.
+    ``lsd`` is ``log10`` (per item, the paper's) or ``decibel`` (of flattened batches of four); ``sdr`` is ``per_item`` (SI-SDR)
+    or ``flattened`` (SI-SDR of flattened, shifted batches of four); ValueError otherwise.
     """
     if lsd not in ("log10", "decibel") or sdr not in ("per_item", "flattened"):
         raise ValueError(f"audit.measure: lsd is log10 or decibel, sdr per_item or flattened, not {lsd!r} and {sdr!r}.")

@@ -9,8 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from saga_kedro.model.condition import Condition
-from saga_kedro.model.embedding import RolloffEmbedding
-from saga_kedro.model.network import SagaNetwork
+from saga_kedro.model.network import RolloffEmbedding, SagaNetwork
 
 GlobalPath = Literal["global_cond", "added", "prepend_token", "prepend_unprojected", "prepend_identity", "none"]
 Tokens = Literal["two", "joint"]
@@ -21,10 +20,7 @@ HIGHEST = 10_000.0  # of the joint embedding's frequencies, in cycles over the w
 
 
 class JointRolloff(nn.Module):
-    """f_l and f_h in one embedding of fixed frequencies, a linear layer and a LayerNorm: one token, one global vector.
-
-    The failing code's roll-off conditioner. ``width`` is that of a text token.
-    """
+    """The failing code's roll-off conditioner: f_l and f_h together as one token of ``width`` and one global vector."""
 
     frequencies: Tensor
 
@@ -43,16 +39,13 @@ class JointRolloff(nn.Module):
 
 
 class PathsNetwork(SagaNetwork):
-    """``SagaNetwork`` with each path of the roll-off to be chosen; with all defaults it is ``SagaNetwork``.
+    """``SagaNetwork``, which it is by default, with a choice for each path of the roll-off.
 
-    Args:
-        arguments, options: of ``SagaNetwork``; ``text_null`` may also be ``empty_string``, the states of an empty caption
-            (to be set with `set_empty_caption` before training).
-        rolloff_global: ``global_cond`` (the authors); ``added`` to a frozen vector of seconds before its projection (the
-            failing code); ``prepend_token`` beside that vector, which holds the timestep as well (the first document's fix);
-            ``prepend_unprojected``, the same with ``prepend_cond_dim`` 0, or hidden behind an identity (``prepend_identity``);
-            ``none``.
-        rolloff_tokens: ``two``, or one ``joint`` token (the failing code).
+    ``rolloff_global`` is ``global_cond`` (the authors); ``added`` to a frozen vector of seconds before its projection (the
+    failing code); ``prepend_token`` beside that vector, which holds the timestep as well (the first document's fix);
+    ``prepend_unprojected``, the same with ``prepend_cond_dim`` 0, or hidden behind an identity (``prepend_identity``);
+    ``none``. ``rolloff_tokens`` is ``two``, or one ``joint`` token (the failing code). ``text_null`` may also be
+    ``empty_string``: the states of an empty caption, set with `set_empty_caption` before training.
     """
 
     empty_caption: Tensor
@@ -85,7 +78,7 @@ class PathsNetwork(SagaNetwork):
     def dit_config(self, **backbone: Any) -> dict[str, Any]:
         config = super().dit_config(**backbone)
         if self.rolloff_global == "prepend_token":
-            config["model"]["diffusion"]["config"]["prepend_cond_dim"] = backbone["embed_dim"]
+            config["prepend_cond_dim"] = backbone["embed_dim"]
         return config
 
     def set_empty_caption(self, states: Tensor) -> None:

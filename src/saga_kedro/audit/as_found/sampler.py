@@ -20,16 +20,16 @@ Progress = Callable[[Iterable[Any]], Iterable[Any]] | None
 def time_reversed(velocity: Velocity, noise: Tensor, schedule: np.ndarray, progress: Progress = None) -> Tensor:
     """Euler with v(z, t) replaced by -v(z, 1 - t): the other convention's network in this convention's sampler.
 
-    A network u trained with t = 0 as data is the network -u(z, 1 - t) of the paper's convention. So on an aligned network
-    this does exactly what the failing code does, which trains in the paper's convention and starts at t = 1 with noise; and a
-    network trained in the paper's convention is sampled rightly by it.
+    A network u trained with t = 0 as data is -u(z, 1 - t) in the paper's convention. So an aligned network is sampled here
+    exactly as in the failing code, which trains in P's convention and starts at t = 1 with noise; for one trained in P's it is
+    right.
     """
     return euler(lambda z, t: -velocity(z, 1 - t), noise, schedule, progress)
 
 
 @torch.no_grad()
 def as_v(velocity: Velocity, noise: Tensor, schedule: np.ndarray, progress: Progress = None) -> Tensor:
-    """The network read as v-prediction, which is what stable-audio-tools takes it for where ``diffusion_objective`` is unset.
+    """The network read as v-prediction, as stable-audio-tools does where ``diffusion_objective`` is unset.
 
     Its ``sample`` with eta = 0 (inference/sampling.py): alpha = cos(t pi / 2), sigma = sin(t pi / 2), data = alpha z - sigma v,
     eps = sigma z + alpha v, and z of the next time from the two.

@@ -16,13 +16,8 @@ BINS_HZ = np.fft.rfftfreq(N_FFT, 1 / SAMPLE_RATE).astype(np.float32)
 def harmonics(f0: np.ndarray, brightness: np.ndarray | float, top_hz: float = TOP_HZ) -> np.ndarray:
     """A harmonic tone: sum over k = 1..K of a^(k-1) sin(k phi), in closed form as a geometric series.
 
-    Args:
-        f0: fundamental frequency of each sample, Hz.
-        brightness: a, the ratio of neighbouring harmonics' amplitudes, in [0, 0.99]; a number or one for each sample.
-        top_hz: no harmonic goes above it.
-
-    Returns:
-        float32 [samples], its root mean square about 1 where a is constant.
+    ``f0`` is the fundamental of each sample in Hz; a, in [0, 0.99], the brightness (one number or one a sample); no harmonic is
+    above ``top_hz``. float32 [samples], its root mean square about 1 where a is constant.
     """
     count = max(1, int(top_hz / f0.max()))
     phase = np.cumsum(f0 / SAMPLE_RATE, dtype=np.float64)
@@ -50,12 +45,7 @@ def noise(rng: np.random.Generator, samples: int, db_per_octave: float = 0.0) ->
 
 
 def shape(audio: np.ndarray, gains: np.ndarray) -> np.ndarray:
-    """Filter by a gain for each frame and bin (STFT, square root of a Hann window, 1,024 / 256).
-
-    Args:
-        audio: [samples].
-        gains: [frames, 513] or [1, 513]; ``frames_of(samples)`` frames.
-    """
+    """Filter [samples] by gains [``frames_of(samples)`` or 1, 513] (STFT, square root of a Hann window, 1,024 / 256)."""
     samples, frames = len(audio), frames_of(len(audio))
     padded = np.zeros((frames + 3) * HOP, dtype=np.float32)
     padded[N_FFT // 2 : N_FFT // 2 + samples] = audio
@@ -79,11 +69,7 @@ def to_samples(track: np.ndarray, samples: int) -> np.ndarray:
 
 
 def add_at(mix: np.ndarray, sound: np.ndarray, start: int, pan: float = 0.0) -> None:
-    """Add a mono sound to a stereo mix in place, from sample ``start`` on; what reaches past the end is cut.
-
-    Args:
-        pan: -1 left, 0 middle, 1 right, with constant power.
-    """
+    """Add a mono sound to a stereo mix in place, from sample ``start`` to its end at most; ``pan`` is -1 left to 1 right."""
     sound = sound[: mix.shape[1] - start]
     angle = (pan + 1) * np.pi / 4
     mix[0, start : start + len(sound)] += np.float32(np.cos(angle)) * sound

@@ -26,11 +26,8 @@ class Codec(Protocol):
         ...
 
     def decode(self, z: Array, seeds: Sequence[int] | None = None, first: int = 0) -> Array:
-        """[B, latent_channels, T] to [B, 2, T hop].
-
-        ``seeds`` name the noise of codecs that shape some, one an item; ``first`` is the frame of a longer signal that z
-        starts with.
-        """
+        """[B, latent_channels, T] to [B, 2, T hop]. ``seeds`` name the noise of codecs that shape some, one an item;
+        ``first`` is the frame of a longer signal that z starts with."""
         ...
 
     def to(self, *args: Any, **kwargs: Any) -> Codec:
@@ -48,12 +45,7 @@ CODECS: dict[str, Callable[..., Any]] = {"band_envelope": BandEnvelope, "autoenc
 
 
 def build_codec(name: str, **options: Any) -> Codec:
-    """A frozen codec, ready to use.
-
-    Args:
-        name: in ``CODECS``.
-        options: the constructor's arguments; one that is None is left at its default, so that a configuration can leave out
-            another codec's.
+    """A frozen codec of ``CODECS``; an option that is None is left at its default, so that a configuration can leave it out.
 
     Raises:
         ValueError: an unknown name, or options that the codec refuses; `UnloadedCodec` for an autoencoder without its weights.

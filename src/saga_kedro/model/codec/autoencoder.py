@@ -55,20 +55,16 @@ class Autoencoder(nn.Module):
     Equal to its ``AutoencoderPretransform`` (``models/pretransforms.py``) but for two things: the posterior is returned
     instead of one draw from the global generator, and long audio is always processed in chunks. Frozen, in eval mode for good.
 
+    Args:
+        model: with its weights in place, as `load` puts them; a VAE with two audio channels, or it is a ValueError.
+        scale: latents are the VAE's divided by this, as in the config of stable-audio-tools' pretransform.
+        posterior: ``drawn`` keeps the VAE's deviations, ``mean`` makes every draw the mean.
+
     Attributes:
-        latent_channels: 64 in Stable Audio Open.
-        hop: samples a latent, 2,048 in Stable Audio Open.
-        scale: latents are the VAE's divided by this; applied once each way.
+        latent_channels, hop: 64, and 2,048 samples a latent, in Stable Audio Open.
     """
 
     def __init__(self, model: AudioAutoencoder, scale: float = 1.0, posterior: Literal["drawn", "mean"] = "drawn") -> None:
-        """Wrap a model whose weights are in place (`load` puts them there).
-
-        Args:
-            model: with a VAE bottleneck and two audio channels; others are a ValueError.
-            scale: as in the config of stable-audio-tools' pretransform.
-            posterior: ``drawn`` keeps the VAE's deviations, ``mean`` makes every draw the mean.
-        """
         from stable_audio_tools.models.bottleneck import VAEBottleneck
 
         super().__init__()
@@ -93,8 +89,7 @@ class Autoencoder(nn.Module):
 
         Args:
             path: a folder with ``model_config.json`` (stable-audio-tools' configuration of the autoencoder itself, or of a
-                model whose pretransform it is) and its weights: ``model.safetensors``, ``model.ckpt``, or the only such
-                file under another name.
+                model whose pretransform it is) and its weights, as `tensors.find` finds them.
             posterior: as for the constructor.
 
         Raises:
@@ -118,11 +113,8 @@ class Autoencoder(nn.Module):
     def encode(self, audio: Tensor) -> Posterior:
         """The VAE's posterior of ``audio``: mean, and softplus(.) + 1e-4 as its bottleneck has it, both divided by the scale.
 
-        Args:
-            audio: [B, 2, N], in [-1, 1]; filled up with zeros to a whole number of latents.
-
-        Returns:
-            [B, latent_channels, ceil(N / hop)], in the audio's dtype; computed in that of the weights.
+        [B, 2, N] is filled up with zeros to a whole number of latents, [B, latent_channels, ceil(N / hop)]. They have the
+        audio's dtype, and are computed in that of the weights.
         """
         padded = functional.pad(audio, (0, -audio.shape[-1] % self.hop)).to(next(self.model.parameters()).dtype)
         with torch.autocast(audio.device.type, enabled=False):
@@ -163,12 +155,9 @@ def build_autoencoder(config: dict[str, Any]) -> tuple[AudioAutoencoder, float]:
 
 
 def fill(model: nn.Module, given: dict[str, Tensor], source: Path) -> None:
-    """Put a checkpoint's tensors into ``model``: all of them, or none and an error.
+    """Put a checkpoint's tensors into ``model``: all of them, or none and an `UnloadedCodec` that names ``source``.
 
-    Args:
-        model: in place.
-        given: by name, under one of `PREFIXES`; what the checkpoint has beyond the model (a DiT, discriminators) is left alone.
-        source: for the error, an `UnloadedCodec` with the first three tensors that do not fit.
+    Names begin with one of `PREFIXES`; what the checkpoint has beyond the model (a DiT, discriminators) is left alone.
     """
     wanted = model.state_dict()
     prefix = max(PREFIXES, key=lambda p: sum(p + name in given for name in wanted))
@@ -185,15 +174,7 @@ def in_chunks(function: Callable[[Tensor], Tensor], signal: Tensor, step_in: int
     """Apply an encoder or decoder to overlapping chunks of a long signal and keep the middle of each.
 
     The algorithm of ``AudioAutoencoder.encode_audio`` and ``decode_audio`` with ``chunked=True``; a signal of up to one
-    chunk is not cut.
-
-    Args:
-        function: [B, C, n step_in] to [B, C', n step_out].
-        signal: [B, C, T step_in].
-        step_in, step_out: samples for each latent, before and after.
-
-    Returns:
-        [B, C', T step_out].
+    chunk is not cut. The function takes [B, C, n step_in] to [B, C', n step_out], and so does this.
     """
     total = signal.shape[-1] // step_in
     if total <= CHUNK:

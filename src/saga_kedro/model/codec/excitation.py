@@ -13,7 +13,7 @@ import numpy as np
 
 from saga_kedro.arrays import Array, array_namespace, like
 from saga_kedro.audio.spectra import add_frames, cut_frames, hann, magnitude, overlap_weight
-from saga_kedro.draws import rng
+from saga_kedro.model.blocks import noise_at
 
 NOISE_BLOCK = 65_536
 """Samples of noise that are one draw: so any part of a long signal can be drawn alone."""
@@ -28,16 +28,8 @@ SMOOTHING_STEPS = 3
 
 
 def white_noise(seeds: Sequence[int], samples: int, first: int = 0) -> np.ndarray:
-    """Samples [first, first + samples) of standard normal noise, float32 [B, 2, samples]; item b depends on ``seeds[b]``
-    only. It repeats after ``PERIOD`` blocks."""
-    blocks = range(first // NOISE_BLOCK, -(-(first + samples) // NOISE_BLOCK))
-    start = first - blocks.start * NOISE_BLOCK
-    drawn = [np.concatenate([_white_block(seed, k % PERIOD) for k in blocks], axis=-1) for seed in seeds]
-    return np.stack(drawn)[..., start : start + samples]
-
-
-def _white_block(seed: int, k: int) -> np.ndarray:
-    return rng(seed, "excitation", k).standard_normal((2, NOISE_BLOCK), np.float32)
+    """Samples [first, first + samples) of standard normal noise, float32 [B, 2, samples], of one seed an item."""
+    return np.stack([noise_at(seed, "excitation", 2, first, samples, NOISE_BLOCK, PERIOD) for seed in seeds])
 
 
 def noise(seeds: Sequence[int], window: Array, hop: int, samples: int, first: int = 0) -> Array:
@@ -46,12 +38,7 @@ def noise(seeds: Sequence[int], window: Array, hop: int, samples: int, first: in
     Args:
         seeds: one an item.
         window: [n_fft], Hann, on the device and in the dtype to work in.
-        hop: samples between frames.
-        samples: a multiple of ``hop``.
-        first: which sample of the noise of a seed is the first; a multiple of ``hop``.
-
-    Returns:
-        [B, 2, samples / hop, n_fft / 2 + 1] complex.
+        hop, samples, first: samples between frames, how many, and where in the noise of a seed; multiples of ``hop``.
     """
     spectra = _spectra(like(white_noise(seeds, samples, first), window), window, hop)
     return spectra / math.sqrt(math.pi / 4 * float((window * window).sum()))

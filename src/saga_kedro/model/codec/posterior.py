@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,12 +13,7 @@ from saga_kedro.draws import generator
 
 @dataclass(frozen=True)
 class Posterior:
-    """A diagonal Gaussian over latents.
-
-    Attributes:
-        mean: [B, C, T].
-        deviation: [B, C, T], not negative; all zero for a codec that is a function of the audio.
-    """
+    """A diagonal Gaussian over latents [B, C, T]; its deviation is zero for a codec that is a function of the audio."""
 
     mean: Array
     deviation: Array
@@ -29,16 +24,10 @@ class Posterior:
         return cls(latents, array_namespace(latents).zeros_like(latents))
 
     def draw(self, seeds: Sequence[int]) -> Array:
-        """``mean + deviation * noise``, the noise of item b drawn from ``seeds[b]`` alone.
+        """``mean + deviation * noise``, the noise of item b drawn from ``seeds[b]`` alone; as many as items, or a ValueError.
 
         The VAE bottleneck of stable-audio-tools draws the same sum (``models/bottleneck.py``, ``vae_sample``) from the global
         generator; here a draw depends neither on the batch nor on what was drawn before.
-
-        Args:
-            seeds: one an item; another number is a ValueError.
-
-        Returns:
-            [B, C, T], on the mean's device and in its dtype.
         """
         if len(seeds) != len(self.mean):
             raise ValueError(f"A batch of {len(self.mean)} needs as many seeds to be drawn, {len(seeds)} were given.")
@@ -52,3 +41,27 @@ def posterior_noise(seeds: Sequence[int], shape: Sequence[int]) -> np.ndarray:
     import torch
 
     return np.stack([torch.randn(*shape, generator=generator(seed, "posterior")).numpy() for seed in seeds])
+
+
+def posterior_statistics(posteriors: Iterable[Posterior]) -> dict[str, float]:
+    """Moments of the latents of batches of audio: ``mean`` and ``deviation`` of drawn latents; ``posterior_deviation``, the
+    root mean square of the deviation within a draw; ``reliability``, the share of a latent's variance that is the audio's, the
+    correlation of two encodings of the same audio: 1 for a codec without randomness, about 0 for a VAE of random weights."""
+    count, total, squares, noise = 0, 0.0, 0.0, 0.0
+    for posterior in posteriors:
+        means = posterior.mean.double()
+        count += means.numel()
+        total += means.sum().item()
+        squares += means.square().sum().item()
+        noise += posterior.deviation.double().square().sum().item()
+    if not count:
+        raise ValueError("Latent statistics need at least one batch of audio.")
+    mean, within = total / count, noise / count
+    between = squares / count - mean**2
+    variance = between + within
+    return {
+        "mean": mean,
+        "deviation": variance**0.5,
+        "posterior_deviation": within**0.5,
+        "reliability": between / variance if variance > 0 else 1.0,
+    }

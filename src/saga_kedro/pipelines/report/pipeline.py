@@ -2,7 +2,7 @@
 
 from kedro.pipeline import Pipeline, node
 
-from saga_kedro.evaluation.model_scores import turn_dial
+from saga_kedro.evaluation.rolloff_dial import turn_dial
 from saga_kedro.evaluation.score import frequency_curves
 from saga_kedro.pipelines.evaluate.pipeline import model_to_judge
 from saga_kedro.reporting.plots import plot
