@@ -15,10 +15,15 @@ from saga_kedro.training.rendezvous import TrainingError, settings
 
 
 @pytest.fixture
-def nodes(monkeypatch):
-    """Two that have met; the second came first."""
-    monkeypatch.setattr(rendezvous, "SIGN_OF_LIFE", 1)
+def quick(monkeypatch):
+    """Signs of life follow each other quickly."""
+    monkeypatch.setattr(rendezvous, "SIGN_OF_LIFE", 2)
     monkeypatch.setattr(rendezvous, "MISSED", 3)
+
+
+@pytest.fixture
+def nodes():
+    """Two that have met; the second came first."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{free.getsockname()[1]}"
@@ -58,12 +63,12 @@ def sentence_of(node, seconds):
 def test_a_node_that_ends_is_named_by_the_other(nodes, which):
     nodes[which].shutdown()
     named = f"Node {which} of 2 (from 0), on {socket.gethostname()}, ended the training, and says why."
-    assert sentence_of(nodes[1 - which], 10).startswith(named)
+    assert sentence_of(nodes[1 - which], 20).startswith(named)
 
 
-def test_a_silent_node_is_named_and_nodes_that_give_signs_of_life_are_not(nodes):
-    time.sleep(5)
+def test_a_silent_node_is_named_and_nodes_that_give_signs_of_life_are_not(quick, nodes):
+    time.sleep(8)
     assert [node.num_nodes_waiting() for node in nodes] == [0, 0]
     nodes[1]._stop_heartbeats()
-    named = f"Node 1 of 2 (from 0), on {socket.gethostname()}, is gone: 3 s without a sign of life."
-    assert sentence_of(nodes[0], 20).startswith(named)
+    named = f"Node 1 of 2 (from 0), on {socket.gethostname()}, is gone: 6 s without a sign of life."
+    assert sentence_of(nodes[0], 30).startswith(named)

@@ -118,8 +118,8 @@ def test_clips_that_carry_too_little_are_not_trained_on(clips):
     assert "music" not in wide.clips.table["category"].to_pylist()
 
 
-def drawn(clips, ensemble, **changes):
-    return segments_of_clips(clips, vary={"ensemble": ensemble}, model={"segment_samples": 16_384}, **changes)
+def drawn(clips, ensemble):
+    return segments_of_clips(clips, vary={"ensemble": ensemble}, model={"segment_samples": 16_384})
 
 
 def crops(segments, category):

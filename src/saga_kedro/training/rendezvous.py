@@ -105,7 +105,7 @@ def _create(parameters: RendezvousParameters) -> AllNodes:
         parameters.min_nodes,
         parameters.max_nodes,
         parameters.local_addr,
-        RendezvousTimeout(join=timedelta(seconds=MEETING)),
+        RendezvousTimeout(join=timedelta(seconds=MEETING), close=timedelta(seconds=10)),
         SIGN_OF_LIFE,
         MISSED,
     )
