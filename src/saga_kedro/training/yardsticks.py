@@ -7,9 +7,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from saga_kedro.model.flow import TIMESTEPS
-from saga_kedro.model.parts import part
-
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -28,6 +25,9 @@ def timestep_quantiles(timesteps: str) -> np.ndarray:
         normal = np.array([NormalDist().inv_cdf(level) for level in levels])
         return 1 / (1 + np.exp(-normal))
     import torch
+
+    from saga_kedro.model.flow import TIMESTEPS
+    from saga_kedro.model.parts import part
 
     draw, source = part("timesteps", TIMESTEPS, timesteps), torch.Generator().manual_seed(0)
     return np.sort([float(draw(source)) for _ in range(QUANTILES)]).clip(1e-6, 1 - 1e-6)
