@@ -117,7 +117,7 @@ def inputs_of(stage: str, parameters: Parameters) -> tuple[str, ...]:
 def _plain(name: str, value: Any) -> Any:
     if isinstance(value, BaseModel):
         return {inner: one for inner, one in value.model_dump(mode="json").items() if f"{name}.{inner}" not in WITHOUT}
-    return [one.model_dump(mode="json") for one in value] if name == "used_repositories" else value
+    return [_plain(name, one) for one in value] if isinstance(value, list) else value
 
 
 @cache

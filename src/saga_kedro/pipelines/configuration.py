@@ -45,9 +45,8 @@ class SagaConfigLoader(OmegaConfigLoader):
 
     def _files(self) -> Parameters:
         """What the files say without the command line: of this environment, or of base where both have one dataset."""
-        own = validate(self._own["parameters"])
-        base = own if own.dataset_name != self.checked.dataset_name else validate(self._base["parameters"])
-        return base if base.dataset_name == own.dataset_name else own
+        own, base = validate(self._own["parameters"]), validate(self._base["parameters"])
+        return base if base.dataset_name == own.dataset_name == self.checked.dataset_name else own
 
 
 def folders(run: Parameters, files: Parameters) -> dict[str, str]:

@@ -8,6 +8,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+import mlflow
 from click import ClickException
 from click.exceptions import Exit
 from kedro.framework.context import KedroContext
@@ -16,6 +17,7 @@ from kedro.io import CatalogProtocol, MemoryDataset
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
+from saga_kedro import tracking
 from saga_kedro.errors import SagaError
 from saga_kedro.files import parameter_hash
 from saga_kedro.locks import RunLock, joins_another, store_lock
@@ -48,9 +50,7 @@ class RunHook:
             self.parameters: Parameters = context.config_loader.checked  # type: ignore[attr-defined]
         os.chdir(context.project_path)  # relative paths are those of the project
         self.context = context
-        from saga_kedro.tracking import rehome
-
-        rehome(context.project_path)
+        tracking.rehome(context.project_path)
         with store_lock(context.project_path):  # two first runs at once would both create MLflow's experiment
             return (yield)
 
@@ -94,15 +94,11 @@ class RunHook:
         """A node that writes to MLflow while it runs is told the run: one of this version of the data."""
         if "mlflow_run" not in node.inputs:
             return None
-        from saga_kedro import tracking
-
         return {"mlflow_run": self._follow(tracking.own_run(inputs["data_version"]))}
 
     @hook_impl
     def after_node_run(self, outputs: dict[str, Any]) -> None:
         """What nodes return to be logged goes to MLflow here, and nowhere else."""
-        from saga_kedro import tracking
-
         if run_id := tracking.active_run_id():
             for value in outputs.values():
                 if isinstance(value, tracking.Logged):
@@ -148,24 +144,16 @@ class RunHook:
 
     def _choose_run(self, run_params: Mapping[str, Any]) -> bool:
         """Let kedro-mlflow open the run that this configuration has already, or a new one with its name."""
-        tracking = self.context.mlflow.tracking  # type: ignore[attr-defined]  # kedro-mlflow adds it
-        if set(pipeline_names(run_params)) & set(tracking.disable_tracking.pipelines):
+        chosen = self.context.mlflow.tracking  # type: ignore[attr-defined]  # kedro-mlflow adds it
+        if set(pipeline_names(run_params)) & set(chosen.disable_tracking.pipelines):
             self._follow(None)  # it outlives the session, and would reopen the last session's run at every node
             return False
-        import mlflow
-
-        from saga_kedro.tracking import find
-
         mlflow.enable_system_metrics_logging()
-        tracking.run.id = find(tracking.experiment.name, configuration(self.parameters))
-        tracking.run.name = run_name(self.parameters)
+        chosen.run.id = tracking.find(chosen.experiment.name, configuration(self.parameters))
+        chosen.run.name = run_name(self.parameters)
         return True
 
     def _describe_run(self) -> None:
-        import mlflow
-
-        from saga_kedro import tracking
-
         tracking.log_parameters(tracking.active_run_id(), tracking.flat(logged(self.parameters)))
         mlflow.set_tags(
             {

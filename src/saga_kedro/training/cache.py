@@ -37,19 +37,20 @@ def encode_splits(
     """
     key = key_of("encode", parameters, data_version, captions)
     encoder = LoadedOnce(load_encoder, (parameters.model, parameters.fit.accelerator))
-    summary: dict[str, Any] = {"key": key, "folder": (Path(folder) / key[:10]).as_posix()}
+    place = Path(folder) / key[:10]
+    summary: dict[str, Any] = {"key": key, "folder": place.as_posix()}
     for split in SPLITS:
-        segments = make_segments(clips, captions, {}, parameters, split, Path(folder) / key[:10])
+        segments = make_segments(clips, captions, {}, parameters, split, place)
         summary[split] = write_latents(
             segments,
             encoder,
-            Path(folder) / key[:10] / split,
+            place / split,
             parameters.encode.batch_size,
             parameters.encode.shard_segments,
             parameters.fit.workers,
         )
         if split == "train":
-            cached = CachedSegments(segments, Path(folder) / key[:10] / split, parameters.model.text.max_tokens)
+            cached = CachedSegments(segments, place / split, parameters.model.text.max_tokens)
             summary["statistics"] = cached.statistics(MEASURED)
     let_go()  # a training that follows in this process needs the memory
     return summary
