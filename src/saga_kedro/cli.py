@@ -1,4 +1,4 @@
-"""`saga`: what people do with a trained model, one command each. Heavy imports live inside the commands."""
+"""The command `saga`. Heavy imports are inside its subcommands."""
 
 from __future__ import annotations
 
@@ -22,10 +22,9 @@ silence()
 WRONG_USAGE = 2
 
 app = typer.Typer(name="saga", no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode="rich")
-# Kedro looks in this module for commands to put beside its own: there are none.
-cli = click.Group()
+cli = click.Group()  # Kedro looks here for commands to add to its own; there are none
 
-# The default is said in words, if at all.
+# The help text names the default.
 argument, option = partial(typer.Argument, show_default=False), partial(typer.Option, show_default=False)
 
 ModelFolder = Annotated[Path | None, option(help="Folder of a trained model. Default: the one in the package.")]
@@ -41,7 +40,7 @@ def _dial(name: str) -> Any:
 
 @contextmanager
 def _usage_errors(*kinds: type[Exception]) -> Iterator[None]:
-    """An error of these kinds is one sentence, and exit code 2."""
+    """Print these errors as one sentence, and exit with code 2."""
     try:
         yield
     except kinds as error:
@@ -97,7 +96,7 @@ def super_resolve(
     device: Device = "cpu",
     fast: Annotated[bool, typer.Option("--fast", help=str(DIALS["fast"]))] = False,
     model: ModelFolder = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace results that are there already.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing results.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Measure the inputs and say what would be done.")] = False,
     json: AsJson = False,
 ) -> None:
@@ -142,7 +141,7 @@ def doctor(
 @app.command("plan")
 def make_plan(
     hours: Annotated[
-        float | None, option(help="Hours of audio, all splits. Default: of the dataset that is there, or of the demo.")
+        float | None, option(help="Hours of audio, all splits. Default: those of the ingested dataset, or of the demo.")
     ] = None,
     gpus: Annotated[int | None, option(help="GPUs of a node; 0: none. Default: fit.devices, or what this machine has.")] = None,
     nodes: Annotated[int | None, option(help="Machines, all alike. Default: fit.nodes.")] = None,
@@ -229,7 +228,7 @@ def diagnose(
 
 
 def main() -> None:
-    """`saga`. A `SagaError`, and a package that the light installation leaves out, are one sentence each."""
+    """Run `saga`. A `SagaError`, or a package missing from the light installation, is printed as one sentence."""
     try:
         app()
     except SagaError as error:

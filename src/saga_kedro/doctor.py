@@ -1,4 +1,4 @@
-"""What this machine can run, what is missing, and what to do about it."""
+"""`saga doctor`: what this machine can run, what is missing, and how to get it."""
 
 from __future__ import annotations
 
@@ -22,14 +22,7 @@ from saga_kedro.weights import needed
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at.
-
-    Attributes:
-        what: its name.
-        state: ``ok``, ``missing`` (something does not run without it), or ``note``.
-        found: what is there, and where it was looked for.
-        remedy: what to do; empty where nothing needs to be done.
-    """
+    """One check. ``state`` is ``ok``, ``missing`` (something does not run without it) or ``note``."""
 
     what: str
     state: str
@@ -38,12 +31,7 @@ class Finding:
 
 
 def examine(project: Path, parameters: Parameters) -> list[Finding]:
-    """Look at everything.
-
-    Args:
-        project: folder of the Kedro project; relative paths of the parameters are relative to it.
-        parameters: of the environment that should run.
-    """
+    """All checks, of a project's folder and the parameters of the environment that should run."""
     return [
         *machine(training_bytes(read_parameters(project, "paper").model)),
         *weights(project, parameters),
@@ -55,7 +43,7 @@ def examine(project: Path, parameters: Parameters) -> list[Finding]:
 
 
 def machine(needed_bytes: float) -> Iterator[Finding]:
-    """Python, torch, memory, GPUs; the last against what a training of conf/paper takes on each."""
+    """Python, libraries, memory and GPUs, compared with what a training of conf/paper needs on each."""
     import psutil
     import torch
 
@@ -83,7 +71,7 @@ def machine(needed_bytes: float) -> Iterator[Finding]:
 
 
 def weights(project: Path, parameters: Parameters) -> Iterator[Finding]:
-    """Every set of pretrained weights that the configuration asks for: where it is looked for, and whether it is complete."""
+    """Every set of pretrained weights that the configuration needs: its place, and whether it is complete."""
     said = set()
     for wanted, path in needed(parameters):
         place = None if path is None else project / path
@@ -101,7 +89,7 @@ def weights(project: Path, parameters: Parameters) -> Iterator[Finding]:
 
 
 def corpora(project: Path, parameters: Parameters) -> Iterator[Finding]:
-    """The configured source, and the datasets that were ingested."""
+    """The configured source, and every dataset ingested so far."""
     import pandas as pd
 
     from saga_kedro.corpora.layouts import LAYOUTS
@@ -127,7 +115,7 @@ def corpora(project: Path, parameters: Parameters) -> Iterator[Finding]:
 
 
 def disk(project: Path, parameters: Parameters) -> Iterator[Finding]:
-    """Free disk, against the latents of the paper's 3,800 hours."""
+    """Free disk space, compared with the latents of the paper's 3,800 hours."""
     free = shutil.disk_usage(project).free / GIB
     if not parameters.encode.latents:
         yield Finding("disk", "ok", f"{free:.0f} GiB free below {project}")
@@ -150,12 +138,10 @@ def dvc(project: Path) -> Finding:
         changed = json.loads(answer.stdout)
     except (subprocess.TimeoutExpired, ValueError):
         return Finding("DVC", "note", "gives no status", "Run `dvc status` to see why.")
-    stages = len(changed)
-    if not stages:
+    if not changed:
         return Finding("DVC", "ok", "all stages up to date")
-    return Finding(
-        "DVC", "note", f"{stages} stages not up to date: {', '.join(changed)}", "`make repro` rebuilds what changed."
-    )
+    found = f"{len(changed)} stages not up to date: {', '.join(changed)}"
+    return Finding("DVC", "note", found, "`make repro` rebuilds what changed.")
 
 
 def mlflow(project: Path) -> Finding:
@@ -172,7 +158,7 @@ def mlflow(project: Path) -> Finding:
 
 
 def report(findings: list[Finding], env: str, width: int | None = None) -> None:
-    """Print the screen: what is there, what is to be done, what runs."""
+    """Print what was found, what to do, and what runs here."""
     from rich.console import Console
     from rich.table import Table
 

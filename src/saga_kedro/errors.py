@@ -1,4 +1,4 @@
-"""The base of errors that are meant for a person."""
+"""The base class of errors meant for a person."""
 
 
 class SagaError(Exception):

@@ -18,15 +18,15 @@ from saga_kedro.errors import SagaError
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
 NOTHING = 2**16
-"""Bytes; with less than so much free nothing can be written, whatever the library that failed says of it."""
+"""Bytes; with less free than this nothing can be written, whatever error the library raises."""
 
 
 class NoSpace(SagaError):
-    """A device is full. Not an OSError, so that nobody takes it for what is wrong with one item and goes on to the next."""
+    """A device is full. Not an OSError: those are caught as faults of single items."""
 
 
 def free_bytes(path: str | Path) -> int:
-    """Bytes that are free where ``path`` is, or would be."""
+    """Free bytes where ``path`` is, or would be."""
     path = Path(path).absolute()
     return shutil.disk_usage(next(one for one in (path, *path.parents) if one.exists())).free
 
@@ -83,17 +83,13 @@ def parameter_hash(*parameters: Any) -> str:
 
 
 def names_in(folder: str | Path) -> set[str]:
-    """What lies in a folder, by name; nothing where there is no folder. One listing is quicker than to ask for each of many."""
+    """The names in a folder; empty if there is none. One listing is quicker than many questions."""
     return set(os.listdir(folder)) if os.path.isdir(folder) else set()
 
 
 def keep_only(folder: str | Path, wanted: Iterable[str | Path]) -> int:
-    """Remove every file under ``folder`` that is not in ``wanted``, so that a dataset's folder holds exactly the dataset.
-
-    Returns:
-        How many files were removed.
-    """
-    real = lru_cache(Path.resolve)  # of folders: to look at every part of every path takes a minute for half a million files
+    """Remove every file under ``folder`` that is not in ``wanted``; return how many."""
+    real = lru_cache(Path.resolve)  # of folders: resolving half a million files takes a minute
     kept = {(real(path.parent), path.name) for path in map(Path, wanted)}
     stale = [path for path in Path(folder).rglob("*") if path.is_file() and (real(path.parent), path.name) not in kept]
     for path in stale:

@@ -1,4 +1,4 @@
-"""A model that a process loads once, however many tasks it gets; and a process holds one such model at a time."""
+"""A model that a process loads once and keeps for all its tasks. A process holds one such model at a time."""
 
 from __future__ import annotations
 
@@ -15,18 +15,13 @@ _held: list[tuple[LoadedOnce[Any], Any]] = []
 
 @dataclass(frozen=True)
 class LoadedOnce(Generic[Model]):
-    """How a model is loaded: cheap to send to a worker, which loads it with its first task and keeps it for the next ones.
-
-    Attributes:
-        load: a module-level function or a class.
-        arguments: its arguments; equal ones give the same model.
-    """
+    """How to load a model: cheap to send to a worker. ``load`` is a function at module level or a class."""
 
     load: Callable[..., Model]
     arguments: tuple[Any, ...] = ()
 
     def __call__(self) -> Model:
-        """The model, loaded now if this process does not hold it; another one that it holds goes first, to make room."""
+        """The model, loaded if this process does not hold it; another model is freed first."""
         with _lock:
             if not _held or _held[0][0] != self:
                 _held.clear()

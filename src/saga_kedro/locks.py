@@ -1,13 +1,11 @@
 """One run at a time writes a table, and nobody reads it meanwhile; runs that do not touch each other go side by side.
 
 A run notes in data/.locks what it reads and writes, as the catalog has it, and holds an operating system's lock beside the
-note for as long as it lasts. Who comes next reads the notes. A note whose lock is free is of a process that is gone, however
-it ended, and is removed.
+note until it ends. The next run reads the notes. A note whose lock is free belongs to a process that exited, and is removed.
 
-The lock is flock(2). On NFS Linux makes it a byte-range lock, which holds between hosts with version 4, and with version 3
-where its lock daemon runs; on Lustre it does where it is mounted with `flock`. Mounted with `nolock`, `local_lock` or
-`localflock` it holds between the processes of one host only. Where there is no flock, filelock takes a marker file instead,
-and says so. Sources: flock(2), nfs(5), mount.lustre(8).
+The lock is flock(2), or filelock's marker file where there is none. On NFS 4, NFS 3 with its lock daemon, and Lustre mounted
+with `flock` it works between hosts; mounted with `nolock`, `local_lock` or `localflock` only within one host. Sources:
+flock(2), nfs(5), mount.lustre(8).
 """
 
 from __future__ import annotations
@@ -39,15 +37,13 @@ class InUse(SagaError):
 
 
 def joins_another(nodes: int) -> bool:
-    """Whether this process works for a run that another one began: it is a further node of a training on so many.
-
-    Of a training on one node NODE_RANK says nothing: job schedulers and notebooks set it too.
-    """
+    """Whether this process is a further node of a training on several. On one node NODE_RANK means nothing: schedulers and
+    notebooks set it too."""
     return nodes > 1 and os.environ.get("NODE_RANK", "0") != "0"
 
 
 def store_lock(project: str | Path = ".") -> FileLock:
-    """For what MLflow does in two steps, look and create: an experiment, the paper's runs. Held for seconds."""
+    """For what MLflow does in two steps, look and create: an experiment, the paper's runs."""
     return _lock(Path(project) / "mlruns" / ".lock")
 
 
@@ -57,11 +53,7 @@ def _lock(path: Path) -> FileLock:
 
 
 class RunLock:
-    """What one run holds.
-
-    Args:
-        project: its folder.
-    """
+    """What one run of a project holds."""
 
     def __init__(self, project: str | Path) -> None:
         self.folder = Path(project) / FOLDER
@@ -69,30 +61,25 @@ class RunLock:
         self.held: tuple[Path, FileLock] | None = None
 
     def take(self, pipeline: str, reads: list[str], writes: list[str], wait: bool) -> None:
-        """Hold what the run uses, until `release` or this process's end.
-
-        Args:
-            pipeline: its name, for others to read.
-            reads, writes: of `uses`.
-            wait: for runs that are in the way to end.
+        """Hold what the run uses (paths relative to the project) until `release` or the end of this process.
 
         Raises:
-            InUse: one is in the way; the sentence says who, since when and over what.
+            InUse: another run is in the way, and ``wait`` is false.
         """
-        told = False
+        logged = False
         while sentence := self._try(pipeline, reads, writes):
             if not wait:
                 raise InUse(
                     f"{sentence}: start again when it has ended, let this run wait for that with --params lock=wait, "
                     "or give it a dataset of its own with --params dataset=NAME."
                 )
-            if not told:
+            if not logged:
                 logger.info("%s: waiting for its end.", sentence)
-            told = True
+            logged = True
             time.sleep(POLL_S)
 
     def _try(self, pipeline: str, reads: list[str], writes: list[str]) -> str:
-        """Take the lock and return nothing, or say who is in the way."""
+        """Take the lock and return an empty string, or say which run is in the way."""
         with self.gate:
             for other in self._others():
                 for path in [*writes, *reads]:
@@ -110,7 +97,7 @@ class RunLock:
         return ""
 
     def _others(self) -> Iterator[dict[str, Any]]:
-        """The notes of runs that go on; those of runs that are gone are removed. The gate is held."""
+        """The notes of running runs; notes of runs that ended are removed. Needs the gate."""
         for note in sorted(self.folder.glob("[!.]*.json")):
             lock = _lock(note.with_suffix(".lock"))
             try:
@@ -121,7 +108,6 @@ class RunLock:
             _remove(note, lock)
 
     def release(self) -> None:
-        """Hold nothing any more."""
         if self.held:
             with self.gate:
                 _remove(*self.held)

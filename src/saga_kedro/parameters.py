@@ -1,4 +1,4 @@
-"""What the parameters of conf/ may be: validated before anything runs, unknown names refused with the nearest known one."""
+"""The parameters of conf/: checked before anything runs. An unknown name is refused with the nearest known one."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Positive = Annotated[int, Field(gt=0)]
 
 
 class Section(BaseModel):
-    """A group of parameters: no unknown names, no silent conversions between numbers, strings and lists."""
+    """A group of parameters."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -75,7 +75,7 @@ class Repository(Section):
 
 
 UNFREE = re.compile(r"(?i)(?<![a-z])(nc|nd)(?![a-z])|non-?_? ?commercial|no-?_? ?deriv")
-"""Licences that forbid to use the audio for money, or to change it, which a trained model may do."""
+"""Licences that forbid commercial use or changes."""
 
 
 class HeldOut(Section):
@@ -84,7 +84,7 @@ class HeldOut(Section):
 
 
 WITHOUT_PATH = ("demo", "debian", "git", "debian+git")
-"""Sources that make or fetch their audio: where nothing else is said they put it into the raw folder."""
+"""Sources that make or fetch their audio, by default into the raw folder."""
 
 
 class Ingest(Section):
@@ -317,7 +317,7 @@ class Parameters(Section):
     dataset: str
     lock: Literal["refuse", "wait"]
     ingest: Ingest
-    repositories: list[Repository] = []  # in a file of its own: parameters.yml alone is complete
+    repositories: list[Repository] = []  # from parameters_repositories.yml; parameters.yml alone is complete
     caption: Caption
     vary: Vary
     degrade: Degrade
@@ -339,7 +339,7 @@ class Parameters(Section):
 
     @property
     def dataset_name(self) -> str:
-        """The name of the dataset's folders: ``dataset``, or where that is ``auto`` the source's name or its folder's."""
+        """The name of the dataset's folders; ``auto`` means the name of the source's folder, or of the source."""
         name = self.dataset
         if name == "auto":
             name = PurePath(self.ingest.path).name if self.ingest.path else self.ingest.source
@@ -354,10 +354,8 @@ class ParameterError(SagaError, ValueError):
 
 
 def _named(place: tuple[Any, ...], section: type[BaseModel]) -> tuple[tuple[str, ...], type[BaseModel]]:
-    """The part of pydantic's error location below ``section`` that names parameters, and the section that it ends in.
-
-    Behind it may follow list positions and the alternatives of a union, which are pydantic's business.
-    """
+    """The part of pydantic's error location that names parameters, and the section it ends in; the rest names alternatives of a
+    union."""
     for depth, name in enumerate(place):
         if isinstance(name, int):  # a position in a list of sections
             continue
@@ -372,7 +370,6 @@ def _named(place: tuple[Any, ...], section: type[BaseModel]) -> tuple[tuple[str,
 
 
 def _sentence(name: str, section: type[BaseModel], errors: list[Any], file: str) -> str:
-    """What is wrong with one parameter, and what to do."""
     first = errors[0]
     if first["type"] == "extra_forbidden":
         *above, last = name.split(".")
@@ -387,15 +384,10 @@ def _sentence(name: str, section: type[BaseModel], errors: list[Any], file: str)
 
 
 def fitted(section: type[Checked], values: Mapping[str, Any], file: str) -> Checked:
-    """Values as a section of parameters.
-
-    Args:
-        section: what they are to be.
-        values: by name.
-        file: of conf/base that has all of them.
+    """The values as this section of parameters; ``file`` is the one in conf/base that has all of them.
 
     Raises:
-        ParameterError: one sentence for each that is unknown, missing or ill-typed.
+        ParameterError: one sentence for each unknown, missing or ill-typed parameter.
     """
     try:
         return section.model_validate(values)
@@ -408,13 +400,10 @@ def fitted(section: type[Checked], values: Mapping[str, Any], file: str) -> Chec
 
 
 def validate(parameters: dict[str, Any]) -> Parameters:
-    """Check all parameters of a run.
-
-    Args:
-        parameters: conf/ merged with the command line, as Kedro gives it.
+    """Check all parameters of a run: conf/ merged with the command line, as Kedro gives it.
 
     Raises:
-        ParameterError: one sentence for each parameter that is unknown, missing or ill-typed.
+        ParameterError: as `fitted`, or parameters that contradict each other.
     """
     checked = fitted(Parameters, parameters, "parameters.yml")
     if checked.degrade.minimum_hz > checked.degrade.maximum_hz or checked.degrade.minimum_order > checked.degrade.maximum_order:
@@ -434,15 +423,7 @@ def validate(parameters: dict[str, Any]) -> Parameters:
 
 
 def changed(parameters: Parameters, changes: Mapping[str, Any]) -> Parameters:
-    """The parameters with some of them replaced, checked again.
-
-    Args:
-        parameters: of a run.
-        changes: dotted name -> value.
-
-    Raises:
-        ParameterError: as `validate`.
-    """
+    """The parameters with some replaced (dotted name -> value), checked again; raises as `validate`."""
     values = parameters.model_dump()
     for name, value in changes.items():
         *sections, last = name.split(".")

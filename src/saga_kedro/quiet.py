@@ -1,4 +1,4 @@
-"""Nothing phones home, and no warning of a library that nobody can act on: switches, set before a library is imported."""
+"""Switches set before libraries are imported: no telemetry, no network, no warnings that only a library could fix."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ OFF = {
 
 
 def silence() -> None:
-    """Set every switch that the person has not set, and drop warnings about calls that only a library can change."""
+    """Set every switch that the person has not set."""
     for name, value in OFF.items():
         os.environ.setdefault(name, value)
     # Kedro 1.7 and kedro-mlflow 2.0 call OmegaConf by a name that it will drop.
@@ -34,10 +34,7 @@ def silence() -> None:
 
 @contextmanager
 def without_warnings(*parts: str) -> Iterator[None]:
-    """Within the block, show no warning whose text holds one of ``parts``; all others pass.
-
-    For MLflow, which puts a filter of its own before any of ours: `warnings.filterwarnings` does nothing there.
-    """
+    """Hide warnings whose text holds one of ``parts``. For MLflow, whose own filter comes before `warnings.filterwarnings`."""
     with warnings.catch_warnings():  # puts back what shows warnings, too
         shown = warnings.showwarning
 

@@ -25,13 +25,12 @@ from saga_kedro.parameters import Parameters
 
 SOURCE = Path(__file__).parent
 PASSIVE = {"errors", "files", "loaded_once", "locks", "parallel", "parameters", "quiet", "stages", "tracking", "weights"}
-"""Modules that decide no result: who does the work, where files lie, what is logged. Parameters count by their values."""
+"""Modules that change no result: workers, files, logging. Parameters count by their values."""
 
 
 @dataclass(frozen=True)
 class Stage:
-    """Dotted names of the parameters that a stage reads, modules that compute it (what they import counts too), stages that it
-    reads."""
+    """The parameters that a stage reads (dotted names), the modules that compute it, and the stages whose results it reads."""
 
     parameters: tuple[str, ...]
     code: tuple[str, ...]
@@ -47,7 +46,7 @@ SEGMENTS = (
     *(f"fit.{name}" for name in ("minimum_bandwidth_hz", "segments_per_origin")),
     "caption.window_seconds",
 )
-"""What a training segment is made with."""
+"""Parameters of a training segment."""
 PAIRS = tuple(f"degrade.{name}" for name in ("cutoffs_khz", "order", "excerpt_seconds", "pairs_per_category"))
 
 STAGES = {
@@ -74,16 +73,14 @@ WITHOUT = {"fit.workers", "fit.log_every", "ingest.clones"}
 
 
 def key(stage: str, parameters: Parameters, data_version: str = "") -> str:
-    """The key of a stage's result: 32 hexadecimal digits.
-
-    ``data_version`` is the clips', where it is known: files outside the project may change under the same parameters.
-    """
+    """The key of a stage's result: 32 hexadecimal digits. ``data_version`` is that of the clips, if known: files outside the
+    project may change under the same parameters."""
     inputs = [key(one, parameters, data_version) for one in inputs_of(stage, parameters)]
     return parameter_hash(stage, values(stage, parameters), code(stage), inputs, data_version)
 
 
 def digits(stage: str, parameters: Parameters) -> str:
-    """Ten digits that name the folder of a stage's result: as `key`, of the parameters alone."""
+    """Ten digits of the parameters alone, which name the folder of a stage's result."""
     inputs = [digits(one, parameters) for one in inputs_of(stage, parameters)]
     return parameter_hash(stage, values(stage, parameters), inputs)[:10]
 
@@ -102,7 +99,7 @@ def all_values(stage: str, parameters: Parameters) -> dict[str, Any]:
 
 
 def logged(parameters: Parameters) -> dict[str, Any]:
-    """What MLflow and the report show: every parameter that scores depend on; of repositories, names and commits."""
+    """Every parameter that scores depend on, for MLflow and the report; repositories as names and commits."""
     found = all_values("evaluate", parameters)
     used = found.pop("used_repositories")
     return found | ({"repositories": {one.name: one.commit for one in parameters.used_repositories}} if used else {})
@@ -128,7 +125,7 @@ def code(stage: str) -> str:
 
 @cache
 def modules(stage: str) -> list[str]:
-    """The modules of this package that a stage runs, below the package and sorted."""
+    """The sorted names, below the package, of the modules that a stage runs."""
     found: set[str] = set()
     waiting = list(STAGES[stage].code)
     while waiting:
@@ -163,7 +160,7 @@ def _is_docstring(line: ast.stmt) -> bool:
 
 
 def _imports(tree: ast.AST) -> Iterator[str]:
-    """The names below the package that a module imports, of modules or of what is in them; packages on the way count too."""
+    """Names below the package that a module imports: modules, what is in them, and the packages above them."""
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and re.match(rf"{SOURCE.name}(\.|$)", node.module or ""):
             parts = (node.module or "").split(".")[1:]

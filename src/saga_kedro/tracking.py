@@ -1,4 +1,4 @@
-"""What we ask of MLflow beside kedro-mlflow: find a configuration's run, log results once, keep a training's curves."""
+"""MLflow beyond kedro-mlflow: find a configuration's run, log results once, keep a training's curves."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ DATA_VERSION = "saga.data_version"
 WEIGHTS = "saga.weights"
 
 CURVES = "curves.csv"
-"""The curves of a finished training, in its model's folder: what `read_history` reads and `restore_curves` logs."""
+"""The curves of a finished training, in its model's folder."""
 OF_TRAINING = ("train/", "val/", "yardstick/", "latent/", "rolloff/", "lr-")
 LONGEST_PARAMETER = 6000
-"""Characters that MLflow takes of a parameter's value."""
+"""Characters; the longest value of a parameter that MLflow stores."""
 HOMES = {"experiments": "artifact_location", "runs": "artifact_uri", "logged_models": "artifact_location"}
-"""Tables of MLflow's store and their columns that hold absolute paths."""
+"""Tables of MLflow's store -> the column that holds absolute paths."""
 
 
 @dataclass(frozen=True)
 class Logged:
-    """What a node wants in the run, as plain data; `log_results` logs it.
+    """What a node wants to have in the run.
 
     Attributes:
-        metrics: name -> value. They get step 0, as the paper's have: the UI draws such metrics as bars side by side.
+        metrics: name -> value, at step 0 like the paper's: the UI draws such metrics as bars side by side.
         tags: name -> text; ``mlflow.note.content`` is the run's description.
-        artifacts: folder in the run -> files and folders (whose content is logged).
+        artifacts: folder in the run -> files, and folders whose content is logged.
     """
 
     metrics: Mapping[str, float] = field(default_factory=dict)
@@ -47,7 +47,7 @@ class Logged:
 
 
 def log_results(run_id: str, logged: Logged) -> None:
-    """Log what a node returned; repeated, it adds nothing."""
+    """Log what a node returned. A second time adds nothing."""
     client = mlflow.MlflowClient()
     log_metrics_once(run_id, logged.metrics)
     for name, value in logged.tags.items():
@@ -58,7 +58,7 @@ def log_results(run_id: str, logged: Logged) -> None:
 
 
 def log_metrics_once(run_id: str, metrics: Mapping[str, float], step: int = 0) -> None:
-    """Log what the run does not have yet at this step with this value."""
+    """Log the values that the run does not have at this step yet."""
     client = mlflow.MlflowClient()
     known = client.get_run(run_id).data.metrics
 
@@ -71,14 +71,14 @@ def log_metrics_once(run_id: str, metrics: Mapping[str, float], step: int = 0) -
 
 
 def log_parameters(run_id: str, parameters: Mapping[str, Any]) -> None:
-    """Log all parameters, however many; overlong values are cut."""
+    """Log all parameters; overlong values are cut."""
     mlflow.MlflowClient().log_batch(
         run_id, params=[Param(name, str(value)[:LONGEST_PARAMETER]) for name, value in parameters.items()]
     )
 
 
 def log_table(run_id: str, table: pd.DataFrame, name: str) -> None:
-    """Log a table to a run, once: MLflow would append to an existing one."""
+    """Log a table once: MLflow would append to an existing one."""
     client = mlflow.MlflowClient()
     if name not in {artifact.path for artifact in client.list_artifacts(run_id)}:
         client.log_table(run_id, table, name)
@@ -97,11 +97,8 @@ def find(experiment: str, configuration: str) -> str | None:
 
 
 def own_run(data_version: str) -> str:
-    """The active run's id, after making sure that it belongs to this version of the data.
-
-    The same parameters on changed data are another experiment: the run of the old data stays as it is, and a new one with its
-    parameters and tags starts.
-    """
+    """The id of the active run for this version of the data. After the data changed, a new run with the same parameters and
+    tags starts, and the old one stays as it is."""
     active = mlflow.active_run() or mlflow.start_run()
     old = mlflow.get_run(active.info.run_id).data
     if old.tags.get(DATA_VERSION, data_version) != data_version:
@@ -114,7 +111,7 @@ def own_run(data_version: str) -> str:
 
 
 def active_run_id() -> str:
-    """The id of the active run; empty where nothing is logged."""
+    """The id of the active run, or an empty string."""
     run = mlflow.active_run()
     return run.info.run_id if run else ""
 
@@ -151,7 +148,7 @@ def keep_curves(run_id: str, folder: str | Path) -> None:
 
 
 def read_history(model_summary: Mapping[str, Any]) -> pd.DataFrame:
-    """The curves of the training that made a model: step, metric, value; empty for a model without them, as the bundled one."""
+    """The curves of a model's training: columns step, metric, value. Empty if it has none, as the bundled model."""
     path = Path(model_summary["folder"]) / CURVES
     return (
         pd.read_csv(path, float_precision="round_trip") if path.exists() else pd.DataFrame(columns=["step", "metric", "value"])
@@ -159,7 +156,7 @@ def read_history(model_summary: Mapping[str, Any]) -> pd.DataFrame:
 
 
 def restore_curves(run_id: str, folder: str | Path) -> None:
-    """Log a training's kept curves, yardsticks among them, to a run in the place of one that was deleted."""
+    """Log a training's kept curves to the run that replaces a deleted one."""
     now = int(time.time() * 1000)
     points = read_history({"folder": folder}).to_dict("records")
     metrics = [Metric(point["metric"], float(point["value"]), now, int(point["step"])) for point in points]
@@ -167,7 +164,7 @@ def restore_curves(run_id: str, folder: str | Path) -> None:
 
 
 def rehome(project: str | Path) -> None:
-    """Let the runs of a project folder that was moved or copied find their artifacts: MLflow stores absolute paths of them."""
+    """Update the absolute paths in MLflow's store after the project folder was moved or copied."""
     here = Path(project).resolve() / "mlruns"
     if not (here / "mlflow.db").is_file():
         return
@@ -197,7 +194,7 @@ def flat(parameters: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def git_revision(folder: str | Path) -> str:
-    """The commit that is checked out in ``folder``, with ``+`` after it where files were changed; empty without git."""
+    """The commit checked out in ``folder``, followed by ``+`` if files were changed; empty without git."""
 
     def git(*arguments: str) -> str:
         return subprocess.run(["git", "-C", str(folder), *arguments], capture_output=True, text=True, check=True).stdout.strip()

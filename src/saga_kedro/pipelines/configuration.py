@@ -36,28 +36,20 @@ class SagaConfigLoader(OmegaConfigLoader):
 
     @cached_property
     def checked(self) -> Parameters:
-        """The parameters of the run.
-
-        Raises:
-            ParameterError: as `validate`.
-        """
+        """The parameters of the run; raises as `validate`."""
         return validate(self["parameters"])
 
     def _files(self) -> Parameters:
-        """What the files say without the command line: of this environment, or of base where both have one dataset."""
+        """The parameters without the command line: of this environment, or of base if both name one dataset."""
         own, base = validate(self._own["parameters"]), validate(self._base["parameters"])
         return base if base.dataset_name == own.dataset_name == self.checked.dataset_name else own
 
 
 def folders(run: Parameters, files: Parameters) -> dict[str, str]:
-    """Stage -> the folder of its results: the dataset's name, with ten digits behind it where --params changed the stage.
+    """Stage -> the folder of its results: the dataset's name, followed by ten digits where --params changed the stage.
 
-    So ``dvc repro`` and plain runs work in ``data/*/demo``, and ``--params fit.steps=2000`` puts its model and scores beside
-    them, on the same clips. A dataset of another name has nothing beside it that its corpus could replace.
-
-    Args:
-        run: parameters of the run.
-        files: what the configuration files say.
+    ``dvc repro`` and plain runs work in ``data/*/demo``; ``--params fit.steps=2000`` puts its model and scores beside them,
+    on the same clips. ``files`` is what the configuration files say without the command line.
     """
     if run.dataset_name != files.dataset_name:
         files = files.model_copy(update={"ingest": run.ingest, "repositories": run.repositories})
@@ -81,19 +73,12 @@ def project_root() -> str:
 
 
 def read_parameters(project: Path, env: str = "local") -> Parameters:
-    """The parameters of an environment, without a session.
-
-    Raises:
-        ParameterError: as `validate`.
-    """
+    """The parameters of an environment, without a Kedro session; raises as `validate`."""
     return validate(_read(project, env, "parameters"))
 
 
 def read_unit_costs(project: Path, env: str) -> dict[str, Any]:
-    """What `saga plan` reckons with: conf/base/plan.yml, with the environment's on top where it has one.
-
-    They are no parameters of a run, whose keys must not depend on them.
-    """
+    """The unit costs of `saga plan`: conf/base/plan.yml, with the environment's on top. A run's keys do not depend on them."""
     return _read(project, env, "plan")
 
 

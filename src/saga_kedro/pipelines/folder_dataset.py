@@ -9,12 +9,7 @@ from kedro.io import AbstractDataset
 
 
 class FolderDataset(AbstractDataset[Path, Path]):
-    """A folder that a node fills or reads: loading gives its path, relative to the project where it lies inside.
-
-    Args:
-        filepath: of the folder, or of a file that a node writes itself.
-        metadata: for Kedro-Viz.
-    """
+    """A folder, or a file, that a node fills or reads itself. Loading gives its path, relative to the project if inside it."""
 
     def __init__(self, filepath: str, metadata: dict[str, Any] | None = None) -> None:
         self._path = Path(filepath)

@@ -28,16 +28,16 @@ from saga_kedro.quiet import without_warnings
 from saga_kedro.stages import digits, logged
 from saga_kedro.weights import missing_weights, needed
 
-# kedro-mlflow defines a model without type hints, and MLflow warns about those. Kedro would import it a little later.
+# Imported here, before Kedro does: kedro-mlflow defines a model without type hints, and MLflow warns about it.
 with without_warnings("Add type hints to the `predict` method"):
     import kedro_mlflow.mlflow  # noqa: F401
 
 
 class RunHook:
-    """Refuses a run that cannot work before anything is done, and holds what it needs until it ends.
+    """Refuses a run that cannot work before it starts, and holds what the run needs until it ends.
 
-    kedro-mlflow opens the MLflow run; this hook says which one. A run of MLflow is one configuration's life: a killed training
-    resumes in its own run, and an evaluation is logged next to the training that it judges.
+    kedro-mlflow opens the MLflow run; this hook chooses it. One configuration has one run: a killed training resumes in it, and
+    evaluations are logged next to their training.
     """
 
     def __init__(self) -> None:
@@ -51,7 +51,7 @@ class RunHook:
         os.chdir(context.project_path)  # relative paths are those of the project
         self.context = context
         tracking.rehome(context.project_path)
-        with store_lock(context.project_path):  # two first runs at once would both create MLflow's experiment
+        with store_lock(context.project_path):  # or two first runs would both create MLflow's experiment
             return (yield)
 
     @hook_impl
@@ -91,14 +91,14 @@ class RunHook:
 
     @hook_impl
     def before_node_run(self, node: Node, inputs: dict[str, Any]) -> dict[str, Any] | None:
-        """A node that writes to MLflow while it runs is told the run: one of this version of the data."""
+        """A node that logs while it runs gets the id of the run for this version of the data."""
         if "mlflow_run" not in node.inputs:
             return None
         return {"mlflow_run": self._follow(tracking.own_run(inputs["data_version"]))}
 
     @hook_impl
     def after_node_run(self, outputs: dict[str, Any]) -> None:
-        """What nodes return to be logged goes to MLflow here, and nowhere else."""
+        """Log what nodes return as `Logged`; the only place that does."""
         if run_id := tracking.active_run_id():
             for value in outputs.values():
                 if isinstance(value, tracking.Logged):
@@ -118,7 +118,7 @@ class RunHook:
             return result
 
     def _join_another(self, pipeline: Pipeline) -> None:
-        """A further node of a training on several takes part in it and does nothing else: the first one reads, writes, logs."""
+        """A further node of a training only trains; the first node reads, writes and logs."""
         if joins_another(self.parameters.fit.nodes) and "fit" in {node.name for node in pipeline.nodes}:
             from saga_kedro.training.folder import finished, key_of
             from saga_kedro.training.processes import take_part
@@ -132,7 +132,7 @@ class RunHook:
             raise Exit
 
     def _check_audit(self) -> None:
-        """Refuses an issue that is unknown, or an arm whose parameters are."""
+        """Refuse an unknown issue, and an arm with unknown parameters."""
         from saga_kedro.audit.issues import choose, read_catalogue
         from saga_kedro.audit.plan import plan
 
@@ -143,10 +143,10 @@ class RunHook:
             raise SagaError(str(error)) from None
 
     def _choose_run(self, run_params: Mapping[str, Any]) -> bool:
-        """Let kedro-mlflow open the run that this configuration has already, or a new one with its name."""
+        """Let kedro-mlflow open the run that this configuration already has, or a new one."""
         chosen = self.context.mlflow.tracking  # type: ignore[attr-defined]  # kedro-mlflow adds it
         if set(pipeline_names(run_params)) & set(chosen.disable_tracking.pipelines):
-            self._follow(None)  # it outlives the session, and would reopen the last session's run at every node
+            self._follow(None)  # the plugin outlives the session, and would reopen the last session's run at every node
             return False
         mlflow.enable_system_metrics_logging()
         chosen.run.id = tracking.find(chosen.experiment.name, configuration(self.parameters))
@@ -165,7 +165,7 @@ class RunHook:
         )
 
     def _follow(self, run_id: str | None) -> str | None:
-        """Tell kedro-mlflow, which keeps the id of the run that its nodes log to."""
+        """Tell kedro-mlflow which run its nodes log to."""
         from kedro_mlflow.framework.hooks.mlflow_hook import MlflowHook
 
         plugins = self.context._hook_manager.get_plugins()
@@ -174,31 +174,25 @@ class RunHook:
 
 
 def pipeline_names(run_params: Mapping[str, Any]) -> list[str]:
-    """What a person calls what is run."""
     return run_params.get("pipeline_names") or [run_params.get("pipeline_name") or "__default__"]
 
 
 def configuration(parameters: Parameters) -> str:
-    """Ten digits that name a configuration, whose life is one run of MLflow: its dataset and all that its scores depend on."""
+    """Ten digits that name a configuration: its dataset and everything that its scores depend on. One run of MLflow each."""
     return parameter_hash(parameters.dataset_name, digits("evaluate", parameters))[:10]
 
 
 def run_name(parameters: Parameters) -> str:
-    """What a person calls a run: ``demo, 600 steps (a41f03c2d1)``, or ``benchmark, judged: box`` where a model is given."""
+    """The name of a run in MLflow: ``demo, 600 steps (a41f03c2d1)``, or ``benchmark, judged: box`` where a model is given."""
     model, of_training = parameters.evaluate.model, digits("fit", parameters)
     what = f"judged: {PurePosixPath(model).name}" if model else f"{parameters.fit.steps} steps ({of_training})"
     return f"{parameters.dataset_name}, {what}"
 
 
 def uses(pipeline: Pipeline, conf_catalog: Mapping[str, Any], project: str | Path) -> tuple[list[str], list[str]]:
-    """What a run reads and what it writes: paths of datasets, relative to the project.
+    """What a run reads and what it writes: paths relative to the project.
 
-    Files that all datasets share, as data/08_reporting/paper_lsd.csv, are left out: they say the same whoever writes them.
-
-    Args:
-        pipeline: as it is run, parts left out.
-        conf_catalog: the catalog's configuration.
-        project: its folder.
+    Files shared by all datasets, such as data/08_reporting/paper_lsd.csv, are left out: every run writes the same content.
     """
 
     def paths(names: Iterable[str]) -> list[str]:
@@ -210,7 +204,7 @@ def uses(pipeline: Pipeline, conf_catalog: Mapping[str, Any], project: str | Pat
 
 
 def _require_weights(parameters: Parameters, tags: set[str]) -> list[str]:
-    """The weights that a run loads, which all its workers must see; those that are not there stop it."""
+    """The weights that a run loads and all its workers must see; missing ones stop it."""
     if sentences := missing_weights(parameters, tags):
         raise SagaError("\n".join(sentences))
     weights = [path for _, path in needed(parameters, tags) if path]
@@ -226,7 +220,7 @@ def _check_environment(context: KedroContext) -> None:
 
 @contextmanager
 def _for_a_person() -> Iterator[None]:
-    """What our code says in one sentence, Kedro's command line prints without a traceback."""
+    """Kedro's command line prints a `SagaError` without a traceback."""
     try:
         yield
     except SagaError as error:

@@ -1,4 +1,4 @@
-"""Every file that the catalog writes is whole or absent: it is written beside its place and renamed."""
+"""Every file that the catalog writes is whole or absent: it is written beside its place, then renamed."""
 
 from __future__ import annotations
 
@@ -13,15 +13,14 @@ from saga_kedro.files import atomic_path
 
 
 class WholeFiles(LocalFileSystem):
-    """fsspec's local files, of which a written one takes its place when its block ends well.
+    """fsspec's local files; a written one is renamed into place when its block ends without an error.
 
-    A reader sees the old file or the new one; a save that fails or is killed half-way leaves the old one. fsspec has
-    transactions for that, but writes aside to /tmp, from where another device is reached by copying only, and a text file
-    that fails is closed as if it had ended.
+    A save that fails or is killed leaves the old file. fsspec's own transactions write to /tmp, which may be another device,
+    and keep a text file whose writing failed.
     """
 
     def open(self, path: str, mode: str = "rb", **options: Any) -> Any:
-        """As fsspec's, and what is opened to be written is for ``with`` only, which is how Kedro's datasets use it."""
+        """As fsspec's; a file opened for writing works in a ``with`` block only, as Kedro's datasets use it."""
         return self._whole(path, mode, options) if "w" in mode else super().open(path, mode, **options)
 
     def _whole(self, path: str, mode: str, options: dict[str, Any]) -> AbstractContextManager[Any]:

@@ -1,5 +1,1 @@
-"""Pipeline `audit`: runs every suspicion and says what the data say."""
-
-from saga_kedro.pipelines.audit.pipeline import create_pipeline
-
-__all__ = ["create_pipeline"]
+from saga_kedro.pipelines.audit.pipeline import create_pipeline as create_pipeline

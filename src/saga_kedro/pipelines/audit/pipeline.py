@@ -1,4 +1,4 @@
-"""Pipeline `audit`."""
+"""Pipeline `audit`: trains and scores the arms of every suspicion, and writes what the data say as a page."""
 
 from kedro.pipeline import Pipeline, node
 
@@ -13,10 +13,6 @@ WEIGHTS = ["audit", "weights.text", "weights.codec", "weights.start"]
 
 
 def create_pipeline(**_) -> Pipeline:
-    """Audio -> clips, captions and pairs -> arms, symptoms, verdicts, clearances, ladder -> the audit's page.
-
-    It trains and scores its arms itself.
-    """
     data = ["clips", "captions", "pairs", "pair_captions", "data_version"]
     settings = ["settings", "audit_issues_file", "audit_folders", "mlflow_experiment"]
     audit = Pipeline(

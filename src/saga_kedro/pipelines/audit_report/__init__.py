@@ -1,5 +1,1 @@
-"""Pipeline `audit_report`: draws the audit's page again, from what was saved."""
-
-from saga_kedro.pipelines.audit_report.pipeline import create_pipeline
-
-__all__ = ["create_pipeline"]
+from saga_kedro.pipelines.audit_report.pipeline import create_pipeline as create_pipeline

@@ -1,4 +1,4 @@
-"""Pipeline `audit_report`."""
+"""Pipeline `audit_report`: draws the audit's page again from its saved findings."""
 
 from kedro.pipeline import Pipeline, node
 
@@ -6,6 +6,5 @@ from saga_kedro.audit.steps import draw_again
 
 
 def create_pipeline(**_) -> Pipeline:
-    """Findings of an audit -> its page."""
     inputs = ["settings", "audit_issues_file", "audit_report_folder"]
     return Pipeline([node(draw_again, inputs, "audit_report", name="draw_audit_report")])

@@ -1,5 +1,1 @@
-"""Pipeline `caption`: clips to sentences, one a window."""
-
-from saga_kedro.pipelines.caption.pipeline import create_pipeline
-
-__all__ = ["create_pipeline"]
+from saga_kedro.pipelines.caption.pipeline import create_pipeline as create_pipeline

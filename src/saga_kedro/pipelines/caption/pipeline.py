@@ -1,4 +1,4 @@
-"""Pipeline `caption`."""
+"""Pipeline `caption`: clips to sentences, one for each window."""
 
 from kedro.pipeline import Pipeline, node
 
@@ -6,6 +6,5 @@ from saga_kedro.captioning.captions import caption
 
 
 def create_pipeline(**_) -> Pipeline:
-    """Clips -> captions."""
     inputs = ["clips", "caption_settings", "captions_folder"]
     return Pipeline([node(caption, inputs, "captions", name="caption", tags="weights.caption")])

@@ -1,5 +1,1 @@
-"""Pipeline `degrade`: clips of the test split to evaluation pairs."""
-
-from saga_kedro.pipelines.degrade.pipeline import create_pipeline
-
-__all__ = ["create_pipeline"]
+from saga_kedro.pipelines.degrade.pipeline import create_pipeline as create_pipeline

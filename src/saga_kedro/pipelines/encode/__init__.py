@@ -1,5 +1,1 @@
-"""Pipeline `encode`: sentences to text states."""
-
-from saga_kedro.pipelines.encode.pipeline import create_pipeline
-
-__all__ = ["create_pipeline"]
+from saga_kedro.pipelines.encode.pipeline import create_pipeline as create_pipeline

@@ -1,4 +1,4 @@
-"""Pipeline `encode`."""
+"""Pipeline `encode`: captions to text states, each sentence once; for slow codecs also clips to cached latents."""
 
 from kedro.pipeline import Pipeline, node
 
@@ -6,7 +6,6 @@ from saga_kedro.training.encode import encode_latents, encode_text
 
 
 def create_pipeline(**_) -> Pipeline:
-    """Captions -> text states, each sentence once. For slow codecs: clips and captions -> a cache of latents."""
     text = ["captions", "settings", "text_states_file"]
     latents = ["clips", "captions", "data_version", "settings", "latents_folder"]
     return Pipeline(

@@ -1,5 +1,1 @@
-"""Pipeline `evaluate`: scores a model on the evaluation pairs."""
-
-from saga_kedro.pipelines.evaluate.pipeline import create_pipeline
-
-__all__ = ["create_pipeline"]
+from saga_kedro.pipelines.evaluate.pipeline import create_pipeline as create_pipeline

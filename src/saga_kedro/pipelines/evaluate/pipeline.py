@@ -1,4 +1,4 @@
-"""Pipeline `evaluate`."""
+"""Pipeline `evaluate`: scores a saved model on evaluation pairs, and keeps examples to hear and see."""
 
 from kedro.pipeline import Pipeline, node
 
@@ -9,12 +9,11 @@ from saga_kedro.reporting.results import summarise
 
 
 def model_to_judge() -> Pipeline:
-    """The folder of a saved model -> what is to be known of it. Where a model is being trained, the training says that."""
+    """Read the saved model that `evaluate.model` names. A pipeline that trains one replaces this node."""
     return Pipeline([node(find_model, "judged_folder", "model_summary", name="find_model")])
 
 
 def create_pipeline(**_) -> Pipeline:
-    """A saved model and evaluation pairs -> scores, their summary, examples to hear and see."""
     return model_to_judge() + Pipeline(
         [
             node(

@@ -1,5 +1,1 @@
-"""Pipeline `evaluate_pairs`: scores a model, and other systems, on pairs that came as pairs."""
-
-from saga_kedro.pipelines.evaluate_pairs.pipeline import create_pipeline
-
-__all__ = ["create_pipeline"]
+from saga_kedro.pipelines.evaluate_pairs.pipeline import create_pipeline as create_pipeline

@@ -1,4 +1,4 @@
-"""Pipeline `evaluate_pairs`."""
+"""Pipeline `evaluate_pairs`: scores a model, and other systems, on pairs that came as pairs. Nothing is trained."""
 
 from kedro.pipeline import Pipeline
 
@@ -8,5 +8,4 @@ STEPS = (ingest, resample, degrade, caption_pairs, evaluate, report, targets)
 
 
 def create_pipeline(**_) -> Pipeline:
-    """Given pairs -> scores and a report; no training: what is left is to gather, caption and score them."""
     return sum((step.create_pipeline() for step in STEPS), Pipeline([]))

@@ -1,5 +1,1 @@
-"""Pipeline `fit`: trains the model and saves it."""
-
-from saga_kedro.pipelines.fit.pipeline import create_pipeline
-
-__all__ = ["create_pipeline"]
+from saga_kedro.pipelines.fit.pipeline import create_pipeline as create_pipeline

@@ -1,4 +1,4 @@
-"""Pipeline `fit`."""
+"""Pipeline `fit`: trains the model on clips, captions, and text states or latents, and saves it."""
 
 from kedro.pipeline import Pipeline, node
 
@@ -6,7 +6,6 @@ from saga_kedro.training.run import train_model
 
 
 def create_pipeline(**_) -> Pipeline:
-    """Clips, captions, text states or latents -> a saved model, and what is to be known of it."""
     data = ["clips", "captions", "text_index", "text_states_file", "latents", "data_version"]
     return Pipeline(
         [

@@ -1,5 +1,1 @@
-"""Pipeline `ingest`: a source of audio to a manifest of clips."""
-
-from saga_kedro.pipelines.ingest.pipeline import create_pipeline
-
-__all__ = ["create_pipeline"]
+from saga_kedro.pipelines.ingest.pipeline import create_pipeline as create_pipeline

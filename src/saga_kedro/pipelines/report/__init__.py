@@ -1,5 +1,1 @@
-"""Pipeline `report`: everything that an evaluation found, in one file that opens from disk."""
-
-from saga_kedro.pipelines.report.pipeline import create_pipeline
-
-__all__ = ["create_pipeline"]
+from saga_kedro.pipelines.report.pipeline import create_pipeline as create_pipeline

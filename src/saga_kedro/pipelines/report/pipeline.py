@@ -1,4 +1,4 @@
-"""Pipeline `report`."""
+"""Pipeline `report`: a finished evaluation to one HTML file that opens from disk, a Markdown file and plots."""
 
 from kedro.pipeline import Pipeline, node
 
@@ -11,7 +11,6 @@ from saga_kedro.tracking import read_history
 
 
 def create_pipeline(**_) -> Pipeline:
-    """A finished evaluation -> its report, as HTML and markdown, and plots."""
     return model_to_judge() + Pipeline(
         [
             node(frequency_curves, ["pairs", "outputs", "report_settings"], "lsd_by_frequency", name="measure_by_frequency"),

@@ -1,5 +1,1 @@
-"""Pipeline `resample`: clips to 44.1 kHz FLAC."""
-
-from saga_kedro.pipelines.resample.pipeline import create_pipeline
-
-__all__ = ["create_pipeline"]
+from saga_kedro.pipelines.resample.pipeline import create_pipeline as create_pipeline

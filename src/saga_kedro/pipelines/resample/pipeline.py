@@ -1,4 +1,4 @@
-"""Pipeline `resample`."""
+"""Pipeline `resample`: clips to 44.1 kHz FLAC."""
 
 from kedro.pipeline import Pipeline, node
 
@@ -6,5 +6,4 @@ from saga_kedro.corpora.resampled import resample
 
 
 def create_pipeline(**_) -> Pipeline:
-    """Manifest -> clips at 44.1 kHz."""
     return Pipeline([node(resample, ["manifest", "clips_folder"], ["clips", "not_resampled"], name="resample")])

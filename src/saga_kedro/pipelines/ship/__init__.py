@@ -1,5 +1,1 @@
-"""Pipeline `ship`: a trained model into the package."""
-
-from saga_kedro.pipelines.ship.pipeline import create_pipeline
-
-__all__ = ["create_pipeline"]
+from saga_kedro.pipelines.ship.pipeline import create_pipeline as create_pipeline

@@ -1,4 +1,7 @@
-"""Pipeline `ship`."""
+"""Pipeline `ship`: puts a trained model, or the mean of several, into the package, with its card.
+
+It scores the model once more, so that the card shows the numbers of these weights; finished outputs are kept.
+"""
 
 from kedro.pipeline import Pipeline, node
 
@@ -8,10 +11,6 @@ from saga_kedro.reporting.ship import choose_model, ship
 
 
 def create_pipeline(**_) -> Pipeline:
-    """A trained model, or the mean of several -> its scores -> the weights that come with the package, and their card.
-
-    It is scored once more, so that the card's numbers are those of the weights; finished outputs are kept.
-    """
     scored = evaluate.create_pipeline() + report.create_pipeline() - model_to_judge()
     shipped = ["model_summary", "settings", "manifest", "pairs", "headline"]
     return scored + Pipeline(

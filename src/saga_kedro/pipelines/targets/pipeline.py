@@ -1,4 +1,4 @@
-"""Pipeline `targets`."""
+"""Pipeline `targets`: logs the paper's numbers to MLflow, beside ours."""
 
 from kedro.pipeline import Pipeline, node
 
@@ -6,5 +6,4 @@ from saga_kedro.reporting.mlflow_views import log_targets
 
 
 def create_pipeline(**_) -> Pipeline:
-    """The paper's tables -> runs in MLflow to compare ours with."""
     return Pipeline([node(log_targets, ["paper_targets", "mlflow_experiment"], "paper_lsd", name="log_targets")])

@@ -1,4 +1,7 @@
-"""Pipeline `train`."""
+"""Pipeline `train`: audio to a trained model, its scores and its report.
+
+Alone, `evaluate` takes the model that evaluate.model names; here it takes the one that `fit` has just trained.
+"""
 
 from kedro.pipeline import Pipeline, pipeline
 
@@ -9,7 +12,5 @@ STEPS = (ingest, resample, caption, degrade, caption_pairs, encode, fit, evaluat
 
 
 def create_pipeline(**_) -> Pipeline:
-    """Audio -> a trained model, its scores and its report. Alone, `evaluate` takes the model that evaluate.model names; here it
-    waits for the one that is being trained."""
     whole = sum((step.create_pipeline() for step in STEPS), Pipeline([]))
     return pipeline(whole - model_to_judge(), inputs={"model_summary": "fit_summary"})
