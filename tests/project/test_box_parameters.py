@@ -36,23 +36,3 @@ def test_its_weights_in_half_precision_take_at_most_20_mb(box):
         box.model.conditioning.model_dump(),
     )
     assert 2 * sum(weights.numel() for weights in network.parameters()) < 20e6
-
-
-def test_it_needs_few_evaluations_of_the_network(box):
-    assert box.sample.steps <= 4
-    assert (box.sample.s_a, box.sample.s_t) == (1.0, 1.0)
-
-
-def test_it_does_without_captions(box):
-    assert box.model.text.encoder == "none"
-
-
-def test_what_sampling_leaves_unsaid_training_left_unsaid_too(box):
-    assert box.sample.rolloff == "untold"
-    assert box.fit.untold_share > 0.5
-
-
-def test_the_noise_floor_is_apart_from_what_sounds_in_training_and_put_back_in_use(box):
-    assert box.vary.denoise
-    assert box.vary.hiss > 0.5
-    assert box.sample.noise_floor == 1.0

@@ -1,10 +1,14 @@
-"""`kedro run --pipeline train`, from nothing, on a scratch project: what a person finds afterwards."""
+"""`kedro run --pipeline train`, from nothing, on a scratch project: what a person reads meanwhile and finds afterwards."""
 
 from __future__ import annotations
 
 import json
 import math
 import os
+import re
+import subprocess
+import sys
+import warnings
 from pathlib import Path
 
 import mlflow
@@ -13,18 +17,39 @@ import pandas as pd
 import pytest
 
 from saga_kedro.model.saga_sr import SagaSR
+from saga_kedro.quiet import without_warnings
 from scratch_project import TINY, make_project, run_pipeline
 from tiny_model import network_bytes
 
 DATA = Path("data")
 
 
+# `UserWarning:`, a log's WARNING, and `/path/of/a/library.py:123: ...`, as Lightning prints it
+WARNS = re.compile(r"warning|\.py:\d+: ", re.IGNORECASE)
+
+
+def kedro(folder: Path, *arguments: str) -> list[str]:
+    """The lines that a `kedro` command prints, on standard output and standard error; it must succeed."""
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONWARNINGS"}
+    command = [str(Path(sys.executable).with_name("kedro")), *arguments]
+    done = subprocess.run(command, cwd=folder, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    assert done.returncode == 0, done.stdout[-2000:]
+    return done.stdout.splitlines()
+
+
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory):
-    """A project in which `train` ran once; the working folder while these tests run."""
-    here = Path.cwd()
+def printed(tmp_path_factory):
+    """A project, and what `train` printed there."""
     folder = make_project(tmp_path_factory.mktemp("train") / "project")
-    run_pipeline(folder, "train")
+    return folder, kedro(folder, "run", "--pipeline", "train")
+
+
+@pytest.fixture(scope="module")
+def trained(printed):
+    """The project after one `train`; the working folder while these tests run."""
+    here = Path.cwd()
+    folder, _ = printed
+    run_pipeline(folder, "targets")  # sets the project up in this process
     yield folder
     os.chdir(here)
 
@@ -52,6 +77,20 @@ def history(run, metric):
 
 def saved_model(trained):
     return trained / DATA / "06_models/demo"
+
+
+def test_a_run_prints_no_warning(printed):
+    folder, lines = printed
+    assert any("Pipeline execution completed" in line for line in lines)
+    lines += kedro(folder, "run", "--nodes", "find_clips")
+    assert [line for line in lines if WARNS.search(line)] == []
+
+
+def test_a_warning_that_is_not_named_still_shows(recwarn):
+    with without_warnings("known"):
+        warnings.warn("a known one", stacklevel=1)
+        warnings.warn("another", stacklevel=1)
+    assert [str(one.message) for one in recwarn] == ["another"]
 
 
 def test_every_group_is_in_one_split_only(manifest):
