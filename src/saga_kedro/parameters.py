@@ -414,6 +414,8 @@ def validate(parameters: dict[str, Any]) -> Parameters:
         raise ParameterError("encode.latents needs degrade.draws: how many low-passes of each segment to keep.")
     if checked.workers.engine == "processes" and (checked.workers.address or checked.workers.gpus_per_worker):
         raise ParameterError("workers.address and workers.gpus_per_worker are Dask's: add workers.engine=dask.")
+    if checked.caption.source == "table" and not checked.caption.path:
+        raise ParameterError("caption.source=table needs caption.path: a .csv or .parquet table of captions.")
     if checked.audit.budget not in checked.audit.budgets:
         raise ParameterError(f"audit.budget is one of {', '.join(checked.audit.budgets)}, not {checked.audit.budget!r}.")
     _check_repositories(checked)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import torch
 
+from saga_kedro.errors import SagaError
 from saga_kedro.evaluation.render import Rows, prune, render_rows
 from saga_kedro.evaluation.score import check_metrics, score_outputs
 from saga_kedro.files import content_hash, parameter_hash
@@ -103,16 +104,20 @@ def _codec_of(model: Callable[[], SagaSR]) -> Codec:
     return model().codec
 
 
+class NoModel(SagaError, FileNotFoundError):
+    """A folder holds no saved model."""
+
+
 def find_model(folder: str | Path) -> dict[str, Any]:
     """The summary of a saved model: folder, weights (a hash), steps (0 if not known), and what else its ``fit.json`` says.
 
     Raises:
-        FileNotFoundError: there is no model.
+        NoModel: there is none.
     """
     folder = Path(folder)
     absent = [name for name in (WEIGHTS, CONFIG) if not (folder / name).is_file()]
     if absent:
-        raise FileNotFoundError(
+        raise NoModel(
             f"{folder} holds no model ({' and '.join(absent)} missing): train one with `kedro run --pipeline train` under the "
             "same parameters, or name a model's folder with --params evaluate.model=<folder>."
         )

@@ -71,6 +71,12 @@ class RunHook:
         tags = {tag for node in pipeline.nodes for tag in node.tags}
         name = "+".join(pipeline_names(run_params))
         with _for_a_person(), ExitStack() as held:
+            if run_params.get("only_missing_outputs"):
+                raise SagaError(
+                    "--only-missing-outputs would keep outputs of other parameters or older code: leave it out. "
+                    "Every run skips finished work whose parameters, code and inputs are the same."
+                )
+            _check_paths(parameters, {node.name for node in pipeline.nodes})
             self._join_another(pipeline)
             weights = _require_weights(parameters, tags)
             if "audit" in tags:
@@ -209,6 +215,23 @@ def _require_weights(parameters: Parameters, tags: set[str]) -> list[str]:
         raise SagaError("\n".join(sentences))
     weights = [path for _, path in needed(parameters, tags) if path]
     return weights + ([parameters.evaluate.model] if parameters.evaluate.model else [])
+
+
+def _check_paths(parameters: Parameters, nodes: set[str]) -> None:
+    """Refuse a path that a later node would miss."""
+    table = parameters.caption.source == "table"
+    given = [
+        ("caption.path", parameters.caption.path, table and nodes & {"caption", "caption_pairs"}),
+        ("audit.pairs", parameters.audit.pairs, "run_arms" in nodes),
+        ("audit.checkpoint", parameters.audit.checkpoint, "run_arms" in nodes),
+    ]
+    for name, path, used in given:
+        if used and path and not Path(path).exists():
+            raise SagaError(f"{name}={path}: there is nothing at {Path(path).resolve()}. Correct the path, or put it there.")
+    if parameters.evaluate.model and "find_model" in nodes:
+        from saga_kedro.evaluation.model_scores import find_model
+
+        find_model(parameters.evaluate.model)
 
 
 def _check_environment(context: KedroContext) -> None:
