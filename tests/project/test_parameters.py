@@ -7,11 +7,8 @@ import sys
 
 import pytest
 from click import ClickException
-from kedro.framework.session import KedroSession
-from kedro.framework.startup import bootstrap_project
 
 from saga_kedro.parameters import ParameterError, changed, validate
-from saga_kedro.pipelines.command_hook import hook
 from scratch_project import ROOT, base_parameters, merged, run_pipeline
 
 BASE = base_parameters()
@@ -62,36 +59,6 @@ def test_a_run_with_an_unknown_parameter_touches_nothing(project):
     with pytest.raises(ClickException, match="did you mean fit.steps"):
         run_pipeline(folder, "train", fit={"stepz": 1})
     assert not [path for path in (folder / "data").rglob("*") if path.is_file()]
-
-
-@pytest.mark.parametrize(
-    ("pipeline", "parameters", "sentence"),
-    [
-        ("train", {"caption": {"source": "table", "path": "captions.csv"}}, "caption.path=captions.csv: there is nothing at"),
-        ("evaluate_pairs", {"evaluate": {"model": "nowhere"}}, "nowhere holds no model"),
-        ("audit", {"audit": {"pairs": "pairs"}}, "audit.pairs=pairs: there is nothing at"),
-        ("audit", {"audit": {"checkpoint": "last.ckpt"}}, "audit.checkpoint=last.ckpt: there is nothing at"),
-    ],
-)
-def test_a_path_that_is_not_there_stops_a_run_before_its_first_node(project, pipeline, parameters, sentence):
-    folder = project()
-    with pytest.raises(ClickException, match=sentence):
-        run_pipeline(folder, pipeline, **parameters)
-    assert not [path for path in (folder / "data").rglob("*") if path.is_file() and path.parent.name != ".locks"]
-
-
-def test_only_missing_outputs_is_refused_since_outputs_may_be_stale(project):
-    folder = project()
-    bootstrap_project(folder)
-    with KedroSession.create(project_path=folder) as session, pytest.raises(ClickException, match="leave it out"):
-        session.run(pipeline_names=["ingest"], only_missing_outputs=True)
-
-
-@pytest.mark.parametrize("option", [["--params", "ingest.held_out.test=[a,b]"], ["--params=seed=1,ingest.path=/x,y"]])
-def test_a_comma_that_params_cannot_hold_is_said_with_the_place_for_it(option):
-    with pytest.raises(SystemExit, match=r"go into conf/local/parameters\.yml"):
-        hook.before_command_run(["run", *option])
-    hook.before_command_run(["run", "--params", "seed=1,fit.steps=2"])
 
 
 def test_every_parameter_has_a_comment():

@@ -16,6 +16,7 @@ from kedro.framework.hooks import hook_impl
 from kedro.io import CatalogProtocol, MemoryDataset
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
+from mlflow.exceptions import MlflowException
 
 from saga_kedro import tracking
 from saga_kedro.errors import SagaError
@@ -48,11 +49,11 @@ class RunHook:
         _check_environment(context)
         with _for_a_person():
             self.parameters: Parameters = context.config_loader.checked  # type: ignore[attr-defined]
-        os.chdir(context.project_path)  # relative paths are those of the project
-        self.context = context
-        tracking.rehome(context.project_path)
-        with store_lock(context.project_path):  # or two first runs would both create MLflow's experiment
-            return (yield)
+            os.chdir(context.project_path)  # relative paths are those of the project
+            self.context = context
+            tracking.rehome(context.project_path)
+            with store_lock(context.project_path):  # or two first runs would both create MLflow's experiment
+                return (yield)
 
     @hook_impl
     def after_catalog_created(self, catalog: CatalogProtocol, conf_catalog: dict[str, Any]) -> None:
@@ -119,7 +120,7 @@ class RunHook:
     def on_pipeline_error(self, error: Exception) -> Iterator[None]:
         with _for_a_person(), self.held:
             result = yield
-            if isinstance(error, SagaError):
+            if isinstance(error, SagaError | MlflowException):
                 raise error
             return result
 
@@ -243,8 +244,15 @@ def _check_environment(context: KedroContext) -> None:
 
 @contextmanager
 def _for_a_person() -> Iterator[None]:
-    """Kedro's command line prints a `SagaError` without a traceback."""
+    """Kedro's command line prints these errors without a traceback."""
     try:
         yield
     except SagaError as error:
         raise ClickException(str(error)) from error
+    except MlflowException as error:
+        if not isinstance(error.__context__, OSError):  # as every error of `requests` is
+            raise
+        raise ClickException(
+            f"MLflow's server {mlflow.get_tracking_uri()} does not answer. Start it and run the same command again: "
+            "finished work is skipped, and a training resumes."
+        ) from error

@@ -1,0 +1,80 @@
+"""What a run cannot do is said in one sentence, as early as it can be known."""
+
+from __future__ import annotations
+
+import mlflow
+import pytest
+import requests
+import yaml
+from click import ClickException
+from kedro.framework.session import KedroSession
+from kedro.framework.startup import bootstrap_project
+from mlflow.exceptions import MlflowException
+
+from saga_kedro.pipelines.command_hook import hook
+from scratch_project import run_pipeline
+
+
+@pytest.mark.parametrize(
+    ("pipeline", "parameters", "sentence"),
+    [
+        ("train", {"caption": {"source": "table", "path": "captions.csv"}}, "caption.path=captions.csv: there is nothing at"),
+        ("evaluate_pairs", {"evaluate": {"model": "nowhere"}}, "nowhere holds no model"),
+        ("audit", {"audit": {"pairs": "pairs"}}, "audit.pairs=pairs: there is nothing at"),
+        ("audit", {"audit": {"checkpoint": "last.ckpt"}}, "audit.checkpoint=last.ckpt: there is nothing at"),
+    ],
+)
+def test_a_path_that_is_not_there_stops_a_run_before_its_first_node(project, pipeline, parameters, sentence):
+    folder = project()
+    with pytest.raises(ClickException, match=sentence):
+        run_pipeline(folder, pipeline, **parameters)
+    assert not [path for path in (folder / "data").rglob("*") if path.is_file() and path.parent.name != ".locks"]
+
+
+def test_only_missing_outputs_is_refused_since_outputs_may_be_stale(project):
+    folder = project()
+    bootstrap_project(folder)
+    with KedroSession.create(project_path=folder) as session, pytest.raises(ClickException, match="leave it out"):
+        session.run(pipeline_names=["ingest"], only_missing_outputs=True)
+
+
+@pytest.mark.parametrize("option", [["--params", "ingest.held_out.test=[a,b]"], ["--params=seed=1,ingest.path=/x,y"]])
+def test_a_comma_that_params_cannot_hold_is_said_with_the_place_for_it(option):
+    with pytest.raises(SystemExit, match=r"go into conf/local/parameters\.yml"):
+        hook.before_command_run(["run", *option])
+    hook.before_command_run(["run", "--params", "seed=1,fit.steps=2"])
+
+
+@pytest.fixture
+def _the_store_stays():
+    before = mlflow.get_tracking_uri()
+    yield
+    mlflow.set_tracking_uri(before)
+
+
+@pytest.mark.usefixtures("_the_store_stays")
+def test_a_tracking_server_that_is_not_there_is_named(project, monkeypatch):
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    folder = project()
+    settings = yaml.safe_load((folder / "conf/base/mlflow.yml").read_text())
+    settings["server"]["mlflow_tracking_uri"] = "http://127.0.0.1:9"
+    (folder / "conf/local/mlflow.yml").write_text(yaml.safe_dump(settings))
+    with pytest.raises(ClickException, match="server http://127.0.0.1:9 does not answer. Start it and run the same command"):
+        run_pipeline(folder, "ingest")
+
+
+def test_a_tracking_server_that_dies_during_a_training_is_named_and_the_same_command_resumes(project, monkeypatch):
+    folder = project()
+
+    def dead(*_, **__):
+        try:
+            raise requests.ConnectionError("connection refused")
+        except requests.ConnectionError as error:
+            raise MlflowException(f"API request failed with exception {error}")  # noqa: B904  # as MLflow raises it
+
+    with monkeypatch.context() as patch:
+        patch.setattr("saga_kedro.training.run_logger.RunLogger.log_metrics", dead)
+        with pytest.raises(ClickException, match="does not answer. Start it and run the same command again"):
+            run_pipeline(folder, "train")
+    run_pipeline(folder, "train")
+    assert len(mlflow.search_runs(experiment_names=["saga_kedro"], output_format="list")) > 1
