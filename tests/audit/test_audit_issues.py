@@ -5,10 +5,9 @@ from __future__ import annotations
 import pytest
 import yaml
 
-from saga_kedro.audit.configurations import acts_in, arm_of, differences
-from saga_kedro.audit.issues import Catalogue, UnknownIssue, as_found_changes, choose, read_catalogue
-from saga_kedro.audit.plan import AS_FOUND, baselines, plan
-from tiny_audit import ISSUES, catalogue, planned, tiny_parameters
+from saga_kedro.audit.issues import Catalogue, as_found_changes, choose, read_catalogue
+from saga_kedro.audit.plan import AS_FOUND, acts_in, arm_of, baselines, plan
+from tiny_audit import ISSUES, catalogue, differing, planned, tiny_parameters
 
 REFERENCE_IDS = [
     *("rolloff_global", "rolloff_prepend_dim", "guidance_branches", "lr_schedule", "rolloff_token_width", "low_band"),
@@ -27,7 +26,7 @@ def test_the_documents_issues_are_quoted_in_their_own_words():
 
 
 def test_an_unknown_id_lists_the_known_ones_and_names_the_nearest():
-    with pytest.raises(UnknownIssue, match="did you mean guidance_branches\\? the known ones are rolloff_global"):
+    with pytest.raises(ValueError, match="did you mean guidance_branches\\? the known ones are rolloff_global"):
         choose(catalogue(), "ema+guidance_branch")
 
 
@@ -60,7 +59,7 @@ def test_another_suspicion_takes_one_entry_and_no_code(tmp_path):
     path.write_text(yaml.safe_dump(content, allow_unicode=True))
     known = read_catalogue(path)
     (arm,) = plan(known, choose(known, "weak_guidance"), tiny_parameters())
-    assert differences(arm.baseline, arm.parameters) == {"sample.s_a": (1.4, 1.0)}
+    assert differing(arm.baseline, arm.parameters) == {"sample.s_a": (1.4, 1.0)}
     assert arm.acts_in == "sampling"
 
 
@@ -92,7 +91,7 @@ def test_fix_one_is_the_failing_code_without_one_defect():
     arm = planned(parameters, "guidance_branches", "aligned", "fix_one")
     as_found = baselines(catalogue(), parameters)[AS_FOUND]
     assert arm.baseline == as_found
-    assert differences(as_found, arm.parameters) == {"sample.guidance": ("z_l_everywhere", "eq4")}
+    assert differing(as_found, arm.parameters) == {"sample.guidance": ("z_l_everywhere", "eq4")}
 
 
 @pytest.mark.parametrize("issue", [i for i in REFERENCE_IDS if i not in ("start",)])
@@ -102,7 +101,7 @@ def test_each_arm_changes_the_parameters_that_it_names_and_no_other(issue):
         if arm.design != "add_one" or arm.baseline_name != "aligned":
             continue
         named = set(arm.issue.arms[arm.arm].set)
-        assert {name for name in differences(arm.baseline, arm.parameters)} == named
+        assert {name for name in differing(arm.baseline, arm.parameters)} == named
         assert arm.acts_in == acts_in(arm.baseline, arm.parameters)
 
 

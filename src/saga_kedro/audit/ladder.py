@@ -1,7 +1,7 @@
 """The ladder: from the failing code to the aligned configuration, one fix at a time; and back for the main causes.
 
-The issues' file has the order (``ladder``), written before any run: the causes that the matrix of symptoms and earlier audits
-name come first. Each rung is one training; the two other designs measure each suspicion over many.
+The issues' file has the order (``ladder``), written before any run. Each rung is one training; the two other designs measure
+each suspicion over many.
 """
 
 from __future__ import annotations
@@ -13,9 +13,8 @@ import numpy as np
 import pandas as pd
 
 from saga_kedro.audit.bench import Bench
-from saga_kedro.audit.configurations import arm_of
 from saga_kedro.audit.issues import Catalogue, as_found_changes
-from saga_kedro.audit.plan import ALIGNED, AS_FOUND
+from saga_kedro.audit.plan import ALIGNED, AS_FOUND, arm_of
 from saga_kedro.audit.symptoms import SYMPTOMS, shown, symptoms_of
 from saga_kedro.audit.training import gradient_curve
 from saga_kedro.parameters import Parameters
@@ -43,7 +42,7 @@ class Rung(NamedTuple):
 
 
 def rungs(catalogue: Catalogue, aligned: Parameters) -> list[Rung]:
-    """Every rung: ``fix`` from the failing code (0) to the aligned configuration (last), rung k with the first k issues fixed.
+    """``fix``: from the failing code (0) to the aligned configuration (last), rung k with the first k issues fixed.
 
     ``break``: the aligned configuration with one issue of ``ladder.break_again`` as the failing code has it.
     """
@@ -63,23 +62,19 @@ def rungs(catalogue: Catalogue, aligned: Parameters) -> list[Rung]:
 def climb(catalogue: Catalogue, aligned: Parameters, bench: Bench) -> pd.DataFrame:
     """Train and score every rung that is not finished: ``COLUMNS``.
 
-    Those are `symptoms_of`, LSD as reported and in log10 of power, SDR as reported and SI-SDR per item, median gradient norm as
-    logged and true, the remaining `SYMPTOMS` with spaces between, and the key of the ``training``.
+    Numbers are those of `symptoms_of`; LSD as reported and in log10 of power; SDR as reported and SI-SDR per item; the median
+    gradient norm as logged and true. ``symptoms`` has the remaining `SYMPTOMS`, ``training`` a key.
     """
     climbed = rungs(catalogue, aligned)
     bench.prepare(((rung.parameters, 0) for rung in climbed), "ladder: trainings and their scores")
-    lines = []
-    for rung in climbed:
-        what = rung.issue or (AS_FOUND if rung.rung == 0 else ALIGNED)
-        name = f"ladder: {'aligned, but ' if rung.direction == BREAK else ''}{what}"
-        head = {"direction": rung.direction, "rung": rung.rung, "issue": rung.issue, "says": rung.says, "seeds": 1}
-        lines.append(head | _measured(rung.parameters, name, bench))
-    return pd.DataFrame(lines, columns=COLUMNS)
+    return pd.DataFrame([_measured(rung, bench) for rung in climbed], columns=COLUMNS)
 
 
-def _measured(parameters: Parameters, name: str, bench: Bench) -> dict[str, Any]:
-    trained, record = bench.trained(parameters, name), bench.scored(parameters, 0, name)
-    curve, ways = gradient_curve(trained.curve), parameters.audit.measure
+def _measured(rung: Rung, bench: Bench) -> dict[str, Any]:
+    what = rung.issue or (AS_FOUND if rung.rung == 0 else ALIGNED)
+    name = f"ladder: {'aligned, but ' if rung.direction == BREAK else ''}{what}"
+    trained, record = bench.trained(rung.parameters, name), bench.scored(rung.parameters, 0, name)
+    curve, ways = gradient_curve(trained.curve), rung.parameters.audit.measure
     reported, metrics = record.get("reported", {"LSD": {}, "SDR": {}}), record.get("metrics", {})
     found = {
         "reported_LSD": reported["LSD"].get(ways.lsd),
@@ -89,10 +84,11 @@ def _measured(parameters: Parameters, name: str, bench: Bench) -> dict[str, Any]
         "grad_norm_logged": _median(curve[ways.gradients].to_numpy(float)),
         "grad_norm": _median(curve["true_norm"].to_numpy(float)),
     }
-    line: dict[str, Any] = {name: math.nan if value is None else float(value) for name, value in found.items()}
+    line = {name: math.nan if value is None else float(value) for name, value in found.items()}
     line |= symptoms_of(trained, ways.gradients)
     flags = shown(line)
-    return line | {"symptoms": " ".join(name for name in SYMPTOMS if flags[name]), "training": trained.key[:12]}
+    head = {"direction": rung.direction, "rung": rung.rung, "issue": rung.issue, "says": rung.says, "seeds": 1}
+    return head | line | {"symptoms": " ".join(name for name in SYMPTOMS if flags[name]), "training": trained.key[:12]}
 
 
 def _median(values: np.ndarray) -> float:

@@ -24,14 +24,13 @@ from saga_kedro.training.callbacks import gradient_norms
 from saga_kedro.training.flow_training import FlowTraining
 
 CURVE = "curve.jsonl"
-SNAPSHOTS = "snapshots"
 
 
 class Curve(Callback):
     """Appends loss, true gradient norm and largest gradient of every step, and validation losses, to a file of JSON lines.
 
-    The loss is the mean over the step's micro-batches; Lightning's ``outputs["loss"]`` is one's, over their number. Steps with
-    non-finite gradients are skipped, as 16-bit training does. A resumed training repeats steps; `read_curve` keeps the last.
+    The loss is the mean over the step's micro-batches; Lightning's ``outputs["loss"]`` is that of one, divided by their number.
+    Steps with non-finite gradients are skipped, as in 16-bit training. If a resumed training repeats a step, the last counts.
     """
 
     def __init__(self, path: Path) -> None:
@@ -39,9 +38,7 @@ class Curve(Callback):
         self.norms: dict[str, float] = {}
         self.losses: list[float] = []
 
-    def on_before_optimizer_step(
-        self, trainer: pl.Trainer, module: pl.LightningModule, optimizer: torch.optim.Optimizer
-    ) -> None:
+    def on_before_optimizer_step(self, trainer: pl.Trainer, module: pl.LightningModule, optimizer: Any) -> None:
         gradients = [p.grad for p in module.network.parameters() if p.grad is not None]  # type: ignore[union-attr]
         norm = gradient_norms(module.network)["train/grad_norm"]  # type: ignore[arg-type]
         largest = float(torch.stack(torch._foreach_norm(gradients, ord=math.inf)).max()) if gradients else math.nan
@@ -66,9 +63,9 @@ class Curve(Callback):
             file.write(json.dumps({name: value if math.isfinite(value) else None for name, value in line.items()}) + "\n")
 
 
-def read_curve(folder: str | Path) -> pd.DataFrame:
+def read_curve(folder: Path) -> pd.DataFrame:
     """One row a step: step, loss, grad_norm, grad_max, skipped, and val/... where there was a validation; sorted by step."""
-    path = Path(folder) / CURVE
+    path = folder / CURVE
     rows: dict[int, dict[str, float]] = {}
     for text in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
         try:
@@ -102,8 +99,8 @@ def _networks(module: pl.LightningModule) -> dict[str, SagaNetwork]:
     return {"online": module.network, "ema": cast(SagaNetwork, module.ema.ema_model)}
 
 
-def snapshot(folder: str | Path, step: int) -> Path:
-    return Path(folder) / SNAPSHOTS / f"{step}.safetensors"
+def snapshot(folder: Path, step: int) -> Path:
+    return folder / "snapshots" / f"{step}.safetensors"
 
 
 class EmptyCaption(Callback):
@@ -119,7 +116,7 @@ class EmptyCaption(Callback):
 
 
 class RandomChannels(Callback):
-    """Makes the columns that a checkpoint lacks, zero after adapting it, random as a new layer's."""
+    """Draws the columns that a checkpoint lacks, which are zero after adapting it, as a new layer's."""
 
     def __init__(self, seed: int) -> None:
         self.seed = seed

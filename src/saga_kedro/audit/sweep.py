@@ -78,7 +78,7 @@ def sweep(
         run_id, new = runs.open(parameter_hash(of_sweep, key), f"sweep: {name}", tags, changes, parent)
         if new:
             runs.log(run_id, record["metrics"])
-            runs.finish(run_id)
+            runs.client.set_terminated(run_id)
         rows.append(changes | {metric: record["metrics"][metric] for metric in SHOWN})
-    runs.finish(parent)
+    runs.client.set_terminated(parent)
     return pd.DataFrame(rows)

@@ -17,18 +17,17 @@ LSD = (25.0, 35.0)
 SDR = (-85.0, -55.0)
 NORM = (300.0, 3_000.0)
 RISE = 2.0
-"""What counts as the document's "near 1.2" that has settled (within a tenth of the least loss that its own latents allow, so
-that no further step lowers it), "near 30", "near -70", and "1,000, then 4,000, then 1,000"."""
+"""What counts as the document's "near 1.2" (and settled: within a tenth of the least loss that the latents allow), "near 30",
+"near -70", and "1,000, then 4,000, then 1,000"."""
 
 SYMPTOMS = ("loss_symptom", "lsd_symptom", "sdr_symptom", "gradient_symptom")
 """The loss settles near 1.2, LSD near 30, SDR near -70, gradient norms of 1,000, then 4,000, then 1,000."""
 
 
 def symptoms_of(trained: Trained, gradients: str) -> dict[str, float]:
-    """What a training's curve says of the symptoms; ``gradients`` is the norm that counts, ``true_norm`` or ``loss_scaled``.
+    """What a training says of the symptoms; ``gradients`` is the norm that counts, ``true_norm`` or ``loss_scaled``.
 
-    ``loss_plateau`` and ``loss_still_falls`` of `curve_metrics`; ``loss_floor``: the least loss that the yardsticks of its
-    latents predict for a linear estimate from z_l; ``norm_first``, ``norm_peak``, ``norm_last`` of `norms`.
+    Beside what `curve_metrics` and `norms` give, ``loss_floor``: the least loss that a linear estimate from z_l can reach.
     """
     numbers = curve_metrics(trained.curve)
     return {
@@ -40,7 +39,7 @@ def symptoms_of(trained: Trained, gradients: str) -> dict[str, float]:
 
 
 def shown(line: Mapping[str, Any]) -> dict[str, bool]:
-    """Which symptoms (`SYMPTOMS`) a row shows: one with what `symptoms_of` returns, ``reported_LSD`` and ``reported_SDR``."""
+    """Which `SYMPTOMS` a row shows, by ``reported_LSD``, ``reported_SDR`` and what `symptoms_of` gives."""
     return {
         "loss_symptom": settles(line["loss_plateau"], line["loss_floor"]),
         "lsd_symptom": LSD[0] <= line["reported_LSD"] <= LSD[1],
@@ -50,13 +49,13 @@ def shown(line: Mapping[str, Any]) -> dict[str, bool]:
 
 
 def given_alone(rows: pd.DataFrame) -> list[str]:
-    """The `SYMPTOMS` that every training of an arm shows; ``rows`` are those of the arm that were done."""
+    """The `SYMPTOMS` that all ``rows`` show."""
     flags = [shown(row) for row in rows.to_dict("records")]
     return [name for name in SYMPTOMS if flags and all(flag[name] for flag in flags)]
 
 
 def settles(loss: float, floor: float) -> bool:
-    """The first symptom: a loss near 1.2 whose latents allow no lower one (on good latents it passes 1.2 on its way down)."""
+    """The first symptom: a loss near 1.2, and no lower one is possible (on good latents it passes 1.2 on its way down)."""
     return LOSS[0] <= loss <= min(LOSS[1], NEAR_FLOOR * floor)
 
 
@@ -84,8 +83,8 @@ COLUMNS = ["names", "issue", "trainings", *MEANS, *SYMPTOMS]
 def matrix(rows: pd.DataFrame, ladder: pd.DataFrame) -> pd.DataFrame:
     """The symptoms of each arm alone in the aligned configuration, and of both baselines: ``COLUMNS``, means over trainings.
 
-    The first and last rung of ``ladder`` are the baselines, its reverse checks longer trainings (rows ``break <issue>``). A
-    symptom counts if every training shows it and the aligned configuration does not.
+    The first and last rung of ``ladder`` are the baselines, and its reverse checks are rows ``break <issue>``. A symptom counts
+    if every training shows it and the aligned configuration does not.
     """
     done = rows[(rows["status"] == "done") & (rows["design"] == "add_one")]
     up = ladder[ladder["direction"] == "fix"].sort_values("rung")

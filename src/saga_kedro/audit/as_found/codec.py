@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import nn
 
 from saga_kedro.draws import seed_of
@@ -22,13 +23,10 @@ def random_autoencoder(
 ) -> Autoencoder:
     """stable-audio-tools' Oobleck VAE with the weights its constructor drew: frozen, 64 latent channels.
 
-    Its posterior's deviation, softplus of about 0, is about 0.69 whatever the audio, and its mean hardly moves: the latents are
-    noise. ``path`` is a folder whose ``model_config.json`` gives the real width; None builds Stable Audio Open's shape,
-    narrower: ``channels`` is the first layer's width (there 128), ``hop`` samples a latent (1,024 or 2,048), ``posterior``
-    drawn or mean.
+    Its posterior's deviation is about 0.69 (softplus of about 0) whatever the audio, and its mean hardly moves: the latents are
+    noise. The ``model_config.json`` in the folder ``path`` gives the real width. Without it the shape is Stable Audio Open's,
+    but narrower: ``channels`` is the first layer's width (there 128), ``hop`` samples a latent. ``posterior`` is drawn or mean.
     """
-    import torch
-
     config = json.loads((Path(path) / "model_config.json").read_text()) if path else _config(hop, channels)
     # The library draws from the global generator; it is put back as it was.
     state = torch.random.get_rng_state()
@@ -52,7 +50,7 @@ def _config(hop: int, channels: int) -> dict[str, Any]:
 
 
 def _without_weight_norm(model: nn.Module) -> nn.Module:
-    """The same function with plain weights: frozen, the norm of a weight need not be taken anew in every call."""
+    """The same function with plain weights: a frozen weight's norm need not be computed in every call."""
     for module in model.modules():
         for hook in list(module._forward_pre_hooks.values()):
             if type(hook).__name__ == "WeightNorm":
