@@ -170,7 +170,7 @@ def test_the_console_shows_scores_findings_and_what_to_do(folders):
     shown = diagnose("--outputs", str(folders / "outputs"), "--references", str(folders / "references")).stdout
     assert "SI-SDR, flattened" in shown
     assert "lies 1,858 samples late" in shown
-    assert "score each by itself" in " ".join(shown.split())
+    assert "score each alone" in " ".join(shown.split())
 
 
 @pytest.mark.parametrize(

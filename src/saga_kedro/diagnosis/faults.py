@@ -9,7 +9,7 @@ from saga_kedro.diagnosis.numbers import Cause, Evidence
 
 
 def of_outputs(files: pd.DataFrame, evidence: Evidence) -> list[Cause]:
-    """What is wrong with the ``files`` of `diagnosis.outputs.measure_outputs`, of which the evidence was reported."""
+    """What is wrong with the ``files`` of `measure_outputs`; the evidence is what was reported of them."""
     level, delay, missing, related = files["level_db"].abs(), files["delay"].fillna(0), files["missing"], files["related"]
     delayed, whole = delay != 0, delay % SHIFT == 0
     # fmt: off
@@ -28,8 +28,7 @@ def of_outputs(files: pd.DataFrame, evidence: Evidence) -> list[Cause]:
          "SNR count level, SI-SDR does not."),
         (delayed & whole, delay, 0.96, "metric_units",
          "the output lies {} samples late (negative: early), multiples of 1,858",
-         "int(44,100 x 5.94) = 261,954 samples go in, 127 latents of 2,048 come out: cut references alike, score each by "
-         "itself."),
+         "int(44,100 x 5.94) = 261,954 samples go in, 127 latents of 2,048 come out: cut references alike, score each alone."),
         (delayed & ~whole, delay, 0.9, "metric_units", "the output lies {} samples late (negative: early)",
          "Cut or pad so that both begin together: LSD hardly minds, SI-SDR and SNR forgive no sample."),
         (files["inverted"], files["inverted"], 0.9, "flow_objective", "polarity is inverted (factor -1)",

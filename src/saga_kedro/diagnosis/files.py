@@ -1,4 +1,4 @@
-"""What is wrong with a person's files: a model configuration of stable-audio-tools, and a checkpoint."""
+"""What is wrong with a model configuration of stable-audio-tools, or a checkpoint."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from typing import Any
 
 from saga_kedro.diagnosis.numbers import Cause, fitting
 
-DIT_PLACE = "model.model.transformer."
-"""Where stable-audio-tools' own model keeps its DiT."""
+DIT_PLACE = "model.model.transformer."  # where stable-audio-tools' own model keeps its DiT
 
 
 def read_config(path: Path) -> dict[str, Any]:
@@ -27,7 +26,7 @@ def read_config(path: Path) -> dict[str, Any]:
 
 
 def of_config(config: Mapping[str, Any]) -> list[Cause]:
-    """Faults of a model configuration of stable-audio-tools (``saga_model_config.json``), certain ones first."""
+    """Faults of a model configuration (``saga_model_config.json``), certain ones first."""
 
     def section(*names: str) -> dict[str, Any]:
         place: Any = config
@@ -129,8 +128,7 @@ def of_tensors(tensors: Mapping[str, Any]) -> list[Cause]:
 def fresh_share(tensors: Mapping[str, Any]) -> float:
     """Share of weight-normalised layers whose gain is the norm of their direction: 1 as built, about 0 once trained.
 
-    torch's weight_norm starts with g = |v| (``weight_g``, ``weight_v``; or ``parametrizations.weight.original0``,
-    ``original1``).
+    torch's weight_norm starts with g = |v| (``weight_g``, ``weight_v``; or ``weight.original0``, ``weight.original1``).
     """
     fresh = []
     for name, gain in tensors.items():

@@ -14,35 +14,31 @@ from saga_kedro.audio import SAMPLE_RATE, metrics
 from saga_kedro.audio.bandwidth import CLIPPED, measure_cutoff
 from saga_kedro.audio.io import UnreadableAudio, read_audio
 from saga_kedro.audio.resample import resample
-from saga_kedro.audit.as_found.metrics import BATCH, lsd_in_decibels, reported
+from saga_kedro.audit.as_found.metrics import BATCH, flattened_sdr, lsd_in_decibels
 from saga_kedro.corpora.folder import audio_files
 from saga_kedro.parallel import parallel_map
 
-SHORTEST, FEW = 4_096, 32
-"""Samples that an item must have; items up to which no further processes are started."""
+SHORTEST = 4_096  # samples that an item must have
+FEW = 32  # items up to which no further processes are started
 BANDS = tuple(5_512.5 / 2**octave for octave in range(6))
-"""Hz: upper edges of the bands in which a delay is looked for, down to 172; every output worth the name keeps some of them."""
+"""Hz: upper edges of the bands in which a delay is looked for, down to 172."""
 RELATED = 27.0
 """Height of the correlation's peak over its root mean square, in the best of `BANDS`, from which two sounds are related.
 
-Measured on 12 clips of 2 to 5 s: 48 inputs and outputs of three models against their references have 158 to 268, all with a
-delay of 0; 72 against another clip's reference have at most 23.0. Above 5.5 kHz those have up to 55: clips are empty or cut off
-alike there.
+Measured on 12 clips of 2 to 5 s: 48 inputs and outputs of three models have 158 to 268 against their references, all with a
+delay of 0; 72 have at most 23.0 against another clip's reference. Above 5.5 kHz these have up to 55, as clips are empty there.
 """
-KEPT, BAND = 0.9, 4
-"""Share of a band's power that is the reference's; bins of 21.5 Hz in a band."""
+KEPT, BAND = 0.9, 4  # share of a band's power that is the reference's; bins of 21.5 Hz in a band
 
 
 def measure_outputs(outputs: Path, references: Path) -> dict[str, Any]:
-    """Every output beside the reference of the same name (without suffix); a ValueError where no pair can be measured.
+    """Every output beside the reference of the same name (without suffix); a ValueError if no pair can be measured.
 
     Returns:
         ``files``: table, a line a pair: ``name``, SI-SDR of its flattened batch of four, and what `measure_pair` gives;
         ``without_partner``: paths; ``left_out``: a sentence for each file that cannot be measured.
     """
-    ours: dict[str, Path] = {}
-    theirs: dict[str, Path] = {}
-    left_out: list[str] = []
+    ours, theirs, left_out = dict[str, Path](), dict[str, Path](), list[str]()
     for folder, named in ((outputs, ours), (references, theirs)):
         if not folder.is_dir():
             raise ValueError(f"{folder}: there is no such folder.")
@@ -65,8 +61,7 @@ def measure_outputs(outputs: Path, references: Path) -> dict[str, Any]:
 
 def _measure_batch(pairs: Sequence[tuple[Path, Path]]) -> list[dict[str, Any] | str]:
     found: list[dict[str, Any] | str] = []
-    references: list[np.ndarray] = []
-    estimates: list[np.ndarray] = []
+    references, estimates = list[np.ndarray](), list[np.ndarray]()
     for paths in pairs:
         try:
             (estimate, rate), (reference, reference_rate) = (read_audio(path) for path in paths)
@@ -87,19 +82,19 @@ def _measure_batch(pairs: Sequence[tuple[Path, Path]]) -> list[dict[str, Any] | 
         references.append(reference[:, :length])
         estimates.append(estimate[:, :length])
         found.append({"name": paths[0].stem, **facts, **measure_pair(references[-1], estimates[-1])})
-    flattened = {"SI-SDR, flattened batch": reported(references, estimates, "decibel", "flattened")["SDR"]}
+    flattened = {"SI-SDR, flattened batch": flattened_sdr(references, estimates)}
     return [row | flattened if isinstance(row, dict) else row for row in found]
 
 
 def measure_pair(reference: np.ndarray, estimate: np.ndarray) -> dict[str, Any]:
-    """Scores of one output, and how it lies to its reference, which is not silent: float [C, N] at 44.1 kHz.
+    """Scores of one output, and how it lies to its reference: float [C, N] at 44.1 kHz, the reference not silent.
 
     Returns:
-        Scores by name; ``broken`` and ``clipped``: shares of samples that are not finite, or at full scale beyond
-        the reference's; ``silent``; ``level_db``: of the estimate over the reference, in the band that both carry; ``delay`` in
-        samples, positive if the estimate is late; ``inverted``; ``related``: whether any delay makes them agree;
-        ``kept_hz``: up to where the estimate is the reference, ``cutoff_hz`` and ``reference_hz``: up to where each carries
-        signal. What a silent or broken estimate has none of is NaN.
+        Scores by name; ``broken``: share of samples that are not finite; ``clipped``: of those at full scale, less the
+        reference's; ``silent``; ``level_db``: of the estimate over the reference, in the band that both carry; ``delay`` in
+        samples, positive if the estimate is late; ``inverted``; ``related``: whether any delay makes them agree; ``kept_hz``:
+        up to where the estimate is the reference; ``cutoff_hz`` and ``reference_hz``: up to where each carries signal. NaN
+        stands for what a silent or broken estimate does not have.
     """
     r, e = reference.mean(axis=0), estimate.mean(axis=0)
     clipped = [float((np.abs(audio) >= CLIPPED).mean()) for audio in (reference, estimate)]
@@ -138,9 +133,9 @@ def measure_pair(reference: np.ndarray, estimate: np.ndarray) -> dict[str, Any]:
 def _delay(reference: np.ndarray, estimate: np.ndarray, size: int) -> tuple[int, bool, bool]:
     """Delay in samples, whether there is one, and whether polarity is inverted: the correlation's peak, with phase transform.
 
-    Every bin weighs the same (Knapp and Carter 1976), so tones and loud low bands give no broad peaks. Of `BANDS` the one with
-    the highest peak counts: a band made anew is noise, which moves a peak by a sample or hides a narrow kept band. A delay of 0
-    is taken where it fits within 2 % as well: a narrow band cannot tell them apart (at 5.5 kHz one sample is 10 %).
+    Every bin weighs the same (Knapp and Carter 1976), so tones and loud low bands give no broad peaks. The band with the
+    highest peak counts: a generated band is noise, which moves a peak by a sample or hides a narrow kept band. If a delay of 0 fits
+    within 2 %, it is taken: a narrow band cannot tell them apart (at 5.5 kHz one sample is 10 %).
     """
     cross = estimate * reference.conj()
     cross /= np.abs(cross) + 1e-12 * np.abs(cross).max()
@@ -156,7 +151,7 @@ def _delay(reference: np.ndarray, estimate: np.ndarray, size: int) -> tuple[int,
 
 
 def _kept(reference: np.ndarray, estimate: np.ndarray) -> float:
-    """Hz up to which every band that the reference carries is the reference's own, at any level: `KEPT` of it is coherent."""
+    """Hz up to which every band that the reference carries is its own, at any level: `KEPT` of it is coherent."""
     options = {"fs": SAMPLE_RATE, "nperseg": min(metrics.N_FFT, len(reference))}
     frequencies, cross = signal.csd(reference, estimate, **options)
     own, other = (signal.welch(audio, **options)[1] for audio in (reference, estimate))
