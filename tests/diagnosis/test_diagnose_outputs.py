@@ -14,9 +14,8 @@ from saga_kedro.audio import SAMPLE_RATE
 from saga_kedro.audio.io import write_audio
 from saga_kedro.audit.as_found.metrics import lsd_in_decibels
 from saga_kedro.cli import app
-from saga_kedro.diagnosis.faults import of_outputs
 from saga_kedro.diagnosis.numbers import Evidence
-from saga_kedro.diagnosis.outputs import measure_pair
+from saga_kedro.diagnosis.outputs import measure_pair, of_outputs
 
 SECONDS = 1.5
 SHIFTED_NOISE, SILENT_START = 0.79, 0.36

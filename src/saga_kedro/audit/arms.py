@@ -21,10 +21,7 @@ from saga_kedro.files import parameter_hash
 from saga_kedro.parameters import Measure
 
 DONE, ERROR, IDENTICAL, NOT_RUN = "done", "error", "identical", "not run"
-CRASHED, NEEDS_PARAMETER, NEEDS_TRAINING = "crashed", "needs_parameter", "needs_training"
-SAME_SETTINGS, SAME_STEPS = "same_settings", "same_steps"
-REASONS = (CRASHED, NEEDS_PARAMETER, NEEDS_TRAINING, SAME_SETTINGS, SAME_STEPS)
-"""``detail`` is the error or the parameter."""
+CRASHED = "crashed"
 
 COLUMNS = [
     "issue", "design", "arm", "seed", "acts_in", "status", "metric", "value", "baseline_value", "difference",
@@ -60,9 +57,9 @@ def run_arms(arms: Sequence[Planned], bench: Bench) -> pd.DataFrame:
 def _settled(arm: Planned, bench: Bench) -> list[dict[str, Any]]:
     """The row of an arm that needs no seeds: impossible, identical, crashing in its first steps, or not to be trained."""
     if arm.needs:
-        return [_row(arm, -1, NOT_RUN, reason=NEEDS_PARAMETER, detail=arm.needs)]
+        return [_row(arm, -1, NOT_RUN, reason="needs_parameter", detail=arm.needs)]
     if arm.acts_in == "nothing":
-        return [_row(arm, -1, IDENTICAL, difference=0.0, reason=SAME_SETTINGS)]
+        return [_row(arm, -1, IDENTICAL, difference=0.0, reason="same_settings")]
     if arm.acts_in != "training":
         return []
     found = bench.probed(arm.parameters)
@@ -70,18 +67,18 @@ def _settled(arm: Planned, bench: Bench) -> list[dict[str, Any]]:
         return [_logged(_row(arm, -1, ERROR, reason=CRASHED, detail=found["error"]), arm, bench, None, {})]
     served = [(one.sample, one.audit.serve) for one in (arm.baseline, arm.parameters)]
     if found["weights"] == bench.probed(arm.baseline)["weights"] and served[0] == served[1]:
-        return [_logged(_row(arm, -1, IDENTICAL, difference=0.0, reason=SAME_STEPS), arm, bench, None, {})]
-    return [] if bench.retrain else [_row(arm, -1, NOT_RUN, reason=NEEDS_TRAINING)]
+        return [_logged(_row(arm, -1, IDENTICAL, difference=0.0, reason="same_steps"), arm, bench, None, {})]
+    return [] if bench.retrain else [_row(arm, -1, NOT_RUN, reason="needs_training")]
 
 
 def _run(arm: Planned, seed: int, bench: Bench) -> dict[str, Any]:
     """The row of an arm and seed, from its training and scores and its baseline's."""
     parameters, baseline = bench.at_seed(arm.parameters, seed), bench.at_seed(arm.baseline, seed)
-    name = arm.arm if arm.design == "add_one" else f"as found, {arm.issue.id} fixed"
     metric, ways, trains = arm.issue.metric, parameters.audit.measure, arm.acts_in == "training"
-    trained = bench.trained(parameters, f"{arm.issue.id}: {name}" if trains else arm.baseline_name)
+    name = f"{arm.issue.id}: {arm.arm if arm.design == 'add_one' else f'as found, {arm.issue.id} fixed'}"
+    trained = bench.trained(parameters, name if trains else arm.baseline_name)
     known = bench.trained(baseline, arm.baseline_name)
-    record, other = bench.scored(parameters, seed, name), bench.scored(baseline, seed, arm.baseline_name)
+    record, other = bench.scored(parameters, seed), bench.scored(baseline, seed)
     key = parameter_hash("arm", arm.issue.id, arm.design, arm.arm, seed, bench.score_key(parameters, seed), metric)
     row = _row(arm, seed, DONE, seconds=record["seconds"], key=key)
     if bench.runs is not None and not trains:

@@ -80,10 +80,10 @@ class Bench:
 
     def finished(self, parameters: Parameters) -> Trained | None:
         """The training of a configuration if it is on disk."""
-        return self.trained(parameters, "") if self._is_trained(parameters) else None
+        return self.trained(parameters) if self._is_trained(parameters) else None
 
-    def trained(self, parameters: Parameters, name: str) -> Trained:
-        """The training of a configuration, run now if need be; MLflow shows it by its ``name``."""
+    def trained(self, parameters: Parameters, name: str = "") -> Trained:
+        """The training of a configuration, run now if need be; MLflow shows it if it has a ``name``."""
         key = self.training_key(parameters)
         if key not in self._trained:
             self._trained[key] = train(parameters, self.data, self.models)
@@ -91,14 +91,13 @@ class Bench:
                 self.runs.log_training(self._trained[key], name, parameters.seed)
         return self._trained[key]
 
-    def scored(self, parameters: Parameters, seed: int, name: str) -> dict[str, Any]:
+    def scored(self, parameters: Parameters, seed: int) -> dict[str, Any]:
         """The record of a configuration's outputs at one seed of sampling."""
         key = self.score_key(parameters, seed)
         record = self.records.get("score", key)
         if record is None:
             example = self.sound(parameters, seed) if seed == 0 else None
-            record = score(self.trained(parameters, name), parameters, self.data, seed, example)
-            record = self.records.put("score", key, record)
+            record = self.records.put("score", key, score(self.trained(parameters), parameters, self.data, seed, example))
         return record
 
     def sound(self, parameters: Parameters, seed: int = 0) -> Path:
@@ -115,8 +114,8 @@ def run_task(task: Sequence[Wanted], bench: Bench) -> None:
     """Train one configuration, and score it at every seed that is wanted."""
     with alone():
         for parameters, seed in task:
-            bench.trained(parameters, "")
-            bench.scored(parameters, seed, "")
+            bench.trained(parameters)
+            bench.scored(parameters, seed)
 
 
 def run_probe(parameters: Parameters, bench: Bench) -> None:

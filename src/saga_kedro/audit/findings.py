@@ -54,11 +54,10 @@ def collect(audit: Audit, tables: Mapping[str, pd.DataFrame], git_revision: str)
     named, paths = dict(audit.baselines), dict[str, dict[str, Path]]()
     for arm in audit.arms:
         if arm.design == "add_one" and not arm.needs:
-            parameters = bench.at_seed(arm.parameters, 0)
             if arm.acts_in == "training":
-                named[f"{arm.issue.id}/{arm.arm}"] = parameters
+                named[f"{arm.issue.id}/{arm.arm}"] = arm.parameters
             if arm.acts_in != "measuring":
-                paths.setdefault(arm.issue.id, {ALIGNED: bench.sound(aligned)})[arm.arm] = bench.sound(parameters)
+                paths.setdefault(arm.issue.id, {ALIGNED: bench.sound(aligned)})[arm.arm] = bench.sound(arm.parameters)
     if LADDER in tables:
         climbed = {rung.name: rung.parameters for rung in rungs(audit.catalogue, audit.ladder_aligned)}
         named |= climbed
@@ -66,8 +65,8 @@ def collect(audit: Audit, tables: Mapping[str, pd.DataFrame], git_revision: str)
     trainings = {name: trained for name, p in named.items() if (trained := bench.finished(p)) is not None}
     curves = {}
     for trained in trainings.values():
-        columns = [column for column in ("step", "loss") if column in trained.curve]
-        curves[trained.key[:12]] = trained.curve[columns].merge(gradient_curve(trained.curve), on="step", how="left")
+        norms = gradient_curve(trained.curve)
+        curves[trained.key[:12]] = trained.curve[["step", "loss"]].merge(norms, on="step", how="left")
     heard = {group: {name: read_audio(path)[0] for name, path in of.items() if path.is_file()} for group, of in paths.items()}
     pair = bench.data.pairs[0] if bench.data.pairs else None
     heard[PAIR] = {"input": pair.low, "reference": pair.reference} if pair else {}
@@ -115,8 +114,7 @@ def save(findings: AuditFindings, folder: str | Path) -> Path:
     with atomic_path(folder / FACTS) as temporary:
         facts = {**findings.facts, "tables": list(findings.tables), SOUNDS: index}
         temporary.write_text(json.dumps(facts, ensure_ascii=False, indent=1, default=str), encoding="utf-8")
-    if index:
-        keep_only(folder / SOUNDS, [folder / SOUNDS / file for files in index.values() for file in files.values()])
+    keep_only(folder / SOUNDS, [folder / SOUNDS / file for files in index.values() for file in files.values()])
     return folder
 
 

@@ -15,7 +15,7 @@ import pandas as pd
 from saga_kedro.audit.bench import Bench
 from saga_kedro.audit.issues import Catalogue, as_found_changes
 from saga_kedro.audit.plan import ALIGNED, AS_FOUND, arm_of
-from saga_kedro.audit.symptoms import SYMPTOMS, shown, symptoms_of
+from saga_kedro.audit.symptoms import shown, symptoms_of
 from saga_kedro.audit.training import gradient_curve
 from saga_kedro.parameters import Parameters
 
@@ -63,7 +63,7 @@ def climb(catalogue: Catalogue, aligned: Parameters, bench: Bench) -> pd.DataFra
     """Train and score every rung that is not finished: ``COLUMNS``.
 
     Numbers are those of `symptoms_of`; LSD as reported and in log10 of power; SDR as reported and SI-SDR per item; the median
-    gradient norm as logged and true. ``symptoms`` has the remaining `SYMPTOMS`, ``training`` a key.
+    gradient norm as logged and true. ``symptoms`` are those still shown, ``training`` is a key.
     """
     climbed = rungs(catalogue, aligned)
     bench.prepare(((rung.parameters, 0) for rung in climbed), "ladder: trainings and their scores")
@@ -73,7 +73,7 @@ def climb(catalogue: Catalogue, aligned: Parameters, bench: Bench) -> pd.DataFra
 def _measured(rung: Rung, bench: Bench) -> dict[str, Any]:
     what = rung.issue or (AS_FOUND if rung.rung == 0 else ALIGNED)
     name = f"ladder: {'aligned, but ' if rung.direction == BREAK else ''}{what}"
-    trained, record = bench.trained(rung.parameters, name), bench.scored(rung.parameters, 0, name)
+    trained, record = bench.trained(rung.parameters, name), bench.scored(rung.parameters, 0)
     curve, ways = gradient_curve(trained.curve), rung.parameters.audit.measure
     reported, metrics = record.get("reported", {"LSD": {}, "SDR": {}}), record.get("metrics", {})
     found = {
@@ -86,9 +86,8 @@ def _measured(rung: Rung, bench: Bench) -> dict[str, Any]:
     }
     line = {name: math.nan if value is None else float(value) for name, value in found.items()}
     line |= symptoms_of(trained, ways.gradients)
-    flags = shown(line)
     head = {"direction": rung.direction, "rung": rung.rung, "issue": rung.issue, "says": rung.says, "seeds": 1}
-    return head | line | {"symptoms": " ".join(name for name in SYMPTOMS if flags[name]), "training": trained.key[:12]}
+    return head | line | {"symptoms": " ".join(shown(line)), "training": trained.key[:12]}
 
 
 def _median(values: np.ndarray) -> float:

@@ -65,15 +65,14 @@ class Curve(Callback):
 
 def read_curve(folder: Path) -> pd.DataFrame:
     """One row a step: step, loss, grad_norm, grad_max, skipped, and val/... where there was a validation; sorted by step."""
-    path = folder / CURVE
     rows: dict[int, dict[str, float]] = {}
-    for text in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
+    for text in (folder / CURVE).read_text(encoding="utf-8").splitlines():
         try:
             line = json.loads(text)
         except ValueError:  # half a line, of a run that was killed
             continue
         rows.setdefault(int(line["step"]), {}).update(line)
-    return pd.DataFrame([rows[step] for step in sorted(rows)]).astype(float) if rows else pd.DataFrame({"step": []})
+    return pd.DataFrame([rows[step] for step in sorted(rows)]).astype(float)
 
 
 class Snapshots(Callback):
@@ -103,34 +102,25 @@ def snapshot(folder: Path, step: int) -> Path:
     return folder / "snapshots" / f"{step}.safetensors"
 
 
-class EmptyCaption(Callback):
-    """Gives a network whose null is an empty caption its states [L, W]."""
+class Start(Callback):
+    """Starts as the failing code: an empty caption's states [L, W] as the null; with a ``seed``, random new channels."""
 
-    def __init__(self, states: Tensor) -> None:
-        self.states = states
+    def __init__(self, empty_caption: Tensor, seed: int | None) -> None:
+        self.empty_caption, self.seed = empty_caption, seed
 
     def on_fit_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-        for network in _networks(module).values():
+        networks = _networks(module)
+        for network in networks.values():
             if isinstance(network, PathsNetwork):
-                network.set_empty_caption(self.states)
-
-
-class RandomChannels(Callback):
-    """Draws the columns that a checkpoint lacks, which are zero after adapting it, as a new layer's."""
-
-    def __init__(self, seed: int) -> None:
-        self.seed = seed
-
-    def on_fit_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-        if trainer.global_step:
-            return
-        randomise_new_channels(_networks(module)["online"], self.seed)
-        module.ema.copy_params_from_model_to_ema()  # type: ignore[operator, union-attr]
+                network.set_empty_caption(self.empty_caption)
+        if self.seed is not None and not trainer.global_step:
+            randomise_new_channels(networks["online"], self.seed)
+            module.ema.copy_params_from_model_to_ema()  # type: ignore[operator, union-attr]
 
 
 @torch.no_grad()
 def randomise_new_channels(network: SagaNetwork, seed: int) -> None:
-    """Give the zeros of a widened layer a new layer's initial values, drawn by ``seed`` and name."""
+    """Draw the columns that a checkpoint lacks, zero after adapting it, like a new layer's: by ``seed`` and name."""
     for name, value in network.named_parameters():
         if name.endswith(WIDENED):
             bound = 1 / math.sqrt(value[0].numel())

@@ -31,27 +31,22 @@ def symptoms_of(trained: Trained, gradients: str) -> dict[str, float]:
     """
     numbers = curve_metrics(trained.curve)
     return {
-        "loss_plateau": numbers.get("train/loss_plateau", math.nan),
-        "loss_still_falls": numbers.get("train/loss_still_falls", math.nan),
-        "loss_floor": float(trained.summary["yardsticks"].get("yardstick/z_l", math.nan)),
+        "loss_plateau": numbers["train/loss_plateau"],
+        "loss_still_falls": numbers["train/loss_still_falls"],
+        "loss_floor": float(trained.summary["yardsticks"]["yardstick/z_l"]),
         **norms(gradient_curve(trained.curve)[gradients].to_numpy(float)),
     }
 
 
-def shown(line: Mapping[str, Any]) -> dict[str, bool]:
-    """Which `SYMPTOMS` a row shows, by ``reported_LSD``, ``reported_SDR`` and what `symptoms_of` gives."""
-    return {
-        "loss_symptom": settles(line["loss_plateau"], line["loss_floor"]),
-        "lsd_symptom": LSD[0] <= line["reported_LSD"] <= LSD[1],
-        "sdr_symptom": SDR[0] <= line["reported_SDR"] <= SDR[1],
-        "gradient_symptom": hump(line["norm_first"], line["norm_peak"], line["norm_last"]),
+def shown(*lines: Mapping[str, Any]) -> list[str]:
+    """The `SYMPTOMS` that all rows show, by ``reported_LSD``, ``reported_SDR`` and what `symptoms_of` gives."""
+    shows = {
+        "loss_symptom": [settles(line["loss_plateau"], line["loss_floor"]) for line in lines],
+        "lsd_symptom": [LSD[0] <= line["reported_LSD"] <= LSD[1] for line in lines],
+        "sdr_symptom": [SDR[0] <= line["reported_SDR"] <= SDR[1] for line in lines],
+        "gradient_symptom": [hump(line["norm_first"], line["norm_peak"], line["norm_last"]) for line in lines],
     }
-
-
-def given_alone(rows: pd.DataFrame) -> list[str]:
-    """The `SYMPTOMS` that all ``rows`` show."""
-    flags = [shown(row) for row in rows.to_dict("records")]
-    return [name for name in SYMPTOMS if flags and all(flag[name] for flag in flags)]
+    return [name for name in SYMPTOMS if lines and all(shows[name])]
 
 
 def settles(loss: float, floor: float) -> bool:
@@ -92,11 +87,11 @@ def matrix(rows: pd.DataFrame, ladder: pd.DataFrame) -> pd.DataFrame:
     groups += [(f"{issue}: {arm}", issue, group) for (issue, arm), group in done.groupby(["issue", "arm"], sort=False)]
     broken = ladder[ladder["direction"] == "break"].groupby("issue", sort=False)
     groups += [(f"break {issue}", issue, group) for issue, group in broken]
-    right = given_alone(up.tail(1))
+    right = shown(*up.tail(1).to_dict("records"))
     lines = []
     for name, issue, group in groups:
         numbers = {column: float(group[source].mean()) for column, source in MEANS.items()}
-        given = [symptom for symptom in given_alone(group) if not issue or symptom not in right]
+        given = [symptom for symptom in shown(*group.to_dict("records")) if not issue or symptom not in right]
         head = {"names": name, "issue": issue, "trainings": len(group)}
         lines.append(head | numbers | {symptom: symptom in given for symptom in SYMPTOMS})
     return pd.DataFrame(lines, columns=COLUMNS)

@@ -18,15 +18,7 @@ from filelock import FileLock
 from saga_kedro.audit.as_found.network import PathsNetwork
 from saga_kedro.audit.data import AuditData
 from saga_kedro.audit.loss_scale import loss_scales
-from saga_kedro.audit.observe import (
-    CURVE,
-    Curve,
-    EmptyCaption,
-    RandomChannels,
-    Snapshots,
-    randomise_new_channels,
-    read_curve,
-)
+from saga_kedro.audit.observe import CURVE, Curve, Snapshots, Start, randomise_new_channels, read_curve
 from saga_kedro.audit.records import code_version, crash_of
 from saga_kedro.draws import generator
 from saga_kedro.files import atomic_path
@@ -75,9 +67,8 @@ def train(parameters: Parameters, data: AuditData, folder: Path) -> Trained:
         text = started.model.text
         empty = TextEncoder.load(text.encoder, text.path, text.max_tokens).encode([""])[0]
         steps = [max(1, round(share * started.fit.steps)) for share in SHARES]
-        callbacks = [Curve(place / CURVE), Snapshots(place, steps), EmptyCaption(empty)]
-        if started.audit.start == "random_channels":
-            callbacks.append(RandomChannels(started.seed))
+        start = Start(empty, started.seed if started.audit.start == "random_channels" else None)
+        callbacks = [Curve(place / CURVE), Snapshots(place, steps), start]
         latents = shared_draws(started, data, folder / LATENTS) if started.encode.latents else None
         tables = (data.clips, data.captions, data.text_states)
         summary = fit(*tables, started, place, data.version, latents=latents, callbacks=callbacks)
@@ -103,22 +94,20 @@ def _started(parameters: Parameters) -> Parameters:
 
 
 def curve_metrics(curve: pd.DataFrame) -> dict[str, float]:
-    """The numbers that decide training issues, of a curve of `read_curve`, as far as it has them.
+    """The numbers that decide training issues, of a curve of `read_curve`.
 
     ``train/loss_first``: mean loss of the first five steps; ``train/loss_plateau``: of the last fifth;
     ``train/loss_still_falls``: by which share that lies under the fifth before it; ``val/loss`` and ``val/loss/t...``: last;
     ``train/grad_true_norm_...`` and ``train/grad_loss_scaled_...``: median and largest.
     """
-    found: dict[str, float] = {}
-    if "loss" in curve:
-        losses = curve["loss"].dropna().to_numpy()
-        fifth = max(1, len(losses) // 5)
-        last, before = losses[-fifth:].mean(), losses[-2 * fifth : -fifth].mean() if len(losses) > fifth else losses.mean()
-        found |= {
-            "train/loss_first": float(losses[:5].mean()),
-            "train/loss_plateau": float(last),
-            "train/loss_still_falls": float(1 - last / before),
-        }
+    losses = curve["loss"].dropna().to_numpy()
+    fifth = max(1, len(losses) // 5)
+    last, before = losses[-fifth:].mean(), losses[-2 * fifth : -fifth].mean() if len(losses) > fifth else losses.mean()
+    found = {
+        "train/loss_first": float(losses[:5].mean()),
+        "train/loss_plateau": float(last),
+        "train/loss_still_falls": float(1 - last / before),
+    }
     for name in curve.columns:
         if name.startswith("val/") and curve[name].notna().any():
             found[name] = float(curve[name].dropna().iloc[-1])
@@ -132,8 +121,6 @@ def curve_metrics(curve: pd.DataFrame) -> dict[str, float]:
 
 def gradient_curve(curve: pd.DataFrame) -> pd.DataFrame:
     """step, true_norm, loss_scaled: the gradient norm of each step, and as the failing code logs it (before it unscales)."""
-    if "grad_norm" not in curve:
-        return pd.DataFrame({"step": [], "true_norm": [], "loss_scaled": []})
     taken = curve[curve["loss"].notna() | curve["grad_norm"].notna()].reset_index(drop=True)
     norms, largest = taken["grad_norm"].fillna(np.inf), taken["grad_max"].fillna(np.inf)
     return pd.DataFrame({"step": taken["step"], "true_norm": norms, "loss_scaled": norms * loss_scales(largest.tolist())})

@@ -58,8 +58,7 @@ def diagnose(
     if checkpoint:
         found += [replace(cause, seen_in=checkpoint.name) for cause in of_tensors(read_checkpoint(checkpoint))]
     if outputs and references:
-        from saga_kedro.diagnosis.faults import of_outputs
-        from saga_kedro.diagnosis.outputs import measure_outputs
+        from saga_kedro.diagnosis.outputs import measure_outputs, of_outputs
 
         measured = measure_outputs(outputs, references)
         found += [replace(cause, seen_in=outputs.name) for cause in of_outputs(measured["files"], evidence)]

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from saga_kedro.diagnosis.command import Diagnosis
 from saga_kedro.reporting.blocks import Block, Callout, Details, Figure, Report, Section, Table, Text
-
-if TYPE_CHECKING:
-    from saga_kedro.diagnosis.command import Diagnosis
 
 SURE = 0.8  # the likelihood from which a cause is marked
 MEANINGS = {
