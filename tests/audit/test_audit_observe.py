@@ -71,7 +71,7 @@ def test_what_the_machine_lacks_ends_the_run_and_is_not_stored(data, tmp_path, m
 
     monkeypatch.setattr(scoring, "load", fail)
     with pytest.raises(type(error)):
-        bench.scored(parameters, 0, "")
+        bench.scored(parameters, 0)
     assert not list((tmp_path / "records").rglob("*.json"))
 
 
@@ -79,7 +79,7 @@ def test_what_an_arm_raises_is_its_result(data, tmp_path, monkeypatch):
     parameters = tiny_parameters()
     bench = tiny_bench(data, tmp_path, parameters)
     monkeypatch.setattr(bench, "trained", lambda *_: None)
-    assert bench.scored(parameters, 0, "")["error"].startswith("AttributeError")  # None has no folder
+    assert bench.scored(parameters, 0)["error"].startswith("AttributeError")  # None has no folder
     assert len(list((tmp_path / "records").rglob("*.json"))) == 1
 
 

@@ -17,7 +17,6 @@ CAUSE, CRASHES, SAME, ONE_TRAINING, WAS_NOT_RUN = "cause", "crashes", "same", "o
 KINDS = (CAUSE, CRASHES, MATTERS, SIZE_OPEN, UNDECIDED, SMALL, NO_EFFECT, SAME, ONE_TRAINING, WAS_NOT_RUN)
 """Answers, the most telling first: the arm alone gives a symptom; it crashes; the five of `saga_kedro.audit.statistics`; it is
 the same to the last bit; one training decides nothing; it was not run."""
-SAME_NUMBERS, SAME_OUTPUTS = "same_numbers", "same_outputs"
 
 COLUMNS = [
     "issue", "design", "arm", "says", "acts_in", "metric", "baseline_value", "value", "mean", "low", "high", "seeds", "margin",
@@ -84,7 +83,7 @@ def _found(rows: pd.DataFrame, arm: Planned, trainings: int, alpha: float, hours
     differences = rows["difference"].tolist()
     values = {"baseline_value": rows["baseline_value"].mean(), "value": rows["value"].mean()}
     if not any(differences):
-        return {"kind": SAME, **values, **zero, "seeds": min(trainings, len(rows)), "reason": SAME_NUMBERS}
+        return {"kind": SAME, **values, **zero, "seeds": min(trainings, len(rows)), "reason": "same_numbers"}
     mean, margin = float(rows["difference"].mean()), arm.issue.smallest_effect
     better = ""
     if arm.issue.direction != "neither":
@@ -95,5 +94,5 @@ def _found(rows: pd.DataFrame, arm: Planned, trainings: int, alpha: float, hours
         real = found.answer not in (NO_EFFECT, UNDECIDED)
         return {"kind": found.answer, **values, **numbers, "better": better if real else ""}
     if arm.acts_in == "measuring":  # the same outputs measured in two ways: the difference is exact
-        return {"kind": answer(mean, mean, margin), **values, "seeds": 1, "mean": mean, "reason": SAME_OUTPUTS}
+        return {"kind": answer(mean, mean, margin), **values, "seeds": 1, "mean": mean, "reason": "same_outputs"}
     return {"kind": ONE_TRAINING, **values, "seeds": 1, "mean": mean, "better": better, **needed}
