@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
+from scipy.special import digamma
+from scipy.stats import chi2
 from typer.testing import CliRunner
 
 from saga_kedro.cli import app
@@ -174,9 +176,6 @@ def test_what_is_wrong_is_one_sentence(arguments, says):
 
 
 def test_the_spread_of_an_unrelated_estimate_is_scipys():
-    from scipy.special import digamma
-    from scipy.stats import chi2
-
     mean, low, high = unrelated_si_sdr(262_144)
     assert mean == pytest.approx(10 / np.log(10) * (digamma(0.5) + np.log(2)) - 10 * np.log10(262_144))
     assert [low, high] == pytest.approx(10 * np.log10(chi2.ppf([0.05, 0.95], 1) / 262_144))

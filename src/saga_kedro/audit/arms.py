@@ -13,8 +13,9 @@ from saga_kedro.audit.bench import Bench
 from saga_kedro.audit.issues import Issue
 from saga_kedro.audit.plan import Planned, differences
 from saga_kedro.audit.records import code_version
+from saga_kedro.audit.runs import Runs
 from saga_kedro.audit.statistics import OPEN, judge, level, looks
-from saga_kedro.audit.symptoms import symptoms_of
+from saga_kedro.audit.symptoms import median, symptoms_of
 from saga_kedro.audit.training import Trained, curve_metrics, gradient_curve
 from saga_kedro.audit.words import say
 from saga_kedro.files import parameter_hash
@@ -22,6 +23,7 @@ from saga_kedro.parameters import Measure
 
 DONE, ERROR, IDENTICAL, NOT_RUN = "done", "error", "identical", "not run"
 CRASHED = "crashed"
+OF_TRAINING = ("train/", "val/", "reported/grad")  # metrics that need no outputs
 
 COLUMNS = [
     "issue", "design", "arm", "seed", "acts_in", "status", "metric", "value", "baseline_value", "difference",
@@ -83,7 +85,7 @@ def _run(arm: Planned, seed: int, bench: Bench) -> dict[str, Any]:
     row = _row(arm, seed, DONE, seconds=record["seconds"], key=key)
     if bench.runs is not None and not trains:
         row["source_run_id"] = bench.runs.known.get(f"train {trained.key}", "")
-    if record["error"] and needs_outputs(metric):
+    if record["error"] and not metric.startswith(OF_TRAINING):
         row |= {"status": ERROR, "reason": CRASHED, "detail": record["error"]}
     else:
         value, reference = value_of(metric, ways, trained, record), value_of(metric, baseline.audit.measure, known, other)
@@ -115,18 +117,12 @@ def value_of(metric: str, measure: Measure, trained: Trained, record: Mapping[st
     if metric in ("reported/LSD", "reported/SDR"):
         return _number(_reported(record, measure)[metric])
     if metric == "reported/grad_norm_log10":
-        norms = gradient_curve(trained.curve)[measure.gradients].to_numpy()
-        finite = norms[np.isfinite(norms)]
-        return float(np.log10(np.median(finite))) if len(finite) else math.nan
+        return float(np.log10(median(gradient_curve(trained.curve)[measure.gradients].to_numpy())))
     if metric.startswith(("train/", "val/")):
         return curve_metrics(trained.curve).get(metric, math.nan)
     if metric not in record["metrics"]:
         raise ValueError(f"There is no metric {metric!r}; arms report {', '.join(record['metrics'])}.")
     return _number(record["metrics"][metric])
-
-
-def needs_outputs(metric: str) -> bool:
-    return not metric.startswith(("train/", "val/", "reported/grad"))
 
 
 def _reported(record: Mapping[str, Any], measure: Measure) -> dict[str, Any]:
@@ -155,7 +151,7 @@ def _logged(
     changes = {n: value for n, (_, value) in differences(arm.baseline.model_dump(), arm.parameters.model_dump()).items()}
     seed = f", seed {row['seed']}" if row["seed"] >= 0 else ""
     name = f"{arm.issue.id}: {arm.arm} ({arm.design}{seed})"
-    run_id, new = bench.runs.open(key, name, tags, changes, _issues_run(arm.issue, bench))
+    run_id, new = bench.runs.open(key, name, tags, changes, _issues_run(arm.issue, bench, bench.runs))
     if new:
         metrics = {**record.get("metrics", {}), **_reported(record, arm.parameters.audit.measure)}
         if trained is not None:
@@ -167,13 +163,12 @@ def _logged(
     return row | {"run_id": run_id, "key": key}
 
 
-def _issues_run(issue: Issue, bench: Bench) -> str:
-    """The issue's run in MLflow, made where it is missing."""
-    assert bench.runs is not None
+def _issues_run(issue: Issue, bench: Bench, runs: Runs) -> str:
+    """The issue's run in MLflow, made if it is missing."""
     key = parameter_hash("issue", issue.id, bench.data.version, bench.data.pairs_version, code_version(), bench.retrain)
     tags = {
         "audit.issue": issue.id,
         "audit.budget": "full" if bench.retrain else "quick",
         "mlflow.note.content": f"{issue.claim.en}\n\n{issue.difference}",
     }
-    return bench.runs.open(key, f"audit: {issue.id}", tags, {"metric": issue.metric})[0]
+    return runs.open(key, f"audit: {issue.id}", tags, {"metric": issue.metric})[0]

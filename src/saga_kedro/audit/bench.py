@@ -1,7 +1,4 @@
-"""The bench of an audit: each configuration is trained and scored once, in parallel processes.
-
-Arms of one seed share the draws on disk that they agree on, and a training serves all that only sample or measure otherwise.
-"""
+"""The bench of an audit: each configuration is trained and scored once, in parallel processes, for all arms that need it."""
 
 from __future__ import annotations
 
@@ -46,9 +43,6 @@ class Bench:
         """The configuration of one seed: another training seed where each seed is a training."""
         return changed(parameters, {"seed": parameters.seed + seed}) if self.retrain else parameters
 
-    def training_key(self, parameters: Parameters) -> str:
-        return training_key(parameters, self.data.version)
-
     def score_key(self, parameters: Parameters, seed: int) -> str:
         """The key of a configuration's outputs and their numbers at one seed of sampling."""
         return stages.key("audit_score", parameters, f"{self.data.version} {self.data.pairs_version} {seed}")
@@ -62,13 +56,13 @@ class Bench:
         for parameters, seed in wanted:
             record = self.records.get("score", self.score_key(parameters, seed))
             if record is None or not (record["error"] or self._is_trained(parameters)):
-                tasks.setdefault(self.training_key(parameters), []).append((parameters, seed))
+                tasks.setdefault(training_key(parameters, self.data.version), []).append((parameters, seed))
         self._side_by_side(run_task, list(tasks.values()), describe)
         shutil.rmtree(self.models / LATENTS, ignore_errors=True)  # the next seed has other draws
 
     def probe(self, configurations: Iterable[Parameters]) -> None:
         """Take the first steps of configurations whose record of them is missing."""
-        by_key = {self.training_key(parameters): parameters for parameters in configurations}
+        by_key = {training_key(parameters, self.data.version): parameters for parameters in configurations}
         missing = [parameters for key, parameters in by_key.items() if self.records.get("probe", key) is None]
         self._side_by_side(run_probe, missing, "first steps of every arm")
 
@@ -76,7 +70,7 @@ class Bench:
         parallel_map(function, items, describe, gpu=True, bench=replace(self, runs=None, _trained={}))
 
     def _is_trained(self, parameters: Parameters) -> bool:
-        return (self.models / self.training_key(parameters)[:12] / SUMMARY).exists()
+        return (self.models / training_key(parameters, self.data.version)[:12] / SUMMARY).exists()
 
     def finished(self, parameters: Parameters) -> Trained | None:
         """The training of a configuration if it is on disk."""
@@ -84,7 +78,7 @@ class Bench:
 
     def trained(self, parameters: Parameters, name: str = "") -> Trained:
         """The training of a configuration, run now if need be; MLflow shows it if it has a ``name``."""
-        key = self.training_key(parameters)
+        key = training_key(parameters, self.data.version)
         if key not in self._trained:
             self._trained[key] = train(parameters, self.data, self.models)
             if self.runs is not None and name:
@@ -106,7 +100,7 @@ class Bench:
 
     def probed(self, parameters: Parameters) -> dict[str, Any]:
         """The record of a configuration's first steps."""
-        key = self.training_key(parameters)
+        key = training_key(parameters, self.data.version)
         return self.records.get("probe", key) or self.records.put("probe", key, probe(parameters, self.data))
 
 
@@ -119,7 +113,6 @@ def run_task(task: Sequence[Wanted], bench: Bench) -> None:
 
 
 def run_probe(parameters: Parameters, bench: Bench) -> None:
-    """Take a configuration's first steps."""
     with alone():
         bench.probed(parameters)
 

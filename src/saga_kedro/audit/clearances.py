@@ -1,7 +1,4 @@
-"""The parts that the documents call correct, checked in the aligned and the failing configuration.
-
-Each check is a function; `saga_kedro.audit.words` has its question by its name, the clearing words of S1, and each ``why``.
-"""
+"""The parts that the documents call correct, checked in the aligned and the failing configuration; words.yml has the words."""
 
 from __future__ import annotations
 
@@ -41,7 +38,7 @@ DRAWS = 4_000
 
 
 class Finding(NamedTuple):
-    """Whether a part is what the documents say it is; the code of the reason, and its values."""
+    """Whether a part is what the documents say; the code of the reason, and its values."""
 
     passes: bool
     why: str
@@ -81,8 +78,8 @@ class Setting:
 def check_clearances(settings: Mapping[str, Parameters], data: AuditData) -> pd.DataFrame:
     """Every check on every configuration (``aligned``, ``as_found``): a row per check.
 
-    Columns: ``clearance``, and by configuration ``<name>`` (``passes`` or ``fails``), ``<name>_why`` (a code of
-    `saga_kedro.audit.words`) and ``<name>_values`` (JSON).
+    Columns: ``clearance``, and by configuration ``<name>`` (``passes`` or ``fails``), ``<name>_why`` (a code) and
+    ``<name>_values`` (JSON).
     """
     built = [Setting(name, parameters, fresh_model(parameters), data) for name, parameters in settings.items()]
     lines = []

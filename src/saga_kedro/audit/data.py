@@ -41,10 +41,7 @@ class AuditData:
 
 
 def choose_clips(clips: pd.DataFrame, segments: int | None) -> pd.DataFrame:
-    """Clips of each category, by their hashes, until they have the wanted number of training segments; None takes all.
-
-    A segment is a stretch of up to 5 s (`saga_kedro.training.segments.slots_of`). Validation gets a sixth of the number.
-    """
+    """Clips of each category, by their hashes, up to enough training segments (None takes all); validation gets a sixth."""
     if segments is None:
         return clips
     order = clips.assign(_order=[parameter_hash("audit", clip) for clip in clips["clip_id"]]).sort_values("_order")
@@ -72,8 +69,7 @@ def read_pairs(pairs: pd.DataFrame, seconds: float) -> tuple[list[Pair], str]:
         stretch = slice(start, start + used)
         named = str(line["pair_id"]), str(line["category"]), float(line["cutoff_khz"]), str(line.get("prompt") or "")
         sounds.append(Pair(*named, low[:, stretch], reference[:, stretch]))
-    version = parameter_hash([(line["pair_id"], line["content_hash"]) for line in pairs.to_dict("records")], seconds)
-    return sounds, version
+    return sounds, parameter_hash([(line["pair_id"], line["content_hash"]) for line in pairs.to_dict("records")], seconds)
 
 
 def _loudest(audio: np.ndarray, samples: int) -> int:

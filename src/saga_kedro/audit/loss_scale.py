@@ -13,10 +13,7 @@ HALF_MAXIMUM = 65_504.0
 
 
 def loss_scales(largest: Sequence[float], interval: int = GROWTH_INTERVAL) -> np.ndarray:
-    """The loss scale in force at each step, float64, from ``largest``: each step's largest absolute true gradient.
-
-    A value that is not finite overflows at any scale; ``interval`` is the number of good steps before the scale doubles.
-    """
+    """The loss scale at each step, float64, from each step's ``largest`` absolute true gradient; NaN and infinity overflow."""
     scales, scale, good = [], FIRST_SCALE, 0
     for value in largest:
         scales.append(scale)

@@ -48,10 +48,9 @@ class Curve(Callback):
 
     def on_train_batch_end(self, trainer: pl.Trainer, module: pl.LightningModule, outputs: Any, batch: Any, index: int) -> None:
         self.losses.append(float(outputs["loss"]) * trainer.accumulate_grad_batches)
-        if not self.norms:  # gradients accumulate: the step is not done
-            return
-        self._write({"step": trainer.global_step, "loss": sum(self.losses) / len(self.losses), **self.norms})
-        self.norms, self.losses = {}, []
+        if self.norms:  # else gradients accumulate: the step is not done
+            self._write({"step": trainer.global_step, "loss": sum(self.losses) / len(self.losses), **self.norms})
+            self.norms, self.losses = {}, []
 
     def on_validation_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         losses = {name: float(value) for name, value in trainer.callback_metrics.items() if name.startswith("val/")}

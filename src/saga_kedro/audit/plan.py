@@ -81,10 +81,7 @@ def aligned_of(parameters: Parameters) -> Parameters:
 
 
 def arm_of(base: Parameters, changes: Changes) -> Parameters:
-    """The parameters with ``changes``, where a value ``@name`` is that of another parameter.
-
-    Raises NotGiven if that one is null, ParameterError if a name is unknown or a value is refused.
-    """
+    """The parameters with ``changes``; a value ``@name`` is that of another parameter, which raises NotGiven if it is null."""
     return changed(base, {name: _referred(base, value) for name, value in changes.items()})
 
 

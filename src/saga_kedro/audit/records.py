@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from pathlib import Path
 from typing import Any
 
@@ -45,22 +44,11 @@ class Records:
         return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
 
     def put(self, kind: str, key: str, record: dict[str, Any]) -> dict[str, Any]:
-        """Write a record, and return it as it will be read."""
-        text = json.dumps(_plain(record), indent=1, ensure_ascii=False)
+        """Write a record, and return it as it will be read; a number that is not finite is null."""
+        plain = json.loads(json.dumps(record), parse_constant=lambda _: None)
         with atomic_path(self.path(kind, key)) as temporary:
-            temporary.write_text(text, encoding="utf-8")
-        return json.loads(text)
-
-
-def _plain(value: Any) -> Any:
-    """The same for JSON: a number that is not finite is null."""
-    if isinstance(value, dict):
-        return {str(name): _plain(inner) for name, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(inner) for inner in value]
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    return value
+            temporary.write_text(json.dumps(plain, indent=1, ensure_ascii=False), encoding="utf-8")
+        return plain
 
 
 def crash_of(error: Exception) -> str:

@@ -16,12 +16,7 @@ from saga_kedro.audit.training import Trained, gradient_curve
 
 KEY = "audit.key"
 PARENT = "mlflow.parentRunId"
-CURVE_NAMES = {
-    "loss": "train/loss",
-    "grad_norm": "train/grad_norm",
-    "val/loss": "val/loss",
-    "loss_scaled": "train/grad_norm_as_logged",
-}
+CURVE_NAMES = {"loss": "train/loss", "grad_norm": "train/grad_norm", "loss_scaled": "train/grad_norm_as_logged"}
 
 
 class Runs:
@@ -54,9 +49,9 @@ class Runs:
     def log_curves(self, run_id: str, trained: Trained) -> None:
         """A training's losses and true gradient norms, and the norm as the failing code logs it, step by step."""
         for curve in (trained.curve, gradient_curve(trained.curve)):
-            for column in curve.columns.intersection(list(CURVE_NAMES)):
-                points = zip(curve[column], curve["step"], strict=True)
-                self._log_points(run_id, ((CURVE_NAMES[column], value, int(step)) for value, step in points))
+            for column in curve.columns.intersection([*CURVE_NAMES, "val/loss"]):
+                name, points = CURVE_NAMES.get(column, column), zip(curve[column], curve["step"], strict=True)
+                self._log_points(run_id, ((name, value, int(step)) for value, step in points))
 
     def log_training(self, trained: Trained, name: str, seed: int) -> None:
         """A run for a training that has none."""

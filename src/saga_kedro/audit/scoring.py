@@ -85,10 +85,7 @@ def measure(pairs: list[Pair], estimates: list[np.ndarray]) -> dict[str, Any]:
 
 
 def score(trained: Trained, parameters: Parameters, data: AuditData, seed: int, example: Path | None = None) -> dict[str, Any]:
-    """What `measure` returns for an arm and seed of sampling, ``seconds``, and ``error``: a crash, or None.
-
-    The first pair's output is written to ``example``, if given.
-    """
+    """`measure`'s numbers of an arm and seed, ``seconds``, ``error`` (a crash, or None); ``example`` gets the first output."""
     began = time.perf_counter()
     try:
         estimates = outputs(load(trained, parameters), parameters.sample, data.pairs, seed)
@@ -101,9 +98,8 @@ def score(trained: Trained, parameters: Parameters, data: AuditData, seed: int, 
 
 
 def _values(pair: Pair, estimate: np.ndarray) -> dict[str, float]:
-    reference = pair.reference
-    lsd = formulas.lsd_family(reference, estimate, 1000 * pair.cutoff_khz)
-    return lsd | {"SI-SDR": formulas.si_sdr(reference, estimate), "SNR": formulas.snr(reference, estimate)}
+    lsd = formulas.lsd_family(pair.reference, estimate, 1000 * pair.cutoff_khz)
+    return lsd | {"SI-SDR": formulas.si_sdr(pair.reference, estimate), "SNR": formulas.snr(pair.reference, estimate)}
 
 
 def _rms(audio: np.ndarray) -> float:

@@ -90,8 +90,8 @@ def open_audit(
 ) -> Audit:
     """Plan an audit, then read the data that its arms share; errors of `choose` and `plan` come before anything is read.
 
-    ``clips`` are of training and validation, ``pairs`` of the test split; ``audit.pairs`` names a folder of more. The folder
-    ``pairs`` is for those, resampled. An ``experiment`` of None logs nowhere.
+    ``clips`` are of training and validation, ``pairs`` of the test split. ``folders`` are of `folders`; its ``pairs`` is for
+    those of ``audit.pairs``, resampled. An ``experiment`` of None logs nowhere.
     """
     audit = parameters.audit
     budget = audit.budgets[audit.budget]
@@ -117,14 +117,8 @@ def open_audit(
     if pretrained is not None:
         with alone():
             write_checkpoint(pretrained, data, models, checkpoint)
-    bench = Bench(
-        data=data,
-        records=Records(folders["records"]),
-        models=models,
-        sounds=Path(folders["records"]) / "sounds",
-        seeds=audit.seeds or budget.seeds,
-        retrain=budget.train,
-        runs=Runs(experiment) if experiment else None,
-    )
+    records, runs = Path(folders["records"]), Runs(experiment) if experiment else None
+    seeds = audit.seeds or budget.seeds
+    bench = Bench(data, Records(records), models, records / "sounds", seeds, retrain=budget.train, runs=runs)
     name = "audit" if audit.issue == "all" else "audit_" + re.sub(r"[^\w]+", "_", audit.issue)
     return Audit(parameters, catalogue, issues, arms, bench, Path(folders["report"]) / name)

@@ -9,8 +9,7 @@ together cover their true differences with 95 %.
 One rule gives every answer, from the interval [low, high] and the smallest effect that matters, d:
 
 - ``matters``: the whole interval lies beyond d (low >= d or high <= -d);
-- ``real_but_small``: it lies within (-d, d) and excludes zero;
-- ``no_effect``: it lies within (-d, d) and includes zero: no effect that matters;
+- ``real_but_small`` and ``no_effect``: it lies within (-d, d) and excludes zero, or includes it;
 - ``size_open``: it excludes zero but crosses d or -d: the effect is real, and whether it matters is open;
 - ``undecided``: it includes zero and crosses d or -d.
 

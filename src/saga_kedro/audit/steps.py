@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from saga_kedro import tracking
@@ -50,9 +50,8 @@ def judge(audit: Audit, rows: pd.DataFrame, symptoms: pd.DataFrame) -> pd.DataFr
     found = verdicts(rows, audit.arms, audit.trainings, symptoms, audit.hours_per_training())
     if audit.bench.runs:
         tag_verdicts(audit.bench.runs, rows, found)
-    table = Table(title="Audit", title_justify="left")
-    for column in ("issue", "design", "arm", "answer"):
-        table.add_column(column, overflow="fold")
+    columns = (Column(name, overflow="fold") for name in ("issue", "design", "arm", "answer"))
+    table = Table(*columns, title="Audit", title_justify="left")
     for line in found.to_dict("records"):
         answer = f"{say('en', line['kind'])}: {verdict('en', line)}"
         table.add_row(line["issue"], line["design"], line["arm"], Text(answer))

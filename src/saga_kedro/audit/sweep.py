@@ -51,10 +51,7 @@ def sweep(
 ) -> pd.DataFrame:
     """Score every combination of ``sweep.vary`` on the same pairs with the same noise; finished ones are not scored again.
 
-    ``model_summary`` has ``folder``, ``weights``, ``run_id``; ``folder`` is of records.
-
-    Returns:
-        A row per combination: the varied parameters, then `SHOWN`.
+    ``folder`` is of records. A row per combination: the varied parameters, then `SHOWN`.
     """
     asked = parameters.sweep
     chosen = combinations(asked.vary)

@@ -62,10 +62,14 @@ def hump(first: float, peak: float, last: float) -> bool:
 def norms(values: np.ndarray) -> dict[str, float]:
     """First, largest and last of a curve of gradient norms, each the median of a twentieth of it."""
     finite = values[np.isfinite(values)]
-    if not len(finite):
-        return {"norm_first": math.nan, "norm_peak": math.nan, "norm_last": math.nan}
-    parts = [float(np.median(part)) for part in np.array_split(finite, min(20, len(finite)))]
+    parts = [median(part) for part in np.array_split(finite, max(1, min(20, len(finite))))]
     return {"norm_first": parts[0], "norm_peak": max(parts), "norm_last": parts[-1]}
+
+
+def median(values: np.ndarray) -> float:
+    """Of the finite values; NaN if there are none."""
+    finite = values[np.isfinite(values)]
+    return float(np.median(finite)) if len(finite) else math.nan
 
 
 MEANS = {
@@ -78,8 +82,8 @@ COLUMNS = ["names", "issue", "trainings", *MEANS, *SYMPTOMS]
 def matrix(rows: pd.DataFrame, ladder: pd.DataFrame) -> pd.DataFrame:
     """The symptoms of each arm alone in the aligned configuration, and of both baselines: ``COLUMNS``, means over trainings.
 
-    The first and last rung of ``ladder`` are the baselines, and its reverse checks are rows ``break <issue>``. A symptom counts
-    if every training shows it and the aligned configuration does not.
+    Baselines and reverse checks (rows ``break <issue>``) are rungs of ``ladder``. A symptom counts if every training shows it
+    and the aligned configuration does not.
     """
     done = rows[(rows["status"] == "done") & (rows["design"] == "add_one")]
     up = ladder[ladder["direction"] == "fix"].sort_values("rung")

@@ -129,10 +129,8 @@ def gradient_curve(curve: pd.DataFrame) -> pd.DataFrame:
 def probe(parameters: Parameters, data: AuditData) -> dict[str, Any]:
     """Three steps that take every branch: does a configuration run, and does another train alike?
 
-    Each batch holds a plain example, one whose text is dropped, and one whose z_l is, at the paper's probabilities.
-
-    Returns:
-        ``losses``; ``weights``: a hash of the parameters after the steps; ``error``: a crash, or None.
+    Each batch holds a plain example, one whose text is dropped, and one whose z_l is, at the paper's probabilities. Returns
+    ``losses``, ``weights`` (a hash of the parameters after the steps) and ``error`` (a crash, or None).
     """
     losses: list[float] = []
     try:

@@ -15,8 +15,7 @@ from saga_kedro.audit.symptoms import SYMPTOMS
 
 CAUSE, CRASHES, SAME, ONE_TRAINING, WAS_NOT_RUN = "cause", "crashes", "same", "one_training", "not_run"
 KINDS = (CAUSE, CRASHES, MATTERS, SIZE_OPEN, UNDECIDED, SMALL, NO_EFFECT, SAME, ONE_TRAINING, WAS_NOT_RUN)
-"""Answers, the most telling first: the arm alone gives a symptom; it crashes; the five of `saga_kedro.audit.statistics`; it is
-the same to the last bit; one training decides nothing; it was not run."""
+"""Answers, the most telling first; ``cause``: the arm alone gives a symptom; ``same``: to the last bit."""
 
 COLUMNS = [
     "issue", "design", "arm", "says", "acts_in", "metric", "baseline_value", "value", "mean", "low", "high", "seeds", "margin",
@@ -34,13 +33,9 @@ def verdicts(
 ) -> pd.DataFrame:
     """One verdict per issue, design and arm: ``COLUMNS``.
 
-    Args:
-        trainings: the most that an arm could get; 1 where seeds are of sampling only.
-        symptoms: of `symptoms.matrix`; None if not measured.
-
-    Returns:
-        ``kind`` is one of `KINDS`; ``seeds`` counts trainings; ``better`` says ``better`` or ``worse``, and nothing where the
-        interval includes zero or no direction is better; ``trainings_needed`` is the fewest that can decide.
+    ``trainings`` is the most that an arm could get, 1 where seeds are of sampling only; ``symptoms`` is of `symptoms.matrix`.
+    ``kind`` is one of `KINDS`; ``seeds`` counts trainings; ``better`` says ``better`` or ``worse``, and nothing if the interval
+    includes zero or no direction is better; ``trainings_needed`` is the fewest that can decide.
     """
     tested = rows[rows["status"].isin([DONE, ERROR])].query("seed >= 0").drop_duplicates(["issue", "design", "arm"])
     alpha = level(len(tested), trainings)

@@ -27,15 +27,8 @@ def diagnose(
 ) -> Diagnosis:  # fmt: skip
     """Yardsticks, and causes that fit. Given numbers override those of a curve, and these override a run's.
 
-    Args:
-        run_id, tracking: of an MLflow run, and its store.
-        curves: CSV or TensorBoard event file.
-        config: model configuration of stable-audio-tools.
-        checkpoint: .safetensors or PyTorch file.
-        outputs, references: folders of audio of the same names.
-
-    Raises:
-        ValueError: nothing was given; a file, folder or run is missing or broken; the distribution of t is unknown.
+    ``tracking`` is the store of the run; ``outputs`` and ``references`` are folders of audio of the same names. ValueError if
+    nothing was given, a file, folder or run is missing or broken, or the distribution of t is unknown.
     """
     if (outputs is None) != (references is None):
         raise ValueError("--outputs and --references go together: folders of outputs and of references of the same names.")

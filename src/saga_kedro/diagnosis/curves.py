@@ -98,8 +98,7 @@ def of_curves(curves: Curves) -> Evidence:
 def of_run(run_id: str, tracking: str | None = None) -> tuple[Evidence, Curves]:
     """The evidence in an MLflow run, and its curves; a ValueError if there is no such store or run.
 
-    ``tracking``: folder (``mlruns``), SQLite file or address of the store; None is MLFLOW_TRACKING_URI, or else the project
-    around this folder.
+    ``tracking``: folder, SQLite file or address of the store; None is MLFLOW_TRACKING_URI, or the project around this folder.
     """
     from mlflow import MlflowClient
     from mlflow.exceptions import MlflowException

@@ -9,8 +9,6 @@ from typing import Any
 
 from saga_kedro.diagnosis.numbers import Cause, fitting
 
-DIT_PLACE = "model.model.transformer."  # where stable-audio-tools' own model keeps its DiT
-
 
 def read_config(path: Path) -> dict[str, Any]:
     """A model configuration of stable-audio-tools; a ValueError where it is missing or no JSON object."""
@@ -107,7 +105,7 @@ def of_tensors(tensors: Mapping[str, Any]) -> list[Cause]:
     return fitting([
         (not dit, "there is no DiT in this checkpoint", f"of {len(tensors)} tensors none is of transformer.layers",
          0.95, "checkpoint_loading"),
-        (dit and not any(name.startswith(DIT_PLACE) for name in dit),
+        (dit and not any(name.startswith("model.model.transformer.") for name in dit),
          "strict=False would swallow this file: the DiT lies under another prefix",
          f"its tensors begin with {', '.join(map(repr, prefixes[:3]))}; stable-audio-tools looks for 'model.model.'",
          0.95, "checkpoint_loading"),

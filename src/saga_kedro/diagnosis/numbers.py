@@ -112,9 +112,8 @@ def deviation_of(loss: float, timesteps: str) -> float:
 def unrelated_si_sdr(samples: int) -> tuple[float, float, float]:
     """SI-SDR in dB of an estimate that has nothing to do with its reference, both white: mean, 5th and 95th percentile.
 
-    |<s, s_hat>|^2 / (|s|^2 |s_hat|^2) is then chi-squared with one degree of freedom, over N. The mean of 10 log10 of it is
-    10 (psi(1/2) + ln 2) / ln 10 - 10 log10 N, where psi(1/2) = -gamma - 2 ln 2: -59.7 for 262,144 samples. A quantile of
-    chi-squared is the square of the normal distribution's.
+    |<s, s_hat>|^2 / (|s|^2 |s_hat|^2) is then chi-squared with one degree of freedom, over N: the square of a normal variable.
+    The mean of 10 log10 of it is 10 (psi(1/2) + ln 2) / ln 10 - 10 log10 N, where psi(1/2) = -gamma - 2 ln 2.
     """
     mean = -10 / math.log(10) * (EULER_GAMMA + math.log(2)) - 10 * math.log10(samples)
     low, high = (10 * math.log10(NormalDist().inv_cdf((1 + level) / 2) ** 2 / samples) for level in (0.05, 0.95))

@@ -7,7 +7,6 @@ from pathlib import Path
 from saga_kedro.diagnosis.command import Diagnosis
 from saga_kedro.reporting.blocks import Block, Callout, Details, Figure, Report, Section, Table, Text
 
-SURE = 0.8  # the likelihood from which a cause is marked
 MEANINGS = {
     "LSD": "log10 of power, the paper's unit",
     "LSD in dB": "the failing code's formula",
@@ -61,7 +60,7 @@ def _causes(found: Diagnosis) -> list[Block]:
         says = cause.says[0].upper() + cause.says[1:]
         advice = f" {cause.advice}" if cause.advice else ""
         text = f"**{place}. {says}.** Seen in {cause.seen_in}: {cause.because}.{advice}\n\n`{cause.confirm}`"
-        blocks.append(Callout(text, "bad") if cause.likelihood >= SURE else Text(text))
+        blocks.append(Callout(text, "bad") if cause.likelihood >= 0.8 else Text(text))
     nothing = "No known cause fits. That does not mean that all is well: give more numbers or files."
     return blocks or [Callout(nothing)]
 

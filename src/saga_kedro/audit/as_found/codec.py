@@ -29,8 +29,7 @@ def random_autoencoder(
     """stable-audio-tools' Oobleck VAE with the weights its constructor drew: frozen, 64 latent channels.
 
     Its posterior's deviation is about 0.69 (softplus of about 0) whatever the audio, and its mean hardly moves: the latents are
-    noise. The ``model_config.json`` in the folder ``path`` gives the real width. Without it the shape is Stable Audio Open's,
-    but narrower: ``channels`` is the first layer's width (there 128), ``hop`` samples a latent. ``posterior`` is drawn or mean.
+    noise. The ``model_config.json`` in ``path`` gives the real width; else ``channels`` is the first layer's (there 128).
     """
     config = json.loads((Path(path) / "model_config.json").read_text()) if path else _config(hop, channels)
     with torch.random.fork_rng(devices=[]), quiet():  # the library draws from the global generator

@@ -50,9 +50,8 @@ def without_warmup(step: int, inv_gamma: float, power: float, warmup: float) -> 
 def time_reversed(velocity: Velocity, noise: Tensor, schedule: np.ndarray, progress: Progress = None) -> Tensor:
     """Euler with v(z, t) replaced by -v(z, 1 - t): the other convention's network in this convention's sampler.
 
-    A network u trained with t = 0 as data is -u(z, 1 - t) in the paper's convention. So this samples an aligned network as the
-    failing code does, which trains in the paper's convention and starts at t = 1 with noise. A network trained in the paper's
-    convention is sampled right.
+    So it samples an aligned network as the failing code does, which trains in the paper's convention and starts at t = 1 with
+    noise; it is right for a network trained in that convention.
     """
     return euler(lambda z, t: -velocity(z, 1 - t), noise, schedule, progress)
 

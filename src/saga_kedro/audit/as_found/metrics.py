@@ -30,8 +30,7 @@ def flattened(references: Sequence[np.ndarray], estimates: Sequence[np.ndarray],
 def lsd_in_decibels(reference: np.ndarray, estimate: np.ndarray) -> float:
     """20 sqrt( mean over all bins and frames of (log10 |S| - log10 |S_hat|)^2 ) in dB, of [N] signals (Hann 2,048 / 512).
 
-    About ten times the paper's LSD, which is in log10 of power: 20 |log10 magnitude| against 2 |log10 magnitude|. The mean over
-    frames is inside the root, so large errors weigh more.
+    About ten times the paper's LSD, 2 |log10 magnitude|. The mean over frames is inside the root, so large errors weigh more.
     """
     levels = [np.log10(_magnitude(audio) + EPSILON) for audio in (reference, estimate)]
     return float(20 * np.sqrt(np.mean((levels[0] - levels[1]) ** 2)))

@@ -44,8 +44,7 @@ class PathsNetwork(SagaNetwork):
     ``rolloff_global`` is ``global_cond`` (the authors); ``added`` to a frozen vector of seconds before its projection (the
     failing code); ``prepend_token`` beside that vector, with the timestep in it (the first document's fix);
     ``prepend_unprojected``, the same with ``prepend_cond_dim`` 0; ``prepend_identity``, that behind an identity; or ``none``.
-    ``rolloff_tokens`` is ``two``, or one ``joint`` token (the failing code). ``text_null`` may also be ``empty_string``: the
-    states of an empty caption, set with `set_empty_caption` before training.
+    ``rolloff_tokens`` is ``two`` or ``joint`` (the failing code). ``text_null`` may be ``empty_string``: `set_empty_caption`.
     """
 
     empty_caption: Tensor
