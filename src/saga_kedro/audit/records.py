@@ -26,7 +26,7 @@ ENVIRONMENT_IN_WORDS = (
 
 
 def code_version() -> str:
-    """Ten digits that stand for the code that decides results. Other code makes new records."""
+    """Ten digits of the hash of the code that decides results: other code makes new records."""
     return code("audit_score")[:10]
 
 
