@@ -72,8 +72,7 @@ def test_over_all_looks_and_arms_a_wrong_answer_comes_in_at_most_one_audit_of_tw
     generator = np.random.default_rng(1)
     # half of the arms do nothing, half just as much as matters: the first must not «matter», the second not have «no effect»
     effects = np.repeat([0.0, MARGIN], 10)
-    wrong = 0
-    audits = 100
+    wrong, audits = 0, 100
     for _ in range(audits):
         answers = [answer for answer, _ in decided(effects, 0.03, generator)]
         wrong += {MATTERS, SMALL, SIZE_OPEN} & {*answers[:10]} != set() or {NO_EFFECT, SMALL} & {*answers[10:]} != set()
