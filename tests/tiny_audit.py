@@ -17,7 +17,7 @@ from saga_kedro.audio.lowpass import LowPass, low_pass
 from saga_kedro.audit.bench import Bench
 from saga_kedro.audit.data import AuditData, Pair
 from saga_kedro.audit.issues import Catalogue, read_catalogue
-from saga_kedro.audit.plan import Planned, plan
+from saga_kedro.audit.plan import Planned, differences, plan
 from saga_kedro.audit.records import Records
 from saga_kedro.audit.runs import Runs
 from saga_kedro.parameters import Parameters, changed, validate
@@ -91,3 +91,7 @@ def planned(parameters: Parameters, issue: str, arm: str, design: str = "add_one
     chosen = [found for found in known.issues if found.id == issue]
     (found,) = [one for one in plan(known, chosen, parameters) if one.arm == arm and one.design == design]
     return found
+
+
+def differing(one: Parameters, other: Parameters) -> dict[str, tuple[Any, Any]]:
+    return differences(one.model_dump(), other.model_dump())

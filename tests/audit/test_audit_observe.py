@@ -36,13 +36,10 @@ def test_a_curve_is_the_mean_loss_of_the_micro_batches_of_a_step(data, tmp_path)
     assert losses[2] == pytest.approx(losses[1], rel=1e-4)
 
 
-def test_the_gradient_norm_is_that_of_the_whole_training(tmp_path):
+def test_the_gradient_norm_is_that_of_the_whole_training_at_every_seed(data, tmp_path):
     curve = pd.DataFrame({"step": range(20), "loss": 1.0, "grad_norm": [*[1.0] * 9, *[100.0] * 11], "grad_max": 0.1})
     trained = Trained("key", tmp_path, {}, curve)
     assert value_of("reported/grad_norm_log10", tiny_parameters().audit.measure, trained, {}) == pytest.approx(2)
-
-
-def test_every_seed_of_one_training_has_the_same_gradient_norm(data, tmp_path):
     parameters = tiny_parameters()
     rows = run_arms([planned(parameters, "gradient_logging", "loss_scaled")], tiny_bench(data, tmp_path, parameters))
     assert rows["seed"].tolist() == [0, 1]
@@ -71,7 +68,7 @@ def test_what_the_machine_lacks_ends_the_run_and_is_not_stored(data, tmp_path, m
 
     monkeypatch.setattr(scoring, "load", fail)
     with pytest.raises(type(error)):
-        bench.scored(parameters, 0, "")
+        bench.scored(parameters, 0)
     assert not list((tmp_path / "records").rglob("*.json"))
 
 
@@ -79,7 +76,7 @@ def test_what_an_arm_raises_is_its_result(data, tmp_path, monkeypatch):
     parameters = tiny_parameters()
     bench = tiny_bench(data, tmp_path, parameters)
     monkeypatch.setattr(bench, "trained", lambda *_: None)
-    assert bench.scored(parameters, 0, "")["error"].startswith("AttributeError")  # None has no folder
+    assert bench.scored(parameters, 0)["error"].startswith("AttributeError")  # None has no folder
     assert len(list((tmp_path / "records").rglob("*.json"))) == 1
 
 

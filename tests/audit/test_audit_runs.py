@@ -43,21 +43,13 @@ def answer(rows, arm, trainings=1):
     return line
 
 
-def test_a_planted_defect_is_found(bench, parameters):
-    arm = planned(parameters, "metric_units", "decibel")
+def test_a_planted_defect_is_found_and_units_are_decided_with_one_training(bench, parameters):
+    arm, other = (planned(parameters, "metric_units", name) for name in ("decibel", "flattened"))  # the metric is LSD
     rows = run_arms([arm], bench)
     assert rows["status"].tolist() == [DONE, DONE]
     assert (rows["difference"] > 5).all()
-
-
-def test_units_are_decided_with_one_training(bench, parameters):
-    arm = planned(parameters, "metric_units", "decibel")
-    assert answer(run_arms([arm], bench), arm)["kind"] == MATTERS
-
-
-def test_an_arm_that_changes_nothing_of_its_metric_is_the_same(bench, parameters):
-    arm = planned(parameters, "metric_units", "flattened")  # its metric is LSD
-    assert answer(run_arms([arm], bench), arm)["kind"] == SAME
+    assert answer(rows, arm)["kind"] == MATTERS
+    assert answer(run_arms([other], bench), other)["kind"] == SAME
 
 
 def test_one_training_is_called_neither_an_effect_nor_none(bench, parameters):
@@ -67,18 +59,14 @@ def test_one_training_is_called_neither_an_effect_nor_none(bench, parameters):
     assert verdict("en", line | {"hours_needed": 0.5}).endswith("5 trainings or more decide, from 0.5 h")
 
 
-def test_a_training_arm_that_is_the_baseline_is_found_to_be_identical(bench, parameters):
-    rows = run_arms([planned(parameters, "flow_objective", "by_hand")], bench)
-    assert rows["status"].tolist() == [IDENTICAL]
-
-
 DIFFERING = [("text_null", "zeroed_text"), ("text_null", "empty_string"), ("latent_dropout", "never"), ("timesteps", "uniform")]
 
 
-@pytest.mark.parametrize(("issue", "arm"), DIFFERING)
-def test_a_training_arm_that_differs_is_not_taken_for_identical(bench, parameters, issue, arm):
-    rows = run_arms([planned(parameters, issue, arm)], bench)
-    assert rows["status"].tolist() == [NOT_RUN]
+@pytest.mark.parametrize(
+    ("issue", "arm", "status"), [("flow_objective", "by_hand", IDENTICAL), *((*arm, NOT_RUN) for arm in DIFFERING)]
+)
+def test_a_training_arm_is_identical_only_if_it_trains_as_the_baseline(bench, parameters, issue, arm, status):
+    assert run_arms([planned(parameters, issue, arm)], bench)["status"].tolist() == [status]
 
 
 @pytest.mark.parametrize(
@@ -94,7 +82,9 @@ def test_a_crash_is_a_result(bench, parameters, issue, arm, error):
 
 
 def test_sampling_arms_reuse_the_baselines_training(bench, parameters, folder):
-    run_arms([planned(parameters, "t_schedule", "linear"), planned(parameters, "ema", "online")], bench)
+    arms = [("t_schedule", "linear"), ("ema", "online"), ("checkpoint_loading", "other_prefix")]
+    rows = run_arms([planned(parameters, *arm) for arm in arms], bench)
+    assert (rows["difference"] != 0).all()
     assert len(list((folder / "models").iterdir())) == 1
 
 
@@ -133,7 +123,7 @@ def test_an_arm_needs_nothing_of_the_process_that_plans_it_and_leaves_its_result
     monkeypatch.setattr("saga_kedro.audit.training.fit", lambda *_, **__: pytest.fail("trained again"))
     monkeypatch.setattr("saga_kedro.audit.bench.score", lambda *_, **__: pytest.fail("scored again"))
     monkeypatch.setattr("saga_kedro.audit.bench.probe", lambda *_, **__: pytest.fail("probed again"))
-    assert bench.scored(parameters, 0, "")["error"] is None
+    assert bench.scored(parameters, 0)["error"] is None
     assert bench.probed(parameters)["error"] is None
     trained = bench.finished(parameters)
     assert trained is not None

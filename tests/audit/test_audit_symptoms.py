@@ -9,13 +9,10 @@ import pytest
 from saga_kedro.audit.symptoms import hump, matrix, norms, settles
 
 
-def test_a_level_is_no_plateau():
+def test_a_level_is_no_plateau_and_a_rise_and_fall_is_a_hump():
     assert settles(1.2, floor=1.15)
     assert not settles(1.2, floor=0.6)  # still falls
     assert not settles(0.9, floor=0.9)
-
-
-def test_a_rise_and_fall_is_a_hump():
     curve = np.concatenate([np.full(20, 1000.0), np.full(20, 4000.0), np.full(20, 1000.0)])
     assert hump(*norms(curve).values())
     assert not hump(*norms(np.full(60, 1000.0)).values())

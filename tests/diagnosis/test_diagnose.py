@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
+from scipy.special import digamma
+from scipy.stats import chi2
 from typer.testing import CliRunner
 
 from saga_kedro.cli import app
@@ -56,11 +58,6 @@ def issues(found) -> list[str]:
     return [cause.issue for cause in found]
 
 
-def test_what_is_right_has_no_certain_fault():
-    assert of_config(RIGHT) == []
-    assert all(cause.likelihood < 0.5 for cause in of_tensors(checkpoint()))
-
-
 @pytest.mark.parametrize(
     ("config", "issue", "says"),
     [
@@ -83,6 +80,7 @@ def test_what_is_right_has_no_certain_fault():
     ],
 )
 def test_each_fault_of_a_configuration_is_named(config, issue, says):
+    assert of_config(RIGHT) == []
     assert any(says in cause.says and cause.issue == issue for cause in of_config(config))
 
 
@@ -111,6 +109,7 @@ def checkpoint(prefix: str = "model.model.", ema: bool = True, codec: str = "tra
     ],
 )
 def test_each_fault_of_a_checkpoint_is_named(tensors, issue, says):
+    assert all(cause.likelihood < 0.5 for cause in of_tensors(checkpoint()))
     assert any(says in cause.says and cause.issue == issue for cause in of_tensors(tensors))
 
 
@@ -120,10 +119,6 @@ def test_the_documents_numbers_lead_to_what_the_failing_code_contains():
     assert all(cause.confirm.startswith("kedro run --pipeline audit") for cause in found)
 
 
-def test_the_deviation_whose_floor_is_a_loss_is_the_closed_form_under_uniform_t():
-    assert deviation_of(1.107, "uniform") == pytest.approx(1.107 * 2 / math.pi, rel=1e-2)
-
-
 def test_a_loss_at_the_floor_of_its_latents_says_that_they_are_noise():
     floor = 0.705 * math.pi / 2
     assert issues(causes(Evidence(loss=floor, latent_std=0.705)))[0] == "vae_weights"
@@ -131,6 +126,7 @@ def test_a_loss_at_the_floor_of_its_latents_says_that_they_are_noise():
 
 
 def test_yardsticks_follow_the_distribution_of_t():
+    assert deviation_of(1.107, "uniform") == pytest.approx(1.107 * 2 / math.pi, rel=1e-2), "the closed form"
     values = {y.what: y.value for y in yardsticks(Evidence(loss=1.2, latent_std=1.0, timesteps="logit_normal"))}
     assert values["loss that knows the variance only"] == pytest.approx(1.741, abs=5e-3)
     assert values["loss that predicts nothing"] == 2
@@ -140,19 +136,14 @@ def run(*arguments: str):
     return CliRunner().invoke(app, ["diagnose", *arguments])
 
 
-def test_the_command_answers_with_commands_to_confirm():
-    result = run("--loss", "1.2", "--lsd", "30", "--json")
-    assert result.exit_code == 0
-    found = json.loads(result.stdout)
-    assert found["causes"][0]["confirm"] == "kedro run --pipeline audit --params audit.issue=metric_units"
-
-
-def test_the_command_reads_files(tmp_path):
+def test_the_command_reads_files_and_answers_with_commands_to_confirm(tmp_path):
     (tmp_path / "config.json").write_text(json.dumps(faulty("model", "diffusion", "diffusion_objective", None)))
     save_file(checkpoint(prefix="wrong."), tmp_path / "model.safetensors")
     result = run("--config", str(tmp_path / "config.json"), "--checkpoint", str(tmp_path / "model.safetensors"), "--json")
     found = json.loads(result.stdout)["causes"]
     assert {"config.json", "model.safetensors"} == {cause["seen_in"] for cause in found}
+    found = json.loads(run("--loss", "1.2", "--lsd", "30", "--json").stdout)["causes"]
+    assert found[0]["confirm"] == "kedro run --pipeline audit --params audit.issue=metric_units"
 
 
 def test_the_command_reads_a_run(tmp_path, monkeypatch):
@@ -185,9 +176,6 @@ def test_what_is_wrong_is_one_sentence(arguments, says):
 
 
 def test_the_spread_of_an_unrelated_estimate_is_scipys():
-    from scipy.special import digamma
-    from scipy.stats import chi2
-
     mean, low, high = unrelated_si_sdr(262_144)
     assert mean == pytest.approx(10 / np.log(10) * (digamma(0.5) + np.log(2)) - 10 * np.log10(262_144))
     assert [low, high] == pytest.approx(10 * np.log10(chi2.ppf([0.05, 0.95], 1) / 262_144))

@@ -43,14 +43,9 @@ def test_a_csv_gives_loss_and_gradient_norms_by_step(layout, tmp_path):
     assert curves["loss"]["step"].tolist() == STEPS.tolist()
     assert curves["loss"]["value"].to_numpy() == pytest.approx(LOSS)
     assert curves["norm"]["value"].to_numpy() == pytest.approx(NORM)
-
-
-def test_a_curve_that_tensorboard_exported_is_named_by_its_file(tmp_path):
     path = tmp_path / "run-1-tag-train_loss.csv"
     path.write_text("Wall time,Step,Value\n1.0,0,2.0\n2.0,10,1.5")
-    curves = read_curves(path)
-    assert set(curves) == {"loss"}
-    assert curves["loss"]["value"].tolist() == [2.0, 1.5]
+    assert read_curves(path)["loss"]["value"].tolist() == [2.0, 1.5], "TensorBoard's export, named by its file"
 
 
 def test_training_goes_before_validation_and_what_was_logged_before_what_is_true():
@@ -62,6 +57,8 @@ def test_curves_say_where_the_loss_settled_and_how_norms_went(tmp_path):
     evidence = of_curves(read_curves(written(tmp_path / "metrics.csv", *LIGHTNING)))
     assert evidence.loss == pytest.approx(1.107, abs=1e-3)
     assert list(evidence.grad_norms) == [1_000] * 3 + [4_000] * 3 + [1_000] * 4
+    diverged = {"loss": pd.DataFrame({"step": range(3), "value": [2.0, 1.5, math.nan]})}
+    assert math.isnan(of_curves(diverged).loss or 0)
 
 
 class Accumulator:
@@ -149,11 +146,6 @@ def test_the_page_without_curves_has_the_answer_alone_and_json_stays_json_beside
     assert "Your outputs" not in page
     assert json.loads(result.stdout)["causes"]
     assert str(tmp_path / "diagnosis.html") in result.stderr
-
-
-def test_a_loss_that_is_not_a_number_diverged():
-    curves = {"loss": pd.DataFrame({"step": range(3), "value": [2.0, 1.5, math.nan]})}
-    assert math.isnan(of_curves(curves).loss or 0)
 
 
 @pytest.mark.parametrize(

@@ -14,9 +14,8 @@ from saga_kedro.audio import SAMPLE_RATE
 from saga_kedro.audio.io import write_audio
 from saga_kedro.audit.as_found.metrics import lsd_in_decibels
 from saga_kedro.cli import app
-from saga_kedro.diagnosis.faults import of_outputs
 from saga_kedro.diagnosis.numbers import Evidence
-from saga_kedro.diagnosis.outputs import measure_pair
+from saga_kedro.diagnosis.outputs import measure_pair, of_outputs
 
 SECONDS = 1.5
 SHIFTED_NOISE, SILENT_START = 0.79, 0.36
@@ -54,15 +53,16 @@ def findings(estimate: np.ndarray, evidence: Evidence | None = None, **facts) ->
     return [cause.says for cause in of_outputs(pd.DataFrame([row]), evidence or Evidence())]
 
 
-def test_a_good_output_has_no_fault():
-    assert findings(new_upper_band(REFERENCE, 4_000)) == []
-
-
 @pytest.mark.parametrize("samples", [1, -37, 512, 1_858, -3 * 1_858])
 def test_a_delayed_output_is_found_with_its_delay(samples):
     (said,) = findings(late(REFERENCE, samples))
     assert f"lies {samples:,} samples late" in said
     assert ("multiples of 1,858" in said) == (samples % 1_858 == 0)
+
+
+def test_a_good_output_has_no_fault_and_the_band_that_it_kept_is_measured():
+    assert findings(new_upper_band(REFERENCE, 4_000)) == []
+    assert measure_pair(REFERENCE, new_upper_band(REFERENCE, 6_000))["kept_hz"] == pytest.approx(6_000, rel=0.1)
 
 
 def test_a_delay_is_found_under_another_upper_band_and_si_sdr_is_given_without_it():
@@ -90,22 +90,16 @@ BROKEN = np.where(np.arange(REFERENCE.shape[1]) < REFERENCE.shape[1] // 4, np.na
     ids=lambda value: value[:20] if isinstance(value, str) else "",
 )
 def test_each_fault_of_an_output_is_named(estimate, says):
-    assert any(says in said for said in findings(estimate))
-
-
-def test_what_is_silent_broken_inverted_or_lost_below_has_no_other_fault():
-    for estimate in (np.zeros_like(REFERENCE), BROKEN, -REFERENCE, new_upper_band(REFERENCE, 250)):
-        assert len(findings(estimate)) == 1
+    found = findings(estimate)
+    assert any(says in said for said in found)
+    if says.startswith(("polarity", "the output is digital", "25 %", "the low band")):
+        assert len(found) == 1, "and no other"
 
 
 def test_a_low_passed_output_is_found_with_its_cutoff_and_is_not_called_quiet():
     (said,) = findings(low_passed(REFERENCE))
     assert said.startswith("nothing was made above ")
     assert float(said.split()[4].replace(",", "")) == pytest.approx(4_000, rel=0.1)
-
-
-def test_the_band_that_was_kept_is_measured():
-    assert measure_pair(REFERENCE, new_upper_band(REFERENCE, 6_000))["kept_hz"] == pytest.approx(6_000, rel=0.1)
 
 
 def test_other_rates_channels_and_lengths_are_found():
@@ -170,7 +164,7 @@ def test_the_console_shows_scores_findings_and_what_to_do(folders):
     shown = diagnose("--outputs", str(folders / "outputs"), "--references", str(folders / "references")).stdout
     assert "SI-SDR, flattened" in shown
     assert "lies 1,858 samples late" in shown
-    assert "score each by itself" in " ".join(shown.split())
+    assert "score each alone" in " ".join(shown.split())
 
 
 @pytest.mark.parametrize(

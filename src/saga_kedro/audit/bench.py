@@ -1,7 +1,4 @@
-"""The bench of an audit: each configuration is trained and scored once, in parallel processes.
-
-Arms of one seed share the draws on disk that they agree on, and a training serves all that only sample or measure otherwise.
-"""
+"""The bench of an audit: each configuration is trained and scored once, in parallel processes, for all arms that need it."""
 
 from __future__ import annotations
 
@@ -14,22 +11,17 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from saga_kedro import stages
 from saga_kedro.audit.data import AuditData
-from saga_kedro.audit.records import Records, code_version, score_key, training_key
+from saga_kedro.audit.records import Records
 from saga_kedro.audit.runs import Runs
 from saga_kedro.audit.scoring import score
-from saga_kedro.audit.training import LATENTS, Trained, gradient_curve, probe, train, training_folder
+from saga_kedro.audit.training import LATENTS, Trained, probe, train, training_key
 from saga_kedro.parallel import parallel_map
 from saga_kedro.parallel.worker import one_thread
 from saga_kedro.parameters import Parameters, changed
 from saga_kedro.training.folder import SUMMARY
 
-CURVE_NAMES = {
-    "loss": "train/loss",
-    "grad_norm": "train/grad_norm",
-    "val/loss": "val/loss",
-    "loss_scaled": "train/grad_norm_as_logged",
-}
 Wanted = tuple[Parameters, int]
 """A configuration and a seed of sampling."""
 
@@ -45,73 +37,61 @@ class Bench:
     seeds: int  # of sampling, or the most trainings that an arm gets
     retrain: bool  # each seed has its own training (budget ``full``)
     runs: Runs | None = None  # MLflow, written to only by the calling process; None logs nowhere
-    parents: dict[str, str] = field(default_factory=dict)  # issue id -> parent run
     _trained: dict[str, Trained] = field(default_factory=dict)
 
     def at_seed(self, parameters: Parameters, seed: int) -> Parameters:
         """The configuration of one seed: another training seed where each seed is a training."""
         return changed(parameters, {"seed": parameters.seed + seed}) if self.retrain else parameters
 
-    def training_key(self, parameters: Parameters) -> str:
-        return training_key(parameters, self.data.version)
-
     def score_key(self, parameters: Parameters, seed: int) -> str:
-        return score_key(parameters, self.data.version, self.data.pairs_version, seed)
+        """The key of a configuration's outputs and their numbers at one seed of sampling."""
+        return stages.key("audit_score", parameters, f"{self.data.version} {self.data.pairs_version} {seed}")
 
     def prepare(self, wanted: Iterable[Wanted], describe: str) -> None:
         """Train and score the ``wanted`` configurations that are not on disk, a training and its scores a task, on all cores.
 
-        A task that kills its worker ends the run when the others are done and is not stored: it may have run out of memory.
+        If a task kills its worker, the others finish and the run ends. Nothing is stored for it: memory may have run out.
         """
         tasks: dict[str, list[Wanted]] = {}
         for parameters, seed in wanted:
             record = self.records.get("score", self.score_key(parameters, seed))
             if record is None or not (record["error"] or self._is_trained(parameters)):
-                tasks.setdefault(self.training_key(parameters), []).append((parameters, seed))
+                tasks.setdefault(training_key(parameters, self.data.version), []).append((parameters, seed))
         self._side_by_side(run_task, list(tasks.values()), describe)
         shutil.rmtree(self.models / LATENTS, ignore_errors=True)  # the next seed has other draws
 
     def probe(self, configurations: Iterable[Parameters]) -> None:
         """Take the first steps of configurations whose record of them is missing."""
-        keys = {self.training_key(parameters): parameters for parameters in configurations}
-        missing = [parameters for key, parameters in keys.items() if self.records.get("probe", key) is None]
+        by_key = {training_key(parameters, self.data.version): parameters for parameters in configurations}
+        missing = [parameters for key, parameters in by_key.items() if self.records.get("probe", key) is None]
         self._side_by_side(run_probe, missing, "first steps of every arm")
 
     def _side_by_side(self, function: Any, items: Sequence[Any], describe: str) -> None:
-        parallel_map(function, items, describe, gpu=True, bench=replace(self, runs=None, parents={}, _trained={}))
+        parallel_map(function, items, describe, gpu=True, bench=replace(self, runs=None, _trained={}))
 
     def _is_trained(self, parameters: Parameters) -> bool:
-        return (training_folder(self.models, self.training_key(parameters)) / SUMMARY).exists()
+        return (self.models / training_key(parameters, self.data.version)[:12] / SUMMARY).exists()
 
     def finished(self, parameters: Parameters) -> Trained | None:
         """The training of a configuration if it is on disk."""
-        return self.trained(parameters, "") if self._is_trained(parameters) else None
+        return self.trained(parameters) if self._is_trained(parameters) else None
 
-    def trained(self, parameters: Parameters, name: str) -> Trained:
-        """The training of a configuration, run now if need be; MLflow shows it by its ``name``."""
-        key = self.training_key(parameters)
+    def trained(self, parameters: Parameters, name: str = "") -> Trained:
+        """The training of a configuration, run now if need be; MLflow shows it if it has a ``name``."""
+        key = training_key(parameters, self.data.version)
         if key not in self._trained:
             self._trained[key] = train(parameters, self.data, self.models)
             if self.runs is not None and name:
-                tags = {"audit.issue": "trainings", "audit.arm": name, "audit.training": key[:12], "audit.code": code_version()}
-                run_id, new = self.runs.open(f"train {key}", f"training: {name}", tags, {"seed": parameters.seed})
-                if new:
-                    log_training(self.runs, run_id, self._trained[key])
-                    self.runs.log(run_id, self._trained[key].summary["yardsticks"])
-                    self.runs.finish(run_id)
+                self.runs.log_training(self._trained[key], name, parameters.seed)
         return self._trained[key]
 
-    def run_id_of(self, trained: Trained) -> str:
-        return self.runs.known.get(f"train {trained.key}", "") if self.runs else ""
-
-    def scored(self, parameters: Parameters, seed: int, name: str) -> dict[str, Any]:
+    def scored(self, parameters: Parameters, seed: int) -> dict[str, Any]:
         """The record of a configuration's outputs at one seed of sampling."""
         key = self.score_key(parameters, seed)
         record = self.records.get("score", key)
         if record is None:
             example = self.sound(parameters, seed) if seed == 0 else None
-            record = score(self.trained(parameters, name), parameters, self.data, seed, example)
-            record = self.records.put("score", key, record)
+            record = self.records.put("score", key, score(self.trained(parameters), parameters, self.data, seed, example))
         return record
 
     def sound(self, parameters: Parameters, seed: int = 0) -> Path:
@@ -120,33 +100,26 @@ class Bench:
 
     def probed(self, parameters: Parameters) -> dict[str, Any]:
         """The record of a configuration's first steps."""
-        key = self.training_key(parameters)
+        key = training_key(parameters, self.data.version)
         return self.records.get("probe", key) or self.records.put("probe", key, probe(parameters, self.data))
-
-
-def log_training(runs: Runs, run_id: str, trained: Trained) -> None:
-    """A training's curves in a run: losses, true gradient norms, and the norm as the failing code logs it."""
-    for curve in (trained.curve, gradient_curve(trained.curve)):
-        runs.log_curve(run_id, curve, CURVE_NAMES)
 
 
 def run_task(task: Sequence[Wanted], bench: Bench) -> None:
     """Train one configuration, and score it at every seed that is wanted."""
     with alone():
         for parameters, seed in task:
-            bench.trained(parameters, "")
-            bench.scored(parameters, seed, "")
+            bench.trained(parameters)
+            bench.scored(parameters, seed)
 
 
 def run_probe(parameters: Parameters, bench: Bench) -> None:
-    """Take a configuration's first steps."""
     with alone():
         bench.probed(parameters)
 
 
 @contextlib.contextmanager
 def alone() -> Iterator[None]:
-    """One thread, so that numbers are the same however many tasks run beside this one; and only the driver shows progress."""
+    """One thread, so that numbers do not depend on the tasks beside this one; only the calling process shows progress."""
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
     with one_thread(), contextlib.redirect_stderr(io.StringIO()), contextlib.redirect_stdout(io.StringIO()):
         yield

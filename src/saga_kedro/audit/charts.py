@@ -57,10 +57,7 @@ def ladder_chart(ladder: pd.DataFrame, columns: int = 4) -> Picture:
 
 
 def rung_chart(curve: pd.DataFrame | None, floor: float, audio: np.ndarray | None, top: float, cutoff_hz: float) -> Picture:
-    """A training's loss (step, loss) with its floor (NaN: none), over the spectrogram of its [channels, samples] output.
-
-    None leaves a panel out. Colours go from ``top`` dB down to 90 dB less; the input ends at ``cutoff_hz``.
-    """
+    """A training's loss with its floor, over the spectrogram of its output, 90 dB down from ``top``; None is left out."""
     shown = [name for name, given in (("loss", curve), ("sound", audio)) if given is not None]
     picture = new_picture((3.2, 0.25 + 1.05 * max(1, len(shown))))
     panels = dict(zip(shown, np.atleast_1d(picture.subplots(max(1, len(shown)), 1)), strict=False))

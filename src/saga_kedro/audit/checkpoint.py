@@ -1,4 +1,4 @@
-"""What the issue `start` starts from where nobody gives a checkpoint: a small text-to-audio DiT, trained here."""
+"""The checkpoint that the issue `start` starts from if none is given: a small text-to-audio DiT, trained here."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ def write_checkpoint(parameters: Parameters, data: AuditData, models: Path, fold
 
 
 def without_z_l(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The DiT that gives the same where z_l is zero and has no input for it: [2 C, ...] inputs -> [C, ...].
+    """The DiT without its input for z_l, [2 C, ...] inputs -> [C, ...]: it gives the same where z_l is zero.
 
-    The library adds ``preprocess_conv`` (1 x 1) to its input before ``project_in``: one matrix, whose columns of z_t are kept.
+    The library adds ``preprocess_conv`` (1 x 1) to its input before ``project_in``: one matrix, whose columns of z_t stay.
     """
     convolution, project = state["preprocess_conv.weight"], state["transformer.project_in.weight"]
     channels = convolution.shape[1] // 2

@@ -1,18 +1,16 @@
-"""The parts that the documents call correct, checked in the aligned and the failing configuration.
-
-A check's function is its name; `saga_kedro.audit.words` has its question, the clearing words of S1, and each ``why``.
-"""
+"""The parts that the documents call correct, checked in the aligned and the failing configuration; words.yml has the words."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 import torch
+from scipy.signal import welch
 from torch import Tensor, nn
 
 from saga_kedro.audio import SAMPLE_RATE
@@ -36,13 +34,11 @@ from saga_kedro.training.segments import Segments, collate
 
 AUTHORS_RESPONSE = {1.0: -10.0, 1.1: -23.0, 1.2: -56.0, 1.5: -70.0}
 """Frequency over the cutoff -> dB: the authors' low-pass (C) on white noise at 4 kHz, Chebyshev I of order 8."""
-FAILING_SECONDS, FAILING_HOP = 5.94, 2_048
 DRAWS = 4_000
 
 
-@dataclass(frozen=True)
-class Finding:
-    """Whether a part is what the documents say it is; the code of the reason, and its values."""
+class Finding(NamedTuple):
+    """Whether a part is what the documents say; the code of the reason, and its values."""
 
     passes: bool
     why: str
@@ -80,39 +76,35 @@ class Setting:
 
 
 def check_clearances(settings: Mapping[str, Parameters], data: AuditData) -> pd.DataFrame:
-    """Every check on every configuration (``aligned``, ``as_found``).
+    """Every check on every configuration (``aligned``, ``as_found``): a row per check.
 
-    Columns: ``clearance``, and for each configuration its name (``passes`` or ``fails``), ``<name>_why`` (a code of
-    `saga_kedro.audit.words`) and ``<name>_values`` (JSON).
+    Columns: ``clearance``, and by configuration ``<name>`` (``passes`` or ``fails``), ``<name>_why`` (a code) and
+    ``<name>_values`` (JSON).
     """
     built = [Setting(name, parameters, fresh_model(parameters), data) for name, parameters in settings.items()]
     lines = []
     for check in CHECKS:
         line = {"clearance": check.__name__}
         for setting in built:
-            finding, name = check(setting), setting.name
-            line |= {name: "passes" if finding.passes else "fails", f"{name}_why": finding.why}
-            line[f"{name}_values"] = json.dumps(finding.values)
+            name, (passes, why, values) = setting.name, check(setting)
+            line |= {name: "passes" if passes else "fails", f"{name}_why": why, f"{name}_values": json.dumps(values)}
         lines.append(line)
     return pd.DataFrame(lines)
 
 
 def frozen(setting: Setting) -> Finding:
     """Two steps of training leave codec and text encoder, and move the network."""
-    network, others = setting.model.network, (setting.model.codec, setting.model.text_encoder.model)
+    network, model = setting.model.network, setting.model
     start = {name: value.clone() for name, value in network.state_dict().items()}
-    before = [_state_hash(module) for module in others]
+    others: list[Any] = [module for module in (model.codec, model.text_encoder.model) if isinstance(module, nn.Module)]
+    before = [tensors_hash(module.state_dict()) for module in others]
     # Two steps: the first moves only what lies behind output layers that start at zero.
     list(steps_on(setting.training(), [setting.batch()] * 2))
-    unchanged = before == [_state_hash(module) for module in others]
+    unchanged = before == [tensors_hash(module.state_dict()) for module in others]
     moved = [not torch.equal(start[name], value) for name, value in network.named_parameters()]
     network.load_state_dict(start)
     why = "frozen_unchanged" if unchanged else "frozen_changed"
     return Finding(unchanged and any(moved), why, {"moved": sum(moved), "of": len(moved)})
-
-
-def _state_hash(module: Any) -> str:
-    return tensors_hash(module.state_dict()) if isinstance(module, nn.Module) else ""
 
 
 def codec_weights(setting: Setting) -> Finding:
@@ -161,8 +153,8 @@ def low_pass(setting: Setting) -> Finding:
     """The response is the authors', and no filter blows up."""
     filtering = part("low_pass", LOW_PASSES, setting.parameters.degrade.low_pass)
     noise = rng("clearance", "low_pass").standard_normal((1, 4 * SAMPLE_RATE)).astype(np.float32) / 10
-    response = _response(noise, filtering(noise, SAMPLE_RATE, LowPass("chebyshev", 8, 4_000)))
-    levels = [response(4_000 * ratio) for ratio in AUTHORS_RESPONSE]
+    filtered = filtering(noise, SAMPLE_RATE, LowPass("chebyshev", 8, 4_000))
+    levels = _response(noise, filtered, [4_000 * ratio for ratio in AUTHORS_RESPONSE])
     close = all(abs(level - wanted) <= 6 for level, wanted in zip(levels, AUTHORS_RESPONSE.values(), strict=True))
     short = noise[:, :SAMPLE_RATE]
     filters = [LowPass(k, order, hz) for k in KINDS for order in range(2, 11) for hz in (2_000, 4_000, 8_000, 16_000)]
@@ -177,28 +169,21 @@ def low_pass(setting: Setting) -> Finding:
     return Finding(close, "low_pass_stable", values)
 
 
-def _response(before: np.ndarray, after: np.ndarray) -> Callable[[float], float]:
-    """Frequency in Hz -> what a filter does to its level, dB."""
-    from scipy.signal import welch
-
+def _response(before: np.ndarray, after: np.ndarray, frequencies: Sequence[float]) -> list[float]:
+    """What a filter does to the level at each frequency (Hz), in dB."""
     # Blackman-Harris: what leaks from the passband lies under -90 dB
     options = {"fs": SAMPLE_RATE, "nperseg": 8_192, "window": "blackmanharris"}
-    frequencies, power = welch(before[0].astype(np.float64), **options)
+    bins, power = welch(before[0].astype(np.float64), **options)
     _, filtered = welch(after[0].astype(np.float64), **options)
-
-    def at(frequency: float) -> float:
-        near = np.abs(frequencies - frequency) < 40
-        return float(10 * np.log10(filtered[near].sum() / power[near].sum() + 1e-30))
-
-    return at
+    around = [np.abs(bins - frequency) < 40 for frequency in frequencies]
+    return [float(10 * np.log10(filtered[near].sum() / power[near].sum() + 1e-30)) for near in around]
 
 
 def segment(setting: Setting) -> Finding:
     """A segment is a whole number of latents, and starts anywhere."""
     aligned = setting.name == "aligned"
-    hop, samples = FAILING_HOP, int(SAMPLE_RATE * FAILING_SECONDS)
-    if aligned:
-        hop, samples = setting.model.codec.hop, setting.parameters.model.segment_samples
+    ours, theirs = (setting.model.codec.hop, setting.parameters.model.segment_samples), (2_048, int(SAMPLE_RATE * 5.94))
+    hop, samples = ours if aligned else theirs
     segments = setting.segments()
     longest = int(np.argmax(segments.clips.samples))
     spare = int(segments.clips.samples[longest]) - segments.segment_samples
@@ -244,8 +229,7 @@ def z_l_alignment(setting: Setting) -> Finding:
 
 def z_l_presence(setting: Setting) -> Finding:
     """z_l and the roll-off are in the branches of guidance where equation 4 has them."""
-    z_l: list[bool] = []
-    rolloff: list[bool] = []
+    z_l, rolloff = list[bool](), list[bool]()
     network, condition = setting.model.network, setting.condition()
     dit: Any = network.dit
     original = dit.forward

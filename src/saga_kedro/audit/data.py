@@ -1,4 +1,4 @@
-"""What all arms share: clips, captions, text states, evaluation pairs."""
+"""The data of an audit: clips, captions, text states, evaluation pairs."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Pair:
 
 @dataclass(frozen=True)
 class AuditData:
-    """Data of an audit."""
+    """What all arms share."""
 
     clips: pd.DataFrame  # of training and validation, as the captions
     captions: pd.DataFrame
@@ -40,20 +40,14 @@ class AuditData:
     pairs_version: str  # hash of the evaluation pairs
 
 
-VALIDATION_SHARE = 1 / 6  # of the segments that are trained on
-
-
 def choose_clips(clips: pd.DataFrame, segments: int | None) -> pd.DataFrame:
-    """Clips of each category and split, in the order of their hashes, until they have the wanted ``segments``; None takes all.
-
-    Segments are stretches of up to 5 s (`saga_kedro.training.segments.slots_of`) of each category; validation gets a sixth.
-    """
+    """Clips of each category, by their hashes, up to enough training segments (None takes all); validation gets a sixth."""
     if segments is None:
         return clips
     order = clips.assign(_order=[parameter_hash("audit", clip) for clip in clips["clip_id"]]).sort_values("_order")
     order["_slots"] = slots_of(order["samples"])
     before = order.groupby(["split", "category"])["_slots"].transform(lambda slots: slots.cumsum() - slots)
-    share = order["split"].map({"train": 1.0, "validation": VALIDATION_SHARE}).fillna(0.0)
+    share = order["split"].map({"train": 1.0, "validation": 1 / 6}).fillna(0.0)
     return order[before < segments * share].drop(columns=["_order", "_slots"]).sort_index()
 
 
@@ -73,18 +67,9 @@ def read_pairs(pairs: pd.DataFrame, seconds: float) -> tuple[list[Pair], str]:
         used = min(round(seconds * SAMPLE_RATE), reference.shape[1])
         start = _loudest(reference, used)
         stretch = slice(start, start + used)
-        sounds.append(
-            Pair(
-                str(line["pair_id"]),
-                str(line["category"]),
-                float(line["cutoff_khz"]),
-                str(line.get("prompt") or ""),
-                low[:, stretch],
-                reference[:, stretch],
-            )
-        )
-    version = parameter_hash([(line["pair_id"], line["content_hash"]) for line in pairs.to_dict("records")], seconds)
-    return sounds, version
+        named = str(line["pair_id"]), str(line["category"]), float(line["cutoff_khz"]), str(line.get("prompt") or "")
+        sounds.append(Pair(*named, low[:, stretch], reference[:, stretch]))
+    return sounds, parameter_hash([(line["pair_id"], line["content_hash"]) for line in pairs.to_dict("records")], seconds)
 
 
 def _loudest(audio: np.ndarray, samples: int) -> int:

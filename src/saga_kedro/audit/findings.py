@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -20,18 +20,16 @@ from saga_kedro.audit.issues import Catalogue, Issue, choose
 from saga_kedro.audit.ladder import rungs
 from saga_kedro.audit.plan import ALIGNED
 from saga_kedro.audit.records import code_version
-from saga_kedro.audit.training import Trained, gradient_curve
+from saga_kedro.audit.session import Audit
+from saga_kedro.audit.training import gradient_curve
 from saga_kedro.files import atomic_path, keep_only, parameter_hash
-
-if TYPE_CHECKING:
-    from saga_kedro.audit.session import Audit
 
 FACTS, CURVES, SOUNDS = "facts.json", "curves", "sounds"
 PAIR, LADDER = "pair", "ladder"
 FULL_SIZE, HALF_PRECISION, SUMMARY = GIVEN = ("full_size", "half_precision", "symptoms_summary")
 """Tables of experiments/, which the page shows where they lie beside an audit's."""
 TEXTS = ("names", "issue", "says", "better", "symptom", "symptoms", "reason", "detail")
-"""Columns of texts that may be empty, which a CSV file cannot tell from missing numbers."""
+"""Columns of texts that may be empty: a CSV file cannot tell these from missing numbers."""
 
 
 @dataclass(frozen=True)
@@ -53,25 +51,31 @@ def collect(audit: Audit, tables: Mapping[str, pd.DataFrame], git_revision: str)
     """Everything for the page, from finished trainings, records, sounds and non-empty tables; nothing is trained."""
     bench, aligned = audit.bench, audit.baselines[ALIGNED]
     tables = {name: table for name, table in tables.items() if len(table)}
-    arms = [(arm, bench.at_seed(arm.parameters, 0)) for arm in audit.arms if arm.design == "add_one" and not arm.needs]
-    named = {**audit.baselines}
-    sounds: dict[str, dict[str, Path]] = {}
-    for arm, parameters in arms:
-        if arm.acts_in == "training":
-            named[f"{arm.issue.id}/{arm.arm}"] = parameters
-        if arm.acts_in != "measuring":
-            sounds.setdefault(arm.issue.id, {ALIGNED: bench.sound(aligned)})[arm.arm] = bench.sound(parameters)
+    named, paths = dict(audit.baselines), dict[str, dict[str, Path]]()
+    for arm in audit.arms:
+        if arm.design == "add_one" and not arm.needs:
+            if arm.acts_in == "training":
+                named[f"{arm.issue.id}/{arm.arm}"] = arm.parameters
+            if arm.acts_in != "measuring":
+                paths.setdefault(arm.issue.id, {ALIGNED: bench.sound(aligned)})[arm.arm] = bench.sound(arm.parameters)
     if LADDER in tables:
-        climbed = rungs(audit.catalogue, audit.ladder_aligned)
-        named |= {rung.name: rung.parameters for rung in climbed}
-        sounds[LADDER] = {rung.name: bench.sound(rung.parameters) for rung in climbed}
+        climbed = {rung.name: rung.parameters for rung in rungs(audit.catalogue, audit.ladder_aligned)}
+        named |= climbed
+        paths[LADDER] = {name: bench.sound(parameters) for name, parameters in climbed.items()}
     trainings = {name: trained for name, p in named.items() if (trained := bench.finished(p)) is not None}
-    heard = {
-        group: {name: read_audio(path)[0] for name, path in paths.items() if path.is_file()} for group, paths in sounds.items()
-    }
+    curves = {}
+    for trained in trainings.values():
+        norms = gradient_curve(trained.curve)
+        curves[trained.key[:12]] = trained.curve[["step", "loss"]].merge(norms, on="step", how="left")
+    heard = {group: {name: read_audio(path)[0] for name, path in of.items() if path.is_file()} for group, of in paths.items()}
     pair = bench.data.pairs[0] if bench.data.pairs else None
     heard[PAIR] = {"input": pair.low, "reference": pair.reference} if pair else {}
     encoded: dict[bytes, bytes] = {}  # equal sounds are one file: encoding twice gives other bytes
+    sounds = {
+        group: {name: encoded.setdefault(audio.tobytes(), ogg(audio)) for name, audio in of.items()}
+        for group, of in heard.items()
+    }
+    backbone = aligned.model.backbone
     facts = {
         "name": audit.report.name,
         "issues": [issue.id for issue in audit.issues],
@@ -85,34 +89,23 @@ def collect(audit: Audit, tables: Mapping[str, pd.DataFrame], git_revision: str)
             "most_trainings": audit.trainings,
             "training_steps": aligned.fit.steps,
             "codec": aligned.model.codec.name,
-            "backbone": f"{aligned.model.backbone.embed_dim} wide, {aligned.model.backbone.depth} deep",
+            "backbone": f"{backbone.embed_dim} wide, {backbone.depth} deep",
             "code": code_version(),
             "git_revision": git_revision,
         },
     }
-    return AuditFindings(
-        audit.issues,
-        tables,
-        {trained.key[:12]: with_norms(trained) for trained in trainings.values()},
-        {
-            group: {name: encoded.setdefault(audio.tobytes(), ogg(audio)) for name, audio in of_group.items()}
-            for group, of_group in heard.items()
-        },
-        facts,
-    )
+    return AuditFindings(audit.issues, tables, curves, sounds, facts)
 
 
 def save(findings: AuditFindings, folder: str | Path) -> Path:
     """Write CSV tables, curves, sounds and, last, facts; a sound's file is named by the hash of its bytes."""
     folder = Path(folder)
-    index = {
-        group: {name: f"{parameter_hash(sound.hex())[:12]}.ogg" for name, sound in of_group.items()}
-        for group, of_group in findings.sounds.items()
-    }
-    for group, files in index.items():
-        for name, file in files.items():
+    index: dict[str, dict[str, str]] = {group: {} for group in findings.sounds}
+    for group, of in findings.sounds.items():
+        for name, sound in of.items():
+            index[group][name] = file = f"{parameter_hash(sound.hex())[:12]}.ogg"
             with atomic_path(folder / SOUNDS / file) as temporary:
-                temporary.write_bytes(findings.sounds[group][name])
+                temporary.write_bytes(sound)
     curves = [curve.assign(training=key) for key, curve in findings.curves.items()]
     tables = {**findings.tables} | ({CURVES: pd.concat(curves)} if curves else {})
     for name, table in tables.items():
@@ -121,8 +114,7 @@ def save(findings: AuditFindings, folder: str | Path) -> Path:
     with atomic_path(folder / FACTS) as temporary:
         facts = {**findings.facts, "tables": list(findings.tables), SOUNDS: index}
         temporary.write_text(json.dumps(facts, ensure_ascii=False, indent=1, default=str), encoding="utf-8")
-    if index:
-        keep_only(folder / SOUNDS, [folder / SOUNDS / file for files in index.values() for file in files.values()])
+    keep_only(folder / SOUNDS, [folder / SOUNDS / file for files in index.values() for file in files.values()])
     return folder
 
 
@@ -150,12 +142,6 @@ def _read_table(folder: Path, name: str) -> pd.DataFrame:
     table = pd.read_csv(folder / f"{name}.csv", dtype={"training": str})
     texts = [column for column in TEXTS if column in table]
     return table.assign(**{column: table[column].astype(object).where(table[column].notna(), "") for column in texts})
-
-
-def with_norms(trained: Trained) -> pd.DataFrame:
-    """A training's curve: step, loss, true_norm, loss_scaled."""
-    columns = [column for column in ("step", "loss") if column in trained.curve]
-    return trained.curve[columns].merge(gradient_curve(trained.curve), on="step", how="left")
 
 
 def ogg(audio: np.ndarray) -> bytes:

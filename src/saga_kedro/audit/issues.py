@@ -13,39 +13,37 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 Changes = dict[str, Any]
 """Parameter, as ``sample.guidance``, to the value that an arm gives it."""
 
-Differs = Literal["yes", "no", "sources disagree"]
-
 
 class _Data(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Source(_Data):
-    """Where a suspicion comes from: ``document`` S1, S2 or F (the failing code), and the place in it, in English as ``en``."""
+    """Where a suspicion comes from."""
 
     document: Literal["S1", "S2", "F", "P", "C"]
     section: str
-    en: str = ""
+    en: str = ""  # the section in English
 
 
 class Claim(_Data):
-    """What is claimed: the document's own words, where there are any, and English."""
+    """What is claimed."""
 
-    zh: str | None = None
+    zh: str | None = None  # the document's own words
     en: str
 
 
 class Arm(_Data):
-    """One variant: what it ``set``s in the aligned configuration, and the issue's arm it is compared with (None: aligned)."""
+    """One variant."""
 
     says: str
     zh: str = ""
-    set: Changes = Field(default_factory=dict)
-    against: str | None = None
+    set: Changes = Field(default_factory=dict)  # what it changes in the aligned configuration
+    against: str | None = None  # the issue's arm that it is compared with; None is aligned
 
 
 class Chinese(_Data):
-    """An issue's fields of the same names in Chinese; ``claim`` where the document has no words for it or needs more."""
+    """An issue's fields of the same names in Chinese; ``claim`` if the document has no words for it."""
 
     title: str
     difference: str
@@ -70,7 +68,7 @@ class Issue(_Data):
     as_found: str | None  # the failing code's arm; None if not in the as-found baseline
     not_in_baseline: str | None = None
     fix: dict[str, Changes] = Field(default_factory=dict)  # other ways to fix ``as_found`` without a new training
-    differs: Differs  # does the failing code differ here from paper and authors' code?
+    differs: Literal["yes", "no", "sources disagree"]  # does the failing code differ here from paper and authors' code?
     difference: str  # what the failing code does
     authors: str  # what the paper and its authors do
     do: str  # what to do about it
@@ -104,25 +102,16 @@ class Catalogue(_Data):
     issues: list[Issue]
 
     @model_validator(mode="after")
-    def _ladder_fixes_all(self) -> Catalogue:
+    def _ids_fit(self) -> Catalogue:
+        ids = [issue.id for issue in self.issues]
+        if twice := sorted({name for name in ids if ids.count(name) > 1}):
+            raise ValueError(f"the issue {twice[0]} is there twice")
         found = [issue.id for issue in self.issues if issue.as_found is not None]
         if sorted(self.ladder.fix) != sorted(found):
             raise ValueError(f"ladder.fix must name each issue that the failing code has, once: {', '.join(found)}")
         if unknown := [name for name in self.ladder.break_again if name not in found]:
             raise ValueError(f"ladder.break_again names {unknown[0]}, which the failing code does not have")
         return self
-
-    @model_validator(mode="after")
-    def _ids_differ(self) -> Catalogue:
-        ids = [issue.id for issue in self.issues]
-        twice = sorted({name for name in ids if ids.count(name) > 1})
-        if twice:
-            raise ValueError(f"the issue {twice[0]} is there twice")
-        return self
-
-
-class UnknownIssue(ValueError):
-    """An id that no issue has."""
 
 
 def read_catalogue(path: str | Path) -> Catalogue:
@@ -136,19 +125,17 @@ def read_catalogue(path: str | Path) -> Catalogue:
 
 
 def choose(catalogue: Catalogue, wanted: str) -> list[Issue]:
-    """The issues that ``wanted`` names: ``all``, an id, or several joined with ``+``; UnknownIssue suggests the nearest."""
+    """The issues that ``wanted`` names: ``all``, an id, or several joined with ``+``; a ValueError suggests the nearest."""
     if wanted == "all":
         return list(catalogue.issues)
     known = {issue.id: issue for issue in catalogue.issues}
-    chosen: list[Issue] = []
-    for name in wanted.split("+"):
+    chosen = dict.fromkeys(wanted.split("+"))
+    for name in chosen:
         if name not in known:
             near = difflib.get_close_matches(name, list(known), n=1)
             hint = f"did you mean {near[0]}? " if near else ""
-            raise UnknownIssue(f"There is no issue {name!r}: {hint}the known ones are {', '.join(known)}.")
-        if known[name] not in chosen:
-            chosen.append(known[name])
-    return chosen
+            raise ValueError(f"There is no issue {name!r}: {hint}the known ones are {', '.join(known)}.")
+    return [known[name] for name in chosen]
 
 
 def as_found_changes(catalogue: Catalogue, without: Sequence[str] = ()) -> Changes:
@@ -156,9 +143,8 @@ def as_found_changes(catalogue: Catalogue, without: Sequence[str] = ()) -> Chang
     changes: Changes = dict(catalogue.as_found_besides)
     owner: dict[str, str] = dict.fromkeys(changes, "as_found_besides")
     for issue in catalogue.issues:
-        if issue.as_found is None or issue.id in without:
-            continue
-        for name, value in issue.arms[issue.as_found].set.items():
+        wrong = issue.arms[issue.as_found].set if issue.as_found and issue.id not in without else {}
+        for name, value in wrong.items():
             if name in changes and changes[name] != value:
                 raise ValueError(
                     f"{issue.id} and {owner[name]} disagree on {name} in the failing code: {value!r} or {changes[name]!r}."

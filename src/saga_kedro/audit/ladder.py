@@ -1,22 +1,16 @@
-"""The ladder: from the failing code to the aligned configuration, one fix at a time; and back for the main causes.
-
-The issues' file has the order (``ladder``), written before any run: the causes that the matrix of symptoms and earlier audits
-name come first. Each rung is one training; the two other designs measure each suspicion over many.
-"""
+"""The ladder: one fix at a time from the failing code to the aligned configuration, each rung one training; and back."""
 
 from __future__ import annotations
 
 import math
 from typing import Any, NamedTuple
 
-import numpy as np
 import pandas as pd
 
 from saga_kedro.audit.bench import Bench
-from saga_kedro.audit.configurations import arm_of
 from saga_kedro.audit.issues import Catalogue, as_found_changes
-from saga_kedro.audit.plan import ALIGNED, AS_FOUND
-from saga_kedro.audit.symptoms import SYMPTOMS, shown, symptoms_of
+from saga_kedro.audit.plan import ALIGNED, AS_FOUND, arm_of
+from saga_kedro.audit.symptoms import median, shown, symptoms_of
 from saga_kedro.audit.training import gradient_curve
 from saga_kedro.parameters import Parameters
 
@@ -43,9 +37,10 @@ class Rung(NamedTuple):
 
 
 def rungs(catalogue: Catalogue, aligned: Parameters) -> list[Rung]:
-    """Every rung: ``fix`` from the failing code (0) to the aligned configuration (last), rung k with the first k issues fixed.
+    """``fix``: from the failing code (0) to the aligned configuration (last), rung k with the first k issues fixed.
 
-    ``break``: the aligned configuration with one issue of ``ladder.break_again`` as the failing code has it.
+    ``break``: the aligned configuration with one issue of ``ladder.break_again`` as the failing code has it. The issues' file
+    has the order, written before any run.
     """
     known, order = {issue.id: issue for issue in catalogue.issues}, catalogue.ladder.fix
     found = [Rung(FIX, 0, "", "as found", arm_of(aligned, as_found_changes(catalogue)))]
@@ -63,38 +58,28 @@ def rungs(catalogue: Catalogue, aligned: Parameters) -> list[Rung]:
 def climb(catalogue: Catalogue, aligned: Parameters, bench: Bench) -> pd.DataFrame:
     """Train and score every rung that is not finished: ``COLUMNS``.
 
-    Those are `symptoms_of`, LSD as reported and in log10 of power, SDR as reported and SI-SDR per item, median gradient norm as
-    logged and true, the remaining `SYMPTOMS` with spaces between, and the key of the ``training``.
+    LSD is as reported and in log10 of power, SDR as reported and per item, the median gradient norm as logged and true.
     """
     climbed = rungs(catalogue, aligned)
     bench.prepare(((rung.parameters, 0) for rung in climbed), "ladder: trainings and their scores")
-    lines = []
-    for rung in climbed:
-        what = rung.issue or (AS_FOUND if rung.rung == 0 else ALIGNED)
-        name = f"ladder: {'aligned, but ' if rung.direction == BREAK else ''}{what}"
-        head = {"direction": rung.direction, "rung": rung.rung, "issue": rung.issue, "says": rung.says, "seeds": 1}
-        lines.append(head | _measured(rung.parameters, name, bench))
-    return pd.DataFrame(lines, columns=COLUMNS)
+    return pd.DataFrame([_measured(rung, bench) for rung in climbed], columns=COLUMNS)
 
 
-def _measured(parameters: Parameters, name: str, bench: Bench) -> dict[str, Any]:
-    trained, record = bench.trained(parameters, name), bench.scored(parameters, 0, name)
-    curve, ways = gradient_curve(trained.curve), parameters.audit.measure
+def _measured(rung: Rung, bench: Bench) -> dict[str, Any]:
+    what = rung.issue or (AS_FOUND if rung.rung == 0 else ALIGNED)
+    name = f"ladder: {'aligned, but ' if rung.direction == BREAK else ''}{what}"
+    trained, record = bench.trained(rung.parameters, name), bench.scored(rung.parameters, 0)
+    curve, ways = gradient_curve(trained.curve), rung.parameters.audit.measure
     reported, metrics = record.get("reported", {"LSD": {}, "SDR": {}}), record.get("metrics", {})
     found = {
         "reported_LSD": reported["LSD"].get(ways.lsd),
         "LSD": metrics.get("LSD"),
         "reported_SDR": reported["SDR"].get(ways.sdr),
         "SI_SDR": metrics.get("SI-SDR"),
-        "grad_norm_logged": _median(curve[ways.gradients].to_numpy(float)),
-        "grad_norm": _median(curve["true_norm"].to_numpy(float)),
+        "grad_norm_logged": median(curve[ways.gradients].to_numpy(float)),
+        "grad_norm": median(curve["true_norm"].to_numpy(float)),
     }
-    line: dict[str, Any] = {name: math.nan if value is None else float(value) for name, value in found.items()}
+    line = {name: math.nan if value is None else float(value) for name, value in found.items()}
     line |= symptoms_of(trained, ways.gradients)
-    flags = shown(line)
-    return line | {"symptoms": " ".join(name for name in SYMPTOMS if flags[name]), "training": trained.key[:12]}
-
-
-def _median(values: np.ndarray) -> float:
-    finite = values[np.isfinite(values)]
-    return float(np.median(finite)) if len(finite) else math.nan
+    head = {"direction": rung.direction, "rung": rung.rung, "issue": rung.issue, "says": rung.says, "seeds": 1}
+    return head | line | {"symptoms": " ".join(shown(line)), "training": trained.key[:12]}

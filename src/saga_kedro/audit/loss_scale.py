@@ -1,4 +1,4 @@
-"""The gradient norm as the failing code logs it: under the loss scale of 16-bit mixed precision."""
+"""The loss scale of 16-bit mixed precision, under which the failing code logs the gradient norm."""
 
 from __future__ import annotations
 
@@ -12,12 +12,9 @@ HALF_MAXIMUM = 65_504.0
 """torch.amp.GradScaler: starts at 2^16, doubles after 2,000 good steps, halves after one that overflows float16."""
 
 
-def loss_scales(largest: Sequence[float], first: float = FIRST_SCALE, interval: int = GROWTH_INTERVAL) -> np.ndarray:
-    """The loss scale in force at each step, float64, from ``largest``: each step's largest absolute true gradient.
-
-    A value that is not finite overflows at any scale; ``interval`` is the number of good steps before the scale doubles.
-    """
-    scales, scale, good = [], first, 0
+def loss_scales(largest: Sequence[float], interval: int = GROWTH_INTERVAL) -> np.ndarray:
+    """The loss scale at each step, float64, from each step's ``largest`` absolute true gradient; NaN and infinity overflow."""
+    scales, scale, good = [], FIRST_SCALE, 0
     for value in largest:
         scales.append(scale)
         if not np.isfinite(value) or value * scale > HALF_MAXIMUM:
@@ -27,8 +24,3 @@ def loss_scales(largest: Sequence[float], first: float = FIRST_SCALE, interval: 
         if good == interval:
             scale, good = scale * 2, 0
     return np.asarray(scales, dtype=np.float64)
-
-
-def as_logged(norms: Sequence[float], largest: Sequence[float], **options: float) -> np.ndarray:
-    """True norms times the loss scale: what ``on_after_backward`` sees, before the optimiser unscales. One a step."""
-    return np.asarray(norms, dtype=np.float64) * loss_scales(largest, **options)  # type: ignore[arg-type]

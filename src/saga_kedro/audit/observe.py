@@ -24,14 +24,13 @@ from saga_kedro.training.callbacks import gradient_norms
 from saga_kedro.training.flow_training import FlowTraining
 
 CURVE = "curve.jsonl"
-SNAPSHOTS = "snapshots"
 
 
 class Curve(Callback):
     """Appends loss, true gradient norm and largest gradient of every step, and validation losses, to a file of JSON lines.
 
-    The loss is the mean over the step's micro-batches; Lightning's ``outputs["loss"]`` is one's, over their number. Steps with
-    non-finite gradients are skipped, as 16-bit training does. A resumed training repeats steps; `read_curve` keeps the last.
+    The loss is the mean over the step's micro-batches; Lightning's ``outputs["loss"]`` is that of one, divided by their number.
+    Steps with non-finite gradients are skipped, as in 16-bit training. If a resumed training repeats a step, the last counts.
     """
 
     def __init__(self, path: Path) -> None:
@@ -39,9 +38,7 @@ class Curve(Callback):
         self.norms: dict[str, float] = {}
         self.losses: list[float] = []
 
-    def on_before_optimizer_step(
-        self, trainer: pl.Trainer, module: pl.LightningModule, optimizer: torch.optim.Optimizer
-    ) -> None:
+    def on_before_optimizer_step(self, trainer: pl.Trainer, module: pl.LightningModule, optimizer: Any) -> None:
         gradients = [p.grad for p in module.network.parameters() if p.grad is not None]  # type: ignore[union-attr]
         norm = gradient_norms(module.network)["train/grad_norm"]  # type: ignore[arg-type]
         largest = float(torch.stack(torch._foreach_norm(gradients, ord=math.inf)).max()) if gradients else math.nan
@@ -51,10 +48,9 @@ class Curve(Callback):
 
     def on_train_batch_end(self, trainer: pl.Trainer, module: pl.LightningModule, outputs: Any, batch: Any, index: int) -> None:
         self.losses.append(float(outputs["loss"]) * trainer.accumulate_grad_batches)
-        if not self.norms:  # gradients accumulate: the step is not done
-            return
-        self._write({"step": trainer.global_step, "loss": sum(self.losses) / len(self.losses), **self.norms})
-        self.norms, self.losses = {}, []
+        if self.norms:  # else gradients accumulate: the step is not done
+            self._write({"step": trainer.global_step, "loss": sum(self.losses) / len(self.losses), **self.norms})
+            self.norms, self.losses = {}, []
 
     def on_validation_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         losses = {name: float(value) for name, value in trainer.callback_metrics.items() if name.startswith("val/")}
@@ -66,17 +62,16 @@ class Curve(Callback):
             file.write(json.dumps({name: value if math.isfinite(value) else None for name, value in line.items()}) + "\n")
 
 
-def read_curve(folder: str | Path) -> pd.DataFrame:
+def read_curve(folder: Path) -> pd.DataFrame:
     """One row a step: step, loss, grad_norm, grad_max, skipped, and val/... where there was a validation; sorted by step."""
-    path = Path(folder) / CURVE
     rows: dict[int, dict[str, float]] = {}
-    for text in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
+    for text in (folder / CURVE).read_text(encoding="utf-8").splitlines():
         try:
             line = json.loads(text)
         except ValueError:  # half a line, of a run that was killed
             continue
         rows.setdefault(int(line["step"]), {}).update(line)
-    return pd.DataFrame([rows[step] for step in sorted(rows)]).astype(float) if rows else pd.DataFrame({"step": []})
+    return pd.DataFrame([rows[step] for step in sorted(rows)]).astype(float)
 
 
 class Snapshots(Callback):
@@ -102,38 +97,29 @@ def _networks(module: pl.LightningModule) -> dict[str, SagaNetwork]:
     return {"online": module.network, "ema": cast(SagaNetwork, module.ema.ema_model)}
 
 
-def snapshot(folder: str | Path, step: int) -> Path:
-    return Path(folder) / SNAPSHOTS / f"{step}.safetensors"
+def snapshot(folder: Path, step: int) -> Path:
+    return folder / "snapshots" / f"{step}.safetensors"
 
 
-class EmptyCaption(Callback):
-    """Gives a network whose null is an empty caption its states [L, W]."""
+class Start(Callback):
+    """Starts as the failing code: an empty caption's states [L, W] as the null; with a ``seed``, random new channels."""
 
-    def __init__(self, states: Tensor) -> None:
-        self.states = states
+    def __init__(self, empty_caption: Tensor, seed: int | None) -> None:
+        self.empty_caption, self.seed = empty_caption, seed
 
     def on_fit_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-        for network in _networks(module).values():
+        networks = _networks(module)
+        for network in networks.values():
             if isinstance(network, PathsNetwork):
-                network.set_empty_caption(self.states)
-
-
-class RandomChannels(Callback):
-    """Makes the columns that a checkpoint lacks, zero after adapting it, random as a new layer's."""
-
-    def __init__(self, seed: int) -> None:
-        self.seed = seed
-
-    def on_fit_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-        if trainer.global_step:
-            return
-        randomise_new_channels(_networks(module)["online"], self.seed)
-        module.ema.copy_params_from_model_to_ema()  # type: ignore[operator, union-attr]
+                network.set_empty_caption(self.empty_caption)
+        if self.seed is not None and not trainer.global_step:
+            randomise_new_channels(networks["online"], self.seed)
+            module.ema.copy_params_from_model_to_ema()  # type: ignore[operator, union-attr]
 
 
 @torch.no_grad()
 def randomise_new_channels(network: SagaNetwork, seed: int) -> None:
-    """Give the zeros of a widened layer a new layer's initial values, drawn by ``seed`` and name."""
+    """Draw the columns that a checkpoint lacks, zero after adapting it, like a new layer's: by ``seed`` and name."""
     for name, value in network.named_parameters():
         if name.endswith(WIDENED):
             bound = 1 / math.sqrt(value[0].numel())

@@ -1,29 +1,32 @@
-"""Finished work of an audit: records on disk, and the keys that name trainings and scores."""
+"""Finished work of an audit: records on disk, and which errors are results."""
 
 from __future__ import annotations
 
 import json
-import math
 from pathlib import Path
 from typing import Any
 
-from saga_kedro.files import atomic_path
-from saga_kedro.parameters import Parameters
-from saga_kedro.stages import code, key
+import torch
 
+from saga_kedro.files import NoSpace, atomic_path
+from saga_kedro.stages import code
+from saga_kedro.weights import MissingWeights
 
-def training_key(parameters: Parameters, data_version: str) -> str:
-    """The key of an arm's weights."""
-    return key("audit_train", parameters, data_version)
-
-
-def score_key(parameters: Parameters, data_version: str, pairs_version: str, seed: int) -> str:
-    """The key of an arm's outputs and their numbers; ``seed`` is of the sampling."""
-    return key("audit_score", parameters, f"{data_version} {pairs_version} {seed}")
+ENVIRONMENT = (OSError, MemoryError, ImportError, NoSpace, MissingWeights, torch.OutOfMemoryError)
+ENVIRONMENT_IN_WORDS = (
+    "No space left",
+    "Disk quota exceeded",
+    "allocate memory",
+    "not enough memory",
+    "CUDA error",
+    "CUDNN_STATUS",
+    "DataLoader worker (",
+)
+"""What PyTorch says in a plain RuntimeError: a full disk, no memory on the CPU, a broken GPU, a killed loader."""
 
 
 def code_version() -> str:
-    """The code that decides results: ten digits. A change of it makes new records."""
+    """Ten digits of the hash of the code that decides results: other code makes new records."""
     return code("audit_score")[:10]
 
 
@@ -41,19 +44,18 @@ class Records:
         return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
 
     def put(self, kind: str, key: str, record: dict[str, Any]) -> dict[str, Any]:
-        """Write a record, and return it as it will be read."""
-        text = json.dumps(_plain(record), indent=1, ensure_ascii=False)
+        """Write a record, and return it as it will be read; a number that is not finite is null."""
+        plain = json.loads(json.dumps(record), parse_constant=lambda _: None)
         with atomic_path(self.path(kind, key)) as temporary:
-            temporary.write_text(text, encoding="utf-8")
-        return json.loads(text)
+            temporary.write_text(json.dumps(plain, indent=1, ensure_ascii=False), encoding="utf-8")
+        return plain
 
 
-def _plain(value: Any) -> Any:
-    """The same as JSON can hold it: a number that is not finite is null."""
-    if isinstance(value, dict):
-        return {str(name): _plain(inner) for name, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(inner) for inner in value]
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    return value
+def crash_of(error: Exception) -> str:
+    """Type and message of an arm's error, which is its result; an error of the machine (`ENVIRONMENT`) is raised instead."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ENVIRONMENT) or any(words in str(cause) for words in ENVIRONMENT_IN_WORDS):
+            raise error
+        cause = cause.__cause__
+    return f"{type(error).__name__}: {error}"

@@ -1,7 +1,4 @@
-"""The audit's page: causes, the ladder, a line per suspicion; then rung by rung, and a section per suspicion.
-
-One builder for two languages: `saga_kedro.audit.words` and the issues' file have the words.
-"""
+"""The audit's page, in two languages: `saga_kedro.audit.words` and the issues' file have the words."""
 
 from __future__ import annotations
 
@@ -58,17 +55,12 @@ Pictures = Mapping[tuple[str, str], bytes]
 def write_pages(findings: AuditFindings, path: str | Path) -> dict[str, str]:
     """Write ``<path>.html``, ``<path>.zh.html`` and ``<path>.md``: where they are."""
     path, pictures = Path(path), draw_cards(findings)
-    english, chinese = (build_report(findings, pictures, language) for language in ("en", "zh"))
+    english, chinese = (Page(findings, pictures, language).report() for language in ("en", "zh"))
     return {
         "html": write_html(english, path.with_suffix(".html")).as_posix(),
         "chinese": write_html(chinese, path.with_suffix(".zh.html")).as_posix(),
         "markdown": write_markdown(english, path.with_suffix(".md")).as_posix(),
     }
-
-
-def build_report(findings: AuditFindings, pictures: Pictures, language: str = "en") -> Report:
-    """All sections in ``en`` or ``zh``; ``pictures`` are of `draw_cards`."""
-    return _Page(findings, pictures, language).report()
 
 
 def draw_cards(findings: AuditFindings) -> Pictures:
@@ -92,12 +84,12 @@ def draw_cards(findings: AuditFindings) -> Pictures:
 
 
 @dataclass(frozen=True)
-class _Page:
+class Page:
     """The page in one language."""
 
     findings: AuditFindings
-    pictures: Pictures
-    language: str
+    pictures: Pictures  # of `draw_cards`
+    language: str = "en"  # or zh
 
     def say(self, code: str, /, **values: object) -> str:
         return words.say(self.language, code, **values)
@@ -110,12 +102,16 @@ class _Page:
         arm = issue.arms.get(name)
         return self.say(name) if arm is None else arm.zh if self.language == "zh" and arm.zh else arm.says
 
+    def title(self, issue: Issue) -> str:
+        return f"{issue.id}: {self.of(issue, 'title')}"
+
     def report(self) -> Report:
+        """All sections."""
         say, issues, run = self.say, self.findings.issues, self.findings.facts["run"]
         verdicts = self.findings.table("verdicts")
         open_ones = set(verdicts[verdicts["kind"].isin([*OPEN, ONE_TRAINING, WAS_NOT_RUN])]["issue"])
         decided = sum(issue.id not in open_ones for issue in issues)
-        code = str(run.get("git_revision", ""))[:12] or run["code"]
+        code = run["git_revision"][:12] or run["code"]
         other = {"en": "[中文](%s.zh.html)", "zh": "[English](%s.html)"}[self.language] % self.findings.facts["name"]
         facts = pd.DataFrame([(say(name), str(value)) for name, value in run.items()], columns=[say("name"), say("value")])
         sections = [
@@ -132,11 +128,8 @@ class _Page:
         language = {"en": "en", "zh": "zh-CN"}[self.language]
         return Report(say("title"), subtitle, [section for section in sections if section.blocks], language=language)
 
-    def title(self, issue: Issue) -> str:
-        return f"{issue.id}: {self.of(issue, 'title')}"
-
     def causes(self) -> list[Block]:
-        """One sentence for each symptom, with its cause and the numbers measured, and the user's number against ours."""
+        """A sentence for each symptom: its cause, the numbers measured, and the user's number against ours."""
         ladder = self.findings.table(LADDER)
         if ladder.empty:
             return []
@@ -199,13 +192,11 @@ class _Page:
         def place(value: float) -> float:
             return 0.5 + 0.5 * math.copysign(math.log1p(abs(value)) / math.log1p(reach), value)
 
-        drawn = []
-        for line, verdicts in lines:
-            marks = []
-            for verdict in verdicts:
-                if places := [place(end) for end in ends(verdict)]:
-                    marks.append(Mark(places[0], min(places), max(places), verdict["design"].removesuffix("_one")))
-            drawn.append(replace(line, marks=marks))
+        def mark(verdict: Verdict) -> Mark:
+            places = [place(end) for end in ends(verdict)]
+            return Mark(places[0], min(places), max(places), verdict["design"].removesuffix("_one"))
+
+        drawn = [replace(line, marks=[mark(one) for one in verdicts if ends(one)]) for line, verdicts in lines]
         ticks = [(place(sign * tick), f"{sign * tick:+d}") for tick in TICKS if tick < reach for sign in (-1, 1)]
         return Lines(drawn, caption, (place(-1), place(1)), sorted([(0.5, "0"), *ticks]))
 
@@ -243,11 +234,11 @@ class _Page:
         lines = []
         for line in self.findings.table("clearances").to_dict("records"):
             name, good = line["clearance"], line[AS_FOUND] == "passes"
-            found, aligned = (
-                self.say(line[f"{setting}_why"], **json.loads(line[f"{setting}_values"])) for setting in (AS_FOUND, ALIGNED)
-            )
             chip = (self.say("holds"), "good") if good else (self.say("does_not_hold"), "bad")
-            text = self.say("clearance", found=found, aligned=aligned)
+            why = {
+                which: self.say(line[f"{which}_why"], **json.loads(line[f"{which}_values"])) for which in (AS_FOUND, ALIGNED)
+            }
+            text = self.say("clearance", found=why[AS_FOUND], aligned=why[ALIGNED])
             lines.append(Line(self.say(f"asks_{name}"), *chip, text, f"S1: «{self.say(f'clears_{name}')}»"))
         wrong = sum(line.kind == "bad" for line in lines)
         return [Text(self.say("cleared", wrong=wrong, of=len(lines))), Lines(lines)] if lines else []
@@ -261,15 +252,10 @@ class _Page:
         if curve is not None and tables:
             norms[AS_FOUND] = curve.rename(columns={"loss_scaled": "logged", "true_norm": "true"})
         if len(half):
-            norms |= {
-                str(name): part for name, part in half[half["micro_batch"] == half["micro_batch"].max()].groupby("setting")
-            }
+            norms |= dict(list(half[half["micro_batch"] == half["micro_batch"].max()].groupby("setting")))
         for name, values in norms.items():
-            drawn = {
-                column: values[["step", column]].rename(columns={column: "value"})
-                for column in ("logged", "true", "scale")
-                if column in values
-            }
+            columns = [column for column in ("logged", "true", "scale") if column in values]
+            drawn = {column: values[["step", column]].rename(columns={column: "value"}) for column in columns}
             picture = curves_chart(drawn, "gradient norm", name, logarithmic=True)
             if picture is not None:
                 caption = self.say("norms_caption", name=name.replace(" ", "_"))
@@ -277,7 +263,7 @@ class _Page:
         return blocks
 
     def plain(self, table: pd.DataFrame) -> pd.DataFrame:
-        """A table as it is, numbers shortened, names in the page's language."""
+        """A table with short numbers, and names in the page's language."""
 
         def cell(value: object) -> str:
             if isinstance(value, bool):
@@ -292,10 +278,8 @@ class _Page:
 
     def issue(self, issue: Issue) -> list[Block]:
         say, of = self.say, self.of
-        sources = "; ".join(
-            f"{say(source.document)}, " + (f"`{source.section}`" if source.document == "F" else source.section)
-            for source in issue.source
-        )
+        places = [(say(s.document), f"`{s.section}`" if s.document == "F" else s.section) for s in issue.source]
+        sources = "; ".join(", ".join(place) for place in places)
         claim = issue.zh.claim if self.language == "zh" and issue.zh else issue.claim.en
         quote = f"\n\n> {issue.claim.zh}" if issue.claim.zh else ""
         differs = say(f"differs_{issue.differs.replace(' ', '_')}")
@@ -311,8 +295,8 @@ class _Page:
         names = self.findings.sounds.get(issue.id, {})
         cards = [self.card(issue.id, name, f"`{name}`", self.arm(issue, name)) for name in names]
         blocks += [Cards(cards)] if cards else []
-        rows = self.findings.table("rows")
-        minutes = rows[rows["issue"] == issue.id]["seconds"].sum() / 60 if len(rows) else 0.0
+        rows = self.findings.tables["rows"]
+        minutes = rows[rows["issue"] == issue.id]["seconds"].sum() / 60
         again = say("again", issue=issue.id, minutes=f"{minutes:.1f}")
         return [*blocks, Callout(f"**{say('what_to_do')}.** {of(issue, 'do')}", "good"), Text(again)]
 
@@ -331,7 +315,7 @@ class _Page:
 
 
 def _short(value: object) -> str:
-    """A number as a person reads it: three digits, thousands in groups; words as they are."""
+    """A number in three digits, thousands in groups; words as they are."""
     if not isinstance(value, int | float | np.number):
         return str(value)
     size = abs(float(value))

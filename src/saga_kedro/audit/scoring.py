@@ -12,11 +12,11 @@ from safetensors.torch import load_file
 from saga_kedro.audio import SAMPLE_RATE
 from saga_kedro.audio import metrics as formulas
 from saga_kedro.audio.io import write_audio
-from saga_kedro.audit.as_found.loading import give_tokens_another_width, load_under_other_prefix
 from saga_kedro.audit.as_found.metrics import reported
-from saga_kedro.audit.crashes import crash_of
+from saga_kedro.audit.as_found.network import give_tokens_another_width
 from saga_kedro.audit.data import AuditData, Pair, cells
 from saga_kedro.audit.observe import snapshot
+from saga_kedro.audit.records import crash_of
 from saga_kedro.audit.training import Trained
 from saga_kedro.draws import seed_of
 from saga_kedro.evaluation.names import OURS, metric_name
@@ -38,11 +38,11 @@ def load(trained: Trained, parameters: Parameters) -> SagaSR:
         state = load_file(snapshot(trained.folder, step))
         model.network.load_state_dict({name.removeprefix(prefix): v for name, v in state.items() if name.startswith(prefix)})
     if serve.loading == "other_prefix":
-        state = {name: value.clone() for name, value in model.network.state_dict().items()}
-        other = SagaSR(model.config, model.text_encoder)
-        initialise_by_name(other.network, seed_of(parameters.seed, "not loaded"))
-        load_under_other_prefix(other.network, state)
-        model.network = other.network.eval()
+        # As the failing inference script does: the trainer's module is one level deeper, so no name fits and nothing is loaded.
+        state = {f"model.model.{name}": value for name, value in model.network.state_dict().items()}
+        model.network = SagaSR(model.config, model.text_encoder).network.eval()
+        initialise_by_name(model.network, seed_of(parameters.seed, "not loaded"))
+        model.network.load_state_dict(state, strict=False)
     if serve.token_width is not None:
         give_tokens_another_width(model.network, serve.token_width)
     return model
@@ -64,9 +64,9 @@ def outputs(model: SagaSR, sample: Sample, pairs: list[Pair], seed: int) -> list
 def measure(pairs: list[Pair], estimates: list[np.ndarray]) -> dict[str, Any]:
     """All numbers of a set of outputs.
 
-    ``metrics``: each of `NAMES` as the mean over category and cutoff, each cell counting the same, and as
-    ``eval/LSD/speech/4kHz``; ``reported``: LSD and SDR measured each way; ``level_db``: mean level against the reference;
-    ``finite``: share of finite outputs.
+    ``metrics``: each of `NAMES` as ``eval/LSD/speech/4kHz`` for each category and cutoff, and as the mean of these;
+    ``reported``: LSD and SDR, each in two ways; ``level_db``: mean level against the reference; ``finite``: share of finite
+    outputs.
     """
     metrics: dict[str, float] = {}
     clean = [np.nan_to_num(estimate, nan=0.0, posinf=0.0, neginf=0.0) for estimate in estimates]
@@ -75,25 +75,17 @@ def measure(pairs: list[Pair], estimates: list[np.ndarray]) -> dict[str, Any]:
         by_cell = cells(pairs, [value[name] for value in values])
         metrics[name] = float(np.mean(list(by_cell.values()))) if by_cell else float("nan")
         metrics |= {metric_name(OURS, name, category, cutoff): value for (category, cutoff), value in by_cell.items()}
-    ways: dict[str, dict[str, float]] = {"LSD": {}, "SDR": {}}
-    references = [pair.reference for pair in pairs]
-    for lsd, sdr in (("log10", "per_item"), ("decibel", "flattened")):
-        found = reported(references, clean, lsd, sdr)
-        ways["LSD"][lsd], ways["SDR"][sdr] = found["LSD"], found["SDR"]
     level = [20 * np.log10((_rms(e) + 1e-12) / (_rms(p.reference) + 1e-12)) for p, e in zip(pairs, clean, strict=True)]
     return {
         "metrics": metrics,
-        "reported": ways,
+        "reported": reported([pair.reference for pair in pairs], clean),
         "level_db": float(np.mean(level)),
         "finite": float(np.mean([bool(np.isfinite(estimate).all()) for estimate in estimates])),
     }
 
 
 def score(trained: Trained, parameters: Parameters, data: AuditData, seed: int, example: Path | None = None) -> dict[str, Any]:
-    """What `measure` returns for an arm and seed of sampling, ``seconds``, and ``error``: a crash's type and message, or None.
-
-    The first pair's output is written to ``example``, if given.
-    """
+    """`measure`'s numbers of an arm and seed, ``seconds``, ``error`` (a crash, or None); ``example`` gets the first output."""
     began = time.perf_counter()
     try:
         estimates = outputs(load(trained, parameters), parameters.sample, data.pairs, seed)
@@ -106,9 +98,8 @@ def score(trained: Trained, parameters: Parameters, data: AuditData, seed: int, 
 
 
 def _values(pair: Pair, estimate: np.ndarray) -> dict[str, float]:
-    reference = pair.reference
-    lsd = formulas.lsd_family(reference, estimate, 1000 * pair.cutoff_khz)
-    return lsd | {"SI-SDR": formulas.si_sdr(reference, estimate), "SNR": formulas.snr(reference, estimate)}
+    lsd = formulas.lsd_family(pair.reference, estimate, 1000 * pair.cutoff_khz)
+    return lsd | {"SI-SDR": formulas.si_sdr(pair.reference, estimate), "SNR": formulas.snr(pair.reference, estimate)}
 
 
 def _rms(audio: np.ndarray) -> float:

@@ -1,4 +1,4 @@
-"""An audit from parameters and tables: what is to be done, and with which data."""
+"""An audit from parameters and tables: what to do, and with which data."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ from saga_kedro.audit.checkpoint import TEXT_TO_AUDIO, write_checkpoint
 from saga_kedro.audit.data import AuditData, choose_clips, choose_pairs, read_pairs
 from saga_kedro.audit.issues import Catalogue, Issue, choose, read_catalogue
 from saga_kedro.audit.plan import ALIGNED, Planned, aligned_of, baselines, plan
-from saga_kedro.audit.records import Records, training_key
+from saga_kedro.audit.records import Records
 from saga_kedro.audit.runs import Runs
+from saga_kedro.audit.training import training_key
 from saga_kedro.corpora.pairs import find_pairs
 from saga_kedro.evaluation.model_scores import with_prompts
 from saga_kedro.evaluation.pairs import pairs_from_table
@@ -30,14 +31,14 @@ SCORING = 1.3  # what a training costs with its scores and validation, against i
 
 @dataclass(frozen=True)
 class Audit:
-    """The audit of some issues; ``report`` is the page's path without a suffix."""
+    """The audit of some issues."""
 
     parameters: Parameters
     catalogue: Catalogue
     issues: list[Issue]
     arms: list[Planned]
     bench: Bench
-    report: Path
+    report: Path  # of the page, without a suffix
 
     @property
     def whole(self) -> bool:
@@ -47,8 +48,7 @@ class Audit:
     @cached_property
     def baselines(self) -> dict[str, Parameters]:
         """The aligned configuration and the failing code's, at the first seed."""
-        both = baselines(self.catalogue, self.parameters)
-        return {name: self.bench.at_seed(parameters, 0) for name, parameters in both.items()}
+        return baselines(self.catalogue, self.parameters)
 
     @property
     def ladder_aligned(self) -> Parameters:
@@ -63,7 +63,7 @@ class Audit:
         return self.bench.seeds if self.bench.retrain else 1
 
     def hours_per_training(self) -> float:
-        """Hours of a ``full`` training and its scores, at the aligned baseline's speed here; NaN if that was not trained."""
+        """Hours of a ``full`` training with its scores, at the aligned baseline's speed here; NaN if that was not trained."""
         full = self.parameters.audit.budgets.get("full")
         trained = self.bench.finished(self.baselines[ALIGNED])
         if full is None or trained is None:
@@ -90,9 +90,8 @@ def open_audit(
 ) -> Audit:
     """Plan an audit, then read the data that its arms share; errors of `choose` and `plan` come before anything is read.
 
-    ``clips`` are of training and validation, ``pairs`` of the test split; ``audit.pairs`` names a folder of further ones.
-    ``folders``: ``text_states``, ``pairs`` (for given ones, resampled), ``models``, ``records``, ``report``. An ``experiment``
-    of None logs nowhere.
+    ``clips`` are of training and validation, ``pairs`` of the test split. ``folders`` are of `folders`; its ``pairs`` is for
+    those of ``audit.pairs``, resampled. An ``experiment`` of None logs nowhere.
     """
     audit = parameters.audit
     budget = audit.budgets[audit.budget]
@@ -118,18 +117,8 @@ def open_audit(
     if pretrained is not None:
         with alone():
             write_checkpoint(pretrained, data, models, checkpoint)
-    bench = Bench(
-        data=data,
-        records=Records(folders["records"]),
-        models=models,
-        sounds=Path(folders["records"]) / "sounds",
-        seeds=audit.seeds or budget.seeds,
-        retrain=budget.train,
-        runs=Runs(experiment) if experiment else None,
-    )
-    return Audit(parameters, catalogue, issues, arms, bench, Path(folders["report"]) / report_name(audit.issue))
-
-
-def report_name(wanted: str) -> str:
-    """``audit`` for all issues, ``audit_<ids>`` for some."""
-    return "audit" if wanted == "all" else "audit_" + re.sub(r"[^\w]+", "_", wanted)
+    records, runs = Path(folders["records"]), Runs(experiment) if experiment else None
+    seeds = audit.seeds or budget.seeds
+    bench = Bench(data, Records(records), models, records / "sounds", seeds, retrain=budget.train, runs=runs)
+    name = "audit" if audit.issue == "all" else "audit_" + re.sub(r"[^\w]+", "_", audit.issue)
+    return Audit(parameters, catalogue, issues, arms, bench, Path(folders["report"]) / name)

@@ -1,20 +1,19 @@
 """Is there an effect, and is it large enough to matter? Intervals that hold at every look and for every arm together.
 
-An observation is the difference of an arm's and its baseline's score, trained from the same seed, draws and initial weights.
-Trainings are added in looks until an arm is decided or the limit is reached. The intervals are repeated confidence intervals
-(Jennison and Turnbull, "Group Sequential Methods with Applications to Clinical Trials", 2000, chapter 9): at each look
-Student's t interval of the differences so far. The error is split evenly over looks and arms (Bonferroni, whatever their
-dependence), so that all intervals together cover their true differences with 95 %.
+An observation is the score of an arm minus that of its baseline, with the same seed, draws and initial weights. Trainings are
+added in looks until an arm is decided or the limit is reached. At each look the interval is Student's t of the differences so
+far, as a repeated confidence interval (Jennison and Turnbull, "Group Sequential Methods with Applications to Clinical Trials",
+2000, chapter 9). The error is split evenly over looks and arms (Bonferroni, which needs no independence), so all intervals
+together cover their true differences with 95 %.
 
 One rule gives every answer, from the interval [low, high] and the smallest effect that matters, d:
 
 - ``matters``: the whole interval lies beyond d (low >= d or high <= -d);
-- ``real_but_small``: it lies within (-d, d) and excludes zero;
-- ``no_effect``: it lies within (-d, d) and includes zero: no effect that matters;
+- ``real_but_small`` and ``no_effect``: it lies within (-d, d) and excludes zero, or includes it;
 - ``size_open``: it excludes zero but crosses d or -d: the effect is real, and whether it matters is open;
 - ``undecided``: it includes zero and crosses d or -d.
 
-The last two are open: a further training can still decide them.
+The last two are open: another training can still decide them.
 """
 
 from __future__ import annotations
@@ -28,8 +27,7 @@ import numpy as np
 from saga_kedro.evaluation.summary import interval
 
 ALPHA = 0.05
-LOOKS = (5, 8, 12, 20)
-"""Trainings of each arm after which it is asked whether it is decided."""
+LOOKS = (5, 8, 12, 20)  # trainings of an arm after which it is judged
 
 MATTERS, SMALL, NO_EFFECT = "matters", "real_but_small", "no_effect"
 SIZE_OPEN, UNDECIDED = "size_open", "undecided"

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from saga_kedro import tracking
@@ -16,7 +16,6 @@ from saga_kedro.audit import arms, clearances, symptoms
 from saga_kedro.audit.findings import collect, read, save
 from saga_kedro.audit.issues import read_catalogue
 from saga_kedro.audit.ladder import climb
-from saga_kedro.audit.plan import baselines
 from saga_kedro.audit.report import write_pages
 from saga_kedro.audit.runs import tag_verdicts
 from saga_kedro.audit.session import Audit
@@ -32,9 +31,8 @@ def run_arms(audit: Audit) -> pd.DataFrame:
 
 def check_clearances(audit: Audit) -> pd.DataFrame:
     """Check what the documents call correct: a row per clearance; none where only some issues are asked for."""
-    if not audit.whole:
-        return pd.DataFrame({"clearance": []})
-    return clearances.check_clearances(baselines(audit.catalogue, audit.parameters), audit.bench.data)
+    checked = clearances.check_clearances
+    return checked(audit.baselines, audit.bench.data) if audit.whole else pd.DataFrame({"clearance": []})
 
 
 def climb_ladder(audit: Audit) -> pd.DataFrame:
@@ -52,9 +50,8 @@ def judge(audit: Audit, rows: pd.DataFrame, symptoms: pd.DataFrame) -> pd.DataFr
     found = verdicts(rows, audit.arms, audit.trainings, symptoms, audit.hours_per_training())
     if audit.bench.runs:
         tag_verdicts(audit.bench.runs, rows, found)
-    table = Table(title="Audit", title_justify="left")
-    for column in ("issue", "design", "arm", "answer"):
-        table.add_column(column, overflow="fold")
+    columns = (Column(name, overflow="fold") for name in ("issue", "design", "arm", "answer"))
+    table = Table(*columns, title="Audit", title_justify="left")
     for line in found.to_dict("records"):
         answer = f"{say('en', line['kind'])}: {verdict('en', line)}"
         table.add_row(line["issue"], line["design"], line["arm"], Text(answer))

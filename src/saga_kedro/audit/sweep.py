@@ -25,10 +25,9 @@ SHOWN = ("LSD", "LSD_sounding", "SI-SDR", "SNR")
 
 
 def combinations(vary: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Every combination of values, as dotted names of parameters -> values; ValueError if nothing varies.
+    """Every combination of values by dotted name; ValueError if nothing varies.
 
-    ``vary``: parameter of the section ``sample`` -> a list, or a text with ``+`` between values (the command line splits lists
-    at commas); None leaves the parameter unchanged.
+    ``vary``: parameter of the section ``sample`` -> a list, or a text with ``+`` between values; None leaves it unchanged.
     """
     values = {SAMPLING + name: _values(value) for name, value in vary.items() if value is not None}
     if not values:
@@ -52,8 +51,7 @@ def sweep(
 ) -> pd.DataFrame:
     """Score every combination of ``sweep.vary`` on the same pairs with the same noise; finished ones are not scored again.
 
-    ``model_summary`` has ``folder``, ``weights``, ``run_id``; ``folder`` is of records. A row per combination: the varied
-    parameters, then LSD, LSD_sounding, SI-SDR, SNR.
+    ``folder`` is of records. A row per combination: the varied parameters, then `SHOWN`.
     """
     asked = parameters.sweep
     chosen = combinations(asked.vary)
@@ -78,7 +76,7 @@ def sweep(
         run_id, new = runs.open(parameter_hash(of_sweep, key), f"sweep: {name}", tags, changes, parent)
         if new:
             runs.log(run_id, record["metrics"])
-            runs.finish(run_id)
+            runs.client.set_terminated(run_id)
         rows.append(changes | {metric: record["metrics"][metric] for metric in SHOWN})
-    runs.finish(parent)
+    runs.client.set_terminated(parent)
     return pd.DataFrame(rows)

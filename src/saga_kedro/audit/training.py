@@ -16,25 +16,17 @@ import torch
 from filelock import FileLock
 
 from saga_kedro.audit.as_found.network import PathsNetwork
-from saga_kedro.audit.crashes import crash_of
 from saga_kedro.audit.data import AuditData
-from saga_kedro.audit.loss_scale import as_logged
-from saga_kedro.audit.observe import (
-    CURVE,
-    Curve,
-    EmptyCaption,
-    RandomChannels,
-    Snapshots,
-    randomise_new_channels,
-    read_curve,
-)
-from saga_kedro.audit.records import code_version, training_key
+from saga_kedro.audit.loss_scale import loss_scales
+from saga_kedro.audit.observe import CURVE, Curve, Snapshots, Start, randomise_new_channels, read_curve
+from saga_kedro.audit.records import code_version, crash_of
 from saga_kedro.draws import generator
 from saga_kedro.files import atomic_path
 from saga_kedro.model.saga_sr import SagaSR, build_model
 from saga_kedro.model.starting_weights import load_starting_weights
 from saga_kedro.model.text import TextEncoder
 from saga_kedro.parameters import Parameters, changed
+from saga_kedro.stages import key
 from saga_kedro.training.cache import encode_splits
 from saga_kedro.training.examples import make_segments
 from saga_kedro.training.fit import fit
@@ -44,10 +36,8 @@ from saga_kedro.training.latents import INDEX
 from saga_kedro.training.segments import Segments, as_text, collate
 from saga_kedro.weights import SCRATCH
 
-SHARES = (0.25, 0.5, 1.0)
-"""Of the steps, after which weights are kept."""
-LATENTS = "latents"
-"""Folder, beside the trainings, of the draws that trainings share."""
+SHARES = (0.25, 0.5, 1.0)  # of the steps, after which weights are kept
+LATENTS = "latents"  # folder, beside the trainings, of the draws that trainings share
 PROBE_STEPS = 3
 PROBE_SEARCH = 500  # draws among which one is found whose text, and one whose z_l, is dropped: 10 % are
 
@@ -62,14 +52,14 @@ class Trained:
     curve: pd.DataFrame  # of `read_curve`
 
 
-def training_folder(folder: str | Path, key: str) -> Path:
-    return Path(folder) / key[:12]
+def training_key(parameters: Parameters, data_version: str) -> str:
+    return key("audit_train", parameters, data_version)
 
 
-def train(parameters: Parameters, data: AuditData, folder: str | Path) -> Trained:
+def train(parameters: Parameters, data: AuditData, folder: Path) -> Trained:
     """Train a configuration, resume a killed training, or return a finished one; all trainings share ``folder``."""
-    key = training_key(parameters, data.version)
-    place = training_folder(folder, key)
+    name = training_key(parameters, data.version)
+    place = folder / name[:12]
     started = _started(parameters)
     summary = finished(place, key_of("fit", started, data.version, data.captions))
     if summary is None:
@@ -77,26 +67,25 @@ def train(parameters: Parameters, data: AuditData, folder: str | Path) -> Traine
         text = started.model.text
         empty = TextEncoder.load(text.encoder, text.path, text.max_tokens).encode([""])[0]
         steps = [max(1, round(share * started.fit.steps)) for share in SHARES]
-        callbacks = [Curve(place / CURVE), Snapshots(place, steps), EmptyCaption(empty)]
-        if started.audit.start == "random_channels":
-            callbacks.append(RandomChannels(started.seed))
-        latents = shared_draws(started, data, Path(folder) / LATENTS) if started.encode.latents else None
+        start = Start(empty, started.seed if started.audit.start == "random_channels" else None)
+        callbacks = [Curve(place / CURVE), Snapshots(place, steps), start]
+        latents = shared_draws(started, data, folder / LATENTS) if started.encode.latents else None
         tables = (data.clips, data.captions, data.text_states)
         summary = fit(*tables, started, place, data.version, latents=latents, callbacks=callbacks)
         summary |= {"seconds": time.perf_counter() - began, "code": code_version()}
         with atomic_path(place / SUMMARY) as temporary:
             temporary.write_text(json.dumps(summary, indent=2))
-    return Trained(key, place, summary, read_curve(place))
+    return Trained(name, place, summary, read_curve(place))
 
 
 def shared_draws(parameters: Parameters, data: AuditData, folder: Path) -> Path:
     """The draws of a configuration, encoded: the first training that asks makes them; others that want the same ones wait."""
-    key = key_of("encode", parameters, data.version, data.captions)[:10]
+    name = key_of("encode", parameters, data.version, data.captions)[:10]
     folder.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder / f"{key}.lock"):
-        if not all((folder / key / split / INDEX).exists() for split in ("train", "validation")):
+    with FileLock(folder / f"{name}.lock"):
+        if not all((folder / name / split / INDEX).exists() for split in ("train", "validation")):
             encode_splits(data.clips, data.captions, data.version, parameters, folder)
-    return folder / key
+    return folder / name
 
 
 def _started(parameters: Parameters) -> Parameters:
@@ -105,22 +94,20 @@ def _started(parameters: Parameters) -> Parameters:
 
 
 def curve_metrics(curve: pd.DataFrame) -> dict[str, float]:
-    """The numbers that decide training issues, of `read_curve`'s curve; those that it does not have are left out.
+    """The numbers that decide training issues, of a curve of `read_curve`.
 
-    ``train/loss_plateau``: mean loss of the last fifth; ``train/loss_first``: of the first five steps;
-    ``train/loss_still_falls``: by which share the last fifth lies under the fifth before it; ``val/loss`` and
-    ``val/loss/t...``: last; ``train/grad_true_norm_...`` and ``train/grad_loss_scaled_...``: median and largest.
+    ``train/loss_first``: mean loss of the first five steps; ``train/loss_plateau``: of the last fifth;
+    ``train/loss_still_falls``: by which share that lies under the fifth before it; ``val/loss`` and ``val/loss/t...``: last;
+    ``train/grad_true_norm_...`` and ``train/grad_loss_scaled_...``: median and largest.
     """
-    found: dict[str, float] = {}
-    if "loss" in curve:
-        losses = curve["loss"].dropna().to_numpy()
-        fifth = max(1, len(losses) // 5)
-        last, before = losses[-fifth:].mean(), losses[-2 * fifth : -fifth].mean() if len(losses) > fifth else losses.mean()
-        found |= {
-            "train/loss_first": float(losses[:5].mean()),
-            "train/loss_plateau": float(last),
-            "train/loss_still_falls": float(1 - last / before),
-        }
+    losses = curve["loss"].dropna().to_numpy()
+    fifth = max(1, len(losses) // 5)
+    last, before = losses[-fifth:].mean(), losses[-2 * fifth : -fifth].mean() if len(losses) > fifth else losses.mean()
+    found = {
+        "train/loss_first": float(losses[:5].mean()),
+        "train/loss_plateau": float(last),
+        "train/loss_still_falls": float(1 - last / before),
+    }
     for name in curve.columns:
         if name.startswith("val/") and curve[name].notna().any():
             found[name] = float(curve[name].dropna().iloc[-1])
@@ -133,21 +120,17 @@ def curve_metrics(curve: pd.DataFrame) -> dict[str, float]:
 
 
 def gradient_curve(curve: pd.DataFrame) -> pd.DataFrame:
-    """step, true_norm, loss_scaled: the gradient norm of each step, and as the failing code logs it."""
-    if "grad_norm" not in curve:
-        return pd.DataFrame({"step": [], "true_norm": [], "loss_scaled": []})
-    taken = curve[curve["loss"].notna() | curve["grad_norm"].notna()]
+    """step, true_norm, loss_scaled: the gradient norm of each step, and as the failing code logs it (before it unscales)."""
+    taken = curve[curve["loss"].notna() | curve["grad_norm"].notna()].reset_index(drop=True)
     norms, largest = taken["grad_norm"].fillna(np.inf), taken["grad_max"].fillna(np.inf)
-    return pd.DataFrame(
-        {"step": taken["step"], "true_norm": norms, "loss_scaled": as_logged(norms.tolist(), largest.tolist())}
-    ).reset_index(drop=True)
+    return pd.DataFrame({"step": taken["step"], "true_norm": norms, "loss_scaled": norms * loss_scales(largest.tolist())})
 
 
 def probe(parameters: Parameters, data: AuditData) -> dict[str, Any]:
-    """Three steps on batches that take every branch: does a configuration run, and is it another's equal?
+    """Three steps that take every branch: does a configuration run, and does another train alike?
 
-    Each batch holds a plain example, one whose text is dropped, and one whose z_l is, at the paper's probabilities. ``losses``;
-    ``weights``, a hash of the parameters after them, the same to the last bit if two train alike; ``error``, or None.
+    Each batch holds a plain example, one whose text is dropped, and one whose z_l is, at the paper's probabilities. Returns
+    ``losses``, ``weights`` (a hash of the parameters after the steps) and ``error`` (a crash, or None).
     """
     losses: list[float] = []
     try:
@@ -159,15 +142,14 @@ def probe(parameters: Parameters, data: AuditData) -> dict[str, Any]:
             randomise_new_channels(model.network, started.seed)
         segments = make_segments(data.clips, data.captions, data.text_states, started, "train")
         batches = [collate([segments[draw] for draw in draws]) for draws in _telling_draws(segments)]
-        for loss in steps_on(FlowTraining(model.network, model.codec, started.fit), batches):
-            losses.append(loss)
+        losses.extend(steps_on(FlowTraining(model.network, model.codec, started.fit), batches))
     except Exception as error:
         return {"losses": losses, "weights": "", "error": crash_of(error)}
     return {"losses": losses, "weights": tensors_hash(dict(model.network.named_parameters())), "error": None}
 
 
 def fresh_model(parameters: Parameters) -> SagaSR:
-    """The model of a configuration with its initial weights; a network whose null is an empty caption has its states."""
+    """The model of a configuration with its initial weights, and the states of an empty caption where it needs them."""
     model = build_model(parameters)
     if isinstance(model.network, PathsNetwork):
         model.network.set_empty_caption(model.text_encoder.encode([""])[0])
@@ -196,14 +178,12 @@ def tensors_hash(tensors: Mapping[str, torch.Tensor]) -> str:
 
 
 def _telling_draws(segments: Segments) -> list[list[int]]:
-    """For each step of a probe a plain draw, one whose text is dropped and one whose z_l is, by name as in training."""
+    """For each step of a probe a plain draw, one that drops the text and one that drops z_l, by name as in training."""
     found: dict[str, list[int]] = {"plain": [], "drop context": [], "drop z_l": []}
     for draw in range(PROBE_SEARCH):
         name = as_text(segments.name(*segments.order.at(draw)))
-        dropped = [
-            what for what in ("drop context", "drop z_l") if float(torch.rand((), generator=generator(what, name))) < 0.1
-        ]
-        found[dropped[0] if dropped else "plain"].append(draw)
+        drops = (what for what in ("drop context", "drop z_l") if torch.rand((), generator=generator(what, name)).item() < 0.1)
+        found[next(drops, "plain")].append(draw)
         if all(len(draws) >= PROBE_STEPS for draws in found.values()):
             break
     return [[draws[step % len(draws)] for draws in found.values() if draws] for step in range(PROBE_STEPS)]

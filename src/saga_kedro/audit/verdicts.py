@@ -15,9 +15,7 @@ from saga_kedro.audit.symptoms import SYMPTOMS
 
 CAUSE, CRASHES, SAME, ONE_TRAINING, WAS_NOT_RUN = "cause", "crashes", "same", "one_training", "not_run"
 KINDS = (CAUSE, CRASHES, MATTERS, SIZE_OPEN, UNDECIDED, SMALL, NO_EFFECT, SAME, ONE_TRAINING, WAS_NOT_RUN)
-"""Answers, the most telling first: the arm alone gives a symptom; it crashes; the five of `saga_kedro.audit.statistics`; it is
-the same to the last bit; there was one training, which decides nothing; it was not run."""
-SAME_NUMBERS, SAME_OUTPUTS = "same_numbers", "same_outputs"
+"""Answers, the most telling first; ``cause``: the arm alone gives a symptom; ``same``: to the last bit."""
 
 COLUMNS = [
     "issue", "design", "arm", "says", "acts_in", "metric", "baseline_value", "value", "mean", "low", "high", "seeds", "margin",
@@ -35,10 +33,9 @@ def verdicts(
 ) -> pd.DataFrame:
     """One verdict per issue, design and arm: ``COLUMNS``.
 
-    ``trainings`` is the most that an arm could get, 1 where seeds are of sampling only; ``symptoms`` is None if not measured.
-    ``kind`` is one of `KINDS`; ``seeds`` counts trainings; ``better`` is ``better`` or ``worse`` than the baseline, empty where
-    that means nothing or zero is not excluded; ``symptom``: `SYMPTOMS` with spaces between; ``trainings_needed``: the fewest
-    that can decide.
+    ``trainings`` is the most that an arm could get, 1 where seeds are of sampling only; ``symptoms`` is of `symptoms.matrix`.
+    ``kind`` is one of `KINDS`; ``seeds`` counts trainings; ``better`` says ``better`` or ``worse``, and nothing if the interval
+    includes zero or no direction is better; ``trainings_needed`` is the fewest that can decide.
     """
     tested = rows[rows["status"].isin([DONE, ERROR])].query("seed >= 0").drop_duplicates(["issue", "design", "arm"])
     alpha = level(len(tested), trainings)
@@ -47,15 +44,9 @@ def verdicts(
         of_arm = rows[(rows["issue"] == arm.issue.id) & (rows["design"] == arm.design) & (rows["arm"] == arm.arm)]
         if of_arm.empty:
             continue
-        head: dict[str, Any] = {
-            "issue": arm.issue.id,
-            "design": arm.design,
-            "arm": arm.arm,
-            "says": arm.says,
-            "acts_in": arm.acts_in,
-        }
-        head |= {"metric": arm.issue.metric, "margin": arm.issue.smallest_effect, "symptom": _symptom(arm, symptoms)}
-        line = EMPTY | head | _found(of_arm, arm, trainings, alpha, hours_per_training)
+        head = {"issue": arm.issue.id, "design": arm.design, "arm": arm.arm, "says": arm.says, "acts_in": arm.acts_in}
+        numbers = {"metric": arm.issue.metric, "margin": arm.issue.smallest_effect, "symptom": _symptom(arm, symptoms)}
+        line: dict[str, Any] = EMPTY | head | numbers | _found(of_arm, arm, trainings, alpha, hours_per_training)
         if line["symptom"] and line["kind"] not in (CRASHES, SAME):
             line["kind"] = CAUSE
         lines.append(line)
@@ -87,7 +78,7 @@ def _found(rows: pd.DataFrame, arm: Planned, trainings: int, alpha: float, hours
     differences = rows["difference"].tolist()
     values = {"baseline_value": rows["baseline_value"].mean(), "value": rows["value"].mean()}
     if not any(differences):
-        return {"kind": SAME, **values, **zero, "seeds": min(trainings, len(rows)), "reason": SAME_NUMBERS}
+        return {"kind": SAME, **values, **zero, "seeds": min(trainings, len(rows)), "reason": "same_numbers"}
     mean, margin = float(rows["difference"].mean()), arm.issue.smallest_effect
     better = ""
     if arm.issue.direction != "neither":
@@ -98,5 +89,5 @@ def _found(rows: pd.DataFrame, arm: Planned, trainings: int, alpha: float, hours
         real = found.answer not in (NO_EFFECT, UNDECIDED)
         return {"kind": found.answer, **values, **numbers, "better": better if real else ""}
     if arm.acts_in == "measuring":  # the same outputs measured in two ways: the difference is exact
-        return {"kind": answer(mean, mean, margin), **values, "seeds": 1, "mean": mean, "reason": SAME_OUTPUTS}
+        return {"kind": answer(mean, mean, margin), **values, "seeds": 1, "mean": mean, "reason": "same_outputs"}
     return {"kind": ONE_TRAINING, **values, "seeds": 1, "mean": mean, "better": better, **needed}

@@ -18,11 +18,7 @@ def words() -> dict[str, dict[str, str]]:
 
 
 def say(language: str, code: str, /, **values: Any) -> str:
-    """The sentence of a code in ``en`` or ``zh``, with the values that are codes; KeyError if there is no such code.
-
-    >>> say("zh", "trainings", count=5)
-    '5 次训练'
-    """
+    """The sentence of a code in ``en`` or ``zh``, filled with values, some of them codes; KeyError for an unknown code."""
     filled = {name: name_of(language, value) if isinstance(value, str) else value for name, value in values.items()}
     return words()[code][language].format(**filled)
 

@@ -1,4 +1,4 @@
-"""`saga diagnose`: combines a person's numbers and files into the causes that fit."""
+"""`saga diagnose`: which causes fit a person's numbers and files."""
 
 from __future__ import annotations
 
@@ -25,17 +25,10 @@ def diagnose(
     evidence: Evidence, run_id: str | None = None, tracking: str | None = None, curves: Path | None = None,
     config: Path | None = None, checkpoint: Path | None = None, outputs: Path | None = None, references: Path | None = None,
 ) -> Diagnosis:  # fmt: skip
-    """Yardsticks, and causes that fit. Numbers that are given override those of a curve, and those of a curve a run's.
+    """Yardsticks, and causes that fit. Given numbers override those of a curve, and these override a run's.
 
-    Args:
-        run_id, tracking: MLflow run whose numbers and curves are taken, and its store.
-        curves: CSV or TensorBoard event file.
-        config: model configuration of stable-audio-tools.
-        checkpoint: .safetensors or PyTorch file.
-        outputs, references: folders of audio of the same names.
-
-    Raises:
-        ValueError: nothing was given, a file, folder or run is missing or broken, an unknown distribution of t.
+    ``tracking`` is the store of the run; ``outputs`` and ``references`` are folders of audio of the same names. ValueError if
+    nothing was given, a file, folder or run is missing or broken, or the distribution of t is unknown.
     """
     if (outputs is None) != (references is None):
         raise ValueError("--outputs and --references go together: folders of outputs and of references of the same names.")
@@ -58,8 +51,7 @@ def diagnose(
     if checkpoint:
         found += [replace(cause, seen_in=checkpoint.name) for cause in of_tensors(read_checkpoint(checkpoint))]
     if outputs and references:
-        from saga_kedro.diagnosis.faults import of_outputs
-        from saga_kedro.diagnosis.outputs import measure_outputs
+        from saga_kedro.diagnosis.outputs import measure_outputs, of_outputs
 
         measured = measure_outputs(outputs, references)
         found += [replace(cause, seen_in=outputs.name) for cause in of_outputs(measured["files"], evidence)]
@@ -69,9 +61,9 @@ def diagnose(
 
 def as_json(found: Diagnosis) -> str:
     """A diagnosis as JSON, without the curves' points; a missing value is null."""
-    outputs = found.outputs
+    outputs = dict(found.outputs)
     if outputs:
-        outputs = outputs | {"files": json.loads(outputs["files"].to_json(orient="records"))}
+        outputs["files"] = json.loads(outputs["files"].to_json(orient="records"))
     lines = [{"seen_in": cause.seen_in} | asdict(cause) | {"confirm": cause.confirm} for cause in found.causes]
     answer = {"yardsticks": [asdict(line) for line in found.yardsticks], "causes": lines, "outputs": outputs}
     return json.dumps(answer, indent=2, ensure_ascii=False)

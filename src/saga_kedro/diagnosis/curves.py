@@ -1,4 +1,4 @@
-"""A person's own curves: of an MLflow run, a CSV or a TensorBoard event file; and the evidence in them."""
+"""A person's own curves, from an MLflow run, a CSV or a TensorBoard event file; and the evidence in them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pandas as pd
 from saga_kedro.diagnosis.numbers import Evidence
 
 Curves = dict[str, pd.DataFrame]
-"""``loss`` and ``norm``, where known -> table with ``step`` and ``value``, in the order of steps."""
+"""``loss`` and ``norm``, where known -> table with ``step`` and ``value``, by step."""
 
 NAMES = {"loss": r"loss", "norm": r"grad.*norm"}
 OTHERS = r"val|test|eval|__min|__max|lr|scale|true|plateau|loss/"
@@ -22,7 +22,7 @@ STEPS = ("step", "global_step", "_step", "iteration")
 
 
 def chosen(names: Iterable[str]) -> dict[str, str]:
-    """Which of a logger's names is the training loss and which the gradient norm: as logged before others, then short ones."""
+    """Which of a logger's names is the training loss and which the gradient norm; the one "as logged", else a short one."""
     found, names = {}, list(names)
     for curve, pattern in NAMES.items():
         fitting = [name for name in names if re.search(pattern, name, re.IGNORECASE) and not re.search(OTHERS, name.lower())]
@@ -32,10 +32,10 @@ def chosen(names: Iterable[str]) -> dict[str, str]:
 
 
 def read_curves(path: Path) -> Curves:
-    """Loss and gradient norms of a CSV, or of a TensorBoard event file or the folder of one; a ValueError where there are none.
+    """Loss and gradient norms of a CSV, or of a TensorBoard event file or its folder; a ValueError if there are none.
 
-    A CSV has a column a metric (Lightning's logger, Weights & Biases), a line a metric (``metric``, ``step``, ``value``), or is
-    one curve that TensorBoard exported (``Step``, ``Value``), whose file name names the metric.
+    A CSV has a column per metric (Lightning's logger, Weights & Biases), a line per value (``metric``, ``step``, ``value``), or
+    one curve that TensorBoard exported (``Step``, ``Value``) and the file name names.
     """
     if not path.exists():
         raise ValueError(f"{path}: there is no such file.")
@@ -48,7 +48,7 @@ def read_curves(path: Path) -> Curves:
 
 
 def _picked(points: pd.DataFrame) -> Curves:
-    """The loss and the norm among points: columns metric, step, value."""
+    """The loss and the norm among points (metric, step, value)."""
     curves = {}
     for curve, name in chosen(points["metric"].unique()).items():
         line = points.loc[points["metric"] == name, ["step", "value"]].apply(pd.to_numeric, errors="coerce")
@@ -66,7 +66,7 @@ def _csv(path: Path) -> pd.DataFrame:
     if "value" in lower:
         metric = table[lower["metric"]].astype(str) if "metric" in lower else path.stem
         return pd.DataFrame({"metric": metric, "step": step, "value": table[lower["value"]]})
-    # a line has what was logged at its step; the rest of its cells is blank
+    # a line has what was logged at its step; its other cells are blank
     parts = [pd.DataFrame({"metric": name, "step": step, "value": table[name]}) for name in lower.values()]
     return pd.concat(parts).dropna(subset="value")
 
@@ -96,10 +96,9 @@ def of_curves(curves: Curves) -> Evidence:
 
 
 def of_run(run_id: str, tracking: str | None = None) -> tuple[Evidence, Curves]:
-    """The curves of an MLflow run and the evidence in it: loss, latents' deviation, norms, LSD and SI-SDR of any category.
+    """The evidence in an MLflow run, and its curves; a ValueError if there is no such store or run.
 
-    ``tracking``: folder (``mlruns``), SQLite file or address of the store; None is the project around this folder, or the value
-    of MLFLOW_TRACKING_URI. A ValueError where there is no such store or run.
+    ``tracking``: folder, SQLite file or address of the store; None is MLFLOW_TRACKING_URI, or the project around this folder.
     """
     from mlflow import MlflowClient
     from mlflow.exceptions import MlflowException

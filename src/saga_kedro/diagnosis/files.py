@@ -1,4 +1,4 @@
-"""What is wrong with a person's files: a model configuration of stable-audio-tools, and a checkpoint."""
+"""What is wrong with a model configuration of stable-audio-tools, or a checkpoint."""
 
 from __future__ import annotations
 
@@ -8,9 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from saga_kedro.diagnosis.numbers import Cause, fitting
-
-DIT_PLACE = "model.model.transformer."
-"""Where stable-audio-tools' own model keeps its DiT."""
 
 
 def read_config(path: Path) -> dict[str, Any]:
@@ -27,7 +24,7 @@ def read_config(path: Path) -> dict[str, Any]:
 
 
 def of_config(config: Mapping[str, Any]) -> list[Cause]:
-    """Faults of a model configuration of stable-audio-tools (``saga_model_config.json``), certain ones first."""
+    """Faults of a model configuration (``saga_model_config.json``), certain ones first."""
 
     def section(*names: str) -> dict[str, Any]:
         place: Any = config
@@ -108,7 +105,7 @@ def of_tensors(tensors: Mapping[str, Any]) -> list[Cause]:
     return fitting([
         (not dit, "there is no DiT in this checkpoint", f"of {len(tensors)} tensors none is of transformer.layers",
          0.95, "checkpoint_loading"),
-        (dit and not any(name.startswith(DIT_PLACE) for name in dit),
+        (dit and not any(name.startswith("model.model.transformer.") for name in dit),
          "strict=False would swallow this file: the DiT lies under another prefix",
          f"its tensors begin with {', '.join(map(repr, prefixes[:3]))}; stable-audio-tools looks for 'model.model.'",
          0.95, "checkpoint_loading"),
@@ -129,8 +126,7 @@ def of_tensors(tensors: Mapping[str, Any]) -> list[Cause]:
 def fresh_share(tensors: Mapping[str, Any]) -> float:
     """Share of weight-normalised layers whose gain is the norm of their direction: 1 as built, about 0 once trained.
 
-    torch's weight_norm starts with g = |v| (``weight_g``, ``weight_v``; or ``parametrizations.weight.original0``,
-    ``original1``).
+    torch's weight_norm starts with g = |v| (``weight_g``, ``weight_v``; or ``weight.original0``, ``weight.original1``).
     """
     fresh = []
     for name, gain in tensors.items():

@@ -1,4 +1,4 @@
-"""What fits a person's numbers: yardsticks, and causes, each with the command that confirms it."""
+"""What fits a person's numbers: yardsticks and causes."""
 
 from __future__ import annotations
 
@@ -11,14 +11,13 @@ from typing import Any
 
 from saga_kedro.audit.loss_scale import FIRST_SCALE
 
-UNTOUCHED_LSD = (2.3, 3.7)
-"""LSD of unprocessed 4 and 8 kHz inputs in the paper's table 1, log10 of power."""
+UNTOUCHED_LSD = (2.3, 3.7)  # of 4 and 8 kHz inputs in the paper's table 1, log10 of power
 ZERO_LSD, INT16_LSD = (19.0, 22.5), (28.0, 33.0)
 """LSD (log10 of power) of an all-zero output, and of one against a reference in int16 scale (docs/audit.md: 21.8 and 30.8)."""
 EULER_GAMMA = 0.5772156649015329
 PAPER_SAMPLES = 262_144
-UNLOADED_STD, TRUE_NORM = 0.705, 1.2
-"""Deviation of the latents of a VAE without weights; the largest true gradient norm of the audit's trainings."""
+UNLOADED_STD = 0.705  # of the latents of a VAE without weights
+TRUE_NORM = 1.2  # the largest true gradient norm of the audit's trainings
 
 
 @dataclass(frozen=True)
@@ -41,29 +40,24 @@ class Cause:
     says: str
     because: str
     likelihood: float  # 0 to 1; only the order means anything
-    issue: str = ""  # that tries it
+    issue: str  # of the audit, that tries it
     advice: str = ""  # what to do, where that is more than to try the issue
     seen_in: str = "numbers"  # or the file or folder of this name
 
     @property
     def confirm(self) -> str:
         """The command that would confirm it."""
-        command = f"kedro run --pipeline audit --params audit.issue={self.issue}"
-        return command if self.issue else "look at the file that is named"
-
-
-Rule = tuple[Any, str, str, float, str]
-"""Whether it holds; then what a `Cause` says, because of what, likelihood and issue."""
+        return f"kedro run --pipeline audit --params audit.issue={self.issue}"
 
 
 @dataclass(frozen=True)
 class Yardstick:
-    """A number to hold the evidence against; ``curve`` is the curve that it is drawn across: ``loss``, ``norm`` or none."""
+    """A number to hold the evidence against."""
 
     what: str
     value: float
     meaning: str
-    curve: str = ""
+    curve: str  # that it is drawn across: ``loss``, ``norm`` or none
 
 
 def yardsticks(evidence: Evidence) -> list[Yardstick]:
@@ -118,17 +112,16 @@ def deviation_of(loss: float, timesteps: str) -> float:
 def unrelated_si_sdr(samples: int) -> tuple[float, float, float]:
     """SI-SDR in dB of an estimate that has nothing to do with its reference, both white: mean, 5th and 95th percentile.
 
-    |<s, s_hat>|^2 / (|s|^2 |s_hat|^2) is then chi-squared with one degree of freedom over N; the mean of 10 log10 of it is
-    10 (psi(1/2) + ln 2) / ln 10 - 10 log10 N, where psi(1/2) = -gamma - 2 ln 2: -59.7 for 262,144 samples. A quantile of
-    chi-squared is the square of the normal distribution's.
+    |<s, s_hat>|^2 / (|s|^2 |s_hat|^2) is then chi-squared with one degree of freedom, over N: the square of a normal variable.
+    The mean of 10 log10 of it is 10 (psi(1/2) + ln 2) / ln 10 - 10 log10 N, where psi(1/2) = -gamma - 2 ln 2.
     """
     mean = -10 / math.log(10) * (EULER_GAMMA + math.log(2)) - 10 * math.log10(samples)
     low, high = (10 * math.log10(NormalDist().inv_cdf((1 + level) / 2) ** 2 / samples) for level in (0.05, 0.95))
     return mean, low, high
 
 
-def fitting(rules: Iterable[Rule]) -> list[Cause]:
-    """The causes of the rules that hold, most likely first."""
+def fitting(rules: Iterable[tuple[Any, str, str, float, str]]) -> list[Cause]:
+    """The causes that hold, most likely first; a rule is whether it holds, then `Cause`'s first four fields."""
     return sorted((Cause(*rule[1:]) for rule in rules if rule[0]), key=lambda cause: -cause.likelihood)
 
 
@@ -156,10 +149,10 @@ def causes(evidence: Evidence) -> list[Cause]:
         (evidence.loss is not None and math.isnan(loss), "the training diverged", "the loss is not a finite number",
          0.9, "low_pass"),
         (noise, "the latents are noise: the codec's weights are random or not loaded",
-         f"the loss {loss:g} is the floor {floor:.3f} of latents of which only the deviation can be known" if at_floor else
+         f"the loss {loss:g} is the floor {floor:.3f} of latents that show nothing but their deviation" if at_floor else
          f"a loss of {loss:g} is the floor of latents of deviation {implied:.2f}; an unloaded VAE's have 0.69 to 0.77",
          0.95 if at_floor else 0.85, "vae_weights"),
-        (nothing, "nothing is learnt", f"predicting nothing has {1 + s**2:.2f}", 0.8, "lr_schedule"),
+        (nothing, "nothing is learned", f"predicting nothing has {1 + s**2:.2f}", 0.8, "lr_schedule"),
         (1.05 < loss < 2 and not noise and not nothing, "the network is too small or too briefly trained",
          "the loss lies above what z_l allows", 0.3, "lr_schedule"),
         (lsd > 8, "LSD is in dB", f"in the paper's unit no sounding frame comes near {lsd:g}; read as dB it is {lsd / 10:.2f}",

@@ -1,4 +1,4 @@
-"""A folder of a person's outputs beside their references: what they score, and how they lie to each other."""
+"""A person's outputs beside their references: what they score, how they lie to each other, and what is wrong with them."""
 
 from __future__ import annotations
 
@@ -14,35 +14,32 @@ from saga_kedro.audio import SAMPLE_RATE, metrics
 from saga_kedro.audio.bandwidth import CLIPPED, measure_cutoff
 from saga_kedro.audio.io import UnreadableAudio, read_audio
 from saga_kedro.audio.resample import resample
-from saga_kedro.audit.as_found.metrics import BATCH, lsd_in_decibels, reported
+from saga_kedro.audit.as_found.metrics import BATCH, SHIFT, flattened_sdr, lsd_in_decibels
 from saga_kedro.corpora.folder import audio_files
+from saga_kedro.diagnosis.numbers import Cause, Evidence
 from saga_kedro.parallel import parallel_map
 
-SHORTEST, FEW = 4_096, 32
-"""Samples that an item must have; items up to which no further processes are started."""
+SHORTEST = 4_096  # samples that an item must have
+FEW = 32  # items up to which no further processes are started
 BANDS = tuple(5_512.5 / 2**octave for octave in range(6))
-"""Hz: upper edges of the bands in which a delay is looked for, down to 172; every output worth the name keeps some of them."""
+"""Hz: upper edges of the bands in which a delay is looked for, down to 172."""
 RELATED = 27.0
 """Height of the correlation's peak over its root mean square, in the best of `BANDS`, from which two sounds are related.
 
-Measured on 12 clips of 2 to 5 s: 48 inputs and outputs of three models against their references have 158 to 268, all with a
-delay of 0; 72 against another clip's reference have at most 23.0. Above 5.5 kHz those have up to 55: clips are empty or cut off
-alike there.
+Measured on 12 clips of 2 to 5 s: 48 inputs and outputs of three models have 158 to 268 against their references, and 72 at most
+23.0 against another clip's. Above 5.5 kHz these have up to 55, as clips are empty there.
 """
-KEPT, BAND = 0.9, 4
-"""Share of a band's power that is the reference's; bins of 21.5 Hz in a band."""
+KEPT, BAND = 0.9, 4  # share of a band's power that is the reference's; bins of 21.5 Hz in a band
 
 
 def measure_outputs(outputs: Path, references: Path) -> dict[str, Any]:
-    """Every output beside the reference of the same name (without suffix); a ValueError where no pair can be measured.
+    """Every output beside the reference of the same name (without suffix); a ValueError if no pair can be measured.
 
     Returns:
         ``files``: table, a line a pair: ``name``, SI-SDR of its flattened batch of four, and what `measure_pair` gives;
         ``without_partner``: paths; ``left_out``: a sentence for each file that cannot be measured.
     """
-    ours: dict[str, Path] = {}
-    theirs: dict[str, Path] = {}
-    left_out: list[str] = []
+    ours, theirs, left_out = dict[str, Path](), dict[str, Path](), list[str]()
     for folder, named in ((outputs, ours), (references, theirs)):
         if not folder.is_dir():
             raise ValueError(f"{folder}: there is no such folder.")
@@ -65,8 +62,7 @@ def measure_outputs(outputs: Path, references: Path) -> dict[str, Any]:
 
 def _measure_batch(pairs: Sequence[tuple[Path, Path]]) -> list[dict[str, Any] | str]:
     found: list[dict[str, Any] | str] = []
-    references: list[np.ndarray] = []
-    estimates: list[np.ndarray] = []
+    references, estimates = list[np.ndarray](), list[np.ndarray]()
     for paths in pairs:
         try:
             (estimate, rate), (reference, reference_rate) = (read_audio(path) for path in paths)
@@ -87,19 +83,18 @@ def _measure_batch(pairs: Sequence[tuple[Path, Path]]) -> list[dict[str, Any] | 
         references.append(reference[:, :length])
         estimates.append(estimate[:, :length])
         found.append({"name": paths[0].stem, **facts, **measure_pair(references[-1], estimates[-1])})
-    flattened = {"SI-SDR, flattened batch": reported(references, estimates, "decibel", "flattened")["SDR"]}
+    flattened = {"SI-SDR, flattened batch": flattened_sdr(references, estimates)}
     return [row | flattened if isinstance(row, dict) else row for row in found]
 
 
 def measure_pair(reference: np.ndarray, estimate: np.ndarray) -> dict[str, Any]:
-    """Scores of one output, and how it lies to its reference, which is not silent: float [C, N] at 44.1 kHz.
+    """Scores of one output, and how it lies to its reference: float [C, N] at 44.1 kHz, the reference not silent.
 
     Returns:
-        Scores by name; ``broken`` and ``clipped``: shares of samples that are not finite, or at full scale beyond
-        the reference's; ``silent``; ``level_db``: of the estimate over the reference, in the band that both carry; ``delay`` in
-        samples, positive if the estimate is late; ``inverted``; ``related``: whether any delay makes them agree;
-        ``kept_hz``: up to where the estimate is the reference, ``cutoff_hz`` and ``reference_hz``: up to where each carries
-        signal. What a silent or broken estimate has none of is NaN.
+        Scores by name; ``broken``: share of samples that are not finite; ``clipped``: of those at full scale, less the
+        reference's; ``level_db``: over the reference, in the band that both carry; ``delay``: samples, positive if the estimate
+        is late; ``related``: whether any delay makes them agree; ``kept_hz``: up to where the estimate is the reference;
+        ``cutoff_hz``, ``reference_hz``: up to where each carries signal. NaN where a silent or broken estimate has none.
     """
     r, e = reference.mean(axis=0), estimate.mean(axis=0)
     clipped = [float((np.abs(audio) >= CLIPPED).mean()) for audio in (reference, estimate)]
@@ -138,9 +133,9 @@ def measure_pair(reference: np.ndarray, estimate: np.ndarray) -> dict[str, Any]:
 def _delay(reference: np.ndarray, estimate: np.ndarray, size: int) -> tuple[int, bool, bool]:
     """Delay in samples, whether there is one, and whether polarity is inverted: the correlation's peak, with phase transform.
 
-    Every bin weighs the same (Knapp and Carter 1976), so tones and loud low bands give no broad peaks. Of `BANDS` the one with
-    the highest peak counts: a band made anew is noise, which moves a peak by a sample or hides a narrow kept band. A delay of 0
-    is taken where it fits within 2 % as well: a narrow band cannot tell them apart (at 5.5 kHz one sample is 10 %).
+    Every bin weighs the same (Knapp and Carter 1976), so tones and loud low bands give no broad peaks. The band with the
+    highest peak counts: a generated band is noise, which moves a peak by a sample or hides a narrow kept band. A delay of 0 is
+    taken if it fits within 2 %: a narrow band cannot tell them apart (at 5.5 kHz one sample is 10 %).
     """
     cross = estimate * reference.conj()
     cross /= np.abs(cross) + 1e-12 * np.abs(cross).max()
@@ -156,7 +151,7 @@ def _delay(reference: np.ndarray, estimate: np.ndarray, size: int) -> tuple[int,
 
 
 def _kept(reference: np.ndarray, estimate: np.ndarray) -> float:
-    """Hz up to which every band that the reference carries is the reference's own, at any level: `KEPT` of it is coherent."""
+    """Hz up to which every band that the reference carries is its own, at any level: `KEPT` of it is coherent."""
     options = {"fs": SAMPLE_RATE, "nperseg": min(metrics.N_FFT, len(reference))}
     frequencies, cross = signal.csd(reference, estimate, **options)
     own, other = (signal.welch(audio, **options)[1] for audio in (reference, estimate))
@@ -165,3 +160,80 @@ def _kept(reference: np.ndarray, estimate: np.ndarray) -> float:
     explained = np.add.reduceat(np.abs(cross) ** 2 / (other + 1e-30), starts)
     lost = (explained < KEPT * power) & (power > 1e-7 * power.max())
     return float(frequencies[starts[np.argmax(lost)]]) if lost.any() else SAMPLE_RATE / 2
+
+
+def of_outputs(files: pd.DataFrame, evidence: Evidence) -> list[Cause]:
+    """What is wrong with the ``files`` of `measure_outputs`; the evidence is what was reported of them."""
+    level, delay, missing, related = files["level_db"].abs(), files["delay"].fillna(0), files["missing"], files["related"]
+    delayed, whole = delay != 0, delay % SHIFT == 0
+    # fmt: off
+    # which outputs have it, the numbers that {} shows, likelihood, issue, what it is, what to do
+    faults: list[tuple[pd.Series, pd.Series, float, str, str, str]] = [
+        (files["broken"] > 0, 100 * files["broken"], 0.99, "low_pass", "{} % of the output's samples are NaN or infinite",
+         "Look for the first step that gives NaN: float16, an unstable filter, weights that are not finite."),
+        (files["silent"], files["silent"], 0.98, "checkpoint_loading", "the output is digital silence (peak 0)",
+         "Look for NaN that was made 0 on writing, and whether inference loads the trained weights."),
+        (level > 80, files["level_db"], 0.97, "metric_units",
+         "the output's level differs by {} dB: it is in int16 scale, or the reference is",
+         "Divide by 32,768 before writing and before scoring."),
+        ((level > 3) & (level <= 80), files["level_db"], 0.85, "vae_weights",
+         "the output's level differs by {} dB from the reference's",
+         "Look for another normalisation of input and reference, a latent scale, or a sampler that runs backwards; LSD and "
+         "SNR count level, SI-SDR does not."),
+        (delayed & whole, delay, 0.96, "metric_units",
+         "the output lies {} samples late (negative: early), multiples of 1,858",
+         "int(44,100 x 5.94) = 261,954 samples go in, 127 latents of 2,048 come out: cut references alike, score each alone."),
+        (delayed & ~whole, delay, 0.9, "metric_units", "the output lies {} samples late (negative: early)",
+         "Cut or pad so that both begin together: LSD hardly minds, SI-SDR and SNR forgive no sample."),
+        (files["inverted"], files["inverted"], 0.9, "flow_objective", "polarity is inverted (factor -1)",
+         "Look for a sign: v = noise - data against data - noise, or a codec's or filter's own; SI-SDR does not see it, SNR "
+         "does."),
+        (~related & (files["LSD"] >= 1.5), files["SI-SDR"], 0.9, "flow_objective",
+         "the output has nothing to do with its reference at any delay (SI-SDR {} dB)",
+         "Look at the direction of the sampler, the weights that inference loads, and the codec's."),
+        (~related & (files["LSD"] < 1.5), files["LSD"], 0.8, "low_band",
+         "the spectrum fits (LSD {}), the waveform does not: phase was made anew, low band too",
+         "Put the input's low band back by its cutoff; until then SI-SDR and SNR say nothing."),
+        (related & (files["kept_hz"] < 400), files["kept_hz"], 0.8, "low_band",
+         "the low band was not kept: output and reference agree up to {} Hz only",
+         "Put the input's band back up to its cutoff, not up to 200 Hz."),
+        (files["cutoff_hz"] < 0.85 * files["reference_hz"], files["cutoff_hz"], 0.85, "checkpoint_loading",
+         "nothing was made above {} Hz, where the input's low-pass may have cut",
+         "See whether the file is the input, and whether low-band replacement takes all bands."),
+        (files["clipped"] > 0.001, 100 * files["clipped"], 0.7, "metric_units",
+         "{} % of the output's samples lie at or beyond full scale", "Lower the level before writing, or write floats."),
+        (files["rate"] != files["reference_rate"], files["rate"], 0.6, "metric_units",
+         "the output's sample rate is {} Hz, not its reference's",
+         "Resample before scoring, as was done here; n_fft and hop mean other things at another rate."),
+        (files["channels"] != files["reference_channels"], files["channels"], 0.5, "stereo",
+         "the output has {} channels, its reference another number",
+         "Both were mixed to mono here; the paper's model is stereo."),
+        (missing.abs() > 2, missing, 0.6, "metric_units",
+         "the output is {} samples of 44.1 kHz shorter than its reference (negative: longer)",
+         "Cut both to the same length; 1,858 is what the failing code's segments lose to whole latents."),
+    ]
+    # fmt: on
+    found = []
+    for has, values, likelihood, issue, says, advice in faults:
+        names = files["name"][has]
+        if len(names):
+            because = f"{len(names)} of {len(files)} outputs: {', '.join(names[:3])}{', ...' if len(names) > 3 else ''}"
+            found.append(Cause(says.format(_spread(values[has])), because, likelihood, issue, advice))
+    lsd, decibel, item, batch = (files[name].mean() for name in ("LSD", "LSD in dB", "SI-SDR", "SI-SDR, flattened batch"))
+    if evidence.lsd is not None and abs(evidence.lsd - decibel) < min(0.25 * decibel, abs(evidence.lsd - lsd)):
+        because = f"these outputs have {lsd:.2f} in log10 of power, the paper's unit, and {decibel:.1f} in dB"
+        advice = f"Report {lsd:.2f}: the mean over frames of the root over bins, of log10 of power."
+        found.append(Cause(f"your LSD of {evidence.lsd:g} is in dB", because, 0.97, "metric_units", advice))
+    if evidence.sdr is not None and abs(evidence.sdr - batch) < min(10, abs(evidence.sdr - item)):
+        because = (
+            f"these outputs have {item:.1f} dB item by item, {batch:.1f} dB flattened and shifted by 1,858 samples an item"
+        )
+        says, advice = f"your SDR of {evidence.sdr:g} is that of a flattened batch", f"Report {item:.1f}: the mean over items."
+        found.append(Cause(says, because, 0.9, "metric_units", advice))
+    return found
+
+
+def _spread(values: pd.Series) -> str:
+    low, high = float(values.min()), float(values.max())
+    shown = [f"{value:,.0f}" if abs(value) >= 100 or value == round(value) else f"{value:.3g}" for value in (low, high)]
+    return shown[0] if shown[0] == shown[1] else " to ".join(shown)

@@ -1,20 +1,12 @@
-"""A diagnosis as a report for page and terminal: the answer first, curves against the yardsticks, then outputs.
-
-Numbers alone need no package that the light installation lacks.
-"""
+"""A diagnosis as a report for page and terminal. Numbers alone need no package that the light installation lacks."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from saga_kedro.diagnosis.command import Diagnosis
 from saga_kedro.reporting.blocks import Block, Callout, Details, Figure, Report, Section, Table, Text
 
-if TYPE_CHECKING:
-    from saga_kedro.diagnosis.command import Diagnosis
-
-SURE = 0.8
-"""From this likelihood on a cause is marked."""
 MEANINGS = {
     "LSD": "log10 of power, the paper's unit",
     "LSD in dB": "the failing code's formula",
@@ -27,7 +19,7 @@ DRAWN = {"loss": ("flow loss", "Your training loss"), "norm": ("gradient norm", 
 
 
 def write_page(found: Diagnosis, folder: Path) -> Path:
-    """Write ``diagnosis.html`` into a folder, which is made where it is missing; a ValueError where nothing can be written."""
+    """Write ``diagnosis.html`` into a folder, which is made if missing; a ValueError if nothing can be written."""
     from saga_kedro.reporting.html import write_html
 
     try:
@@ -37,7 +29,7 @@ def write_page(found: Diagnosis, folder: Path) -> Path:
 
 
 def show(found: Diagnosis) -> None:
-    """Print a diagnosis: the page without its pictures and without every single output."""
+    """Print a diagnosis: the page without pictures and the table of every output."""
     from rich.console import Console
     from rich.markdown import Markdown
 
@@ -49,7 +41,7 @@ def show(found: Diagnosis) -> None:
 
 
 def build_page(found: Diagnosis, pictures: bool = True) -> Report:
-    """The sections of the page; those that nothing was given for are left out."""
+    """The sections of the page that something was given for."""
     figures = _figures(found) if pictures and found.curves else []
     parts = {
         "What fits": _causes(found),
@@ -68,7 +60,7 @@ def _causes(found: Diagnosis) -> list[Block]:
         says = cause.says[0].upper() + cause.says[1:]
         advice = f" {cause.advice}" if cause.advice else ""
         text = f"**{place}. {says}.** Seen in {cause.seen_in}: {cause.because}.{advice}\n\n`{cause.confirm}`"
-        blocks.append(Callout(text, "bad") if cause.likelihood >= SURE else Text(text))
+        blocks.append(Callout(text, "bad") if cause.likelihood >= 0.8 else Text(text))
     nothing = "No known cause fits. That does not mean that all is well: give more numbers or files."
     return blocks or [Callout(nothing)]
 
@@ -95,7 +87,6 @@ def _figures(found: Diagnosis) -> list[Block]:
 
 
 def _outputs(found: Diagnosis) -> list[Block]:
-    """What was measured of outputs: means, then each, then those without a partner."""
     import pandas as pd
 
     from saga_kedro.reporting.tables import number

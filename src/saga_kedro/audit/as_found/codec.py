@@ -5,8 +5,9 @@ from __future__ import annotations
 import copy
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+import torch
 from torch import nn
 
 from saga_kedro.draws import seed_of
@@ -18,27 +19,26 @@ STRIDES = {1024: [8, 4, 4, 4, 2], 2048: [8, 8, 4, 4, 2]}
 
 
 def random_autoencoder(
-    path: str | None = None, hop: int = 2048, channels: int = 4, seed: int = 0, posterior: str = "drawn", **unused: Any
+    path: str | None = None,
+    hop: int = 2048,
+    channels: int = 4,
+    seed: int = 0,
+    posterior: Literal["drawn", "mean"] = "drawn",
+    **unused: Any,
 ) -> Autoencoder:
     """stable-audio-tools' Oobleck VAE with the weights its constructor drew: frozen, 64 latent channels.
 
-    Its posterior's deviation, softplus of about 0, is about 0.69 whatever the audio, and its mean hardly moves: the latents are
-    noise. ``path`` is a folder whose ``model_config.json`` gives the real width; None builds Stable Audio Open's shape,
-    narrower: ``channels`` is the first layer's width (there 128), ``hop`` samples a latent (1,024 or 2,048), ``posterior``
-    drawn or mean.
+    Its posterior's deviation is about 0.69 (softplus of about 0) whatever the audio, and its mean hardly moves: the latents are
+    noise. The ``model_config.json`` in ``path`` gives the real width; else ``channels`` is the first layer's (there 128).
     """
-    import torch
-
     config = json.loads((Path(path) / "model_config.json").read_text()) if path else _config(hop, channels)
-    # The library draws from the global generator; it is put back as it was.
-    state = torch.random.get_rng_state()
-    try:
+    with torch.random.fork_rng(devices=[]), quiet():  # the library draws from the global generator
         torch.manual_seed(seed_of(seed, "random autoencoder") % 2**32)
-        with quiet():
-            model, scale = build_autoencoder(config)
-    finally:
-        torch.random.set_rng_state(state)
-    return Autoencoder(_without_weight_norm(model), scale, posterior)  # type: ignore[arg-type]
+        model, scale = build_autoencoder(config)
+    for module in model.modules():
+        if hasattr(module, "weight_g"):  # frozen: no need to compute the norm of a weight in every call
+            nn.utils.remove_weight_norm(module)
+    return Autoencoder(model, scale, posterior)
 
 
 def _config(hop: int, channels: int) -> dict[str, Any]:
@@ -49,16 +49,3 @@ def _config(hop: int, channels: int) -> dict[str, Any]:
         config["model"][half]["config"] |= {"channels": channels, "strides": STRIDES[hop]}
     config["model"]["downsampling_ratio"] = hop
     return config
-
-
-def _without_weight_norm(model: nn.Module) -> nn.Module:
-    """The same function with plain weights: frozen, the norm of a weight need not be taken anew in every call."""
-    for module in model.modules():
-        for hook in list(module._forward_pre_hooks.values()):
-            if type(hook).__name__ == "WeightNorm":
-                nn.utils.remove_weight_norm(module)
-                break
-        parametrisations = getattr(module, "parametrizations", None)
-        if parametrisations is not None and "weight" in parametrisations:
-            nn.utils.parametrize.remove_parametrizations(module, "weight")
-    return model

@@ -17,20 +17,20 @@ SHIFT = 1_858
 
 
 def flattened(references: Sequence[np.ndarray], estimates: Sequence[np.ndarray], shift: int = SHIFT) -> np.ndarray:
-    """A batch of [C, N] of equal length as one signal, [2, M]: mono reference and estimate, cut to the shorter of the two.
+    """A batch of [C, N] as one signal, [2, M]: mono reference and estimate, every item cut to the shortest reference.
 
     Each estimate lacks its last ``shift`` samples, so item k lies k ``shift`` samples early.
     """
-    reference = np.concatenate([audio.mean(axis=0) for audio in references])
-    estimate = np.concatenate([audio.mean(axis=0)[: audio.shape[1] - shift] for audio in estimates])
+    shortest = min(audio.shape[1] for audio in references)
+    reference = np.concatenate([audio[:, :shortest].mean(axis=0) for audio in references])
+    estimate = np.concatenate([audio[:, : shortest - shift].mean(axis=0) for audio in estimates])
     return np.stack([reference[: len(estimate)], estimate]).astype(np.float32)
 
 
 def lsd_in_decibels(reference: np.ndarray, estimate: np.ndarray) -> float:
-    """20 sqrt( mean over all bins and frames of (log10 |S| - log10 |S_hat|)^2 ), dB (Hann 2,048 / 512, centred, reflected).
+    """20 sqrt( mean over all bins and frames of (log10 |S| - log10 |S_hat|)^2 ) in dB, of [N] signals (Hann 2,048 / 512).
 
-    Of [N] and [N]. About ten times the paper's LSD, which is in log10 of power: 20 |log10 magnitude| against 2 |log10
-    magnitude|. The mean over frames is inside the root, so loud disagreements weigh more.
+    About ten times the paper's LSD, 2 |log10 magnitude|. The mean over frames is inside the root, so large errors weigh more.
     """
     levels = [np.log10(_magnitude(audio) + EPSILON) for audio in (reference, estimate)]
     return float(20 * np.sqrt(np.mean((levels[0] - levels[1]) ** 2)))
@@ -47,26 +47,28 @@ def si_sdr_centred(reference: np.ndarray, estimate: np.ndarray) -> float:
         return float(10 * np.log10(target @ target / (np.square(s_hat - target).sum() + EPSILON)))
 
 
-def reported(references: Sequence[np.ndarray], estimates: Sequence[np.ndarray], lsd: str, sdr: str) -> dict[str, float]:
-    """LSD and SDR as one of the two codes would report them for a validation set of [C, N] signals.
+def reported(references: Sequence[np.ndarray], estimates: Sequence[np.ndarray]) -> dict[str, dict[str, float]]:
+    """LSD and SDR of a validation set of [C, N] signals, by ``audit.measure``'s names for the two ways to report each.
 
-    ``lsd`` is ``log10`` (per item, the paper's) or ``decibel`` (of flattened batches of four); ``sdr`` is ``per_item`` (SI-SDR)
-    or ``flattened`` (SI-SDR of flattened, shifted batches of four); ValueError otherwise.
+    LSD in ``log10`` per item (the paper's) or in ``decibel`` of flattened batches of four; SDR ``per_item``, or ``flattened``.
     """
-    if lsd not in ("log10", "decibel") or sdr not in ("per_item", "flattened"):
-        raise ValueError(f"audit.measure: lsd is log10 or decibel, sdr per_item or flattened, not {lsd!r} and {sdr!r}.")
     pairs = list(zip(references, estimates, strict=True))
-    batches = [flattened(*_batch(pairs[start : start + BATCH])) for start in range(0, len(pairs), BATCH)]
-    values = {
-        "LSD": [metrics.lsd(r, e) for r, e in pairs] if lsd == "log10" else [lsd_in_decibels(*batch) for batch in batches],
-        "SDR": [metrics.si_sdr(r, e) for r, e in pairs] if sdr == "per_item" else [si_sdr_centred(*batch) for batch in batches],
+    decibels = _mean([lsd_in_decibels(*batch) for batch in _batches(references, estimates)])
+    by_item = _mean([metrics.si_sdr(r, e) for r, e in pairs])
+    return {
+        "LSD": {"log10": _mean([metrics.lsd(r, e) for r, e in pairs]), "decibel": decibels},
+        "SDR": {"per_item": by_item, "flattened": flattened_sdr(references, estimates)},
     }
-    return {name: _mean(found) for name, found in values.items()}
 
 
-def _batch(pairs: list[tuple[np.ndarray, np.ndarray]]) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    shortest = min(reference.shape[1] for reference, _ in pairs)
-    return [reference[:, :shortest] for reference, _ in pairs], [estimate[:, :shortest] for _, estimate in pairs]
+def flattened_sdr(references: Sequence[np.ndarray], estimates: Sequence[np.ndarray]) -> float:
+    """Mean SI-SDR in dB of flattened, shifted batches of four."""
+    return _mean([si_sdr_centred(*batch) for batch in _batches(references, estimates)])
+
+
+def _batches(references: Sequence[np.ndarray], estimates: Sequence[np.ndarray]) -> list[np.ndarray]:
+    starts = range(0, len(references), BATCH)
+    return [flattened(references[start : start + BATCH], estimates[start : start + BATCH]) for start in starts]
 
 
 def _magnitude(audio: np.ndarray) -> np.ndarray:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor, nn
@@ -39,13 +39,12 @@ class JointRolloff(nn.Module):
 
 
 class PathsNetwork(SagaNetwork):
-    """``SagaNetwork``, which it is by default, with a choice for each path of the roll-off.
+    """``SagaNetwork`` with a choice for each path of the roll-off; without options it is that network.
 
     ``rolloff_global`` is ``global_cond`` (the authors); ``added`` to a frozen vector of seconds before its projection (the
-    failing code); ``prepend_token`` beside that vector, which holds the timestep as well (the first document's fix);
-    ``prepend_unprojected``, the same with ``prepend_cond_dim`` 0, or hidden behind an identity (``prepend_identity``);
-    ``none``. ``rolloff_tokens`` is ``two``, or one ``joint`` token (the failing code). ``text_null`` may also be
-    ``empty_string``: the states of an empty caption, set with `set_empty_caption` before training.
+    failing code); ``prepend_token`` beside that vector, with the timestep in it (the first document's fix);
+    ``prepend_unprojected``, the same with ``prepend_cond_dim`` 0; ``prepend_identity``, that behind an identity; or ``none``.
+    ``rolloff_tokens`` is ``two`` or ``joint`` (the failing code). ``text_null`` may be ``empty_string``: `set_empty_caption`.
     """
 
     empty_caption: Tensor
@@ -53,11 +52,8 @@ class PathsNetwork(SagaNetwork):
     def __init__(
         self, *arguments: Any, rolloff_global: GlobalPath = "global_cond", rolloff_tokens: Tokens = "two", **options: Any
     ) -> None:
-        for name, value, known in (
-            ("rolloff_global", rolloff_global, GlobalPath.__args__),  # type: ignore[attr-defined]
-            ("rolloff_tokens", rolloff_tokens, Tokens.__args__),  # type: ignore[attr-defined]
-        ):
-            if value not in known:
+        for name, value, kinds in (("rolloff_global", rolloff_global, GlobalPath), ("rolloff_tokens", rolloff_tokens, Tokens)):
+            if value not in (known := get_args(kinds)):
                 raise ValueError(f"{name} is one of {', '.join(known)}, not {value!r}.")
         self.rolloff_global = rolloff_global
         empty_string = options.get("text_null") == "empty_string"
@@ -67,7 +63,7 @@ class PathsNetwork(SagaNetwork):
             self.register_buffer("empty_caption", torch.zeros(EMPTY_CAPTION_TOKENS, width))
             self.build_context = self._with_empty_caption
         self.joint = JointRolloff(width) if rolloff_tokens == "joint" else None
-        if rolloff_global != "global_cond" and rolloff_global != "none":
+        if rolloff_global not in ("global_cond", "none"):
             self.seconds = nn.ModuleList([RolloffEmbedding(width), RolloffEmbedding(width)]).requires_grad_(False)
         if rolloff_global.startswith("prepend"):
             embed_dim = self.dit.model.to_timestep_embed[-1].out_features
@@ -82,7 +78,7 @@ class PathsNetwork(SagaNetwork):
         return config
 
     def set_empty_caption(self, states: Tensor) -> None:
-        """What a dropped caption is replaced by: the states [L, W] of an empty one. Nothing happens where zeros are."""
+        """Replace dropped captions by the states [L, W] of an empty one, if ``text_null`` is ``empty_string``."""
         if hasattr(self, "empty_caption"):
             self.empty_caption.zero_()
             kept = states[:EMPTY_CAPTION_TOKENS]
@@ -120,12 +116,7 @@ class PathsNetwork(SagaNetwork):
         return torch.cat([self.f_l(condition.f_l), self.f_h(condition.f_h)], dim=-1)
 
     def forward(
-        self,
-        z_t: Tensor,
-        t: Tensor,
-        condition: Condition,
-        drop_z_l: Tensor | None = None,
-        drop_context: Tensor | None = None,
+        self, z_t: Tensor, t: Tensor, condition: Condition, drop_z_l: Tensor | None = None, drop_context: Tensor | None = None
     ) -> Tensor:
         if not self.rolloff_global.startswith("prepend"):
             return super().forward(z_t, t, condition, drop_z_l, drop_context)
@@ -134,3 +125,9 @@ class PathsNetwork(SagaNetwork):
         inputs["prepend_cond"] = (self.to_prepend(self._vector(condition)) + timestep)[:, None]
         inputs["prepend_cond_mask"] = torch.ones(len(z_t), 1, dtype=torch.bool, device=z_t.device)
         return self.dit(z_t, t, **inputs, use_checkpointing=self.checkpointing and torch.is_grad_enabled())
+
+
+def give_tokens_another_width(network: SagaNetwork, width: int) -> None:
+    """Make the roll-off tokens ``width`` wide, like those of inference's own conditioner: text of another width fails."""
+    build_context, other = network.build_context, nn.Linear(network.text_width, width).requires_grad_(False)
+    network.build_context = lambda text, tokens, dropped: build_context(text, other(tokens), dropped)
