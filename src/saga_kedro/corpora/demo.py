@@ -42,10 +42,9 @@ class Planned:
 def write_demo(folder: str | Path, seed: int, minutes: float = 10.0, workers: int | None = None) -> None:
     """Write the demo corpus: stereo FLAC, 44.1 kHz, 16 bit, in a sub-folder for each category, and ``index.csv``.
 
-    A third each is speech-like, music-like and effect-like, by eight speakers, pieces or kits, in clips of 5 to 12 s that add
-    up to ``minutes`` (shorter ones if there would be fewer than eight). Content goes up to 20 kHz, over a noise floor of 45 to
-    85 dB under full scale; one clip in eight has identical channels. The same seed gives the same bytes; a finished corpus is
-    kept, and files of another one are removed.
+    A third each is speech, music and effects, by eight speakers, pieces or kits, in clips of 5 to 12 s that add up to
+    ``minutes`` (at least eight, shorter if need be). Content reaches 20 kHz, the noise floor is 45 to 85 dB under full scale,
+    and one clip in eight has identical channels. The same seed gives the same bytes; a finished corpus is kept.
     """
     if minutes <= 0:
         raise ValueError(f"The demo corpus must last more than 0 minutes, not {minutes} (ingest.demo_minutes).")
@@ -71,7 +70,7 @@ def plan(seed: int, minutes: float) -> list[Planned]:
     """Which clips the corpus has, and how long they are."""
     count = max(GROUPS, round(minutes * 60 / np.mean(CLIP_S) / len(MAKE)))
     clips = []
-    for category in MAKE:
+    for place, category in enumerate(MAKE):
         lengths = rng(seed, "demo", category, "lengths").uniform(*CLIP_S, count)
         lengths *= minutes * 60 / len(MAKE) / lengths.sum()
         for number, length in enumerate(lengths):
@@ -83,7 +82,7 @@ def plan(seed: int, minutes: float) -> list[Planned]:
                     group=f"demo/{category}-{group}",
                     number=number,
                     samples=int(length * SAMPLE_RATE),
-                    identical=(number + list(MAKE).index(category)) % 8 == 3,
+                    identical=(number + place) % 8 == 3,
                 )
             )
     return clips
