@@ -1,7 +1,5 @@
 """Debian packages as a corpus, with packages that the test builds and an apt-get that hands them out."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import subprocess

@@ -1,7 +1,5 @@
 """The synthesised corpus: the same bytes for the same seed, and sounds that are worth training on."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from scipy import signal

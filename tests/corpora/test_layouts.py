@@ -1,7 +1,5 @@
 """Published corpora, as their publishers lay them out: which files count, whose they are, which are the test set."""
 
-from __future__ import annotations
-
 import json
 
 import pytest

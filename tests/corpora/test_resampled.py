@@ -1,7 +1,5 @@
 """Every row of a manifest becomes a FLAC file at 44.1 kHz; finished ones stay, stale ones go."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 import pytest

@@ -1,7 +1,5 @@
 """Nobody is in two splits, and the same seed gives the same splits."""
 
-from __future__ import annotations
-
 import pandas as pd
 import pytest
 

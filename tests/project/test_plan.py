@@ -1,7 +1,5 @@
 """`saga plan`: what a corpus of some hours will take. Its formulas are held against torch's counter and a cache on disk."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 from types import SimpleNamespace

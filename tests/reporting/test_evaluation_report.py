@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import soundfile
+from saga_kedro.reporting.palette import row_styles
 
 from saga_kedro.audio.io import write_audio
 from saga_kedro.evaluation.summary import summarise
@@ -19,7 +20,6 @@ from saga_kedro.reporting.examples import choose_examples, listenable, write_exa
 from saga_kedro.reporting.html import render_html, write_html
 from saga_kedro.reporting.likeness import Likeness
 from saga_kedro.reporting.markdown import write_markdown
-from saga_kedro.reporting.palette import row_styles
 from saga_kedro.reporting.report import Findings, build_report, gap_table
 from saga_kedro.reporting.targets import checked_targets
 from small_corpus import tiny_parameters

@@ -1,7 +1,5 @@
 """The card of a model that leaves the project says what it was made of, in a few words."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pandas as pd

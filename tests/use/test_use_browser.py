@@ -1,7 +1,5 @@
 """What the page's Python does, driven as web/worker.js drives it, with ONNX Runtime where the browser has its own."""
 
-from __future__ import annotations
-
 import io
 import sys
 from functools import partial

@@ -1,7 +1,5 @@
 """`saga super-resolve` on the command line: what it says, what it returns, what it leaves alone."""
 
-from __future__ import annotations
-
 import json
 import os
 import signal

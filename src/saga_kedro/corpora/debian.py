@@ -1,7 +1,5 @@
 """Audio in Debian packages: games, samples, lessons. Fetched with apt-get, unpacked without root."""
 
-from __future__ import annotations
-
 import re
 import shutil
 import subprocess

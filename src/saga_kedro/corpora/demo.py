@@ -1,7 +1,5 @@
 """The default corpus: about ten minutes of synthesised sound, the same on every machine that has the same libraries."""
 
-from __future__ import annotations
-
 import csv
 import json
 from dataclasses import asdict, dataclass

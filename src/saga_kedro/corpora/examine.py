@@ -1,7 +1,5 @@
 """Listen to every file once: what it holds, or why it cannot be used."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Sequence
 from dataclasses import asdict

@@ -1,7 +1,5 @@
 """Any tree of audio files."""
 
-from __future__ import annotations
-
 import os
 import re
 from collections.abc import Iterable, Sequence

@@ -1,7 +1,5 @@
 """From the name of a source to a manifest: find the files, listen to them, split them."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Sequence
 from pathlib import Path

@@ -3,8 +3,6 @@
 Each lists the sources in a folder, and raises ValueError with one sentence where the layout is another.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Callable

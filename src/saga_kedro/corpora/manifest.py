@@ -1,7 +1,5 @@
 """The manifest: one row for each clip, whatever corpus it came from."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Evaluation pairs: an input, its reference, and perhaps other systems' outputs."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 

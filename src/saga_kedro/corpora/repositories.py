@@ -1,7 +1,5 @@
 """Audio of git repositories: voices, instruments, sound packs. Each at one commit, whose licence someone has read."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os

@@ -1,7 +1,5 @@
 """Clips at 44.1 kHz, which all later stages work on."""
 
-from __future__ import annotations
-
 import logging
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """Train, validation and test: no group is in two of them."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 
 import pandas as pd

@@ -1,6 +1,4 @@
-"""A report as one HTML file that opens from disk: pictures and sounds are inside it and it names no other address."""
-
-from __future__ import annotations
+"""A report as one HTML file that opens from disk: pictures and sounds are inside, and it refers to nothing else."""
 
 import base64
 import re
@@ -16,8 +14,6 @@ from saga_kedro.reporting.tables import numeric_columns
 
 TEMPLATES = Path(__file__).parent / "templates"
 MEDIA_TYPES = {"png": "image/png", "svg": "image/svg+xml", "flac": "audio/flac", "ogg": "audio/ogg", "wav": "audio/wav"}
-
-
 # html off: the name of a clip or a parameter cannot become markup
 MARKDOWN = MarkdownIt("commonmark", {"html": False}).enable("table")
 
@@ -27,7 +23,7 @@ def _data_address(content: bytes, suffix: str) -> str:
 
 
 def anchor(title: str) -> str:
-    """A title as the name of a place in the document: ``LSD against frequency`` -> ``lsd-against-frequency``."""
+    """A title as a link's target: ``LSD against frequency`` -> ``lsd-against-frequency``."""
     return re.sub(r"\W+", "-", title.lower()).strip("-")
 
 

@@ -1,6 +1,4 @@
-"""The same report as markdown, its pictures and sounds as files beside it."""
-
-from __future__ import annotations
+"""A report as markdown, its pictures and sounds as files beside it."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,9 +10,8 @@ SIGNS = {"note": "Note", "good": "✔", "bad": "✘"}
 
 
 def files_folder(path: str | Path) -> Path:
-    """``report.md`` keeps its pictures and sounds in ``report_files/``."""
-    path = Path(path)
-    return path.with_name(f"{path.stem}_files")
+    """``report.md`` has its pictures and sounds in ``report_files/``."""
+    return Path(path).with_name(f"{Path(path).stem}_files")
 
 
 def _lines(blocks: Sequence[Block], folder: str, files: dict[str, bytes]) -> list[str]:
@@ -54,7 +51,7 @@ def _lines(blocks: Sequence[Block], folder: str, files: dict[str, bytes]) -> lis
 
 
 def render_markdown(report: Report, folder: str) -> tuple[str, dict[str, bytes]]:
-    """The document as text, and the files it refers to as ``<folder>/<name>``."""
+    """The document, and the content of the files that it refers to as ``<folder>/<name>``."""
     files: dict[str, bytes] = {}
     parts = [f"# {report.title}", report.subtitle]
     for section in report.sections:
@@ -65,14 +62,13 @@ def render_markdown(report: Report, folder: str) -> tuple[str, dict[str, bytes]]
 
 
 def write_markdown(report: Report, path: str | Path) -> Path:
-    """Write ``path`` and exactly the files it refers to in the folder beside it."""
+    """Write ``path``, and in the folder beside it exactly the files that it refers to."""
     folder = files_folder(path)
     text, files = render_markdown(report, folder.name)
     for name, content in files.items():
         with atomic_path(folder / name) as temporary:
             temporary.write_bytes(content)
-    if folder.is_dir():
-        keep_only(folder, [folder / name for name in files])
+    keep_only(folder, [folder / name for name in files])
     with atomic_path(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
     return Path(path)

@@ -1,6 +1,4 @@
-"""The evaluation report: how good, how far from the paper, how it was trained, what it looks and sounds like, what was run."""
-
-from __future__ import annotations
+"""The evaluation report: results, distance to the paper, training, spectrograms and sounds, parameters and versions."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -40,13 +38,13 @@ GROUPS = {
     "The waveform: SI-SDR, SNR, SDR": ("SI-SDR", "SNR", "SDR"),
     "Time and memory": COST_METRICS,
 }
-# rows of the paper that the table has and the picture can do without
+# rows of the paper that are in the table, but not in the picture
 LEFT_OUT = tuple(f"paper: {display_name(system)}" for system in ("saga_sr_without_text", "saga_sr_without_rolloff"))
 
 
 @dataclass(frozen=True)
 class Findings:
-    """Everything that the report shows, and its title. None or empty means: not measured; the report notes it."""
+    """What the report shows, and its title. None or empty is what was not measured; the report notes it."""
 
     summary: pd.DataFrame  # of `evaluation.summary.summarise`
     targets: pd.DataFrame  # of `targets.checked_targets`
@@ -60,7 +58,7 @@ class Findings:
 
 
 def build_report(findings: Findings) -> Report:
-    """All sections of the evaluation report, for `html.write_html` and `markdown.write_markdown` alike."""
+    """The whole evaluation report."""
     sections = [
         Section("Results", _results(findings)),
         Section("Distance to the paper", _distance(findings)),
@@ -74,7 +72,7 @@ def build_report(findings: Findings) -> Report:
 
 
 def with_paper(summary: pd.DataFrame, targets: pd.DataFrame) -> pd.DataFrame:
-    """The summary with the paper's systems as rows ``paper: SAGA-SR`` of the categories and cutoffs that were measured."""
+    """The summary with the paper's systems as rows ``paper: SAGA-SR``, for the measured categories and cutoffs."""
     have = set(columns_of(summary))
     paper = targets.rename(columns={"value": "mean"}).assign(row="paper: " + targets["system"].map(display_name))
     measured = [column in have for column in zip(paper["category"], paper["cutoff_khz"], strict=True)]
@@ -82,7 +80,7 @@ def with_paper(summary: pd.DataFrame, targets: pd.DataFrame) -> pd.DataFrame:
 
 
 def standing(summary: pd.DataFrame) -> str:
-    """How often ours has the lower mean LSD, against each other row (the paper's too) that does not know the reference."""
+    """How often ours has a lower mean LSD than each other row that does not know the reference."""
     lines = summary[summary["metric"] == HEADLINE]
     table = lines.pivot_table(index="row", columns=["category", "cutoff_khz"], values="mean")
     if OURS not in table.index:
@@ -100,7 +98,7 @@ def standing(summary: pd.DataFrame) -> str:
 
 
 def gap_table(summary: pd.DataFrame, targets: pd.DataFrame) -> pd.DataFrame:
-    """Ours, the paper's SAGA-SR and the difference, a line per metric, category and cutoff of the paper's; a dash for none."""
+    """Ours, the paper's SAGA-SR and the difference for each metric, category and cutoff of the paper's; dashes for none."""
     metrics = flatten(summary)
     gaps = gap(metrics, target_metrics(targets))
     lines = []

@@ -1,6 +1,4 @@
-"""The nodes of the pipelines `evaluate` and `report`: their tables and files, and as plain data what MLflow gets of them."""
-
-from __future__ import annotations
+"""Nodes of the pipelines `evaluate` and `report`: their tables and files, and what MLflow gets."""
 
 import logging
 import platform
@@ -35,11 +33,10 @@ def summarise(
     scores: pd.DataFrame, distances: pd.DataFrame, model_summary: dict[str, Any], data_version: str,
     paper_targets: pd.DataFrame, parameters: Parameters,
 ) -> tuple[pd.DataFrame, dict[str, float], Logged]:  # fmt: skip
-    """Mean and interval of every row, category and cutoff, of scores and distances; the table of LSD is printed.
+    """Summarise scores and distances (`evaluation.summary.summarise`), and print the table of LSD.
 
-    Returns:
-        The summary (`evaluation.summary.COLUMNS`); its means and their gaps to the paper's under their metric names; and
-        for MLflow those metrics, tags that identify weights, data and likeness, and the run's description.
+    Returns the summary; its means and their gaps to the paper's by metric names; and for MLflow those metrics, tags that
+    identify weights, data and likeness, and the run's description.
     """
     targets = checked_targets(paper_targets)
     summary = mean_and_interval(scores, distances)
@@ -60,7 +57,7 @@ def summarise(
 def evaluation_note(
     summary: pd.DataFrame, targets: pd.DataFrame, likeness: Likeness, model_summary: Mapping[str, Any], parameters: Parameters
 ) -> str:
-    """A run's description in Markdown: what was judged on what, the headline table, the distance to the paper."""
+    """A run's description in Markdown: model and data, the headline table, the distance to the paper."""
     sample = parameters.sample
     scored = summary[(summary["row"] == "ours") & (summary["metric"] == HEADLINE)]
     others = [row for row in summary["row"].unique() if row not in LEADING_ROWS]
@@ -84,7 +81,7 @@ def gather(
     summary: pd.DataFrame, pairs: pd.DataFrame, outputs: pd.DataFrame, paper_targets: pd.DataFrame,
     model_summary: dict[str, Any], data_version: str, parameters: Parameters,
 ) -> Findings:  # fmt: skip
-    """The evaluation's part of the report: its numbers, examples and facts."""
+    """The evaluation's part of the report: numbers, examples and facts."""
     return Findings(
         summary=summary,
         targets=checked_targets(paper_targets),
@@ -127,11 +124,7 @@ def write_report(
     findings: Findings, lsd_by_frequency: pd.DataFrame, rolloff_dial: pd.DataFrame, training_history: pd.DataFrame,
     folder: str | Path,
 ) -> tuple[pd.DataFrame, Logged]:  # fmt: skip
-    """Write report.html and report.md of what `gather` found, and of curves and the dial.
-
-    Returns:
-        The report's first table, LSD of every row and of the paper's systems; and the files that MLflow gets.
-    """
+    """Write report.html and report.md; returns the report's first table (LSD) and the files that MLflow gets."""
     report = build_report(replace(findings, curves=lsd_by_frequency, dial=rolloff_dial, history=training_history))
     page = write_html(report, Path(folder) / "report.html")
     text = write_markdown(report, Path(folder) / "report.md")

@@ -1,6 +1,4 @@
-"""What each step takes: work by formulas from the configuration, times by unit costs. docs/scale.md has the formulas."""
-
-from __future__ import annotations
+"""What each step takes: formulas (docs/scale.md) give the work from the configuration, unit costs the times."""
 
 import math
 from dataclasses import dataclass, replace
@@ -14,16 +12,16 @@ from saga_kedro.scale.sizes import GIB, TEXT_ENCODERS, Corpus, dit, segment_byte
 CATEGORIES = 3  # of evaluation pairs: speech, music, effects
 VALIDATION_LEVELS = 5  # as many as training.flow_training.VALIDATION_T
 FILE_BYTES = 4096  # a small file takes a block of the file system
-FIXED_ROWS = 3  # of the table of scores, beside the model's: input, codec, spectral copy
-CHECKPOINTS = 2  # the last and the best: weights, average and two moments, 16 bytes a parameter each
-CHECKPOINT_BYTES, SAVED_BYTES = 16, 4
+FIXED_ROWS = 3  # of the table of scores: input, codec, spectral copy
+CHECKPOINTS = 2  # the last and the best
+CHECKPOINT_BYTES, SAVED_BYTES = 16, 4  # a parameter: weights, average and two moments; weights
 QWEN_GIB, VAE_GIB = 16, 0.6  # weights: 8.4e9 parameters in bfloat16, 156e6 in float32
 GRADIENT_BYTES = 4
 
 
 @dataclass(frozen=True)
 class Machines:
-    """What the plan is for: machines, all alike, and the GPUs (0 computes everything on cores) and cores of each."""
+    """Nodes, all alike, and the GPUs (without them cores do everything) and cores of each."""
 
     nodes: int
     gpus: int
@@ -46,25 +44,25 @@ class Step:
     work: str  # in words
     core_hours: float = 0.0
     gpu_hours: float = 0.0
-    wall_hours: float = 0.0  # by the clock; NaN where a unit cost is missing
-    disk_bytes: float = 0.0  # that stay
+    wall_hours: float = 0.0  # NaN if a unit cost is missing
+    disk_bytes: float = 0.0
     memory: str = ""  # of a process or device, in words
-    costs: tuple[str, ...] = ()  # unit costs that it depends on, as ``group.name``
+    costs: tuple[str, ...] = ()  # unit costs that it depends on, ``group.name``
 
 
 def plan(parameters: Parameters, costs: UnitCosts, corpus: Corpus, machines: Machines) -> list[Step]:
-    """The steps of `kedro run --pipeline train`, in their order."""
+    """The steps of `kedro run --pipeline train`, in order."""
     return _Planner(parameters, costs, corpus, machines).steps()
 
 
 def global_batch(parameters: Parameters) -> int:
-    """Segments of an optimiser step on the devices that the configuration is written for: on others it stays what it is."""
+    """Segments of an optimiser step, whatever the devices."""
     fit = parameters.fit
     return fit.batch_size * fit.accumulate * max(1, devices(parameters) or 0) * fit.nodes
 
 
 def devices(parameters: Parameters) -> int | None:
-    """``fit.devices`` as a number; None where it is left to Lightning."""
+    """``fit.devices`` as a number; None if Lightning chooses."""
     asked = parameters.fit.devices
     count = len(asked) if isinstance(asked, list) else asked
     return count if isinstance(count, int) and count >= 0 else None
@@ -87,7 +85,7 @@ class _Planner:
         return [*steps, self.training(), self.evaluation()]
 
     def step(self, name: str, work: str, core_s: float, gpu_s: float = 0.0, cores: int | None = None, **rest: Any) -> Step:
-        """Cores and GPUs work side by side, and the slower of the two is waited for."""
+        """Cores and GPUs work at the same time, so the slower ones decide."""
         on_gpus = gpu_s / self.machines.all_gpus if gpu_s else 0.0
         wall_s = max(core_s / (cores or self.machines.all_cores), on_gpus)
         return Step(name, work, core_s / 3600, gpu_s / 3600, wall_s / 3600, **rest)
@@ -134,7 +132,7 @@ class _Planner:
         return self.step("pairs", work, seconds * self.costs.cores.pair, disk_bytes=disk, memory=self.process, costs=used)
 
     def encoding(self, audio_s: float) -> tuple[float, float, tuple[str, ...]]:
-        """Core-seconds, GPU-seconds and unit costs of so many seconds through the codec, one way."""
+        """Core-seconds, GPU-seconds and unit costs of seconds of audio through the codec, one way."""
         if not self.vae:
             return audio_s * self.costs.cores.codec, 0.0, ("cores.codec",)
         if self.machines.gpus:
@@ -142,28 +140,28 @@ class _Planner:
         return audio_s * self.costs.cores.vae, 0.0, ("cores.vae",)
 
     def reading(self, low_passes: float) -> float:
-        """Core-seconds of one segment and so many low-passed versions of it."""
+        """Core-seconds of reading a segment and low-passing it so many times."""
         return self.segment_s * (self.costs.cores.crop + low_passes * self.costs.cores.low_pass)
 
     def loaders(self) -> int:
-        """Cores that read for the GPUs, or all where there are none."""
+        """Cores that read for the GPUs, or all without GPUs."""
         fit, machines = self.parameters.fit, self.machines
         return min(machines.all_cores, max(1, fit.workers) * machines.all_gpus) if machines.gpus else machines.all_cores
 
     def multiplying(self, operations: float, precision: str, on_gpu: bool = True) -> tuple[float, float, tuple[str, ...]]:
-        """Core-seconds, GPU-seconds and unit costs of so many operations of the DiT or a text encoder."""
+        """Core-seconds, GPU-seconds and unit costs of operations of the DiT or a text encoder."""
         if self.machines.gpus and on_gpu:
             per_second = getattr(self.costs.gpu.peak_tflops, precision) * 1e12 * self.costs.gpu.utilisation
             return 0.0, operations / per_second, ("gpu.peak_tflops", "gpu.utilisation")
         return operations / (getattr(self.costs.cores.gflops, precision) * 1e9), 0.0, ("cores.gflops",)
 
     def text_operations(self) -> float:
-        """Of a caption: twice the encoder's parameters for each token."""
+        """Operations of a caption: twice the encoder's parameters for each token."""
         text = self.parameters.model.text
         return 2 * TEXT_ENCODERS[text.encoder][1] * min(self.costs.corpus.caption_tokens, text.max_tokens)
 
     def text_states(self) -> Step:
-        """Of all windows; fewer where captions repeat. They are held in memory at once."""
+        """States of all captions, which are in memory together; fewer if captions repeat."""
         core_s, _, used = self.multiplying(self.corpus.windows * self.text_operations(), "fp32", on_gpu=False)
         size = self.corpus.windows * text_bytes(self.parameters, self.costs.corpus.caption_tokens)
         work, memory = f"at most {self.corpus.windows:,.0f} captions", f"{size / GIB:,.2g} GiB, one process"
@@ -183,7 +181,7 @@ class _Planner:
         return self.step("latents", work, core_s, gpu_s + text_gpu_s, self.loaders(), **rest)
 
     def training(self) -> Step:
-        """Steps x batch x operations, the validations, and once a step the gradients from device to device (a ring)."""
+        """Steps x batch x operations, the validations, and in every step the exchange of gradients (a ring)."""
         fit, machines = self.parameters.fit, self.machines
         batch = global_batch(self.parameters)
         visits = fit.steps * batch
@@ -207,7 +205,7 @@ class _Planner:
         return replace(step, wall_hours=step.wall_hours + fit.steps * exchange_s / 3600)
 
     def evaluation(self) -> Step:
-        """Sampling of every pair, in float32; the codec to and fro, for the model's rows and its own; metrics of every row."""
+        """Sampling of every pair in float32; the codec both ways, for the model's rows and its own; metrics of every row."""
         sample, evaluate = self.parameters.sample, self.parameters.evaluate
         pairs, seconds = self.number_and_length_of_pairs()
         windows = math.ceil(seconds / self.segment_s)

@@ -1,7 +1,5 @@
 """One file in, one file out."""
 
-from __future__ import annotations
-
 import shutil
 import tempfile
 import time
@@ -27,7 +25,7 @@ from saga_kedro.use.tags import info_of, read_tags, write_tags
 
 UNFINISHED = ".saga-unfinished-"
 RIFF_BYTES = 4_000_000_000  # a WAV's header counts to 4 GiB
-FLAC_EFFORT = 0.25  # of what libsndfile can do: 3 % more bytes than by default, in two thirds of the time
+FLAC_EFFORT = 0.25  # of libsndfile's: 3 % more bytes than by default, in two thirds of the time
 HIGHEST_RATE = {"flac": 655_350, "ogg": 200_000, "wav": 1_000_000}
 
 
@@ -50,8 +48,7 @@ def super_resolve_file(
 ) -> Outcome:
     """Super-resolve a file of any length; without a model, only measure it (a dry run).
 
-    The result is whole or absent, and errors are part of the outcome. ``advance`` is called with seconds of audio as they are
-    done.
+    The result is whole or absent, and errors are part of the outcome. ``advance`` is called with finished seconds of audio.
     """
     began = time.perf_counter()
     if job.problem:
@@ -105,7 +102,7 @@ def _process(
 
 
 def _leave(job: Job, source: Source, settings: Settings, folder: Path) -> tuple[Path, list[str]]:
-    """The same file out, in another format if one is asked for."""
+    """Copy the file, or write it in another format if one was asked for."""
     own = FORMATS.get(job.source.suffix.lower(), job.source.suffix.lower().lstrip("."))
     if settings.form in (None, own):
         target = job.target.with_suffix(job.source.suffix)
@@ -122,7 +119,7 @@ def _leave(job: Job, source: Source, settings: Settings, folder: Path) -> tuple[
 
 
 def _finish(target: Path, form: str, result: Spool, rate: int, source: Source, folder: Path) -> list[str]:
-    """Encode the result and move it to its place; notes about it. Floats in a WAV stay floats, and others become 24 bit."""
+    """Encode the result, move it to its place and return notes. Floats in a WAV stay floats, others become 24 bit."""
     if rate > HIGHEST_RATE[form]:
         raise ValueError(f"{form} holds at most {HIGHEST_RATE[form]} Hz and this is {rate} Hz: ask for --format wav.")
     floats = form == "wav" and source.subtype in ("FLOAT", "DOUBLE")
@@ -147,7 +144,7 @@ def _finish(target: Path, form: str, result: Spool, rate: int, source: Source, f
 
 @contextmanager
 def _unfinished(beside: Path | None) -> Iterator[Path]:
-    """A folder for unfinished files, on the disk where the result goes, and removed afterwards."""
+    """A temporary folder, on the disk of the result."""
     if beside is not None:
         beside.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=UNFINISHED, dir=beside) as folder:

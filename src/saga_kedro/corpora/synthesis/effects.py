@@ -1,7 +1,5 @@
 """Effect-like sound: impacts, sweeps, chirps, bubbles and noise textures."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Music-like sound: chords, a bass, a plucked tune, drums and hi-hats."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from saga_kedro.audio import SAMPLE_RATE

@@ -1,7 +1,5 @@
 """Parts of the synthesised sounds. Mono signals are float32 [samples] at 44.1 kHz, stereo ones [2, samples]."""
 
-from __future__ import annotations
-
 import numpy as np
 from scipy import fft, signal
 

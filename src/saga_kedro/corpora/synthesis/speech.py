@@ -1,7 +1,5 @@
 """Speech-like sound: glottal pulses through moving formants, fricative bursts, pauses."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from saga_kedro.audio import SAMPLE_RATE
