@@ -82,11 +82,11 @@ def test_other_parameters_make_another_plan():
     online = with_(encode={"latents": False})
     assert "latents" not in online
     assert online["training"].gpu_hours > paper["training"].gpu_hours
-    assert online["text states"].disk_bytes == pytest.approx(online["captions"].work.startswith("2,4") * 2_414_394 * 61_440)
+    assert online["text states"].disk_bytes == pytest.approx(online["captions"].words.startswith("2,4") * 2_414_394 * 61_440)
 
 
 def test_the_batch_of_a_step_stays_on_any_number_of_gpus():
-    assert steps_of(gpus=8)["training"].work == steps_of(gpus=2)["training"].work == "26,000 steps x 256"
+    assert steps_of(gpus=8)["training"].words == steps_of(gpus=2)["training"].words == "26,000 steps x 256"
 
 
 def test_without_gpus_cores_do_the_work_and_captions_of_a_7_b_model_are_not_reckoned():

@@ -1,11 +1,11 @@
 """The default corpus: about ten minutes of synthesised sound, the same on every machine that has the same libraries."""
 
-import csv
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import soundfile
 
 from saga_kedro.audio import SAMPLE_RATE
@@ -34,7 +34,6 @@ class Planned:
     number: int
     samples: int
     identical: bool  # whether its channels are
-    licence: str = "CC0-1.0"
 
 
 def write_demo(folder: str | Path, seed: int, minutes: float = 10.0, workers: int | None = None) -> None:
@@ -55,10 +54,9 @@ def write_demo(folder: str | Path, seed: int, minutes: float = 10.0, workers: in
         return
     done.unlink(missing_ok=True)
     parallel_map(_write, clips, "synthesise", workers, folder=folder, seed=seed)
-    with atomic_path(folder / INDEX) as temporary, temporary.open("w", newline="") as file:
-        table = csv.DictWriter(file, ["path", "category", "group", "licence"], extrasaction="ignore", lineterminator="\n")
-        table.writeheader()
-        table.writerows(asdict(clip) for clip in clips)
+    table = pd.DataFrame(clips)[["path", "category", "group"]].assign(licence="CC0-1.0")
+    with atomic_path(folder / INDEX) as temporary:
+        table.to_csv(temporary, index=False)
     keep_only(folder, [*kept, folder / INDEX])
     with atomic_path(done) as temporary:
         temporary.write_text(json.dumps(recipe))
@@ -72,17 +70,9 @@ def plan(seed: int, minutes: float) -> list[Planned]:
         lengths = rng(seed, "demo", category, "lengths").uniform(*CLIP_S, count)
         lengths *= minutes * 60 / len(MAKE) / lengths.sum()
         for number, length in enumerate(lengths):
-            group, take = number % GROUPS, number // GROUPS
-            clips.append(
-                Planned(
-                    path=f"{category}/{category}-{group}_{take}.flac",
-                    category=category,
-                    group=f"demo/{category}-{group}",
-                    number=number,
-                    samples=int(length * SAMPLE_RATE),
-                    identical=(number + place) % 8 == 3,
-                )
-            )
+            group, take = f"{category}-{number % GROUPS}", number // GROUPS
+            path, identical = f"{category}/{group}_{take}.flac", (number + place) % 8 == 3
+            clips.append(Planned(path, category, f"demo/{group}", number, int(length * SAMPLE_RATE), identical))
     return clips
 
 

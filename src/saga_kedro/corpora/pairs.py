@@ -30,16 +30,12 @@ def find_pairs(
     without one. ValueError if the folder, or both index and pattern, are missing, or a cutoff is not known.
     """
     folder = Path(folder)
-    rejected: list[Rejected]
+    if index is None and pattern is None:
+        raise ValueError(f"Evaluation pairs need an index (CSV of {', '.join(COLUMNS)}) or a file-name pattern.")
     if index is not None:
-        needed = ("item", "category", "system", "path")
-        listed, rejected = read_index(folder / index, needed, ", ".join(COLUMNS)), []
-    elif pattern is not None:
-        listed, rejected = _by_pattern(folder, pattern)
+        listed, rejected = read_index(folder / index, ("item", "category", "system", "path"), ", ".join(COLUMNS)), []
     else:
-        raise ValueError(
-            "Evaluation pairs need an index (CSV of item, category, cutoff_khz, system, path) or a file-name pattern."
-        )
+        listed, rejected = _by_pattern(folder, pattern)
 
     rows = []
     for row in listed:
@@ -100,16 +96,10 @@ def _complete(pairs: pd.DataFrame, rejected: list[Rejected]) -> tuple[pd.DataFra
         counts = rows["system"].value_counts()
         needed = [name for name in ("input", "reference") if name not in counts]
         twice = list(counts[counts > 1].index)
-        if needed:
-            reason = f"item {item} at {cutoff:g} kHz has no {' and no '.join(needed)}"
-        elif twice:
-            reason = f"item {item} at {cutoff:g} kHz has {' and '.join(twice)} more than once"
+        if needed or twice:
+            wrong = f"no {' and no '.join(needed)}" if needed else f"{' and '.join(twice)} more than once"
+            rejected += [Rejected(path, f"item {item} at {cutoff:g} kHz has {wrong}") for path in rows["path"]]
         else:
             kept.append(rows)
-            continue
-        rejected += [Rejected(path, reason) for path in rows["path"]]
-    table = pd.concat(kept) if kept else pairs.iloc[:0]
-    return (
-        table.sort_values(["category", "item", "cutoff_khz", "system"], ignore_index=True),
-        rejected_frame(sorted(rejected, key=lambda item: item.path)),
-    )
+    table = pd.concat([pairs.iloc[:0], *kept]).sort_values(["category", "item", "cutoff_khz", "system"], ignore_index=True)
+    return table, rejected_frame(sorted(rejected, key=lambda one: one.path))

@@ -19,8 +19,8 @@ from saga_kedro.parameters import Repository
 FETCHED = ".fetched.json"  # in a repository's folder: what was wanted of it, and what a clone lacked
 
 # Git never asks for a password, runs no hook or filter (Git LFS is one), and gives up a transfer that stalls for a minute.
-SETTINGS = {"credential.helper": "", "core.autocrlf": "false"}
-SETTINGS |= dict.fromkeys(["core.hooksPath", "core.attributesFile"], os.devnull)
+SETTINGS = ["credential.helper=", "core.autocrlf=false"]
+SETTINGS += [f"core.hooksPath={os.devnull}", f"core.attributesFile={os.devnull}"]
 ENVIRONMENT = {"GIT_TERMINAL_PROMPT": "0", "GIT_ASKPASS": "", "LC_ALL": "C"}
 ENVIRONMENT |= {"GIT_HTTP_LOW_SPEED_LIMIT": "1000", "GIT_HTTP_LOW_SPEED_TIME": "60"}
 
@@ -169,14 +169,12 @@ def _check_out(store: Path, tree: Path, files: dict[str, str]) -> None:
     _git(store, "update-index", "-z", "--index-info", given=entries)
     chosen = _git(store, "write-tree", "--missing-ok").decode().strip()
     (store / "index").unlink()
-    _git(store, "config", "core.bare", "false")
-    _git(store, "config", "core.worktree", str(tree.absolute()))
-    _git(store, "read-tree", "--reset", "-u", chosen)
+    _git(store, f"--work-tree={tree.absolute()}", "read-tree", "--reset", "-u", chosen)
 
 
 def _git(store: Path, *arguments: str, given: str = "") -> bytes:
     """The output of a git command on our git directory."""
-    settings = [word for name, value in SETTINGS.items() for word in ("-c", f"{name}={value}")]
+    settings = [word for setting in SETTINGS for word in ("-c", setting)]
     done = subprocess.run(
         ["git", f"--git-dir={store.absolute()}", *settings, *arguments],
         env=os.environ | ENVIRONMENT,

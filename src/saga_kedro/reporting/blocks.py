@@ -36,10 +36,6 @@ class Figure:
     narrow: bool = False  # shares a line with another on wide screens
     small: bytes = b""
 
-    @property
-    def suffix(self) -> str:
-        return "png" if self.image.startswith(b"\x89PNG") else "svg"
-
 
 @dataclass(frozen=True)
 class Player:
@@ -48,10 +44,6 @@ class Player:
     audio: bytes
     name: str
     label: str
-
-    @property
-    def suffix(self) -> str:
-        return {b"fLaC": "flac", b"OggS": "ogg", b"RIFF": "wav"}[self.audio[:4]]
 
 
 @dataclass(frozen=True)
@@ -150,3 +142,8 @@ class Report:
 
 
 Block = Text | Table | Figure | Players | Cards | Lines | Callout | Details
+
+
+def suffix_of(content: bytes) -> str:
+    """The suffix of a file that begins as a PNG, FLAC, OGG or WAV file does; others are SVG."""
+    return {b"\x89PNG": "png", b"fLaC": "flac", b"OggS": "ogg", b"RIFF": "wav"}.get(content[:4], "svg")

@@ -9,7 +9,7 @@ from markdown_it import MarkdownIt
 from markupsafe import Markup
 
 from saga_kedro.files import atomic_path
-from saga_kedro.reporting.blocks import Report
+from saga_kedro.reporting.blocks import Report, suffix_of
 from saga_kedro.reporting.tables import numeric_columns
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -18,8 +18,8 @@ MEDIA_TYPES = {"png": "image/png", "svg": "image/svg+xml", "flac": "audio/flac",
 MARKDOWN = MarkdownIt("commonmark", {"html": False}).enable("table")
 
 
-def _data_address(content: bytes, suffix: str) -> str:
-    return f"data:{MEDIA_TYPES[suffix]};base64,{base64.b64encode(content).decode('ascii')}"
+def _data_address(content: bytes) -> str:
+    return f"data:{MEDIA_TYPES[suffix_of(content)]};base64,{base64.b64encode(content).decode('ascii')}"
 
 
 def anchor(title: str) -> str:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from saga_kedro.model.saved import CONFIG
+
 # the paper's corpora (P), as `corpora.layouts` names them
 TRAINING = frozenset({"freesound", "medleydb", "musdb18_hq", "moisesdb", "openslr"})
 TEST = frozenset({"vctk", "fma_small", "esc50"})
@@ -45,23 +47,14 @@ class Likeness:
         )
 
 
-def likeness_of(
-    codec: Mapping[str, Any], trained_on: Mapping[str, Any], tested_on: Mapping[str, Any], cutoffs_khz: set[float]
-) -> Likeness:
-    """What of a run is the paper's; anything unknown is not. Data are sections ``ingest``."""
+def likeness_of(model_summary: Mapping[str, Any], tested_on: Mapping[str, Any], cutoffs_khz: set[float]) -> Likeness:
+    """What of a saved model and its test set (a section ``ingest``) is the paper's; anything unknown is not."""
+    config = json.loads((Path(model_summary["folder"]) / CONFIG).read_text())
     return Likeness(
-        codec=_is_stable_audio_open(codec),
-        data=corpora(trained_on) == TRAINING,
+        codec=_is_stable_audio_open(config["codec"]),
+        data=corpora(model_summary.get("ingest", {})) == TRAINING,
         test_set=corpora(tested_on) == TEST and cutoffs_khz == CUTOFFS_KHZ,
     )
-
-
-def likeness_of_model(model_summary: Mapping[str, Any], tested_on: Mapping[str, Any], cutoffs_khz: set[float]) -> Likeness:
-    """`likeness_of` a saved model, by its configuration and the summary of its training."""
-    from saga_kedro.model.saved import CONFIG
-
-    config = json.loads((Path(model_summary["folder"]) / CONFIG).read_text())
-    return likeness_of(config["codec"], model_summary.get("ingest", {}), tested_on, cutoffs_khz)
 
 
 def corpora(ingest: Mapping[str, Any]) -> set[str]:

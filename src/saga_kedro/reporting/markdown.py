@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from saga_kedro.files import atomic_path, keep_only
-from saga_kedro.reporting.blocks import Block, Callout, Cards, Details, Figure, Lines, Players, Report, Table, Text
+from saga_kedro.reporting.blocks import Block, Callout, Cards, Details, Figure, Lines, Players, Report, Table, Text, suffix_of
 
 SIGNS = {"note": "Note", "good": "✔", "bad": "✘"}
 
@@ -15,7 +15,8 @@ def files_folder(path: str | Path) -> Path:
 
 
 def _lines(blocks: Sequence[Block], folder: str, files: dict[str, bytes]) -> list[str]:
-    def add(name: str, content: bytes) -> str:
+    def add(stem: str, content: bytes) -> str:
+        name = f"{stem}.{suffix_of(content)}"
         if files.setdefault(name, content) != content:
             raise ValueError(f"two pictures or sounds of the report are both called {name}; give each another name")
         return f"{folder}/{name}"
@@ -32,10 +33,10 @@ def _lines(blocks: Sequence[Block], folder: str, files: dict[str, bytes]) -> lis
 
                 parts += [markdown_table(frame), *[f"*{caption}*"] * bool(caption)]
             case Figure():
-                parts.append(f"![{block.alternative or block.caption}]({add(f'{block.name}.{block.suffix}', block.image)})")
+                parts.append(f"![{block.alternative or block.caption}]({add(block.name, block.image)})")
                 parts += [f"*{block.caption}*"] * bool(block.caption)
             case Players(players, caption):
-                links = [f"[{player.label}]({add(f'{player.name}.{player.suffix}', player.audio)})" for player in players]
+                links = [f"[{player.label}]({add(player.name, player.audio)})" for player in players]
                 parts.append(f"{caption}: {' · '.join(links)}" if caption else " · ".join(links))
             case Cards(cards, caption):
                 parts += [caption] * bool(caption)

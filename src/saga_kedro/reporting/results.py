@@ -16,7 +16,7 @@ from saga_kedro.evaluation.summary import summarise as mean_and_interval
 from saga_kedro.parameters import Parameters
 from saga_kedro.reporting.examples import choose_examples
 from saga_kedro.reporting.html import write_html
-from saga_kedro.reporting.likeness import Likeness, likeness_of_model
+from saga_kedro.reporting.likeness import Likeness, likeness_of
 from saga_kedro.reporting.markdown import files_folder, write_markdown
 from saga_kedro.reporting.report import HEADLINE, Findings, build_report, gap_table, with_paper
 from saga_kedro.reporting.tables import LEADING_ROWS, markdown_table, print_table, wide_table
@@ -42,7 +42,7 @@ def summarise(
     summary = mean_and_interval(scores, distances)
     metrics = flatten(summary)
     metrics |= gap(metrics, target_metrics(targets))
-    likeness = likeness_of_model(model_summary, parameters.ingest.model_dump(), set(scores["cutoff_khz"]))
+    likeness = likeness_of(model_summary, parameters.ingest.model_dump(), set(scores["cutoff_khz"]))
     tags = {
         tracking.WEIGHTS: model_summary["weights"],
         "saga.evaluated_data_version": data_version,
@@ -85,7 +85,7 @@ def gather(
     return Findings(
         summary=summary,
         targets=checked_targets(paper_targets),
-        likeness=likeness_of_model(model_summary, parameters.ingest.model_dump(), set(pairs["cutoff_khz"])),
+        likeness=likeness_of(model_summary, parameters.ingest.model_dump(), set(pairs["cutoff_khz"])),
         examples=choose_examples(pairs, outputs, parameters.report.examples),
         facts=facts(model_summary, data_version, len(pairs), parameters),
         name=f"SAGA-SR on {parameters.dataset_name}, {model_summary['steps']} steps",

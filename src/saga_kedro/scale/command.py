@@ -86,7 +86,7 @@ def _table(steps: Sequence[Step]) -> Table:
         table.add_column(column, justify="right", no_wrap=True)
     table.add_column("memory")
     for step in steps:
-        table.add_row(step.name, step.work, *_figures([step]), step.memory)
+        table.add_row(step.name, step.words, *_figures([step]), step.memory)
     table.add_section()
     table.add_row("all", "", *_figures(steps), "", style="bold")
     return table

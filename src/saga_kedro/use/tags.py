@@ -53,23 +53,18 @@ def write_tags(path: Path, form: str, tags: Tags) -> None:
     """Put tags into a finished wav, flac or ogg. A WAV gets ID3 here, and its INFO chunk (`info_of`) before the audio."""
     if not tags:
         return
-    if form == "wav":
-        wave: Any = WAVE(path)
-        if wave.tags is None:
-            wave.add_tags()
-        for frame in _to_id3(tags):
-            wave.tags.add(frame)
-        wave.save()
-        return
-    file: Any = FLAC(path) if form == "flac" else OggVorbis(path)
+    file: Any = {"wav": WAVE, "flac": FLAC, "ogg": OggVorbis}[form](path)
     if file.tags is None:
         file.add_tags()
-    for name, texts in tags.texts.items():
-        file.tags[name] = texts
+    if form == "wav":
+        for frame in _to_id3(tags):
+            file.tags.add(frame)
+    else:
+        file.tags.update(tags.texts)
     if form == "flac":
         for one in tags.pictures:
             file.add_picture(one)
-    elif tags.pictures:  # as RFC and players have it: the FLAC block in base64
+    if form == "ogg" and tags.pictures:  # by convention the FLAC block in base64
         file.tags["metadata_block_picture"] = [base64.b64encode(one.write()).decode("ascii") for one in tags.pictures]
     file.save()
 
