@@ -25,16 +25,12 @@ def find_esc50(path: str | Path) -> list[Source]:
     The group is the original recording on Freesound. Fold 5 is the test split (P). The classes of ESC-10 have a freer licence.
     """
     root = _root_of(path, "meta/esc50.csv", "ESC-50")
-    return [
-        Source(
-            root / "audio" / row["filename"],
-            "effects",
-            f"esc50/{row['src_file']}",
-            "CC-BY-3.0" if row["esc10"] == "True" else "CC-BY-NC-3.0",
-            "test" if row["fold"] == "5" else "train",
-        )
-        for row in pd.read_csv(root / "meta" / "esc50.csv", dtype=str).sort_values("filename").to_dict("records")
-    ]
+    sources = []
+    for row in pd.read_csv(root / "meta/esc50.csv", dtype=str).sort_values("filename").to_dict("records"):
+        licence = "CC-BY-3.0" if row["esc10"] == "True" else "CC-BY-NC-3.0"
+        split: OfficialSplit = "test" if row["fold"] == "5" else "train"
+        sources.append(Source(root / "audio" / row["filename"], "effects", f"esc50/{row['src_file']}", licence, split))
+    return sources
 
 
 def find_fma_small(path: str | Path) -> list[Source]:

@@ -38,10 +38,6 @@ class Example:
     cutoff_khz: float
     paths: Mapping[str, str]
 
-    @property
-    def title(self) -> str:
-        return f"{self.category}, {cutoff_name(self.cutoff_khz)}: {self.pair_id}"
-
 
 def choose_examples(pairs: pd.DataFrame, outputs: pd.DataFrame, per_category: int) -> list[Example]:
     """The first pairs of each category, with the cutoffs in turn, and the outputs that have a path."""
@@ -68,17 +64,15 @@ def example_blocks(example: Example, number: int) -> tuple[Figure, Players]:
     """The figure and the players of one example; ``number`` makes the names of their files unique."""
     sounds = _sounds(example)
     seen = {_title(row): audio for row, audio in sounds.items() if row not in ONLY_HEARD}
-    figure = spectrogram_figure(seen, SAMPLE_RATE, 1000 * example.cutoff_khz, example.title)
-    name = f"example_{number}"
+    name, title = f"example_{number}", f"{example.category}, {cutoff_name(example.cutoff_khz)}: {example.pair_id}"
+    figure = spectrogram_figure(seen, SAMPLE_RATE, 1000 * example.cutoff_khz, title)
     peak = max(float(np.abs(audio).max()) if audio.size else 0.0 for audio in sounds.values())
     # one gain for all, to keep differences in level
     gain = min(1.0, 0.99 / peak) if peak > 0 and math.isfinite(peak) else 1.0
     players = [Player(listenable(audio * gain), f"{name}_{row}", _title(row)) for row, audio in sounds.items()]
-    caption = f"{example.title}. All panels on the reference's colour scale; the dashed line is the cutoff."
-    return (
-        Figure(png(figure), name, caption, f"Spectrograms of {', '.join(seen)} for {example.title}"),
-        Players(players, f"Listen ({LISTEN_SECONDS:g} s at most, one gain for all)"),
-    )
+    caption = f"{title}. All panels on the reference's colour scale; the dashed line is the cutoff."
+    picture = Figure(png(figure), name, caption, f"Spectrograms of {', '.join(seen)} for {title}")
+    return picture, Players(players, f"Listen ({LISTEN_SECONDS:g} s at most, one gain for all)")
 
 
 def write_examples(
@@ -93,12 +87,12 @@ def write_examples(
     for number, example in enumerate(choose_examples(pairs, outputs, evaluate.examples), start=1):
         figure, players = example_blocks(example, number)
         stem = re.sub(r"[^\w.-]+", "_", f"{example.category}_{example.pair_id}")
-        rows = [(player.name.removeprefix(f"example_{number}_"), player.audio) for player in players.players]
-        files = [("spectrogram", f"{stem}.png", figure.image), *((row, f"{stem}_{row}.flac", audio) for row, audio in rows)]
-        for row, name, content in files:
-            with atomic_path(folder / name) as temporary:
+        sounds = {player.name.removeprefix(f"{figure.name}_"): player.audio for player in players.players}
+        for row, content in {"spectrogram": figure.image, **sounds}.items():
+            file = folder / (f"{stem}.png" if row == "spectrogram" else f"{stem}_{row}.flac")
+            with atomic_path(file) as temporary:
                 temporary.write_bytes(content)
-            lines.append((example.pair_id, example.category, example.cutoff_khz, row, project_path(folder / name)))
+            lines.append((example.pair_id, example.category, example.cutoff_khz, row, project_path(file)))
     folder.mkdir(parents=True, exist_ok=True)
     keep_only(folder, [line[-1] for line in lines])
     table = pd.DataFrame(lines, columns=["pair_id", "category", "cutoff_khz", "row", "path"])

@@ -59,13 +59,14 @@ class Findings:
 
 def build_report(findings: Findings) -> Report:
     """The whole evaluation report."""
+    examples = [block for place, example in enumerate(findings.examples, start=1) for block in example_blocks(example, place)]
     sections = [
         Section("Results", _results(findings)),
         Section("Distance to the paper", _distance(findings)),
         Section("Training", _training(findings.history)),
         Section("LSD against frequency", _frequency(findings.curves)),
         Section("The roll-off dial", _dial(findings.dial)),
-        Section("Spectrograms and sounds", _examples(findings.examples)),
+        Section("Spectrograms and sounds", examples or [Text("No clips were kept as audio in this run.")]),
         Section("Parameters, versions and data", _facts(findings.facts)),
     ]
     return Report(findings.name, _subtitle(findings.summary), sections)
@@ -182,10 +183,9 @@ def _training(history: pd.DataFrame | None) -> list[Block]:
 def _frequency(curves: pd.DataFrame | None) -> list[Block]:
     blocks: list[Block] = []
     for category, cutoff in columns_of(curves) if curves is not None else ():
+        name = f"frequency_{category}_{cutoff_name(cutoff)}"
         caption = f"{category}, {cutoff_name(cutoff)}: root mean square of the log10 power ratio over sounding frames."
-        blocks += _picture(
-            charts.frequency_chart(curves, category, cutoff), f"frequency_{category}_{cutoff_name(cutoff)}", caption
-        )
+        blocks += _picture(charts.frequency_chart(curves, category, cutoff), name, caption)
     return blocks or [Text("LSD against frequency was not measured in this run.")]
 
 
@@ -194,11 +194,6 @@ def _dial(dial: pd.DataFrame | None) -> list[Block]:
         return [Text("The roll-off dial was not measured in this run.")]
     caption = "Roll-off of the outputs against the one that was asked for, mean and deviation over clips; 1 is 22.05 kHz."
     return _picture(charts.dial_chart(dial), "rolloff_dial", caption)
-
-
-def _examples(examples: Sequence[Example]) -> list[Block]:
-    blocks: list[Block] = [block for place, example in enumerate(examples, start=1) for block in example_blocks(example, place)]
-    return blocks or [Text("No clips were kept as audio in this run.")]
 
 
 def _facts(facts: Mapping[str, Mapping[str, object]]) -> list[Block]:

@@ -74,22 +74,16 @@ def _process(
 
     measured = measure_bandwidth(frame_powers(read, spool.samples, without_clipping=True), SAMPLE_RATE)
     todo = treatment(measured, source.rate, settings.cutoff_hz)
-    outcome = Outcome(
-        str(job.source),
-        str(job.target),
-        "left as it is" if todo.cutoff_hz is None else "super-resolved",
-        todo.why,
-        [f"its {source.channels} channels were mixed to two"] if source.channels > 2 else [],
-        todo.cutoff_hz and round(todo.cutoff_hz, 1),
-        round(source.duration_s, 3),
-    )
+    status: Any = "left as it is" if todo.cutoff_hz is None else "super-resolved"
+    mixed = [f"its {source.channels} channels were mixed to two"] if source.channels > 2 else []
+    cutoff_hz, duration_s = todo.cutoff_hz and round(todo.cutoff_hz, 1), round(source.duration_s, 3)
+    outcome = Outcome(str(job.source), str(job.target), status, todo.why, mixed, cutoff_hz, duration_s)
     if model is None:
-        status: Any = f"would be {outcome.status}"
-        return replace(outcome, status=status)
+        return replace(outcome, status=f"would be {status}")
     if todo.cutoff_hz is None and source.rate >= SAMPLE_RATE:
         target, notes = _leave(job, source, settings, folder)
         advance(source.duration_s)
-        return replace(outcome, output=str(target), notes=[*outcome.notes, *notes])
+        return replace(outcome, output=str(target), notes=mixed + notes)
     stream = model.stream(read, spool.samples, todo, source.identical, settings, advance)
     high = (part[: spool.channels] for part in stream)
     result = Spool(folder / "output.raw", spool.channels)
@@ -98,7 +92,7 @@ def _process(
     except FloatingPointError as error:
         raise ValueError(f"{source.path}: the result holds {error}: try other guidance scales, or other weights.") from error
     notes = _finish(job.target, format_of(job.target), result, max(SAMPLE_RATE, source.rate), source, folder)
-    return replace(outcome, notes=[*outcome.notes, *notes])
+    return replace(outcome, notes=mixed + notes)
 
 
 def _leave(job: Job, source: Source, settings: Settings, folder: Path) -> tuple[Path, list[str]]:

@@ -40,18 +40,8 @@ def build(model: Any) -> Any:
 
     folder = tempfile.TemporaryDirectory(prefix="saga-demo-")
 
-    def resolve(
-        path: str | None,
-        likely: bool,
-        rolloff: float,
-        noise_floor: float,
-        prompt: str,
-        cutoff_hz: float | None,
-        steps: float | None,
-        fast: bool,
-        seed: float | None,
-        progress: Any = gr.Progress(),  # noqa: B008  # Gradio looks for it among the defaults
-    ) -> tuple[str, Any, str]:
+    # Gradio looks for its progress among the defaults
+    def resolve(path, likely, rolloff, noise_floor, prompt, cutoff_hz, steps, fast, seed, progress=gr.Progress()):  # noqa: B008
         if not path:
             raise gr.Error("Drop a file first.")
         settings = Settings(
@@ -68,7 +58,7 @@ def build(model: Any) -> Any:
         except ValueError as error:
             raise gr.Error(str(error)) from None
 
-    def dial(kind: Any, name: str, value: Any, **options: Any) -> Any:
+    def dial(kind, name, value, **options):
         return kind(value=value, label=str(DIALS[name]), **options)
 
     with gr.Blocks(title="SAGA-SR", analytics_enabled=False) as page:
