@@ -13,7 +13,7 @@ import soundfile
 
 from saga_kedro.evaluation.summary import summarise
 from saga_kedro.reporting.blocks import Block, Callout, Details, Figure, Player, Players, Report, Section, Table, Text
-from saga_kedro.reporting.charts import smoothed
+from saga_kedro.reporting.charts import loss_chart, smoothed
 from saga_kedro.reporting.examples import choose_examples, listenable, write_examples
 from saga_kedro.reporting.figures import row_styles
 from saga_kedro.reporting.html import render_html, write_html
@@ -180,6 +180,11 @@ def test_players_hold_the_middle_of_long_sounds():
     heard, rate = soundfile.read(io.BytesIO(listenable(ramp)))
     assert (rate, len(heard)) == (RATE, 4 * RATE)
     np.testing.assert_allclose(heard, ramp[0, 3 * RATE : 7 * RATE], atol=1e-4)
+
+
+def test_the_loss_is_drawn_with_its_yardsticks(findings):
+    labels = loss_chart(findings.history).axes[0].get_legend_handles_labels()[1]
+    assert labels == ["train/loss", "predicts nothing: 2", "knows the variance: 1.57", "knows z_l, linearly: 1.2"]
 
 
 def test_running_means_and_row_styles():

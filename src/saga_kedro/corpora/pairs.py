@@ -30,12 +30,13 @@ def find_pairs(
     without one. ValueError if the folder, or both index and pattern, are missing, or a cutoff is not known.
     """
     folder = Path(folder)
-    if index is None and pattern is None:
-        raise ValueError(f"Evaluation pairs need an index (CSV of {', '.join(COLUMNS)}) or a file-name pattern.")
+    rejected: list[Rejected] = []
     if index is not None:
-        listed, rejected = read_index(folder / index, ("item", "category", "system", "path"), ", ".join(COLUMNS)), []
-    else:
+        listed = read_index(folder / index, ("item", "category", "system", "path"), ", ".join(COLUMNS))
+    elif pattern is not None:
         listed, rejected = _by_pattern(folder, pattern)
+    else:
+        raise ValueError(f"Evaluation pairs need an index (CSV of {', '.join(COLUMNS)}) or a file-name pattern.")
 
     rows = []
     for row in listed:

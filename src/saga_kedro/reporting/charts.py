@@ -56,8 +56,8 @@ def headline_chart(summary: pd.DataFrame, metric: str) -> Picture | None:
 
 def loss_chart(history: pd.DataFrame) -> Picture | None:
     """Training loss with the yardsticks of the run's latents, of a table of step, metric, value; None if no loss was logged."""
-    curves = {"train/loss": _curves(history, "train/loss").get("", history[:0])}
-    known = _curves(history, "yardstick/")
+    known = _curves(history, "")
+    curves = {"train/loss": known.get("train/loss", history[:0])}
     levels = {title: known[name]["value"].iloc[-1] for name, title in YARDSTICK_TITLES.items() if name in known}
     return curves_chart(curves, "flow loss", "Training loss and what it would be for a model that ...", levels)
 
