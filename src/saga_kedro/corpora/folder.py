@@ -61,7 +61,7 @@ def read_index(index: Path, needed: Sequence[str], asked: str) -> list[dict[str,
 
 
 def category_of(names: Iterable[str]) -> Category | None:
-    """The category of the first name that stands for one, in upper or lower case."""
+    """The category of the first name that means one, in upper or lower case; None if none does."""
     return next((CATEGORY_OF[name.lower()] for name in names if name.lower() in CATEGORY_OF), None)
 
 

@@ -16,7 +16,7 @@ from saga_kedro.corpora.folder import SUFFIXES, audio_files
 from saga_kedro.corpora.manifest import Rejected, Source, project_path
 from saga_kedro.parameters import Repository
 
-FETCHED = ".fetched.json"  # in a repository's folder: what was wanted of it, and what a clone lacked
+FETCHED = ".fetched.json"  # in a repository's folder: its configuration when it was fetched, and the files that a clone lacked
 
 # Git never asks for a password, runs no hook or filter (Git LFS is one), and gives up a transfer that stalls for a minute.
 SETTINGS = ["credential.helper=", "core.autocrlf=false"]
@@ -164,7 +164,7 @@ def _lacking(store: Path, files: dict[str, str]) -> list[str]:
 
 
 def _check_out(store: Path, tree: Path, files: dict[str, str]) -> None:
-    """Write files through a tree of their own: git then asks the server for all contents in one request."""
+    """Write files through a tree with nothing else in it: git then asks the server for all contents in one request."""
     entries = "".join(f"100644 {blob}\t{path}\0" for path, blob in files.items())
     _git(store, "update-index", "-z", "--index-info", given=entries)
     chosen = _git(store, "write-tree", "--missing-ok").decode().strip()

@@ -36,7 +36,7 @@ class Likeness:
         return {f"paper.{key}": "yes" if value else "no" for key, value in values.items()}
 
     def sentence(self) -> str:
-        """What stands beside every distance to the paper."""
+        """The note beside every distance to the paper."""
         *others, last = [name for name, same in self.parts().items() if not same] or [""]
         if not last:
             return "Codec, training data and test set are the paper's: the distance below is a reproduction's."

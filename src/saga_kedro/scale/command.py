@@ -62,7 +62,7 @@ def _corpus(project: Path, parameters: Parameters, costs: UnitCosts, hours: floa
     if parameters.ingest.source == "demo":
         return corpus_of_hours(parameters.ingest.demo_minutes / 60, parameters, DEMO_CLIP_S)
     raise ValueError(
-        f"nothing of the dataset {name} is ingested yet: say how many hours of audio there are with --hours "
+        f"the dataset {name} is not ingested yet: say how many hours of audio there are with --hours "
         f"(the paper: {PAPER_HOURS})."
     )
 

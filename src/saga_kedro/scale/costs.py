@@ -64,7 +64,7 @@ def unit_costs(values: Mapping[str, Any]) -> UnitCosts:
 
 
 def precision_of(precision: str) -> str:
-    """The unit cost for Lightning's ``precision``: bf16 stands for both kinds of 16 bits, and fp32."""
+    """The unit cost for Lightning's ``precision``: fp32, or bf16 for both kinds of 16 bits."""
     return "fp32" if precision.startswith("32") else "bf16"
 
 

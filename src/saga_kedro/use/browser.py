@@ -47,7 +47,7 @@ class _Unanswered(Exception):
 
 
 class BrowserSagaSR(GraphSagaSR):
-    """A model whose network is computed by whoever drives `sampled`."""
+    """A model whose network is computed by the driver of `sampled`."""
 
     _answers: Iterator[np.ndarray] = iter(())
 

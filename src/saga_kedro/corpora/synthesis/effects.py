@@ -32,7 +32,7 @@ def effects(rng: np.random.Generator, kit: np.random.Generator, samples: int) ->
 
 
 def _impact(rng: np.random.Generator, material: float) -> np.ndarray:
-    """A struck body (wood: material near 0; metal: near 1): a click, and modes of which the higher die sooner."""
+    """A struck body (wood: material near 0; metal: near 1): a click, and modes that die sooner the higher they are."""
     samples = int((0.2 + 0.8 * material) * SAMPLE_RATE)
     time = np.arange(samples, dtype=np.float32) / SAMPLE_RATE
     lowest = rng.uniform(150, 900)
