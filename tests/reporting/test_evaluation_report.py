@@ -183,7 +183,9 @@ def test_players_hold_the_middle_of_long_sounds():
 
 
 def test_the_loss_is_drawn_with_its_yardsticks(findings):
-    labels = loss_chart(findings.history).axes[0].get_legend_handles_labels()[1]
+    picture = loss_chart(findings.history)
+    assert picture
+    labels = picture.axes[0].get_legend_handles_labels()[1]
     assert labels == ["train/loss", "predicts nothing: 2", "knows the variance: 1.57", "knows z_l, linearly: 1.2"]
 
 

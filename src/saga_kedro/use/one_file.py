@@ -75,11 +75,12 @@ def _process(
     measured = measure_bandwidth(frame_powers(read, spool.samples, without_clipping=True), SAMPLE_RATE)
     todo = treatment(measured, source.rate, settings.cutoff_hz)
     status: Any = "left as it is" if todo.cutoff_hz is None else "super-resolved"
+    status = status if model else f"would be {status}"
     mixed = [f"its {source.channels} channels were mixed to two"] if source.channels > 2 else []
     cutoff_hz, duration_s = todo.cutoff_hz and round(todo.cutoff_hz, 1), round(source.duration_s, 3)
     outcome = Outcome(str(job.source), str(job.target), status, todo.why, mixed, cutoff_hz, duration_s)
     if model is None:
-        return replace(outcome, status=f"would be {status}")
+        return outcome
     if todo.cutoff_hz is None and source.rate >= SAMPLE_RATE:
         target, notes = _leave(job, source, settings, folder)
         advance(source.duration_s)
