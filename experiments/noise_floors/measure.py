@@ -198,7 +198,7 @@ def draw(found: list[Found], path: Path) -> None:
     from matplotlib import pyplot
     from matplotlib.lines import Line2D
 
-    from saga_kedro.reporting.palette import BLUE, GREEN, GREY, VERMILION
+    from saga_kedro.reporting.figures import BLUE, GREEN, GREY, VERMILION
 
     colours = dict(zip(TURNS, (BLUE, GREEN, VERMILION), strict=True)) | {"": GREY}
     figure, axes = pyplot.subplots(figsize=(7, 4.6), facecolor="white")

@@ -1,7 +1,5 @@
 """Every file is listened to once; an unusable one is rejected with its reason, and the others are done."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 import soundfile

@@ -1,7 +1,5 @@
 """Any tree of audio files: what is found, and what its paths say about it."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

@@ -1,7 +1,5 @@
 """From the name of a source to a manifest."""
 
-from __future__ import annotations
-
 from typing import Any, get_args
 
 import pytest

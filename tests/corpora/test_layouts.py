@@ -1,24 +1,11 @@
 """Published corpora, as their publishers lay them out: which files count, whose they are, which are the test set."""
 
-from __future__ import annotations
-
 import json
 
 import pytest
 
 from corpus_files import write_empty as tree
-from saga_kedro.corpora.layouts import (
-    LAYOUTS,
-    find_collection,
-    find_esc50,
-    find_fma_small,
-    find_freesound,
-    find_medleydb,
-    find_moisesdb,
-    find_musdb18_hq,
-    find_openslr,
-    find_vctk,
-)
+from saga_kedro.corpora.layouts import LAYOUTS, find_collection
 
 
 def listed(root, sources):
@@ -66,7 +53,7 @@ def esc(root):
 
 
 def test_musdb18_hq_is_its_mixes_with_the_official_test_songs(tmp_path):
-    sources = find_musdb18_hq(tree(tmp_path, *MUSDB))
+    sources = LAYOUTS["musdb18_hq"](tree(tmp_path, *MUSDB))
     assert listed(tmp_path, sources) == {
         "test/A - Two/mixture.wav": ("musdb18_hq/A - Two", "test"),
         "train/A - One/mixture.wav": ("musdb18_hq/A - One", "train"),
@@ -75,7 +62,7 @@ def test_musdb18_hq_is_its_mixes_with_the_official_test_songs(tmp_path):
 
 
 def test_medleydb_is_the_mixes_of_both_versions_by_artist(tmp_path):
-    assert listed(tmp_path, find_medleydb(tree(tmp_path, *MEDLEY))) == {
+    assert listed(tmp_path, LAYOUTS["medleydb"](tree(tmp_path, *MEDLEY))) == {
         "V1/Anna_First/Anna_First_MIX.wav": ("medleydb/Anna", ""),
         "V1/Anna_Second/Anna_Second_MIX.wav": ("medleydb/Anna", ""),
         "V2/Bob_Third/Bob_Third_MIX.wav": ("medleydb/Bob", ""),
@@ -83,7 +70,7 @@ def test_medleydb_is_the_mixes_of_both_versions_by_artist(tmp_path):
 
 
 def test_moisesdb_has_no_mix_so_its_tracks_are_taken_by_artist(tmp_path):
-    found = listed(tmp_path, find_moisesdb(moises(tmp_path)))
+    found = listed(tmp_path, LAYOUTS["moisesdb"](moises(tmp_path)))
     assert len(found) == 6
     assert found["moisesdb_v0.1/u2/drums/of drums.wav"] == ("moisesdb/Anna", "")
     assert found["moisesdb_v0.1/u3/vocals/of vocals.wav"] == ("moisesdb/Bob", "")
@@ -93,35 +80,35 @@ def test_libritts_is_by_speaker_and_its_test_subsets_are_the_test_split(tmp_path
     names = ("train-clean-100/84/121/84_121_000_000.wav", "dev-clean/90/1/90_1_0_0.wav", "test-other/61/7/61_7_0_0.wav")
     tree(tmp_path / "LibriTTS", *names)
     expected = {f"LibriTTS/{name}": (f"openslr/{name.split('/')[1]}", "test" if "test" in name else "train") for name in names}
-    assert listed(tmp_path, find_openslr(tmp_path)) == expected
-    below = find_openslr(tmp_path / "LibriTTS" / "test-other")
+    assert listed(tmp_path, LAYOUTS["openslr"](tmp_path)) == expected
+    below = LAYOUTS["openslr"](tmp_path / "LibriTTS" / "test-other")
     assert [(source.group, source.official_split) for source in below] == [("openslr/61", "test")]
 
 
 def test_flat_openslr_corpora_are_by_speaker(tmp_path):
     names = ("es_pe_female/pef_00610_00017485.wav", "es_pe_female/pef_00610_00099.wav", "afr/wavs/afr_0184_012.wav")
     tree(tmp_path, *names, "x/me/1.wav")
-    licences = {source.group.removeprefix("openslr/"): source.licence for source in find_openslr(tmp_path)}
+    licences = {source.group.removeprefix("openslr/"): source.licence for source in LAYOUTS["openslr"](tmp_path)}
     assert licences == {"pef_00610": "CC-BY-SA-4.0", "afr_0184": "CC-BY-SA-4.0", "x/me": "see openslr.org"}
 
 
 def test_vctk_is_the_first_microphone_and_eight_speakers_are_the_test_split(tmp_path):
-    found = listed(tmp_path, find_vctk(tree(tmp_path / "VCTK-Corpus-0.92", *VCTK).parent))
+    found = listed(tmp_path, LAYOUTS["vctk"](tree(tmp_path / "VCTK-Corpus-0.92", *VCTK).parent))
     assert len(found) == 6
     assert not [path for path in found if "mic2" in path]
     assert set(found.values()) == {("vctk/p225", "train"), ("vctk/p360", "test"), ("vctk/s5", "test")}
 
 
 def test_fma_small_has_artist_split_and_licence_from_its_metadata(tmp_path):
-    sources = find_fma_small(fma(tmp_path))
+    sources = LAYOUTS["fma_small"](fma(tmp_path))
     assert [(source.group, source.official_split, source.licence) for source in sources] == [
         ("fma/1", "train", "CC BY-NC-SA"), ("fma/1", "train", "CC BY"), ("fma/7", "test", "CC0"),
     ]  # fmt: skip
-    assert find_fma_small(tmp_path / "fma_small") == sources
+    assert LAYOUTS["fma_small"](tmp_path / "fma_small") == sources
 
 
 def test_esc50_is_by_recording_and_fold_5_is_the_test_split(tmp_path):
-    sources = find_esc50(esc(tmp_path / "ESC-50-master").parent)
+    sources = LAYOUTS["esc50"](esc(tmp_path / "ESC-50-master").parent)
     assert [(source.group, source.official_split, source.licence) for source in sources] == [
         ("esc50/100", "train", "CC-BY-3.0"), ("esc50/100", "train", "CC-BY-3.0"),
         ("esc50/200", "train", "CC-BY-NC-3.0"), ("esc50/300", "test", "CC-BY-NC-3.0"),
@@ -139,7 +126,7 @@ def test_freesound_is_by_recordist_however_that_is_said(tmp_path):
     carl, dora = {"original_data": {"username": "carl", "license": "BY"}}, {"username": "dora", "original_data": "freesound"}
     (tmp_path / "laion/train/3.json").write_text(json.dumps({"text": ["a"]} | carl))
     (tmp_path / "laion/train/4.json").write_text(json.dumps(dora))
-    sources = find_freesound(tmp_path)
+    sources = LAYOUTS["freesound"](tmp_path)
     assert listed(tmp_path, sources) == {
         "5__eve__rain__a.wav": ("freesound/eve", ""),
         "6.wav": ("freesound/unknown/6", ""),
@@ -152,15 +139,15 @@ def test_freesound_is_by_recordist_however_that_is_said(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("find", "audio", "lacks"),
+    ("name", "audio", "lacks"),
     [
-        (find_fma_small, "fma_small/000/000002.mp3", "fma_metadata/tracks.csv"),
-        (find_freesound, "FSD50K.dev_audio/1.wav", "FSD50K.metadata/dev_clips_info_FSD50K.json"),
+        ("fma_small", "fma_small/000/000002.mp3", "fma_metadata/tracks.csv"),
+        ("freesound", "FSD50K.dev_audio/1.wav", "FSD50K.metadata/dev_clips_info_FSD50K.json"),
     ],
 )
-def test_a_corpus_without_its_metadata_is_refused(tmp_path, find, audio, lacks):
+def test_a_corpus_without_its_metadata_is_refused(tmp_path, name, audio, lacks):
     with pytest.raises(ValueError, match=f"lacks {lacks}"):
-        find(tree(tmp_path, audio))
+        LAYOUTS[name](tree(tmp_path, audio))
 
 
 @pytest.mark.parametrize("name", LAYOUTS)

@@ -1,7 +1,5 @@
 """Evaluation pairs, by their file names or by an index: an input, a reference, and other systems' outputs."""
 
-from __future__ import annotations
-
 import pytest
 
 from corpus_files import write_tree

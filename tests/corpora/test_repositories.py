@@ -1,7 +1,5 @@
 """Git repositories as a corpus: each at one commit, under the licence that was read, whole or not at all."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

@@ -11,21 +11,18 @@ import pandas as pd
 import pytest
 import soundfile
 
-from saga_kedro.audio.io import write_audio
 from saga_kedro.evaluation.summary import summarise
 from saga_kedro.reporting.blocks import Block, Callout, Details, Figure, Player, Players, Report, Section, Table, Text
-from saga_kedro.reporting.charts import smoothed
+from saga_kedro.reporting.charts import loss_chart, smoothed
 from saga_kedro.reporting.examples import choose_examples, listenable, write_examples
+from saga_kedro.reporting.figures import row_styles
 from saga_kedro.reporting.html import render_html, write_html
 from saga_kedro.reporting.likeness import Likeness
 from saga_kedro.reporting.markdown import write_markdown
-from saga_kedro.reporting.palette import row_styles
 from saga_kedro.reporting.report import Findings, build_report, gap_table
-from saga_kedro.reporting.targets import checked_targets
 from small_corpus import tiny_parameters
 
 RATE = 44_100
-TARGETS = checked_targets(pd.read_csv(Path(__file__).parents[2] / "conf" / "base" / "paper_targets.csv"))
 SECTIONS = [
     "Results", "Distance to the paper", "Training", "LSD against frequency", "The roll-off dial", "Spectrograms and sounds",
     "Parameters, versions and data",
@@ -39,11 +36,10 @@ class Seen(HTMLParser):
 
     def __init__(self, text):
         super().__init__()
-        self.open, self.attributes, self.tags = [], [], []
+        self.open, self.attributes = [], []
         self.feed(text)
 
     def handle_starttag(self, tag, attrs):
-        self.tags.append(tag)
         self.attributes += [(tag, *pair) for pair in attrs]
         if tag not in self.VOID:
             self.open.append(tag)
@@ -57,48 +53,6 @@ def addresses(document):
     named = ("src", "href", "srcset", "action", "poster", "data")
     values = [value for tag, name, value in Seen(document).attributes if name in named]
     return [value for value in values if not value.startswith("#")] + re.findall(r"url\(([^)]*)\)|@import", document)
-
-
-@pytest.fixture(scope="module")
-def findings(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("sounds")
-    rng = np.random.default_rng(0)
-    lines, pairs, outputs, curves = [], [], [], []
-    for index, category in enumerate(("speech", "speech", "music")):
-        paths = {}
-        for row in ("reference", "untouched", "ours", "codec", "audiosr"):
-            path = folder / f"{index}_{row}.wav"
-            write_audio(path, (0.1 * rng.standard_normal((2, RATE // 2))).astype(np.float32), RATE)
-            paths[row] = str(path)
-            if row != "reference":
-                lines.append((f"p{index}", f"c{index}", "g", category, 4.0, row, "LSD", float(rng.uniform(1, 3))))
-                lines.append((f"p{index}", f"c{index}", "g", category, 4.0, row, "SI-SDR", float(rng.uniform(1, 30))))
-                outputs.append((f"p{index}", row, str(path)))
-                curves += [(row, category, 4.0, float(f), float(rng.uniform(0, 3))) for f in range(500, 22_000, 2000)]
-        lines.append((f"p{index}", f"c{index}", "g", category, 4.0, "ours", "RTF", 0.5))
-        pairs.append((f"p{index}", category, 4.0, paths["reference"]))
-    scores = pd.DataFrame(lines, columns=["pair_id", "clip_id", "group", "category", "cutoff_khz", "row", "metric", "value"])
-    pairs = pd.DataFrame(pairs, columns=["pair_id", "category", "cutoff_khz", "reference"])
-    outputs = pd.DataFrame(outputs, columns=["pair_id", "row", "path"])
-    steps = np.arange(50)
-    named = {"train/loss": 2 - steps / 50, "train/grad_norm": 1 + steps / 10, "train/grad_norm/dit": 1 + steps / 20}
-    named |= {f"val/loss/t{t}": 1 - steps / 100 for t in (0.1, 0.5)}
-    history = [(int(step), name, float(v)) for name, values in named.items() for step, v in zip(steps, values, strict=True)]
-    history += [(0, "yardstick/nothing", 2.0), (0, "yardstick/variance", 1.57), (0, "yardstick/z_l", 1.2)]
-    return Findings(
-        summary=summarise(scores),
-        targets=TARGETS,
-        likeness=Likeness(codec=False, data=False, test_set=False),
-        history=pd.DataFrame(history, columns=["step", "metric", "value"]),
-        curves=pd.DataFrame(curves, columns=["row", "category", "cutoff_khz", "frequency_hz", "lsd"]),
-        dial=pd.DataFrame(
-            [("p0", "speech", 4.0, 0.4, 0.45), ("p0", "speech", 4.0, 0.8, 0.7)],
-            columns=["pair_id", "category", "cutoff_khz", "requested", "measured"],
-        ),
-        examples=choose_examples(pairs, outputs, per_category=1),
-        facts={"Versions": {"data": "abc123", "git": "<b>dirty</b>"}, "Parameters": {f"p{i}": i for i in range(20)}},
-        name="a tiny run",
-    )
 
 
 @pytest.fixture(scope="module")
@@ -125,9 +79,6 @@ def test_headline_has_our_rows_and_the_papers(document):
         assert f'<th scope="row">{row}</th>' in headline
     assert "<td>1.28</td>" in headline
     assert " ± " in headline
-
-
-def test_what_is_not_the_papers_is_not_called_a_reproduction(document):
     assert "The codec, training data and test set of this run are not the paper" in html.unescape(document)
     assert "reading order alone" in document
 
@@ -144,22 +95,22 @@ def test_names_from_outside_do_not_become_markup(document):
     assert "<i>x</i>" not in render_html(Report("<i>x</i>", "<i>x</i>", [Section("<i>x</i>", [Text("<i>x</i>")])]))
 
 
-def test_what_was_not_measured_is_said_not_shown_as_zero():
+def test_what_was_not_measured_is_said_not_shown_as_zero(paper_targets):
     nothing = pd.DataFrame(columns=["row", "category", "cutoff_khz", "metric", "value"])
-    empty = Findings(summarise(nothing), TARGETS, Likeness(False, False, False))
+    empty = Findings(summarise(nothing), paper_targets, Likeness(False, False, False))
     document = render_html(build_report(empty))
     assert document == render_html(build_report(empty)), "the same findings give the same bytes"
     assert re.findall(r"<h2>(.*?)</h2>", document) == SECTIONS
     assert "LSD was not measured in this run." in document
     assert "The roll-off dial was not measured in this run." in document
-    table = gap_table(empty.summary, TARGETS)
+    table = gap_table(empty.summary, paper_targets)
     assert set(table["ours"]) == {"–"}
     assert set(table["ours minus the paper's"]) == {"–"}
     assert "0.00" not in document
 
 
-def test_the_distance_table_subtracts(findings):
-    table = gap_table(findings.summary, TARGETS).set_index("what")
+def test_the_distance_table_subtracts(findings, paper_targets):
+    table = gap_table(findings.summary, paper_targets).set_index("what")
     line = table.loc["LSD, speech, 4kHz"]
     assert float(line["ours minus the paper's"]) == pytest.approx(float(line["ours"]) - 1.28, abs=0.011)
     assert table.loc["LSD, effects, 4kHz", "ours"] == "–"
@@ -226,9 +177,16 @@ def test_examples_are_written_as_figure_and_sounds(findings, tmp_path):
 
 def test_players_hold_the_middle_of_long_sounds():
     ramp = np.linspace(-0.5, 0.5, 10 * RATE, dtype=np.float32)[None]
-    heard, rate = soundfile.read(io.BytesIO(listenable(ramp, 2.0)))
-    assert (rate, len(heard)) == (RATE, 2 * RATE)
-    np.testing.assert_allclose(heard, ramp[0, 4 * RATE : 6 * RATE], atol=1e-4)
+    heard, rate = soundfile.read(io.BytesIO(listenable(ramp)))
+    assert (rate, len(heard)) == (RATE, 4 * RATE)
+    np.testing.assert_allclose(heard, ramp[0, 3 * RATE : 7 * RATE], atol=1e-4)
+
+
+def test_the_loss_is_drawn_with_its_yardsticks(findings):
+    picture = loss_chart(findings.history)
+    assert picture
+    labels = picture.axes[0].get_legend_handles_labels()[1]
+    assert labels == ["train/loss", "predicts nothing: 2", "knows the variance: 1.57", "knows z_l, linearly: 1.2"]
 
 
 def test_running_means_and_row_styles():

@@ -2,19 +2,17 @@
 
 import json
 import math
-from pathlib import Path
 
 import mlflow
 import pandas as pd
 import pytest
 
+from saga_kedro.model.saved import CONFIG
 from saga_kedro.reporting.likeness import TEST, TRAINING, Likeness, corpora, likeness_of
 from saga_kedro.reporting.mlflow_views import COLUMNS, log_paper_runs, set_up_experiment
 from saga_kedro.reporting.results import evaluation_note
-from saga_kedro.reporting.targets import READING_NOTE, checked_targets, gap, paper_runs, paper_table, target_metrics
+from saga_kedro.reporting.targets import READING_NOTE, checked_targets, gap, paper_table, target_metrics
 from small_corpus import tiny_parameters
-
-TARGETS = checked_targets(pd.read_csv(Path(__file__).parents[2] / "conf" / "base" / "paper_targets.csv"))
 
 
 @pytest.fixture(scope="module")
@@ -30,25 +28,25 @@ def written(experiment):
     return {run.info.run_name: run for run in runs}
 
 
-def test_the_papers_runs_are_written_once_and_corrected_where_they_changed(experiment):
-    first = log_paper_runs(TARGETS, experiment)
-    assert set(first["written"]) == {"new"}
+def test_the_papers_runs_are_written_once_and_corrected_where_they_changed(experiment, paper_targets):
+    assert set(log_paper_runs(paper_targets, experiment)) == set(paper_targets["system"])
     runs = written(experiment)
+    assert {"paper: AudioSR", "paper: FlashSR", "paper: unprocessed"} < set(runs)
     assert next(iter(runs)) == "paper: SAGA-SR"
-    assert runs["paper: SAGA-SR"].data.metrics["eval/LSD/speech/4kHz"] == 1.28
-    assert "reading order alone" in runs["paper: AudioSR"].data.tags["mlflow.note.content"]
+    saga = runs["paper: SAGA-SR"].data.metrics
+    assert (saga["eval/LSD/speech/4kHz"], saga["eval/FD/music/4kHz"], saga["eval/MOS/effects/4kHz"]) == (1.28, 23.87, 3.88)
+    assert "eval/FD/speech/4kHz" not in saga
+    assert runs["paper: AudioSR"].data.metrics["eval/LSD/music/4kHz"] == 2.09
+    note = runs["paper: AudioSR"].data.tags["mlflow.note.content"]
+    assert all(part in note for part in ("arXiv:2509.24924", "reading order alone", READING_NOTE))
     assert {run.info.status for run in runs.values()} == {"FINISHED"}
 
-    again = log_paper_runs(TARGETS, experiment)
-    assert set(again["written"]) == {"as it was"}
-    assert list(again["run_id"]) == list(first["run_id"])
-
-    corrected = TARGETS.copy()
+    assert log_paper_runs(paper_targets, experiment) == []
+    assert written(experiment).keys() == runs.keys()
+    corrected = paper_targets.copy()
     at = (corrected["system"] == "saga_sr") & (corrected["metric"] == "LSD") & (corrected["category"] == "speech")
     corrected.loc[at, "value"] += 1
-    changed = log_paper_runs(corrected, experiment).set_index("system")["written"]
-    assert changed["saga_sr"] == "changed"
-    assert set(changed.drop("saga_sr")) == {"as it was"}
+    assert log_paper_runs(corrected, experiment) == ["saga_sr"]
     assert written(experiment)["paper: SAGA-SR"].data.metrics["eval/LSD/speech/4kHz"] == pytest.approx(2.28)
 
 
@@ -61,14 +59,18 @@ def test_the_experiment_has_a_description_and_a_view_with_the_columns_one_wants(
     assert COLUMNS[0] == "metrics.`eval/LSD/speech/4kHz`"
 
 
-def test_the_papers_table_is_wide_and_leaves_gaps_where_it_has_none():
-    table = paper_table(TARGETS, "FD").set_index("system")
+def test_the_papers_table_is_wide_and_leaves_gaps_where_it_has_none(paper_targets):
+    table = paper_table(paper_targets, "FD").set_index("system")
     assert table.loc["SAGA-SR", "music 4kHz"] == 23.87
     assert "speech 4kHz" not in table
-    assert list(paper_table(TARGETS, "LSD").columns)[1:4] == ["speech 4kHz", "music 4kHz", "effects 4kHz"]
+    assert list(paper_table(paper_targets, "LSD").columns)[1:4] == ["speech 4kHz", "music 4kHz", "effects 4kHz"]
 
 
 def test_only_the_papers_codec_corpora_and_test_sets_are_the_papers(tmp_path):
+    def likeness(codec, trained_on, tested_on, cutoffs_khz):
+        (tmp_path / CONFIG).write_text(json.dumps({"codec": codec}))
+        return likeness_of({"folder": str(tmp_path), "ingest": trained_on}, tested_on, cutoffs_khz)
+
     vae = tmp_path / "vae"
     for folder in (vae, *(tmp_path / "training" / name for name in TRAINING), *(tmp_path / "test" / name for name in TEST)):
         folder.mkdir(parents=True)
@@ -77,49 +79,36 @@ def test_only_the_papers_codec_corpora_and_test_sets_are_the_papers(tmp_path):
     training, test = ({"source": "collection", "path": str(tmp_path / kind)} for kind in ("training", "test"))
     autoencoder = {"name": "autoencoder", "path": str(vae)}
     assert corpora(training) == TRAINING
-    assert likeness_of(autoencoder, training, test, {4.0, 8.0}) == Likeness(codec=True, data=True, test_set=True)
-    assert likeness_of({"name": "band_envelope"}, {}, {"source": "demo", "path": None}, {4.0}) == Likeness(False, False, False)
+    assert likeness(autoencoder, training, test, {4.0, 8.0}) == Likeness(codec=True, data=True, test_set=True)
+    assert likeness({"name": "band_envelope"}, {}, {"source": "demo", "path": None}, {4.0}) == Likeness(False, False, False)
     # a VAE of another shape, the test corpora among the training's, one cutoff only
     (vae / "model_config.json").write_text(json.dumps({"model": {"latent_dim": 32, "downsampling_ratio": 2048}}))
-    assert likeness_of(autoencoder, test, test, {4.0}) == Likeness(False, False, False)
+    assert likeness(autoencoder, test, test, {4.0}) == Likeness(False, False, False)
 
 
-def test_a_run_is_described_with_its_numbers_and_what_they_are_not():
+def test_a_run_is_described_with_its_numbers_and_what_they_are_not(paper_targets):
     summary = pd.DataFrame(
         [(row, "speech", 4.0, "LSD", mean, mean - 0.1, mean + 0.1, 0.1, 8) for row, mean in (("ours", 1.5), ("flashsr", 1.2))],
         columns=["row", "category", "cutoff_khz", "metric", "mean", "low", "high", "deviation", "clips"],
     )
     model = {"folder": "data/06_models/demo/abc", "steps": 600, "weights": "0123456789abcdef"}
-    note = evaluation_note(summary, TARGETS, Likeness(False, False, False), model, tiny_parameters())
+    note = evaluation_note(summary, paper_targets, Likeness(False, False, False), model, tiny_parameters())
     assert "8 pairs of the dataset *demo*, beside flashsr" in note
     assert "| ours | 1.50 ± 0.10 |" in note
     assert "| LSD, speech, 4kHz | 1.50 | 1.28 | +0.22 |" in note
     assert "no reproduction of the paper's number" in note
 
 
-def test_every_system_is_a_run_with_our_names_that_says_what_it_is():
-    saga = target_metrics(TARGETS)
-    assert (saga["eval/LSD/speech/4kHz"], saga["eval/LSD/effects/8kHz"]) == (1.28, 1.43)
-    assert (saga["eval/FD/music/4kHz"], saga["eval/MOS/effects/4kHz"]) == (23.87, 3.88)
-    assert "eval/FD/speech/4kHz" not in saga
-    runs = {run.name: run for run in paper_runs(TARGETS)}
-    assert {"paper: SAGA-SR", "paper: AudioSR", "paper: FlashSR", "paper: unprocessed"} <= set(runs)
-    assert runs["paper: AudioSR"].metrics["eval/LSD/music/4kHz"] == 2.09
-    assert "arXiv:2509.24924" in runs["paper: AudioSR"].description
-    assert READING_NOTE in runs["paper: AudioSR"].description
-    assert "reading order alone" in READING_NOTE
-
-
-def test_the_gap_is_ours_minus_the_papers_where_both_exist():
+def test_the_gap_is_ours_minus_the_papers_where_both_exist(paper_targets):
     measured = {"eval/LSD/speech/4kHz": 1.5, "eval/LSD/other/4kHz": 1.0, "eval/LSD/music/4kHz": math.nan}
     measured["eval_codec/LSD/speech/4kHz"] = 0.7
-    assert gap(measured, target_metrics(TARGETS)) == {"gap/LSD/speech/4kHz": pytest.approx(0.22)}
-    assert gap(measured, target_metrics(TARGETS, "audiosr")) == {"gap/LSD/speech/4kHz": pytest.approx(0.04)}
+    assert gap(measured, target_metrics(paper_targets)) == {"gap/LSD/speech/4kHz": pytest.approx(0.22)}
+    assert gap(measured, target_metrics(paper_targets, "audiosr")) == {"gap/LSD/speech/4kHz": pytest.approx(0.04)}
 
 
-def test_an_unknown_system_and_a_broken_table_are_one_sentence():
+def test_an_unknown_system_and_a_broken_table_are_one_sentence(paper_targets):
     with pytest.raises(ValueError, match="no system 'nusr'; it has audiosr"):
-        target_metrics(TARGETS, "nusr")
+        target_metrics(paper_targets, "nusr")
     with pytest.raises(ValueError, match="lacks the columns source, table"):
         checked_targets(pd.DataFrame({"system": ["a"]}))
 

@@ -1,7 +1,5 @@
 """The page that needs no server, in a browser: a file in, the command line's result out, and nothing asked of anybody else."""
 
-from __future__ import annotations
-
 import base64
 import functools
 import http.server

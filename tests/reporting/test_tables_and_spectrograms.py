@@ -71,10 +71,5 @@ def test_all_panels_share_the_references_scale_and_mark_the_cutoff():
     assert len({axes.images[0].get_clim() for axes in panels}) == 1
     assert panels[0].images[0].get_clim()[1] == pytest.approx(float(spectrogram_db(quiet).max()))
     assert all(np.all(np.asarray(axes.lines[0].get_ydata()) == 4.0) for axes in panels)
-    assert png(figure).startswith(b"\x89PNG")
-
-
-def test_silence_is_drawn_and_nothing_is_refused():
-    assert png(spectrogram_figure({"reference": np.zeros((1, 1000))}, RATE)).startswith(b"\x89PNG")
-    with pytest.raises(ValueError, match="at least one sound"):
-        spectrogram_figure({}, RATE)
+    for drawn in (figure, spectrogram_figure({"reference": np.zeros((1, 1000))}, RATE)):  # silence, too
+        assert png(drawn).startswith(b"\x89PNG")

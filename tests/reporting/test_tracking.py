@@ -1,7 +1,5 @@
 """MLflow's run keeps parameters, curves and artifacts: over changed data, a deleted run, a moved project."""
 
-from __future__ import annotations
-
 import shutil
 from pathlib import Path
 

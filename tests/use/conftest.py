@@ -1,7 +1,5 @@
 """What is promised of using a model holds for both runtimes."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

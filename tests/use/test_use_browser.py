@@ -1,10 +1,7 @@
 """What the page's Python does, driven as web/worker.js drives it, with ONNX Runtime where the browser has its own."""
 
-from __future__ import annotations
-
 import io
 import sys
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -110,12 +107,6 @@ def test_what_stays_as_it_is_says_why_and_names_no_option(both, audio, words):
     assert asked == 0
     assert words in outcome.words
     assert "--" not in outcome.words
-
-
-def test_without_threads_pieces_are_done_one_after_the_other(monkeypatch):
-    monkeypatch.setattr(blocks.sys, "platform", "emscripten")
-    monkeypatch.setattr(blocks, "ThreadPoolExecutor", None)
-    assert list(blocks.ahead([partial(pow, k, 2) for k in range(4)])) == [0, 1, 4, 9]
 
 
 def test_the_wav_holds_24_bit_and_does_not_wrap_around():

@@ -1,7 +1,5 @@
 """`saga super-resolve` on the command line: what it says, what it returns, what it leaves alone."""
 
-from __future__ import annotations
-
 import json
 import os
 import signal
@@ -112,33 +110,27 @@ def test_json_is_all_that_is_printed(files, model_folder):
     assert done.stderr == ""
 
 
+def test_the_version_and_the_help_with_the_bandwidth_from_which_files_are_copied():
+    assert CliRunner().invoke(app, ["--version"]).stdout.startswith("saga-kedro 0.")
+    text = " ".join(CliRunner().invoke(app, ["super-resolve", "--help"]).output.split())
+    assert f"Files that reach up to {FULL_BAND_HZ / 1000:g} kHz already are copied" in text
+
+
 def test_every_dial_reaches_the_model(files, model_folder):
-    def sound(*options: object) -> bytes:
-        done = saga(files / "muffled.wav", "-o", "out", "--model", model_folder, "--overwrite", *options)
+    noisy = low_pass(bursts_over_noise()[0], 44_100, LowPass("chebyshev", 8, 4_000))
+    soundfile.write(files / "noisy.wav", noisy.T, 44_100, subtype="FLOAT")
+
+    def sound(*options: object, name: str = "muffled.wav") -> bytes:
+        done = saga(files / name, "-o", "out", "--model", model_folder, "--overwrite", *options)
         assert done.exit_code == 0, done.stderr
-        return soundfile.read("out/muffled.wav")[0].tobytes()
+        return soundfile.read(f"out/{name}")[0].tobytes()
 
     usual = sound()
     dials = [("--rolloff", 0.2), ("--prompt", "a bell"), ("--steps", 3), ("--s-a", 3), ("--s-t", 3), ("--seed", 1)]
     for dial in (*dials, ("--cutoff", 3_000), ("--fast",)):
         assert sound(*dial) != usual, dial
-
-
-def test_it_says_which_version_it_is():
-    done = CliRunner().invoke(app, ["--version"])
-    assert done.exit_code == 0
-    assert done.stdout.startswith("saga-kedro 0.")
-
-
-def test_the_noise_floor_reaches_the_model(files, model_folder):
-    noisy, _ = bursts_over_noise()
-    soundfile.write(files / "noisy.wav", low_pass(noisy, 44_100, LowPass("chebyshev", 8, 4_000)).T, 44_100, subtype="FLOAT")
-    sounds = []
-    for options in ((), ("--noise-floor", 0), ("--noise-floor", 1)):
-        done = saga(files / "noisy.wav", "-o", "out", "--model", model_folder, "--overwrite", *options)
-        assert done.exit_code == 0, done.stderr
-        sounds.append(soundfile.read("out/noisy.wav")[0].tobytes())
-    assert sounds[0] == sounds[1] != sounds[2]
+    usual, none, all_of_it = (sound(*dial, name="noisy.wav") for dial in ((), ("--noise-floor", 0), ("--noise-floor", 1)))
+    assert usual == none != all_of_it
 
 
 def test_help_is_quick_and_loads_nothing_heavy():
@@ -175,8 +167,3 @@ def test_names_with_spaces_and_letters_of_any_script_are_names_like_others(tmp_p
     done = saga(source.parent, "-o", tmp_path / "aus gabe", "--model", model_folder)
     assert done.exit_code == 0, done.stderr
     assert soundfile.info(tmp_path / "aus gabe" / source.name).frames == 22_050
-
-
-def test_the_help_names_the_bandwidth_from_which_files_are_copied():
-    text = " ".join(CliRunner().invoke(app, ["super-resolve", "--help"]).output.split())
-    assert f"Files that reach up to {FULL_BAND_HZ / 1000:g} kHz already are copied" in text

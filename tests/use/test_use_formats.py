@@ -1,7 +1,5 @@
 """Formats, and the tags that go with the sound from any of them to any other."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Odd and broken files, 250 of them: each is done or fails with a sentence; nothing crashes, nothing half-done stays."""
 
-from __future__ import annotations
-
 import io
 from collections.abc import Callable
 from pathlib import Path

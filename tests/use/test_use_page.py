@@ -1,7 +1,5 @@
 """`saga demo`: a page on this machine that does what the command does."""
 
-from __future__ import annotations
-
 import sys
 import urllib.request
 from pathlib import Path

@@ -1,7 +1,5 @@
 """What `saga super-resolve` promises of every file."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

@@ -1,7 +1,5 @@
 """`SagaSR` in three lines of Python: arrays or paths in, captions by stretch, weights in half precision."""
 
-from __future__ import annotations
-
 import json
 
 import numpy as np

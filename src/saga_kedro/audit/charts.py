@@ -10,8 +10,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from saga_kedro.audio import SAMPLE_RATE
 from saga_kedro.audit.ladder import BREAK
 from saga_kedro.reporting.charts import smoothed
-from saga_kedro.reporting.figures import new_picture
-from saga_kedro.reporting.palette import BLACK, BLUE, GREY, VERMILION
+from saga_kedro.reporting.figures import BLACK, BLUE, GREY, VERMILION, new_picture
 from saga_kedro.reporting.spectrograms import spectrogram_db
 
 PANELS = (

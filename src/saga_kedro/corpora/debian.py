@@ -1,6 +1,4 @@
-"""Audio that Debian packages carry: games, samples, lessons. Fetched with apt-get, unpacked without root."""
-
-from __future__ import annotations
+"""Audio in Debian packages: games, samples, lessons. Fetched with apt-get, unpacked without root."""
 
 import re
 import shutil
@@ -14,8 +12,8 @@ from tqdm import tqdm
 from saga_kedro.corpora.folder import audio_files, category_of, group_of
 from saga_kedro.corpora.manifest import Category, Rejected, Source, project_path
 
-# What a package's files are, and which part of their path says what belongs together: a language's speaker, a piece, a family
-# of samples, a drum kit. The first pattern that matches holds; other files are judged as in any folder.
+# Category of a package's files, and a pattern of their paths whose match is the group: a speaker, a piece, a family of samples,
+# a drum kit. The first pattern that matches holds; other files are judged as in any folder.
 KNOWN: dict[str, tuple[tuple[Category, str], ...]] = {
     "klettres-data": (("speech", r"/klettres/([^/]+)/"),),
     "ktuberling-data": (("speech", r"/sounds/([^/]+)/"),),
@@ -41,8 +39,8 @@ WORDS = {"sound": "effects", "sounds": "effects", "samples": "effects", "drumkit
 def find_debian(folder: str | Path, packages: Sequence[str]) -> tuple[list[Source], list[Rejected]]:
     """Fetch missing packages, each whole or not at all into a sub-folder with its name, and list the audio of all.
 
-    Licences are those of each package's copyright file; rejected are packages that could not be fetched. ValueError where a
-    name is not one of a package, or this machine lacks apt-get or dpkg-deb.
+    Packages that cannot be fetched are rejected. Raises ValueError for a name that no package can have, or if this machine
+    lacks apt-get or dpkg-deb.
     """
     folder = Path(folder)
     wrong = [name for name in packages if not re.fullmatch(r"[a-z0-9][a-z0-9+.-]+", name)]
@@ -65,10 +63,10 @@ def find_debian(folder: str | Path, packages: Sequence[str]) -> tuple[list[Sourc
 
 
 def _fetch(name: str, folder: Path) -> str:
-    """Download and unpack one package; why that failed, or nothing."""
+    """Download and unpack one package; returns why that failed, or nothing."""
     working = folder / f".{name}.unfinished"
     unpacked = working / "unpacked"
-    shutil.rmtree(working, ignore_errors=True)  # a run that was killed may have left another version's archive
+    shutil.rmtree(working, ignore_errors=True)  # of a run that was killed
     working.mkdir(parents=True)
     try:
         failed = _run(["apt-get", "download", "-q", name], working)
@@ -85,7 +83,7 @@ def _fetch(name: str, folder: Path) -> str:
 
 
 def _unzip(package: Path) -> str:
-    """Unpack the zip archives in which games like Quake keep their sounds; why that failed, or nothing."""
+    """Unpack the zip archives in which games like Quake keep their sounds; returns why that failed, or nothing."""
     for packed in sorted(package.rglob("*.pk3")):
         try:
             with zipfile.ZipFile(packed) as archive:
@@ -97,7 +95,7 @@ def _unzip(package: Path) -> str:
 
 
 def _run(command: list[str], folder: Path) -> str:
-    """Run a command in a folder; its first error if it failed, or nothing."""
+    """Run a command in a folder; returns its first error if it failed, or nothing."""
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
     if done.returncode == 0:
         return ""
@@ -116,14 +114,14 @@ def _sources(package: Path, name: str) -> list[Source]:
         if category is None:
             words = [*relative.parts[:-1], *name.split("-")]
             category = category_of(words) or category_of(WORDS.get(word.lower(), word) for word in words) or "other"
-        # the language of Tux Paint's descriptions whose names have none is English
+        # descriptions of Tux Paint whose names have no language are English
         group = (belongs[1] or "en") if belongs else group_of(relative, category)
         sources.append(Source(file, category, f"{name}/{group}", licence))
     return sources
 
 
 def licence_of(package: Path, name: str) -> str:
-    """All licences that a package's copyright file names, in its order: the file goes by source file, not by installed file."""
+    """All licences in a package's copyright file: it lists source files, and does not say which one became which audio."""
     place = Path("usr/share/doc") / name / "copyright"
     try:
         text = (package / place).read_text(errors="replace")

@@ -1,13 +1,11 @@
 """The default corpus: about ten minutes of synthesised sound, the same on every machine that has the same libraries."""
 
-from __future__ import annotations
-
-import csv
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import soundfile
 
 from saga_kedro.audio import SAMPLE_RATE
@@ -36,16 +34,14 @@ class Planned:
     number: int
     samples: int
     identical: bool  # whether its channels are
-    licence: str = "CC0-1.0"
 
 
 def write_demo(folder: str | Path, seed: int, minutes: float = 10.0, workers: int | None = None) -> None:
     """Write the demo corpus: stereo FLAC, 44.1 kHz, 16 bit, in a sub-folder for each category, and ``index.csv``.
 
-    A third each is speech-like, music-like and effect-like, by eight speakers, pieces or kits, in clips of 5 to 12 s that add
-    up to ``minutes`` (shorter ones if there would be fewer than eight). Content goes up to 20 kHz, over a noise floor of 45 to
-    85 dB under full scale; one clip in eight has identical channels. The same seed gives the same bytes; a finished corpus is
-    kept, and files of another one are removed.
+    A third each is speech, music and effects, by eight speakers, pieces or kits, in clips of 5 to 12 s that add up to
+    ``minutes`` (at least eight, shorter if need be). Content reaches 20 kHz, the noise floor is 45 to 85 dB under full scale,
+    and one clip in eight has identical channels. The same seed gives the same bytes; a finished corpus is kept.
     """
     if minutes <= 0:
         raise ValueError(f"The demo corpus must last more than 0 minutes, not {minutes} (ingest.demo_minutes).")
@@ -58,10 +54,9 @@ def write_demo(folder: str | Path, seed: int, minutes: float = 10.0, workers: in
         return
     done.unlink(missing_ok=True)
     parallel_map(_write, clips, "synthesise", workers, folder=folder, seed=seed)
-    with atomic_path(folder / INDEX) as temporary, temporary.open("w", newline="") as file:
-        table = csv.DictWriter(file, ["path", "category", "group", "licence"], extrasaction="ignore", lineterminator="\n")
-        table.writeheader()
-        table.writerows(asdict(clip) for clip in clips)
+    table = pd.DataFrame(clips)[["path", "category", "group"]].assign(licence="CC0-1.0")
+    with atomic_path(folder / INDEX) as temporary:
+        table.to_csv(temporary, index=False)
     keep_only(folder, [*kept, folder / INDEX])
     with atomic_path(done) as temporary:
         temporary.write_text(json.dumps(recipe))
@@ -71,21 +66,13 @@ def plan(seed: int, minutes: float) -> list[Planned]:
     """Which clips the corpus has, and how long they are."""
     count = max(GROUPS, round(minutes * 60 / np.mean(CLIP_S) / len(MAKE)))
     clips = []
-    for category in MAKE:
+    for place, category in enumerate(MAKE):
         lengths = rng(seed, "demo", category, "lengths").uniform(*CLIP_S, count)
         lengths *= minutes * 60 / len(MAKE) / lengths.sum()
         for number, length in enumerate(lengths):
-            group, take = number % GROUPS, number // GROUPS
-            clips.append(
-                Planned(
-                    path=f"{category}/{category}-{group}_{take}.flac",
-                    category=category,
-                    group=f"demo/{category}-{group}",
-                    number=number,
-                    samples=int(length * SAMPLE_RATE),
-                    identical=(number + list(MAKE).index(category)) % 8 == 3,
-                )
-            )
+            group, take = f"{category}-{number % GROUPS}", number // GROUPS
+            path, identical = f"{category}/{group}_{take}.flac", (number + place) % 8 == 3
+            clips.append(Planned(path, category, f"demo/{group}", number, int(length * SAMPLE_RATE), identical))
     return clips
 
 

@@ -1,7 +1,5 @@
 """Listen to every file once: what it holds, or why it cannot be used."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -31,26 +29,21 @@ def examine(source: Source, cache: Path | None = None) -> Clip | Rejected:
         digest = content_hash(source.path)
     except OSError as error:
         return Rejected(path, f"unreadable: {error.strerror or error}")
-    finding = _remembered(source.path, digest, cache)
+    remembered = cache / digest[:2] / f"{digest}.{code('ingest')[:12]}.json" if cache else None
+    if remembered and remembered.exists():
+        finding = json.loads(remembered.read_text())
+    else:
+        finding = _measure(source.path)
+        if remembered:
+            with atomic_path(remembered) as temporary:
+                temporary.write_text(json.dumps(finding))
     if "reason" in finding:
         return Rejected(path, finding["reason"])
     described = asdict(source) | {"path": path}
     return Clip(clip_id=digest[:16], content_hash=digest, end_s=finding["duration_s"], **described, **finding)
 
 
-def _remembered(path: Path, digest: str, cache: Path | None) -> dict[str, Any]:
-    if cache is None:
-        return measure(path)
-    remembered = Path(cache) / digest[:2] / f"{digest}.{code('ingest')[:12]}.json"
-    if remembered.exists():
-        return json.loads(remembered.read_text())
-    finding = measure(path)
-    with atomic_path(remembered) as temporary:
-        temporary.write_text(json.dumps(finding))
-    return finding
-
-
-def measure(path: Path) -> dict[str, Any]:
+def _measure(path: Path) -> dict[str, Any]:
     """Duration in seconds, rate in Hz, channels and own bandwidth in Hz of a file, or ``{"reason": why it is rejected}``."""
     if path.stat().st_size == 0:
         return {"reason": "empty: the file has no bytes"}
@@ -80,15 +73,14 @@ def examine_all(
 ) -> tuple[list[Clip], list[Rejected]]:
     """Examine files on all cores; clips and rejections, each in the order of the sources.
 
-    Files with the same bytes as an earlier one are rejected: a copy in two splits would be tested on what it was trained on.
+    Copies of an earlier file are rejected: they could end up in training and test.
     """
 
-    def lost(source: Source, reason: str) -> Rejected:
-        return Rejected(project_path(source.path), reason)
-
-    results = parallel_map(examine, sources, "examine", workers, lost=lost, cache=cache)
     clips: dict[str, Clip] = {}
     rejected = []
+    results = parallel_map(
+        examine, sources, "examine", workers, lost=lambda one, reason: Rejected(project_path(one.path), reason), cache=cache
+    )
     for result in results:
         if isinstance(result, Rejected):
             rejected.append(result)

@@ -1,7 +1,5 @@
 """Any tree of audio files."""
 
-from __future__ import annotations
-
 import os
 import re
 from collections.abc import Iterable, Sequence
@@ -23,7 +21,7 @@ CATEGORY_OF: dict[str, Category] = {
 
 
 def audio_files(folder: str | Path) -> list[Path]:
-    """Every audio file under ``folder`` by its suffix, sorted, but hidden ones and links; ValueError without such a folder."""
+    """Every audio file under ``folder`` (by suffix, without hidden files and links), sorted; ValueError if it is no folder."""
     folder = Path(folder)
     if not folder.is_dir():
         raise ValueError(f"There is no folder {folder}. Give the folder that holds the audio (ingest.path).")
@@ -39,9 +37,8 @@ def find_folder(folder: str | Path, index: str | Path | None = None) -> list[Sou
     """The audio files of a folder, with category and group, sorted by path.
 
     Without an index the category is that of the first sub-folder named like one (speech, music, effects and a few synonyms),
-    else ``other``; the group is `group_of`'s. The index is a CSV (in ``folder`` if its path is relative) with ``path``
-    (relative to ``folder``), ``category`` and perhaps ``group``, ``licence`` and ``official_split`` (train or test); missing
-    files are listed, to be rejected on reading. ValueError without such a folder or index, column or category.
+    else ``other``. The index is a CSV, its path relative to ``folder``, with ``path`` (likewise), ``category`` and perhaps
+    ``group``, ``licence`` and ``official_split`` (train or test). ValueError if a folder, index, column or category is missing.
     """
     folder = Path(folder)
     if index is None:
@@ -53,7 +50,7 @@ def find_folder(folder: str | Path, index: str | Path | None = None) -> list[Sou
 
 
 def read_index(index: Path, needed: Sequence[str], asked: str) -> list[dict[str, str]]:
-    """The rows of a CSV that must have some columns; ``asked`` says which where there is no such file."""
+    """The rows of a CSV that must have some columns; the error for a missing file says what is ``asked`` for."""
     if not index.is_file():
         raise ValueError(f"There is no index {index}. Give a CSV with the columns {asked}.")
     table = pd.read_csv(index, dtype=str, keep_default_na=False)
@@ -64,7 +61,7 @@ def read_index(index: Path, needed: Sequence[str], asked: str) -> list[dict[str,
 
 
 def category_of(names: Iterable[str]) -> Category | None:
-    """The category that the first of some names names, in any case; None if none does."""
+    """The category of the first name that means one, in upper or lower case; None if none does."""
     return next((CATEGORY_OF[name.lower()] for name in names if name.lower() in CATEGORY_OF), None)
 
 
@@ -82,11 +79,10 @@ def _listed(folder: Path, index: Path, row: dict[str, str]) -> Source:
 
 
 def group_of(relative: Path, category: Category) -> str:
-    """What a file belongs with, by its path below the corpus' folder: a speaker, a piece or a kit.
+    """The speaker, piece or kit that a file belongs to, by its path below the corpus' folder.
 
-    It is the file's folder; ``__`` in a name counts as ``/``, as in flattened trees. Directly in a category's folder, or in
-    none, it is of speech the name up to the first ``_`` or ``-`` (``p225_001``: p225), else the name without a number at its
-    end (``kick_01`` and ``kick_02`` are takes of one sound).
+    It is the file's folder, where ``__`` in a name counts as ``/``. A file in a category's folder or in none is grouped by its
+    name: of speech up to the first ``_`` or ``-`` (``p225_001``: p225), of others without the number at its end (``kick_01``).
     """
     parts = [*relative.parts[:-1], *relative.stem.split("__")]
     folders, name = parts[:-1], parts[-1]

@@ -1,7 +1,5 @@
 """From the name of a source to a manifest: find the files, listen to them, split them."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Sequence
 from pathlib import Path
@@ -28,11 +26,9 @@ def find_clips(
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, str]:
     """List what a source offers, and split it by groups.
 
-    ``seed`` is of the demo's audio and of the splits, ``raw_folder`` for audio that is made or downloaded, and
-    ``findings_folder`` for what was found in files, by their content. Returns the manifest; the rejected files (``path``,
-    ``reason``); the files of pairs (empty for other sources); and the version of the data: the hash of the manifest and of
-    everything that made it, wherever clones may be. Raises FileNotFoundError without the source's folder, ValueError if its
-    layout is another, or it holds nothing usable or nothing of a held-out origin.
+    Audio that is made or downloaded goes to ``raw_folder``. Returns the manifest; the rejected files (``path``, ``reason``);
+    the files of pairs (empty for other sources); and the data's version, a hash of the manifest and of what made it. Raises
+    FileNotFoundError without the source's folder, ValueError if its layout is another or it holds nothing usable.
     """
     folder = Path(ingest.path or raw_folder)
     if ingest.source not in WITHOUT_PATH and not folder.is_dir():

@@ -1,9 +1,7 @@
-"""Published corpora as their publishers lay them out: ``find_<name>(path) -> list[Source]``, each with a drawing of its layout.
+"""Published corpora as their publishers lay them out: a function for each, with a drawing of its layout.
 
-Each raises ValueError for a folder that is laid out otherwise, with one sentence: what it looked for, and where.
+Each lists the sources in a folder, and raises ValueError with one sentence where the layout is another.
 """
-
-from __future__ import annotations
 
 import json
 import re
@@ -21,48 +19,37 @@ from saga_kedro.corpora.manifest import OfficialSplit, Source
 def find_esc50(path: str | Path) -> list[Source]:
     """ESC-50 (github.com/karolpiczak/ESC-50): 2,000 environmental sounds of 5 s, 44.1 kHz mono, in five folds.
 
-    ::
-
         audio/<fold>-<freesound clip>-<take>-<target>.wav
         meta/esc50.csv            filename,fold,target,category,esc10,src_file,take
 
-    The group is the recording on Freesound that a file was cut from. Fold 5 is the test split, as in the paper. The ten
-    classes of ESC-10 have a freer licence.
+    The group is the original recording on Freesound. Fold 5 is the test split (P). The classes of ESC-10 have a freer licence.
     """
     root = _root_of(path, "meta/esc50.csv", "ESC-50")
-    return [
-        Source(
-            root / "audio" / row["filename"],
-            "effects",
-            f"esc50/{row['src_file']}",
-            "CC-BY-3.0" if row["esc10"] == "True" else "CC-BY-NC-3.0",
-            "test" if row["fold"] == "5" else "train",
-        )
-        for row in pd.read_csv(root / "meta" / "esc50.csv", dtype=str).sort_values("filename").to_dict("records")
-    ]
+    sources = []
+    for row in pd.read_csv(root / "meta/esc50.csv", dtype=str).sort_values("filename").to_dict("records"):
+        licence = "CC-BY-3.0" if row["esc10"] == "True" else "CC-BY-NC-3.0"
+        split: OfficialSplit = "test" if row["fold"] == "5" else "train"
+        sources.append(Source(root / "audio" / row["filename"], "effects", f"esc50/{row['src_file']}", licence, split))
+    return sources
 
 
 def find_fma_small(path: str | Path) -> list[Source]:
     """FMA-small (github.com/mdeff/fma): 8,000 excerpts of 30 s of 8 genres, MP3.
 
-    ::
-
         fma_small/000/000002.mp3
-        fma_metadata/tracks.csv
+        fma_metadata/tracks.csv    in ``path``, or beside it or the audio
 
-    The group is the artist; the test split is the official one, and each track has its licence. ``fma_metadata`` is looked for
-    beside the audio, in ``path`` and beside ``path``.
+    The group is the artist; tracks.csv has the official split and each track's licence.
     """
     root = _root_of(path, "[0-9][0-9][0-9]/*.mp3", "FMA-small")
     places = [folder / "fma_metadata" / "tracks.csv" for folder in (root, root.absolute().parent, Path(path).absolute().parent)]
     metadata = next((place for place in places if place.is_file()), None)
     if metadata is None:
         raise ValueError(f"FMA-small in {root} lacks fma_metadata/tracks.csv: artists, licences and the test split.")
-    columns = pd.read_csv(metadata, index_col=0, header=[0, 1], nrows=0).columns
-    wanted = [("artist", "id"), ("set", "split"), ("track", "license")]
-    places_of = [0, *(columns.get_loc(name) + 1 for name in wanted)]
-    table = pd.read_csv(metadata, header=None, skiprows=3, usecols=places_of, dtype=str, keep_default_na=False)
-    about = {int(row[0]): [row[place] for place in places_of[1:]] for row in table.to_dict("records")}
+    header = pd.read_csv(metadata, header=[0, 1], nrows=0).columns.tolist()
+    columns = [0, *map(header.index, [("artist", "id"), ("set", "split"), ("track", "license")])]
+    table = pd.read_csv(metadata, header=None, skiprows=3, usecols=columns, dtype=str, keep_default_na=False)
+    about = {int(track): rest for track, *rest in table[columns].itertuples(index=False)}
     sources = []
     for file in sorted(root.glob("[0-9][0-9][0-9]/*.mp3")):
         artist, split, licence = about.get(int(file.stem), (f"unknown-{file.stem}", "", ""))
@@ -74,17 +61,14 @@ FSD50K: dict[str, OfficialSplit] = {"FSD50K.dev_audio": "train", "FSD50K.eval_au
 
 
 def find_freesound(path: str | Path) -> list[Source]:
-    """Sounds of freesound.org, as three kinds of collections lay them out; several may lie side by side.
-
-    FSD50K (zenodo.org/records/4060432); with what Freesound's API says of a sound beside it, as LAION-Audio-630K has it; and as
-    one downloads them::
+    """Sounds of freesound.org: FSD50K (zenodo.org/records/4060432), LAION-Audio-630K and downloads; any of them together.
 
         FSD50K.{dev,eval}_audio/<sound>.wav
         FSD50K.metadata/{dev,eval}_clips_info_FSD50K.json
         <any folders>/<sound>.flac, <sound>.json        "username" and "license", at the top or in "original_data"
         <any folders>/<sound>__<username>__<title>.wav
 
-    The group is the recordist who uploaded a sound, or the sound alone; FSD50K's evaluation set is the official test split.
+    The group is the uploader if known, else the sound. FSD50K's evaluation set is the official test split.
     """
     files = audio_files(path)
     if not files:
@@ -102,7 +86,7 @@ def _sound(file: Path, described: dict[str, Any] | None) -> Source:
 
 
 def _fsd50k(audio: Path) -> dict[str, Any]:
-    """What FSD50K says of each sound in a folder of audio, by the sound's number."""
+    """FSD50K's description of each sound in a folder of audio, by the sound's number."""
     part = audio.name.removeprefix("FSD50K.").removesuffix("_audio")
     index = audio.parent / "FSD50K.metadata" / f"{part}_clips_info_FSD50K.json"
     if not index.is_file():
@@ -122,14 +106,10 @@ def _beside(file: Path) -> dict[str, Any]:
 def find_medleydb(path: str | Path) -> list[Source]:
     """MedleyDB V1 and V2 (medleydb.weebly.com): 196 multitracks, 44.1 kHz stereo.
 
-    ::
-
         [V1|V2|Audio/]<Artist>_<Title>/<Artist>_<Title>_MIX.wav
-                                       <Artist>_<Title>_STEMS/*.wav
-                                       <Artist>_<Title>_RAW/*.wav
+                                       <Artist>_<Title>_STEMS/*.wav, <Artist>_<Title>_RAW/*.wav
 
-    Stems and raw tracks are left out, since they are in the mixes. The group is the artist, as in MedleyDB's artist-conditional
-    splits.
+    Only mixes are taken. The group is the artist, as in MedleyDB's artist-conditional splits.
     """
     mixes = sorted(mix for mix in Path(path).rglob("*_MIX.wav") if mix.name == f"{mix.parent.name}_MIX.wav")
     if not mixes:
@@ -140,12 +120,10 @@ def find_medleydb(path: str | Path) -> list[Source]:
 def find_moisesdb(path: str | Path) -> list[Source]:
     """MoisesDB (github.com/moises-ai/moises-db): 240 songs by 47 artists as multitracks, 44.1 kHz stereo.
 
-    ::
-
         moisesdb_v0.1/<song's uuid>/data.json
                                     <stem>/<track's uuid>.wav
 
-    Every track that ``data.json`` lists is taken, as there are no mixes. The group is the artist.
+    There are no mixes, so every track is taken. The group is the artist.
     """
     songs = sorted(Path(path).rglob("data.json"))
     if not songs:
@@ -163,12 +141,9 @@ def find_moisesdb(path: str | Path) -> list[Source]:
 def find_musdb18_hq(path: str | Path) -> list[Source]:
     """MUSDB18-HQ (zenodo.org/records/3338373): 150 songs, 50 of them the official test set; 44.1 kHz stereo.
 
-    ::
+        {train,test}/<artist> - <song>/{mixture,drums,bass,other,vocals}.wav
 
-        train/<artist> - <song>/{mixture,drums,bass,other,vocals}.wav
-        test/...
-
-    Stems are left out, since they are in the mixes. The group is the song: some artists are in both official splits.
+    Only mixes are taken. The group is the song: some artists are in both official splits.
     """
     root = _root_of(path, "*/*/mixture.wav", "MUSDB18-HQ")
     licence = "academic use only; parts are CC-BY-NC-SA"
@@ -184,16 +159,13 @@ FLAT = re.compile(r"(?P<speaker>[a-z]{2,4}_\d+)_\d+$")
 
 
 def find_openslr(path: str | Path) -> list[Source]:
-    """Speech corpora of openslr.org, of two kinds, which may lie side by side.
-
-    LibriTTS and those that follow it (SLR60, LibriTTS-R SLR141); Google's crowdsourced corpora (SLR32, 41 to 44, 61 to 66, 69
-    to 80, 83)::
+    """Speech corpora of openslr.org: LibriTTS (SLR60, 141) and Google's (SLR32, 41 to 44, 61 to 66, 69 to 80, 83); or both.
 
         LibriTTS/{train,dev,test}-.../<speaker>/<chapter>/<speaker>_<chapter>_<paragraph>_<sentence>.wav
         es_pe_female/pef_00610_00017485.wav       <language and gender>_<speaker>_<sentence>
 
-    The group is the speaker: LibriVox numbers its speakers, and every corpus made of it keeps the numbers. Files of neither
-    kind are taken too, by their folder or the beginning of their name. The subsets ``test-...`` are the official test split.
+    The group is the speaker: all corpora made of LibriVox share its numbers. Other files are grouped by their folder or the
+    beginning of their name. The subsets ``test-...`` are the official test split.
     """
     root = Path(path)
     files = audio_files(root)
@@ -203,7 +175,7 @@ def find_openslr(path: str | Path) -> list[Source]:
 
 
 def _recording(root: Path, file: Path) -> Source:
-    # from one folder further up: the root may be a subset itself
+    # the root may be a subset itself
     relative = file.relative_to(root).as_posix()
     subset = SUBSET.search(f"{root.absolute().name}/{relative}")
     if subset is not None:
@@ -222,11 +194,9 @@ TEST_SPEAKERS = frozenset({"p360", "p361", "p362", "p363", "p364", "p374", "p376
 def find_vctk(path: str | Path) -> list[Source]:
     """CSTR VCTK 0.92 (datashare.ed.ac.uk/handle/10283/3443): 110 English speakers, 48 kHz mono, two microphones.
 
-    ::
-
         wav48_silence_trimmed/<speaker>/<speaker>_<sentence>_mic{1,2}.flac
 
-    The group is the speaker. The second microphone is left out: its sentences are the same.
+    The group is the speaker. Only the first microphone is taken: both recorded the same sentences.
     """
     root = _root_of(path, "wav48_silence_trimmed/*/*_mic1.flac", "VCTK 0.92")
     return [
@@ -237,7 +207,7 @@ def find_vctk(path: str | Path) -> list[Source]:
 
 
 def _root_of(folder: str | Path, marker: str, corpus: str) -> Path:
-    """The folder, or the one directly below it that an archive made, in which something matches the glob pattern ``marker``."""
+    """The folder, or one directly below it, that has something that matches the glob pattern ``marker``."""
     folder = Path(folder)
     below = sorted(path for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
     for root in (folder, *below):
@@ -259,11 +229,7 @@ LAYOUTS: dict[str, Callable[[str | Path], list[Source]]] = {
 
 
 def find_collection(path: str | Path) -> list[Source]:
-    """Several corpora in one folder, each in a sub-folder with the name of its layout: what the paper trains on.
-
-    Where one of them has an official test split, that split is its category's test split, see
-    :func:`saga_kedro.corpora.splits.assign_splits`.
-    """
+    """Several corpora in one folder, each in a sub-folder with the name of its layout: what the paper trains on."""
     folders = sorted(folder for folder in Path(path).iterdir() if folder.is_dir() and not folder.name.startswith("."))
     if not folders:
         raise ValueError(f"{path} holds no corpora: give a folder with sub-folders named {', '.join(LAYOUTS)} (ingest.path).")

@@ -1,7 +1,5 @@
 """The manifest: one row for each clip, whatever corpus it came from."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -19,7 +17,7 @@ CATEGORIES: tuple[Category, ...] = ("speech", "music", "effects", "other")
 
 
 class Clip(BaseModel):
-    """One recording that can be used; `assign_splits` may turn it into several rows, each a range of its time."""
+    """A usable recording, or after `assign_splits` a range of one."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -41,7 +39,7 @@ class Clip(BaseModel):
 
 @dataclass(frozen=True)
 class Source:
-    """A file that a corpus lists; nobody has listened to it yet."""
+    """A file that a corpus lists, not yet examined."""
 
     path: Path
     category: Category
@@ -59,7 +57,7 @@ class Rejected:
 
 
 def project_path(path: str | Path) -> str:
-    """A path as tables store it: posix, relative to the working folder (the project's) when inside it, else absolute."""
+    """A path as tables store it: posix, relative to the working folder (the project's) if inside it, else absolute."""
     absolute = Path(path).absolute()
     return (absolute.relative_to(Path.cwd()) if absolute.is_relative_to(Path.cwd()) else absolute).as_posix()
 
@@ -75,6 +73,6 @@ def rejected_frame(rejected: Iterable[Rejected]) -> pd.DataFrame:
 
 
 def data_version(manifest: pd.DataFrame, parameters: Mapping[str, Any]) -> str:
-    """Hash of the data and of the parameters that made it, wherever its files lie: 32 hexadecimal digits."""
+    """Hash of the data and its parameters, without the paths of files: 32 hexadecimal digits."""
     rows = manifest.drop(columns=["path", "flac"], errors="ignore")
     return parameter_hash(sorted(rows.to_dict(orient="records"), key=lambda row: row["clip_id"]), dict(parameters))

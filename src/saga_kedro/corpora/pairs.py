@@ -1,6 +1,4 @@
-"""Evaluation pairs: an input, its reference, and perhaps what other systems made of the input."""
-
-from __future__ import annotations
+"""Evaluation pairs: an input, its reference, and perhaps other systems' outputs."""
 
 import re
 from pathlib import Path
@@ -13,7 +11,7 @@ from saga_kedro.corpora.manifest import CATEGORIES, Rejected, project_path, reje
 
 COLUMNS = ["item", "category", "cutoff_khz", "system", "path"]
 
-# What names of files commonly say, to our names. Every other system is one that is compared.
+# Common parts of file names -> our names. Any other system is one to compare with.
 CATEGORY_NAMES = CATEGORY_OF | {"s": "speech", "m": "music", "f": "effects", "e": "effects"}
 SYSTEM_NAMES = {"lr": "input", "low": "input", "hr": "reference", "high": "reference"}
 
@@ -26,23 +24,19 @@ def find_pairs(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """List evaluation pairs (``COLUMNS``, sorted by category, item, cutoff and system) and rejected files (path, reason).
 
-    The index is a CSV, in ``folder`` if its path is relative: item, category, cutoff_khz, system and path. Or ``pattern``
-    builds paths below ``folder``, e.g. ``{category}_{item}_{order}_{system}.wav``: of its fields only category, item,
-    cutoff_khz and system are used. With a category the item is ``<category>_<item>``, as such names count anew in each;
-    categories and systems may be called as in ``CATEGORY_NAMES`` and ``SYSTEM_NAMES``. ``cutoff_khz`` is of every input where
-    neither gives one. ValueError if the folder, index or both ways of listing are missing, or a cutoff is not known.
+    The index is a CSV in ``folder``: item, category, cutoff_khz, system and path. Or ``pattern`` describes paths below
+    ``folder``, e.g. ``{category}_{item}_{order}_{system}.wav``; other fields than the index's are ignored, and with a category
+    the item is ``<category>_<item>``. ``CATEGORY_NAMES`` and ``SYSTEM_NAMES`` list accepted names. ``cutoff_khz`` is for inputs
+    without one. ValueError if the folder, or both index and pattern, are missing, or a cutoff is not known.
     """
     folder = Path(folder)
-    rejected: list[Rejected]
+    rejected: list[Rejected] = []
     if index is not None:
-        needed = ("item", "category", "system", "path")
-        listed, rejected = read_index(folder / index, needed, ", ".join(COLUMNS)), []
+        listed = read_index(folder / index, ("item", "category", "system", "path"), ", ".join(COLUMNS))
     elif pattern is not None:
         listed, rejected = _by_pattern(folder, pattern)
     else:
-        raise ValueError(
-            "Evaluation pairs need an index (CSV of item, category, cutoff_khz, system, path) or a file-name pattern."
-        )
+        raise ValueError(f"Evaluation pairs need an index (CSV of {', '.join(COLUMNS)}) or a file-name pattern.")
 
     rows = []
     for row in listed:
@@ -81,7 +75,7 @@ def _expression(pattern: str) -> re.Pattern[str]:
     if not {"item", "system"} <= set(fields) or len(set(fields)) < len(fields):
         raise ValueError(f"The pattern {pattern!r} needs the fields {{item}} and {{system}}, and each field only once.")
     pieces = re.split(r"\{\w+\}", pattern)
-    # each field as short as it goes: only the last may hold the separator, as in "saga_sr"
+    # each field is as short as possible: only the last may hold the separator, as in "saga_sr"
     groups = [f"(?P<{field}>[^/]+?)" for field in fields]
     return re.compile("".join(re.escape(piece) + group for piece, group in zip(pieces, [*groups, ""], strict=True)))
 
@@ -103,16 +97,10 @@ def _complete(pairs: pd.DataFrame, rejected: list[Rejected]) -> tuple[pd.DataFra
         counts = rows["system"].value_counts()
         needed = [name for name in ("input", "reference") if name not in counts]
         twice = list(counts[counts > 1].index)
-        if needed:
-            reason = f"item {item} at {cutoff:g} kHz has no {' and no '.join(needed)}"
-        elif twice:
-            reason = f"item {item} at {cutoff:g} kHz has {' and '.join(twice)} more than once"
+        if needed or twice:
+            wrong = f"no {' and no '.join(needed)}" if needed else f"{' and '.join(twice)} more than once"
+            rejected += [Rejected(path, f"item {item} at {cutoff:g} kHz has {wrong}") for path in rows["path"]]
         else:
             kept.append(rows)
-            continue
-        rejected += [Rejected(path, reason) for path in rows["path"]]
-    table = pd.concat(kept) if kept else pairs.iloc[:0]
-    return (
-        table.sort_values(["category", "item", "cutoff_khz", "system"], ignore_index=True),
-        rejected_frame(sorted(rejected, key=lambda item: item.path)),
-    )
+    table = pd.concat([pairs.iloc[:0], *kept]).sort_values(["category", "item", "cutoff_khz", "system"], ignore_index=True)
+    return table, rejected_frame(sorted(rejected, key=lambda one: one.path))

@@ -1,6 +1,4 @@
-"""Audio of git repositories: voices, instruments, sound packs. Each at one commit, whose licence somebody has read."""
-
-from __future__ import annotations
+"""Audio of git repositories: voices, instruments, sound packs. Each at one commit, whose licence someone has read."""
 
 import hashlib
 import json
@@ -18,11 +16,11 @@ from saga_kedro.corpora.folder import SUFFIXES, audio_files
 from saga_kedro.corpora.manifest import Rejected, Source, project_path
 from saga_kedro.parameters import Repository
 
-FETCHED = ".fetched.json"  # hidden, so that it is no audio: what a repository's folder holds
+FETCHED = ".fetched.json"  # in a repository's folder: its configuration when it was fetched, and the files that a clone lacked
 
-# Nobody is asked for a password, no hook or filter runs (Git LFS is one), and a transfer that stalls for a minute is given up.
-SETTINGS = {"credential.helper": "", "core.autocrlf": "false"}
-SETTINGS |= dict.fromkeys(["core.hooksPath", "core.attributesFile"], os.devnull)
+# Git never asks for a password, runs no hook or filter (Git LFS is one), and gives up a transfer that stalls for a minute.
+SETTINGS = ["credential.helper=", "core.autocrlf=false"]
+SETTINGS += [f"core.hooksPath={os.devnull}", f"core.attributesFile={os.devnull}"]
 ENVIRONMENT = {"GIT_TERMINAL_PROMPT": "0", "GIT_ASKPASS": "", "LC_ALL": "C"}
 ENVIRONMENT |= {"GIT_HTTP_LOW_SPEED_LIMIT": "1000", "GIT_HTTP_LOW_SPEED_TIME": "60"}
 
@@ -36,14 +34,12 @@ def find_repositories(
 ) -> tuple[list[Source], list[Rejected]]:
     """Fetch missing repositories, each whole or not at all into a sub-folder <owner>+<name>, and list the audio of all.
 
-    Groups are ``<owner>/<name>/<group>`` (``all`` without one); of two folders that hold a file the first counts. Rejected are
-    repositories that could not be fetched, and folders and files that they lack; pointers of Git LFS are rejected on reading.
-    ``clones`` is a folder of clones, bare or not and perhaps incomplete, as <owner>+<name>, <owner>/<name> or <name>, or in a
-    ``repo`` below it: read, and not changed, instead of the network. ValueError if something must be fetched without git, or
-    there is no folder of clones.
+    Groups are ``<owner>/<name>/<group>`` (``all`` without one). Repositories, folders and files that are missing are rejected.
+    ``clones`` is a folder of clones to read instead of the network: <owner>+<name>, <owner>/<name> or <name>, perhaps with
+    ``repo`` below, bare or not, complete or not. Raises ValueError if git is needed and missing, or ``clones`` is no folder.
     """
     folder = Path(folder)
-    missing = [one for one in repositories if not _is_there(one, folder)]
+    missing = [one for one in repositories if _fetched(one, folder) is None]
     if missing and shutil.which("git") is None:
         raise ValueError(
             "The source git needs git, which this machine lacks: install it, or ingest a folder with ingest.source=folder."
@@ -57,8 +53,9 @@ def find_repositories(
         except NotFetched as reason:
             rejected.append(Rejected(project_path(_place(one, folder)), f"not fetched: {reason}"))
     for one in repositories:
-        if _is_there(one, folder):
-            found, refused = _listed(one, _place(one, folder))
+        lacking = _fetched(one, folder)
+        if lacking is not None:
+            found, refused = _listed(one, _place(one, folder), lacking)
             sources += found
             rejected += refused
     return sources, rejected
@@ -69,20 +66,18 @@ def _place(one: Repository, folder: Path) -> Path:
 
 
 def _wanted(one: Repository) -> dict[str, Any]:
-    """What a repository's folder depends on: if any of it changes, it is fetched anew."""
+    """What a repository's folder depends on: if any of it changes, it is fetched again."""
     chosen = {"folders": [part.folder for part in one.audio], "exclude": one.exclude}
     return {"commit": one.commit, "licence": [one.licence_file, one.licence_sha256], **chosen}
 
 
-def _fetched(one: Repository, folder: Path) -> dict[str, Any]:
+def _fetched(one: Repository, folder: Path) -> list[str] | None:
+    """The files that the clone lacked; None if the repository has yet to be fetched."""
     try:
-        return json.loads((_place(one, folder) / FETCHED).read_text())
+        record = json.loads((_place(one, folder) / FETCHED).read_text())
     except FileNotFoundError:
-        return {}
-
-
-def _is_there(one: Repository, folder: Path) -> bool:
-    return _fetched(one, folder).get("wanted") == _wanted(one)
+        return None
+    return record["lacking"] if record["wanted"] == _wanted(one) else None
 
 
 def _fetch(one: Repository, folder: Path, clones: str | Path | None) -> None:
@@ -120,7 +115,7 @@ def _download(one: Repository, store: Path) -> None:
 
 
 def _borrow(one: Repository, store: Path, clones: Path) -> None:
-    """Read a clone's objects in place: nothing is copied, and no server is asked for missing ones."""
+    """Use a clone's objects in place: nothing is copied, and missing ones are not asked for."""
     names = (one.name.replace("/", "+"), one.name, one.name.split("/")[1])
     below = (clones / name / repo / git for name in names for repo in ("", "repo") for git in ("", ".git"))
     clone = next((path for path in below if (path / "objects").is_dir() and (path / "HEAD").is_file()), None)
@@ -135,7 +130,7 @@ def _borrow(one: Repository, store: Path, clones: Path) -> None:
 
 
 def _check_licence(one: Repository, store: Path, tree: Path) -> None:
-    """Keep the licence beside the audio, if it is the one that was read when the repository was listed."""
+    """Copy the licence beside the audio, if it is the one that someone has read."""
     try:
         licence = _git(store, "cat-file", "blob", f"{one.commit}:{one.licence_file}")
     except NotFetched:
@@ -149,7 +144,7 @@ def _check_licence(one: Repository, store: Path, tree: Path) -> None:
 
 
 def _files(one: Repository, store: Path) -> dict[str, str]:
-    """The needed audio files, each with the name of its content; links are left out."""
+    """Path -> blob of the needed audio files, without links."""
     files = {}
     for line in _git(store, "ls-tree", "-r", "-z", one.commit).decode(errors="surrogateescape").split("\0")[:-1]:
         (mode, _, blob), path = line.split("\t")[0].split(), line.split("\t", 1)[1]
@@ -163,25 +158,23 @@ def _files(one: Repository, store: Path) -> dict[str, str]:
 
 
 def _lacking(store: Path, files: dict[str, str]) -> list[str]:
-    """The files that a clone names but does not hold: copies leave out large ones."""
+    """The files whose content an incomplete clone lacks."""
     said = _git(store, "cat-file", "--batch-check", given="".join(f"{blob}\n" for blob in files.values()))
     return [path for path, line in zip(files, said.decode().splitlines(), strict=True) if line.endswith(" missing")]
 
 
 def _check_out(store: Path, tree: Path, files: dict[str, str]) -> None:
-    """Write files through a tree that holds nothing else, so that git asks the server for all their contents in one request."""
+    """Write files through a tree with nothing else in it: git then asks the server for all contents in one request."""
     entries = "".join(f"100644 {blob}\t{path}\0" for path, blob in files.items())
     _git(store, "update-index", "-z", "--index-info", given=entries)
     chosen = _git(store, "write-tree", "--missing-ok").decode().strip()
     (store / "index").unlink()
-    _git(store, "config", "core.bare", "false")
-    _git(store, "config", "core.worktree", str(tree.absolute()))
-    _git(store, "read-tree", "--reset", "-u", chosen)
+    _git(store, f"--work-tree={tree.absolute()}", "read-tree", "--reset", "-u", chosen)
 
 
 def _git(store: Path, *arguments: str, given: str = "") -> bytes:
-    """What a command of git prints, run on our own git directory."""
-    settings = [word for name, value in SETTINGS.items() for word in ("-c", f"{name}={value}")]
+    """The output of a git command on our git directory."""
+    settings = [word for setting in SETTINGS for word in ("-c", setting)]
     done = subprocess.run(
         ["git", f"--git-dir={store.absolute()}", *settings, *arguments],
         env=os.environ | ENVIRONMENT,
@@ -196,17 +189,17 @@ def _git(store: Path, *arguments: str, given: str = "") -> bytes:
     raise NotFetched((errors or [f"git {arguments[0]} ended with {done.returncode}"])[0].removeprefix("fatal: "))
 
 
-def _listed(one: Repository, place: Path) -> tuple[list[Source], list[Rejected]]:
-    sources: dict[Path, Source] = {}
-    reason = f"{one.name} has no audio there at commit {one.commit[:10]}"
-    rejected = [Rejected(project_path(place / part.folder), reason) for part in one.audio if not (place / part.folder).is_dir()]
-    for path in _fetched(one, place.parent)["lacking"]:
-        reason = f"the clone lacks it: remove {place.name} to fetch {one.name} from elsewhere"
-        rejected.append(Rejected(project_path(place / path), reason))
+def _listed(one: Repository, place: Path, lacking: list[str]) -> tuple[list[Source], list[Rejected]]:
+    sources: dict[Path, Source] = {}  # of two folders that hold a file the first counts
+    rejected = []
     for part in one.audio:
-        for file in audio_files(place / part.folder) if (place / part.folder).is_dir() else ():
-            path = file.relative_to(place).as_posix()
-            found = re.search(part.group, path) if part.group else None
+        folder = place / part.folder
+        if not folder.is_dir():
+            rejected.append(Rejected(project_path(folder), f"{one.name} has no audio there at commit {one.commit[:10]}"))
+            continue
+        for file in audio_files(folder):
+            found = re.search(part.group, file.relative_to(place).as_posix()) if part.group else None
             group = f"{one.name}/{found[1] if found and found[1] else 'all'}"
             sources.setdefault(file, Source(file, part.category, group, one.licence))
-    return list(sources.values()), rejected
+    reason = f"the clone lacks it: remove {place.name} to fetch {one.name} from elsewhere"
+    return list(sources.values()), rejected + [Rejected(project_path(place / path), reason) for path in lacking]

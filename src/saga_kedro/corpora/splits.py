@@ -1,6 +1,4 @@
-"""Train, validation and test: nobody is in two of them."""
-
-from __future__ import annotations
+"""Train, validation and test: no group is in two of them."""
 
 from collections.abc import Iterable, Mapping
 
@@ -19,14 +17,13 @@ def assign_splits(
 ) -> pd.DataFrame:
     """Fill in ``split``, ``start_s`` and ``end_s`` of a manifest, whose order is kept.
 
-    In each category whole groups go to one split, in the order of a hash of (seed, category, group), until a split has its
-    share of the duration, in [0, 1); each split gets at least one group, and one that would overshoot the share stays in
-    training. A category with fewer groups than splits is divided by time: a clip becomes up to three rows with disjoint ranges,
-    ``clip_id`` ending in ``-0`` (train), ``-1`` (validation) or ``-2`` (test); clips too short for that go whole to one split.
+    In each category whole groups go to one split, in the order of a hash of (seed, category, group), until it has its share of
+    the duration, in [0, 1). Each split gets at least one group; a group that would overshoot the share stays in training. In a
+    category with fewer groups than splits each clip is cut into up to three rows, ``clip_id`` ending in ``-0`` (train), ``-1``
+    (validation) or ``-2`` (test); clips that are too short go whole to one split.
 
-    Official test splits and held-out origins (``validation`` and ``test``: names of packages, repositories or owners, which a
-    group is or begins with and a slash) alone are their category's split, and the rest is divided between the other splits.
-    ValueError if the shares leave nothing to train on, or no group is of an origin to be held out.
+    Where a category has an official test split or held-out origins (names of packages, repositories or owners, which a group
+    is or begins with), those alone are that split. ValueError if nothing is left to train on, or an origin has no group.
     """
     if validation < 0 or test < 0 or validation + test >= 1:
         raise ValueError(

@@ -1,4 +1,4 @@
-"""What a report is made of. A block knows nothing of HTML or markdown; `html` and `markdown` write it."""
+"""What a report is made of. Blocks know nothing of HTML or markdown; `html` and `markdown` write them."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ if TYPE_CHECKING:  # the light installation has no pandas
 
 @dataclass(frozen=True)
 class Text:
-    """Markdown: paragraphs, lists, emphasis, code, links. HTML in it is shown as text."""
+    """Markdown, in which HTML is shown as text."""
 
     markdown: str
 
 
 @dataclass(frozen=True)
 class Table:
-    """A table of text; its first column names the lines."""
+    """A table of text. The first column names the lines."""
 
     frame: pd.DataFrame
     caption: str = ""
@@ -27,31 +27,23 @@ class Table:
 
 @dataclass(frozen=True)
 class Figure:
-    """A picture as the bytes of a PNG or SVG file, another for ``small`` screens."""
+    """A picture, the bytes of a PNG or SVG file, and perhaps another for ``small`` screens."""
 
     image: bytes
     name: str  # of its file beside a markdown report, without suffix
     caption: str = ""
-    alternative: str = ""  # says in words what is seen
-    narrow: bool = False  # shares a line with another where the screen is wide enough
+    alternative: str = ""  # describes the picture in words
+    narrow: bool = False  # shares a line with another on wide screens
     small: bytes = b""
-
-    @property
-    def suffix(self) -> str:
-        return "png" if self.image.startswith(b"\x89PNG") else "svg"
 
 
 @dataclass(frozen=True)
 class Player:
-    """One sound: the bytes of a FLAC, OGG or WAV file, and what it is."""
+    """One sound, the bytes of a FLAC, OGG or WAV file."""
 
     audio: bytes
     name: str
     label: str
-
-    @property
-    def suffix(self) -> str:
-        return {b"fLaC": "flac", b"OggS": "ogg", b"RIFF": "wav"}[self.audio[:4]]
 
 
 @dataclass(frozen=True)
@@ -64,7 +56,7 @@ class Players:
 
 @dataclass(frozen=True)
 class Card:
-    """A picture and a sound of one thing, under its title and a line about it."""
+    """A picture and perhaps a sound, with a title and a line of text."""
 
     title: str
     text: str
@@ -92,23 +84,20 @@ class Mark:
 
 @dataclass(frozen=True)
 class Line:
-    """One answer: a coloured ``chip`` of a ``kind``, markdown of what it is about and, smaller, a ``note`` and the ``text``.
-
-    ``link``: where ``title`` leads. Kinds: those of `saga_kedro.audit.verdicts`, and good, bad.
-    """
+    """One answer in markdown, with a ``chip`` in the colour of its ``kind`` (good, bad or of `saga_kedro.audit.verdicts`)."""
 
     title: str
     chip: str
     kind: str
     text: str = ""
     note: str = ""
-    link: str = ""
+    link: str = ""  # of the title
     marks: Sequence[Mark] = ()
 
 
 @dataclass(frozen=True)
 class Lines:
-    """Answers, one under the other; where they have marks, on a common axis with a ``band`` (shares of its width) and ticks."""
+    """Answers, one under the other; their marks are on a common axis with a ``band`` (shares of its width) and ticks."""
 
     lines: Sequence[Line]
     caption: str = ""
@@ -118,7 +107,7 @@ class Lines:
 
 @dataclass(frozen=True)
 class Callout:
-    """A sentence that must not be overlooked: a ``note``, ``good`` or ``bad``, shown by word and sign, not by colour alone."""
+    """A sentence that must not be overlooked: a ``note``, ``good`` or ``bad``."""
 
     markdown: str
     kind: str = "note"
@@ -134,7 +123,7 @@ class Details:
 
 @dataclass(frozen=True)
 class Section:
-    """A titled part of a report; the contents leave out what is not ``listed``."""
+    """A titled part of a report; the table of contents has it if it is ``listed``."""
 
     title: str
     blocks: Sequence[Block]
@@ -143,7 +132,7 @@ class Section:
 
 @dataclass(frozen=True)
 class Report:
-    """A report: what it is, in one line under the title, and its sections."""
+    """A report, with a line under its title."""
 
     title: str
     subtitle: str
@@ -153,3 +142,8 @@ class Report:
 
 
 Block = Text | Table | Figure | Players | Cards | Lines | Callout | Details
+
+
+def suffix_of(content: bytes) -> str:
+    """The suffix of a file that begins as a PNG, FLAC, OGG or WAV file does; others are SVG."""
+    return {b"\x89PNG": "png", b"fLaC": "flac", b"OggS": "ogg", b"RIFF": "wav"}.get(content[:4], "svg")

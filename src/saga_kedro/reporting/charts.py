@@ -1,6 +1,4 @@
-"""The report's charts: training curves, LSD against frequency, the roll-off dial; and curves with levels across."""
-
-from __future__ import annotations
+"""The report's charts."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,12 +8,11 @@ import pandas as pd
 from matplotlib.figure import Figure as Picture
 
 from saga_kedro.evaluation.names import cutoff_name
-from saga_kedro.reporting.figures import chart, new_picture
-from saga_kedro.reporting.palette import BLACK, DASHES, GREY, LINES, row_styles
+from saga_kedro.reporting.figures import BLACK, DASHES, GREY, LINES, chart, new_picture, row_styles
 from saga_kedro.reporting.tables import category_place, row_order, row_title
 
 MARKERS = "osD^"
-FEW = 30  # points that are marked one by one
+FEW = 30  # a curve with fewer points has them marked: a single one would not be seen otherwise
 
 YARDSTICK_TITLES = {
     "yardstick/nothing": "predicts nothing",
@@ -25,7 +22,7 @@ YARDSTICK_TITLES = {
 
 
 def smoothed(values: np.ndarray, window: int) -> np.ndarray:
-    """Running mean over the last ``window`` values (fewer at the start), of the same length."""
+    """Running mean over the last ``window`` values (fewer at the start): as many as there were."""
     total = np.cumsum(np.insert(values, 0, 0.0))
     ends = np.arange(1, len(values) + 1)
     starts = np.maximum(0, ends - window)
@@ -33,7 +30,7 @@ def smoothed(values: np.ndarray, window: int) -> np.ndarray:
 
 
 def headline_chart(summary: pd.DataFrame, metric: str) -> Picture | None:
-    """One metric of every row of a summary as points with their intervals, a panel per cutoff; None if it was not measured."""
+    """A metric of every row as points with their intervals, a panel per cutoff; None if it was not measured."""
     chosen = summary[(summary["metric"] == metric) & np.isfinite(summary["mean"].astype(float))]
     if chosen.empty:
         return None
@@ -58,43 +55,37 @@ def headline_chart(summary: pd.DataFrame, metric: str) -> Picture | None:
 
 
 def loss_chart(history: pd.DataFrame) -> Picture | None:
-    """Training loss with the yardsticks of the run's own latents, None if no loss was logged.
-
-    As all charts of a training, of a table with step, metric, value.
-    """
-    curves = {name: curve for name, curve in _curves(history, "train/loss").items() if name == "train/loss"}
-    known = _curves(history, "yardstick/")
+    """Training loss with the yardsticks of the run's latents, of a table of step, metric, value; None if no loss was logged."""
+    known = _curves(history, "")
+    curves = {"train/loss": known.get("train/loss", history[:0])}
     levels = {title: known[name]["value"].iloc[-1] for name, title in YARDSTICK_TITLES.items() if name in known}
     return curves_chart(curves, "flow loss", "Training loss and what it would be for a model that ...", levels)
 
 
 def validation_chart(history: pd.DataFrame) -> Picture | None:
-    """Validation loss at each fixed t, None if none was logged. These compare between runs; the training loss does not."""
-    curves = {name.replace("val/loss/t", "t = "): curve for name, curve in _curves(history, "val/loss/").items()}
+    """Validation loss at each fixed t, which compares between runs; None if none was logged."""
+    curves = {f"t = {name}": curve for name, curve in _curves(history, "val/loss/t").items()}
     return curves_chart(curves, "flow loss", "Validation loss at fixed t (0 is data, 1 is noise)")
 
 
 def gradient_chart(history: pd.DataFrame) -> Picture | None:
-    """Gradient norm before clipping, on a logarithmic scale; None if none was logged."""
-    curves = _curves(history, "train/grad_norm")
-    total = curves.pop("train/grad_norm", None)
-    largest = sorted(curves, key=lambda name: -curves[name]["value"].mean())[: len(LINES) - 1]
-    shown = {"all parameters": total} if total is not None else {}
-    shown |= {name.removeprefix("train/grad_norm/"): curves[name] for name in largest}
+    """Gradient norms before clipping, in total and of the modules with the largest; None if none was logged."""
+    norms = _curves(history, "train/grad_norm")
+    total = {"all parameters": norms.pop("")} if "" in norms else {}
+    largest = sorted(norms, key=lambda name: -norms[name]["value"].mean())[: len(LINES) - 1]
+    shown = total | {name.removeprefix("/"): norms[name] for name in largest}
     return curves_chart(shown, "gradient norm", "Gradient norm, before clipping", logarithmic=True)
 
 
 def _curves(history: pd.DataFrame, prefix: str) -> dict[str, pd.DataFrame]:
-    """The metrics whose names begin so -> their lines."""
+    """The rest of the name of each metric that begins so -> its points."""
     chosen = history[history["metric"].str.startswith(prefix)].sort_values("step")
-    return {str(name): lines for name, lines in chosen.groupby("metric")}
+    return {str(name).removeprefix(prefix): points for name, points in chosen.groupby("metric")}
 
 
-def frequency_chart(curves: pd.DataFrame, category: str, cutoff_khz: float) -> Picture | None:
-    """LSD against frequency of every row (`evaluation.score.frequency_curves`) for one category and cutoff, if any."""
+def frequency_chart(curves: pd.DataFrame, category: str, cutoff_khz: float) -> Picture:
+    """LSD against frequency of every row (`evaluation.score.frequency_curves`) for one category and cutoff."""
     chosen = curves[(curves["category"] == category) & (curves["cutoff_khz"] == cutoff_khz)]
-    if chosen.empty:
-        return None
     picture, axes = chart("kHz", "log10 of power", f"Distance against frequency: {category}, {cutoff_name(cutoff_khz)}")
     rows = row_order(chosen["row"].tolist())
     for row, (colour, dash) in row_styles(rows).items():
@@ -109,7 +100,7 @@ def frequency_chart(curves: pd.DataFrame, category: str, cutoff_khz: float) -> P
 
 
 def dial_chart(dial: pd.DataFrame) -> Picture:
-    """Measured against requested roll-off (`evaluation.rolloff_dial`), mean and spread over clips."""
+    """Measured against requested roll-off (`evaluation.rolloff_dial`), mean and deviation over clips."""
     picture, axes = chart("requested roll-off", "measured roll-off", "The roll-off dial")
     axes.plot([0, 1], [0, 1], color=GREY, linewidth=0.9, linestyle=":", label="as asked")
     for index, category in enumerate(sorted(dial["category"].unique(), key=category_place)):
@@ -130,12 +121,9 @@ def curves_chart(
     levels: Mapping[str, float] | None = None,
     logarithmic: bool = False,
 ) -> Picture | None:
-    """One line a training or metric, running means; dashed levels across; None if there is nothing to draw.
+    """Curves and their running means, with dashed ``levels`` across; None if there is nothing to draw.
 
-    Args:
-        curves: name -> table with ``step`` and ``value``.
-        label: of the vertical axis, which is ``logarithmic`` where a value is positive.
-        levels: name -> height of a dashed line.
+    Each curve is a table with ``step`` and ``value``; ``label`` is for the vertical axis.
     """
     drawn = {name: curve[np.isfinite(curve["value"])] for name, curve in curves.items()}
     if not any(len(curve) for curve in drawn.values()):
@@ -144,7 +132,7 @@ def curves_chart(
     for index, (name, curve) in enumerate(drawn.items()):
         colour, dash = LINES[index % len(LINES)], DASHES[(index // len(LINES)) % len(DASHES)]
         values = curve["value"].to_numpy(float)
-        marker = "." if len(values) < FEW else ""  # a single point would not be seen otherwise
+        marker = "." if len(values) < FEW else ""
         axes.plot(curve["step"], values, color=colour, alpha=0.2, linewidth=0.6, marker=marker)
         axes.plot(curve["step"], smoothed(values, max(1, len(values) // 20)), color=colour, linestyle=dash, label=name)
     for index, (name, level) in enumerate((levels or {}).items(), start=1):

@@ -1,6 +1,4 @@
-"""A report as one HTML file that opens from disk: pictures and sounds are inside it and it names no other address."""
-
-from __future__ import annotations
+"""A report as one HTML file that opens from disk: pictures and sounds are inside, and it refers to nothing else."""
 
 import base64
 import re
@@ -11,35 +9,32 @@ from markdown_it import MarkdownIt
 from markupsafe import Markup
 
 from saga_kedro.files import atomic_path
-from saga_kedro.reporting.blocks import Report
+from saga_kedro.reporting.blocks import Report, suffix_of
 from saga_kedro.reporting.tables import numeric_columns
 
-TEMPLATES = Path(__file__).parent / "templates"
 MEDIA_TYPES = {"png": "image/png", "svg": "image/svg+xml", "flac": "audio/flac", "ogg": "audio/ogg", "wav": "audio/wav"}
-
-
 # html off: the name of a clip or a parameter cannot become markup
 MARKDOWN = MarkdownIt("commonmark", {"html": False}).enable("table")
 
 
-def _data_address(content: bytes, suffix: str) -> str:
-    return f"data:{MEDIA_TYPES[suffix]};base64,{base64.b64encode(content).decode('ascii')}"
+def _data_address(content: bytes) -> str:
+    return f"data:{MEDIA_TYPES[suffix_of(content)]};base64,{base64.b64encode(content).decode('ascii')}"
 
 
 def anchor(title: str) -> str:
-    """A title as the name of a place in the document: ``LSD against frequency`` -> ``lsd-against-frequency``."""
+    """A title as a link's target: ``LSD against frequency`` -> ``lsd-against-frequency``."""
     return re.sub(r"\W+", "-", title.lower()).strip("-")
 
 
 def render_html(report: Report) -> str:
     """The whole document as text."""
+    templates = FileSystemLoader(Path(__file__).parent / "templates")
     environment = Environment(
-        loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=templates, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters.update(anchor=anchor, numeric_columns=numeric_columns)
-    environment.filters.update(
-        markdown=lambda text: Markup(MARKDOWN.render(text)), inline=lambda text: Markup(MARKDOWN.renderInline(text))
-    )
+    environment.filters["markdown"] = lambda text: Markup(MARKDOWN.render(text))
+    environment.filters["inline"] = lambda text: Markup(MARKDOWN.renderInline(text))
     environment.globals.update(data_address=_data_address, percent=lambda share: f"{100 * share:.2f}%")
     environment.tests["block"] = lambda block, name: type(block).__name__ == name
     return environment.get_template("report.html.j2").render(report=report)

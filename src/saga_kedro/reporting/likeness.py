@@ -1,6 +1,4 @@
-"""Whether what was measured is what the paper measured: codec, training data and test set, from what a run knows of itself."""
-
-from __future__ import annotations
+"""Whether codec, training data and test set of a run are the paper's."""
 
 import json
 from collections.abc import Mapping
@@ -8,7 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-# as `corpora.layouts` names them; the corpora that the paper trains and tests on (P)
+from saga_kedro.model.saved import CONFIG
+
+# the paper's corpora (P), as `corpora.layouts` names them
 TRAINING = frozenset({"freesound", "medleydb", "musdb18_hq", "moisesdb", "openslr"})
 TEST = frozenset({"vctk", "fma_small", "esc50"})
 CUTOFFS_KHZ = {4.0, 8.0}
@@ -17,7 +17,7 @@ LATENT_CHANNELS, HOP = 64, 2048
 
 @dataclass(frozen=True)
 class Likeness:
-    """Whether what was measured is what the paper measured. A number is a reproduction only if all three are."""
+    """Which parts of a run are the paper's. Its numbers are a reproduction only if all three are."""
 
     codec: bool
     data: bool
@@ -36,7 +36,7 @@ class Likeness:
         return {f"paper.{key}": "yes" if value else "no" for key, value in values.items()}
 
     def sentence(self) -> str:
-        """What to say beside every distance to the paper."""
+        """The note beside every distance to the paper."""
         *others, last = [name for name, same in self.parts().items() if not same] or [""]
         if not last:
             return "Codec, training data and test set are the paper's: the distance below is a reproduction's."
@@ -47,23 +47,14 @@ class Likeness:
         )
 
 
-def likeness_of(
-    codec: Mapping[str, Any], trained_on: Mapping[str, Any], tested_on: Mapping[str, Any], cutoffs_khz: set[float]
-) -> Likeness:
-    """What of a run is the paper's; what is not known (empty) is not. Data are sections ``ingest``."""
+def likeness_of(model_summary: Mapping[str, Any], tested_on: Mapping[str, Any], cutoffs_khz: set[float]) -> Likeness:
+    """What of a saved model and its test set (a section ``ingest``) is the paper's; anything unknown is not."""
+    config = json.loads((Path(model_summary["folder"]) / CONFIG).read_text())
     return Likeness(
-        codec=_is_stable_audio_open(codec),
-        data=corpora(trained_on) == TRAINING,
+        codec=_is_stable_audio_open(config["codec"]),
+        data=corpora(model_summary.get("ingest", {})) == TRAINING,
         test_set=corpora(tested_on) == TEST and cutoffs_khz == CUTOFFS_KHZ,
     )
-
-
-def likeness_of_model(model_summary: Mapping[str, Any], tested_on: Mapping[str, Any], cutoffs_khz: set[float]) -> Likeness:
-    """`likeness_of` a saved model: its folder tells its codec, and its training's summary what it was trained on."""
-    from saga_kedro.model.saved import CONFIG
-
-    config = json.loads((Path(model_summary["folder"]) / CONFIG).read_text())
-    return likeness_of(config["codec"], model_summary.get("ingest", {}), tested_on, cutoffs_khz)
 
 
 def corpora(ingest: Mapping[str, Any]) -> set[str]:
@@ -75,7 +66,7 @@ def corpora(ingest: Mapping[str, Any]) -> set[str]:
 
 
 def _is_stable_audio_open(codec: Mapping[str, Any]) -> bool:
-    """An autoencoder with the shape of Stable Audio Open's; whose weights they are, its folder's owner knows."""
+    """Whether it is an autoencoder of Stable Audio Open's shape; its weights are not looked at."""
     config = Path(str(codec.get("path") or "")) / "model_config.json"
     if codec.get("name") != "autoencoder" or not config.is_file():
         return False

@@ -1,24 +1,22 @@
-"""The same report as markdown, its pictures and sounds as files beside it."""
-
-from __future__ import annotations
+"""A report as markdown, its pictures and sounds as files beside it."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
 from saga_kedro.files import atomic_path, keep_only
-from saga_kedro.reporting.blocks import Block, Callout, Cards, Details, Figure, Lines, Players, Report, Table, Text
+from saga_kedro.reporting.blocks import Block, Callout, Cards, Details, Figure, Lines, Players, Report, Table, Text, suffix_of
 
 SIGNS = {"note": "Note", "good": "✔", "bad": "✘"}
 
 
 def files_folder(path: str | Path) -> Path:
-    """``report.md`` keeps its pictures and sounds in ``report_files/``."""
-    path = Path(path)
-    return path.with_name(f"{path.stem}_files")
+    """``report.md`` has its pictures and sounds in ``report_files/``."""
+    return Path(path).with_name(f"{Path(path).stem}_files")
 
 
 def _lines(blocks: Sequence[Block], folder: str, files: dict[str, bytes]) -> list[str]:
-    def add(name: str, content: bytes) -> str:
+    def add(stem: str, content: bytes) -> str:
+        name = f"{stem}.{suffix_of(content)}"
         if files.setdefault(name, content) != content:
             raise ValueError(f"two pictures or sounds of the report are both called {name}; give each another name")
         return f"{folder}/{name}"
@@ -35,10 +33,10 @@ def _lines(blocks: Sequence[Block], folder: str, files: dict[str, bytes]) -> lis
 
                 parts += [markdown_table(frame), *[f"*{caption}*"] * bool(caption)]
             case Figure():
-                parts.append(f"![{block.alternative or block.caption}]({add(f'{block.name}.{block.suffix}', block.image)})")
+                parts.append(f"![{block.alternative or block.caption}]({add(block.name, block.image)})")
                 parts += [f"*{block.caption}*"] * bool(block.caption)
             case Players(players, caption):
-                links = [f"[{player.label}]({add(f'{player.name}.{player.suffix}', player.audio)})" for player in players]
+                links = [f"[{player.label}]({add(player.name, player.audio)})" for player in players]
                 parts.append(f"{caption}: {' · '.join(links)}" if caption else " · ".join(links))
             case Cards(cards, caption):
                 parts += [caption] * bool(caption)
@@ -54,7 +52,7 @@ def _lines(blocks: Sequence[Block], folder: str, files: dict[str, bytes]) -> lis
 
 
 def render_markdown(report: Report, folder: str) -> tuple[str, dict[str, bytes]]:
-    """The document as text, and the files it refers to as ``<folder>/<name>``."""
+    """The document, and the content of the files that it refers to as ``<folder>/<name>``."""
     files: dict[str, bytes] = {}
     parts = [f"# {report.title}", report.subtitle]
     for section in report.sections:
@@ -65,14 +63,13 @@ def render_markdown(report: Report, folder: str) -> tuple[str, dict[str, bytes]]
 
 
 def write_markdown(report: Report, path: str | Path) -> Path:
-    """Write ``path`` and exactly the files it refers to in the folder beside it."""
+    """Write ``path``, and in the folder beside it exactly the files that it refers to."""
     folder = files_folder(path)
     text, files = render_markdown(report, folder.name)
     for name, content in files.items():
         with atomic_path(folder / name) as temporary:
             temporary.write_bytes(content)
-    if folder.is_dir():
-        keep_only(folder, [folder / name for name in files])
+    keep_only(folder, [folder / name for name in files])
     with atomic_path(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
     return Path(path)

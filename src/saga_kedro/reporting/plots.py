@@ -1,12 +1,10 @@
-"""LSD against frequency and the loss as plotly figures, which Kedro-Viz shows."""
-
-from __future__ import annotations
+"""LSD against frequency and the loss as plotly figures, for Kedro-Viz."""
 
 import pandas as pd
 from plotly.graph_objects import Figure
 
 from saga_kedro.reporting.charts import YARDSTICK_TITLES
-from saga_kedro.reporting.palette import BLACK, LINES, row_styles
+from saga_kedro.reporting.figures import BLACK, LINES, row_styles
 from saga_kedro.reporting.tables import column_title, columns_of, row_order, row_title
 
 # plotly's names of matplotlib's dashes

@@ -1,6 +1,4 @@
-"""The evaluation report: how good, how far from the paper, how it was trained, what it looks and sounds like, what was run."""
-
-from __future__ import annotations
+"""The evaluation report: results, distance to the paper, training, spectrograms and sounds, parameters and versions."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -40,13 +38,13 @@ GROUPS = {
     "The waveform: SI-SDR, SNR, SDR": ("SI-SDR", "SNR", "SDR"),
     "Time and memory": COST_METRICS,
 }
-# rows of the paper that the table has and the picture can do without
+# rows of the paper that are in the table, but not in the picture
 LEFT_OUT = tuple(f"paper: {display_name(system)}" for system in ("saga_sr_without_text", "saga_sr_without_rolloff"))
 
 
 @dataclass(frozen=True)
 class Findings:
-    """Everything that the report shows, and its title. None or empty means: not measured; the report notes it."""
+    """What the report shows, and its title. None or empty is what was not measured; the report notes it."""
 
     summary: pd.DataFrame  # of `evaluation.summary.summarise`
     targets: pd.DataFrame  # of `targets.checked_targets`
@@ -60,21 +58,22 @@ class Findings:
 
 
 def build_report(findings: Findings) -> Report:
-    """All sections of the evaluation report, for `html.write_html` and `markdown.write_markdown` alike."""
+    """The whole evaluation report."""
+    examples = [block for place, example in enumerate(findings.examples, start=1) for block in example_blocks(example, place)]
     sections = [
         Section("Results", _results(findings)),
         Section("Distance to the paper", _distance(findings)),
         Section("Training", _training(findings.history)),
         Section("LSD against frequency", _frequency(findings.curves)),
         Section("The roll-off dial", _dial(findings.dial)),
-        Section("Spectrograms and sounds", _examples(findings.examples)),
+        Section("Spectrograms and sounds", examples or [Text("No clips were kept as audio in this run.")]),
         Section("Parameters, versions and data", _facts(findings.facts)),
     ]
     return Report(findings.name, _subtitle(findings.summary), sections)
 
 
 def with_paper(summary: pd.DataFrame, targets: pd.DataFrame) -> pd.DataFrame:
-    """The summary with the paper's systems as rows ``paper: SAGA-SR`` of the categories and cutoffs that were measured."""
+    """The summary with the paper's systems as rows ``paper: SAGA-SR``, for the measured categories and cutoffs."""
     have = set(columns_of(summary))
     paper = targets.rename(columns={"value": "mean"}).assign(row="paper: " + targets["system"].map(display_name))
     measured = [column in have for column in zip(paper["category"], paper["cutoff_khz"], strict=True)]
@@ -82,7 +81,7 @@ def with_paper(summary: pd.DataFrame, targets: pd.DataFrame) -> pd.DataFrame:
 
 
 def standing(summary: pd.DataFrame) -> str:
-    """How often ours has the lower mean LSD, against each other row (the paper's too) that does not know the reference."""
+    """How often ours has a lower mean LSD than each other row that does not know the reference."""
     lines = summary[summary["metric"] == HEADLINE]
     table = lines.pivot_table(index="row", columns=["category", "cutoff_khz"], values="mean")
     if OURS not in table.index:
@@ -100,7 +99,7 @@ def standing(summary: pd.DataFrame) -> str:
 
 
 def gap_table(summary: pd.DataFrame, targets: pd.DataFrame) -> pd.DataFrame:
-    """Ours, the paper's SAGA-SR and the difference, a line per metric, category and cutoff of the paper's; a dash for none."""
+    """Ours, the paper's SAGA-SR and the difference for each metric, category and cutoff of the paper's; dashes for none."""
     metrics = flatten(summary)
     gaps = gap(metrics, target_metrics(targets))
     lines = []
@@ -184,10 +183,9 @@ def _training(history: pd.DataFrame | None) -> list[Block]:
 def _frequency(curves: pd.DataFrame | None) -> list[Block]:
     blocks: list[Block] = []
     for category, cutoff in columns_of(curves) if curves is not None else ():
+        name = f"frequency_{category}_{cutoff_name(cutoff)}"
         caption = f"{category}, {cutoff_name(cutoff)}: root mean square of the log10 power ratio over sounding frames."
-        blocks += _picture(
-            charts.frequency_chart(curves, category, cutoff), f"frequency_{category}_{cutoff_name(cutoff)}", caption
-        )
+        blocks += _picture(charts.frequency_chart(curves, category, cutoff), name, caption)
     return blocks or [Text("LSD against frequency was not measured in this run.")]
 
 
@@ -196,11 +194,6 @@ def _dial(dial: pd.DataFrame | None) -> list[Block]:
         return [Text("The roll-off dial was not measured in this run.")]
     caption = "Roll-off of the outputs against the one that was asked for, mean and deviation over clips; 1 is 22.05 kHz."
     return _picture(charts.dial_chart(dial), "rolloff_dial", caption)
-
-
-def _examples(examples: Sequence[Example]) -> list[Block]:
-    blocks: list[Block] = [block for place, example in enumerate(examples, start=1) for block in example_blocks(example, place)]
-    return blocks or [Text("No clips were kept as audio in this run.")]
 
 
 def _facts(facts: Mapping[str, Mapping[str, object]]) -> list[Block]:

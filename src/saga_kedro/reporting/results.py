@@ -1,6 +1,4 @@
-"""The nodes of the pipelines `evaluate` and `report`: their tables and files, and as plain data what MLflow gets of them."""
-
-from __future__ import annotations
+"""Nodes of the pipelines `evaluate` and `report`: their tables and files, and what MLflow gets."""
 
 import logging
 import platform
@@ -18,7 +16,7 @@ from saga_kedro.evaluation.summary import summarise as mean_and_interval
 from saga_kedro.parameters import Parameters
 from saga_kedro.reporting.examples import choose_examples
 from saga_kedro.reporting.html import write_html
-from saga_kedro.reporting.likeness import Likeness, likeness_of_model
+from saga_kedro.reporting.likeness import Likeness, likeness_of
 from saga_kedro.reporting.markdown import files_folder, write_markdown
 from saga_kedro.reporting.report import HEADLINE, Findings, build_report, gap_table, with_paper
 from saga_kedro.reporting.tables import LEADING_ROWS, markdown_table, print_table, wide_table
@@ -35,17 +33,16 @@ def summarise(
     scores: pd.DataFrame, distances: pd.DataFrame, model_summary: dict[str, Any], data_version: str,
     paper_targets: pd.DataFrame, parameters: Parameters,
 ) -> tuple[pd.DataFrame, dict[str, float], Logged]:  # fmt: skip
-    """Mean and interval of every row, category and cutoff, of scores and distances; the table of LSD is printed.
+    """Summarise scores and distances (`evaluation.summary.summarise`), and print the table of LSD.
 
-    Returns:
-        The summary (`evaluation.summary.COLUMNS`); its means and their gaps to the paper's under their metric names; and
-        for MLflow those metrics, tags that identify weights, data and likeness, and the run's description.
+    Returns the summary; its means and their gaps to the paper's by metric names; and for MLflow those metrics, tags that
+    identify weights, data and likeness, and the run's description.
     """
     targets = checked_targets(paper_targets)
     summary = mean_and_interval(scores, distances)
     metrics = flatten(summary)
     metrics |= gap(metrics, target_metrics(targets))
-    likeness = likeness_of_model(model_summary, parameters.ingest.model_dump(), set(scores["cutoff_khz"]))
+    likeness = likeness_of(model_summary, parameters.ingest.model_dump(), set(scores["cutoff_khz"]))
     tags = {
         tracking.WEIGHTS: model_summary["weights"],
         "saga.evaluated_data_version": data_version,
@@ -60,7 +57,7 @@ def summarise(
 def evaluation_note(
     summary: pd.DataFrame, targets: pd.DataFrame, likeness: Likeness, model_summary: Mapping[str, Any], parameters: Parameters
 ) -> str:
-    """A run's description in Markdown: what was judged on what, the headline table, the distance to the paper."""
+    """A run's description in Markdown: model and data, the headline table, the distance to the paper."""
     sample = parameters.sample
     scored = summary[(summary["row"] == "ours") & (summary["metric"] == HEADLINE)]
     others = [row for row in summary["row"].unique() if row not in LEADING_ROWS]
@@ -84,11 +81,11 @@ def gather(
     summary: pd.DataFrame, pairs: pd.DataFrame, outputs: pd.DataFrame, paper_targets: pd.DataFrame,
     model_summary: dict[str, Any], data_version: str, parameters: Parameters,
 ) -> Findings:  # fmt: skip
-    """The evaluation's part of the report: its numbers, examples and facts."""
+    """The evaluation's part of the report: numbers, examples and facts."""
     return Findings(
         summary=summary,
         targets=checked_targets(paper_targets),
-        likeness=likeness_of_model(model_summary, parameters.ingest.model_dump(), set(pairs["cutoff_khz"])),
+        likeness=likeness_of(model_summary, parameters.ingest.model_dump(), set(pairs["cutoff_khz"])),
         examples=choose_examples(pairs, outputs, parameters.report.examples),
         facts=facts(model_summary, data_version, len(pairs), parameters),
         name=f"SAGA-SR on {parameters.dataset_name}, {model_summary['steps']} steps",
@@ -127,11 +124,7 @@ def write_report(
     findings: Findings, lsd_by_frequency: pd.DataFrame, rolloff_dial: pd.DataFrame, training_history: pd.DataFrame,
     folder: str | Path,
 ) -> tuple[pd.DataFrame, Logged]:  # fmt: skip
-    """Write report.html and report.md of what `gather` found, and of curves and the dial.
-
-    Returns:
-        The report's first table, LSD of every row and of the paper's systems; and the files that MLflow gets.
-    """
+    """Write report.html and report.md; returns the report's first table (LSD) and the files that MLflow gets."""
     report = build_report(replace(findings, curves=lsd_by_frequency, dial=rolloff_dial, history=training_history))
     page = write_html(report, Path(folder) / "report.html")
     text = write_markdown(report, Path(folder) / "report.md")

@@ -1,6 +1,4 @@
-"""A trained model into the package: what `load_model()` loads, and its card."""
-
-from __future__ import annotations
+"""A trained model becomes the package's: what `load_model()` loads, and its card."""
 
 from pathlib import Path, PurePath
 from typing import Any
@@ -48,12 +46,11 @@ interval; lower is better. The paper's rows were measured on other clips.
 - How bright a result is, is a guess: turn `--rolloff` where it is wrong.
 {noise_floor}"""
 
-PACKAGES_HEARD = """\
-It has heard games' music (orchestras, synthesisers, rock), spelled letters, short sentences, drums and sound effects. Long
-  reverberation and singing were rare."""
 # by source of the corpus
 HEARD = {
-    "debian": PACKAGES_HEARD,
+    "debian": """\
+It has heard games' music (orchestras, synthesisers, rock), spelled letters, short sentences, drums and sound effects. Long
+  reverberation and singing were rare.""",
     "git": """\
 It has heard recorded speech (words, sentences, syllables), instruments note by note and sound effects. Whole pieces of music
   it has not heard, and singing was rare.""",
@@ -61,7 +58,6 @@ It has heard recorded speech (words, sentences, syllables), instruments note by 
 It has heard recorded speech (letters, words, sentences), instruments note by note, games' music (orchestras, synthesisers,
   rock), drums and sound effects. Whole pieces of music were of games, most of them encoded; singing was rare.""",
 }
-OTHERS_HEARD = "It has heard that corpus and nothing else."
 NOISE_FLOOR = """\
 - A recording's own steady hiss is measured and continues above the cutoff as in training recordings whose floor is like it
   below; `--noise-floor` says how much of it, from 0 to 1 ({amount:g} unless told).
@@ -78,22 +74,18 @@ Of git repositories, at these commits:
 FAMILIES = (
     "GPL", "LGPL", "GFDL", "CC-BY-SA", "CC-BY", "CC0", "BSD", "MIT", "Expat", "Unlicense", "public-domain", "Public-Domain",
 )  # fmt: skip
-"""Of free licences; what begins with two of them belongs to the first."""
+"""Free licences by their first letters; the first that fits counts."""
 
 
 def choose_model(judged_folder: Path, ship: Ship, average_folder: Path) -> dict[str, Any]:
-    """The summary of the model to ship: the judged one, or the mean of those that ``ship.average`` names, written now."""
+    """The summary of the model to ship: the judged one, or the mean of those in ``ship.average``, written now."""
     return average(ship.average, average_folder) if ship.average else find_model(judged_folder)
 
 
 def ship(
     model_summary: dict[str, Any], parameters: Parameters, manifest: pd.DataFrame, pairs: pd.DataFrame, headline: pd.DataFrame
 ) -> str:
-    """Write the model in half precision, its ONNX graph and its card into the package.
-
-    Of a finished training or a mean of several: its summary and parameters (``sample`` was chosen after it), its corpus, the
-    judged pairs, and the report's table of these weights. Returns the card.
-    """
+    """Write the model in half precision and its ONNX graph into the package, and return its card."""
     model = SagaSR.from_pretrained(model_summary["folder"])
     model.sample.update(parameters.sample.model_dump())
     model.save_pretrained(SHIPPED, half=True)
@@ -107,7 +99,7 @@ def model_card(
     summary: dict[str, Any], parameters: Parameters, manifest: pd.DataFrame, pairs: pd.DataFrame, headline: pd.DataFrame,
     count: int,
 ) -> str:  # fmt: skip
-    """The card, in markdown; of what `ship` gets, and the count of trained parameters."""
+    """The card, in markdown, from the inputs of `ship` and the count of trained parameters."""
     model, fit, known = parameters.model, parameters.fit, summary["yardsticks"]
     hours = manifest[manifest["split"] == "train"].groupby("category")["duration_s"].sum() / 3600
     return CARD.format(
@@ -127,24 +119,22 @@ def model_card(
         pairs=len(pairs),
         table=markdown_table(headline),
         captions=", trained without captions" if model.text.encoder == "none" else "",
-        heard=HEARD.get(parameters.ingest.source, OTHERS_HEARD),
+        heard=HEARD.get(parameters.ingest.source, "It has heard that corpus and nothing else."),
         noise_floor=NOISE_FLOOR.format(amount=parameters.sample.noise_floor) if parameters.vary.denoise else "",
         recordings=_recordings(parameters, manifest),
     )
 
 
 def _mean(averaged: list[dict[str, Any]]) -> str:
-    """How the weights of several trainings became these: `saga_kedro.training.average.average`."""
     named = ", ".join(f"`{one['source']}` ({one['steps'] or '?'} steps, {one['weights'][:8]})" for one in averaged)
     return f"; the weights are the mean of {named}" if averaged else ""
 
 
 def _licences(column: pd.Series) -> str:
-    """``GPL, CC0 and others``: copyright files name dozens, in as many spellings, and those of build scripts, too."""
+    """``GPL, CC0 and others``: copyright files have dozens, in many spellings, and those of build scripts, too."""
     named = {one for text in column.dropna().unique() for one in text.split(", ")}
-    family_of = {one: next((family for family in FAMILIES if one.startswith(family)), "others") for one in named}
-    families = [family for family in FAMILIES if family in family_of.values()]
-    return ", ".join(families) + (" and others" if "others" in family_of.values() else "")
+    found = {next((family for family in FAMILIES if one.startswith(family)), "") for one in named}
+    return ", ".join(family for family in FAMILIES if family in found) + (" and others" if "" in found else "")
 
 
 def _corpus(ingest: Ingest) -> str:
@@ -158,7 +148,7 @@ def _corpus(ingest: Ingest) -> str:
 
 
 def _recordings(parameters: Parameters, manifest: pd.DataFrame) -> str:
-    """The repositories that the corpus has audio of, and their authors."""
+    """The repositories in the corpus, and their authors."""
     if "git" not in parameters.ingest.source.split("+"):
         return ""
     used = {"/".join(group.split("/")[:2]) for group in manifest["group"]}

@@ -1,6 +1,4 @@
-"""Spectrograms of one clip's input, output, reference and other systems, on one colour scale, the cutoff marked."""
-
-from __future__ import annotations
+"""Spectrograms of one clip's input, output, reference and other systems, on one colour scale."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,13 +11,13 @@ from saga_kedro.reporting.figures import new_picture
 
 WINDOW, HOP = 2048, 512
 MAXIMUM_COLUMNS = 600
-RANGE_DB = 90.0  # from the loudest point that is shown down to the darkest colour
+RANGE_DB = 90.0  # from the loudest point to the darkest colour
 
 
 def spectrogram_db(audio: np.ndarray) -> np.ndarray:
-    """Level over time and frequency of the channel mean of float [channels, samples] or [samples], full scale 1.
+    """Levels of float [channels, samples] or [samples] (the mean of its channels) in dB: float32 [1025, frames].
 
-    float32 [1025, frames] in dB (Hann 2,048 / 512); 0 dB is a sine of full scale, digital silence is -200.
+    A sine at full scale (1) is 0 dB, digital silence -200. Frames are Hann windows of 2,048 every 512 samples.
     """
     mono = np.atleast_2d(np.asarray(audio, np.float32)).mean(axis=0)
     mono = np.pad(mono, (0, max(0, WINDOW - len(mono))))
@@ -32,16 +30,10 @@ def spectrogram_db(audio: np.ndarray) -> np.ndarray:
 def spectrogram_figure(
     sounds: Mapping[str, np.ndarray], sample_rate: int, cutoff_hz: float | None = None, title: str = ""
 ) -> Picture:
-    """One panel a sound, all on the scale of the reference (or of the loudest, where none is called ``reference``).
+    """A panel for each sound, all on the scale of ``reference``, or of the loudest if there is none.
 
-    Args:
-        sounds: title of the panel -> float [channels, samples], in the order to show; none is a ValueError.
-        sample_rate: in Hz, of every sound.
-        cutoff_hz: where the input ends; a dashed line in every panel.
-        title: of the figure.
+    ``sounds`` are titles of panels -> float [channels, samples]; a dashed line marks ``cutoff_hz``.
     """
-    if not sounds:
-        raise ValueError("a spectrogram figure needs at least one sound; none was given")
     levels = {name: spectrogram_db(audio) for name, audio in sounds.items()}
     measure = levels["reference"] if "reference" in levels else np.concatenate([level.ravel() for level in levels.values()])
     finite = measure[np.isfinite(measure)]

@@ -1,6 +1,4 @@
-"""The same table for the console, for markdown and for HTML."""
-
-from __future__ import annotations
+"""Tables for the console, for markdown and for HTML."""
 
 import math
 import re
@@ -9,12 +7,12 @@ from collections.abc import Callable, Sequence
 
 import pandas as pd
 
+from saga_kedro.corpora.manifest import CATEGORIES
 from saga_kedro.evaluation.names import OURS, cutoff_name
 
 MISSING = "–"
 NUMBER = re.compile(r"[-+−–✔✘~<>→/ ]*(\d|∞|$)")
 LEADING_ROWS = (OURS, "rolloff_reference", "untouched", "codec", "copy_up")
-CATEGORIES = ("speech", "music", "effects", "other")
 ROW_TITLES = {
     "ours": "ours",
     "rolloff_reference": "ours, reference's roll-off (oracle)",
@@ -25,7 +23,7 @@ ROW_TITLES = {
 
 
 def number(value: float, digits: int = 2) -> str:
-    """A number for a person; a missing one is a dash, never a zero."""
+    """A number as text; a missing one is a dash, never a zero."""
     if value is None or math.isnan(value):
         return MISSING
     if math.isinf(value):
@@ -34,7 +32,7 @@ def number(value: float, digits: int = 2) -> str:
 
 
 def mean_with_interval(line: pd.Series, digits: int = 2) -> str:
-    """``1.28 ± 0.11``, half the width of the 95 % interval; without an interval the mean alone."""
+    """``1.28 ± 0.11``, with half the width of the 95 % interval if there is one."""
     half = (line["high"] - line["low"]) / 2
     mean = number(line["mean"], digits)
     return mean if mean == MISSING or math.isnan(half) else f"{mean} ± {number(half, digits)}"
@@ -45,19 +43,19 @@ def row_title(row: str) -> str:
 
 
 def row_order(rows: Sequence[str]) -> list[str]:
-    """Ours first, then what frames it (untouched, codec, copy-up), then other systems in the order they come."""
+    """Ours first, then untouched, codec and copy-up, then other systems in the order they come."""
     seen = list(dict.fromkeys(rows))
     return [row for row in LEADING_ROWS if row in seen] + [row for row in seen if row not in LEADING_ROWS]
 
 
 def columns_of(summary: pd.DataFrame) -> list[tuple[str, float]]:
-    """The (category, cutoff in kHz) pairs that a table has, cutoff by cutoff, speech before music before effects."""
+    """The (category, cutoff in kHz) pairs of a table, by cutoff, then speech before music before effects."""
     pairs = set(zip(summary["category"].astype(str), summary["cutoff_khz"].astype(float), strict=True))
     return sorted(pairs, key=lambda pair: (pair[1], category_place(pair[0])))
 
 
 def category_place(category: str) -> tuple[int, str]:
-    """What to sort categories by: speech before music before effects, others behind them by name."""
+    """Sorts categories: speech before music before effects, then others by name."""
     return CATEGORIES.index(category) if category in CATEGORIES else len(CATEGORIES), category
 
 
@@ -67,10 +65,7 @@ def column_title(category: str, cutoff_khz: float) -> str:
 
 
 def wide_table(summary: pd.DataFrame, metric: str, cell: Callable[[pd.Series], str] = mean_with_interval) -> pd.DataFrame:
-    """One metric of `evaluation.summary.summarise` as a table: a line per row, a column per category and cutoff, cells of text.
-
-    The first column is ``row``; a combination that was not measured is a dash. Empty if the metric was not measured.
-    """
+    """One metric of a summary as a table of text: a line per row, a column per category and cutoff, dashes for missing ones."""
     chosen = summary[summary["metric"] == metric]
     cells = {(line["row"], line["category"], line["cutoff_khz"]): cell(line) for _, line in chosen.iterrows()}
     columns, rows = columns_of(chosen), row_order(chosen["row"].tolist())
@@ -79,13 +74,13 @@ def wide_table(summary: pd.DataFrame, metric: str, cell: Callable[[pd.Series], s
 
 
 def numeric_columns(table: pd.DataFrame) -> list[bool]:
-    """Which columns hold numbers, perhaps with sign, unit or interval (a dash is no word); the first, a name, never does."""
+    """Which columns, apart from the first, hold numbers (with sign, unit or interval) or dashes."""
     columns = [table.iloc[:, index].astype(str) for index in range(len(table.columns))]
     return [index > 0 and all(NUMBER.match(cell) for cell in column) for index, column in enumerate(columns)]
 
 
 def markdown_table(table: pd.DataFrame) -> str:
-    """A table of text as GitHub's markdown: the first column and words to the left, numbers to the right."""
+    """A table of text in GitHub's markdown, with numbers to the right."""
 
     def line(cells: Sequence[object]) -> str:
         return "| " + " | ".join(str(cell).replace("|", "\\|").replace("\n", " ") for cell in cells) + " |"
@@ -95,7 +90,7 @@ def markdown_table(table: pd.DataFrame) -> str:
 
 
 def print_table(table: pd.DataFrame, title: str) -> None:
-    """Print a table of text, as wide as the terminal; 120 columns into a file."""
+    """Print a table of text, as wide as the terminal, or 120 columns into a file."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text

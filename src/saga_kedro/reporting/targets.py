@@ -1,9 +1,6 @@
 """The paper's tables under our metric names, and how far a run is from them."""
 
-from __future__ import annotations
-
 import math
-from typing import NamedTuple
 
 import pandas as pd
 
@@ -31,22 +28,13 @@ READING_NOTE = (
 )
 
 
-class PaperRun(NamedTuple):
-    """One system of the paper's tables, as a run: its name, what it is, and its metrics under our names."""
-
-    system: str
-    name: str
-    description: str
-    metrics: dict[str, float]
-
-
 def display_name(system: str) -> str:
-    """``saga_sr`` -> ``SAGA-SR``; a system this module does not know keeps its own name."""
+    """``saga_sr`` -> ``SAGA-SR``; other systems keep their names."""
     return DISPLAY_NAMES.get(system, system)
 
 
 def checked_targets(table: pd.DataFrame) -> pd.DataFrame:
-    """The paper's tables: ``COLUMNS``; a ValueError where one is missing or a number cannot be read."""
+    """The paper's tables (``COLUMNS``); ValueError if a column is missing or a number cannot be read."""
     absent = [column for column in COLUMNS if column not in table.columns]
     if absent:
         raise ValueError(f"paper_targets: the table of the paper's targets lacks the columns {', '.join(absent)}")
@@ -57,7 +45,7 @@ def checked_targets(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def target_metrics(targets: pd.DataFrame, system: str = TARGET) -> dict[str, float]:
-    """One system's numbers as ``eval/LSD/speech/4kHz``, our own names; a ValueError where the table has no such system."""
+    """One system's numbers under our names, ``eval/LSD/speech/4kHz``; ValueError if the table has no such system."""
     lines = targets[targets["system"] == system]
     if lines.empty:
         known = ", ".join(sorted(targets["system"].unique()))
@@ -69,22 +57,8 @@ def target_metrics(targets: pd.DataFrame, system: str = TARGET) -> dict[str, flo
     }
 
 
-def paper_runs(targets: pd.DataFrame) -> list[PaperRun]:
-    """Every system of the paper's tables as a run named ``paper: SAGA-SR``, in the order of the table."""
-    runs = []
-    for system, lines in targets.groupby("system", sort=False):
-        tables = " and ".join(str(table) for table in sorted(lines["table"].unique()))
-        name = f"paper: {display_name(str(system))}"
-        description = (
-            f"{display_name(str(system))} as {lines['source'].iloc[0]} reports it (table {tables}). "
-            f"Not a run of this project: numbers copied from the paper.\n\n{READING_NOTE}"
-        )
-        runs.append(PaperRun(str(system), name, description, target_metrics(targets, str(system))))
-    return runs
-
-
 def paper_table(targets: pd.DataFrame, metric: str) -> pd.DataFrame:
-    """One metric of the paper's tables: a line per system, a column per category and cutoff, NaN where the paper has none."""
+    """One metric of the paper's tables: a line per system, a column per category and cutoff; NaN if the paper has none."""
     chosen = targets[targets["metric"] == metric]
     columns = [f"{line.category} {cutoff_name(line.cutoff_khz)}" for line in chosen.itertuples()]
     table = chosen.assign(system=chosen["system"].map(display_name), column=columns)
@@ -93,7 +67,7 @@ def paper_table(targets: pd.DataFrame, metric: str) -> pd.DataFrame:
 
 
 def gap(metrics: dict[str, float], targets: dict[str, float]) -> dict[str, float]:
-    """Ours (``eval/...``) minus the paper's, for every metric that both have: ``gap/LSD/speech/4kHz``, in the metric's unit."""
+    """Ours minus the paper's, ``gap/LSD/speech/4kHz``, for every metric that both have."""
     return {
         f"gap/{name.removeprefix('eval/')}": value - targets[name]
         for name, value in metrics.items()

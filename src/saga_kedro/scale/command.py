@@ -1,19 +1,19 @@
-"""`saga plan`: from the options to the table."""
+"""`saga plan`: from the options to the screen."""
 
-from __future__ import annotations
-
+import math
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
+from rich.console import Console
+from rich.table import Table
 
 from saga_kedro.parameters import Parameters
 from saga_kedro.pipelines.configuration import find_project, read_parameters, read_unit_costs
-from saga_kedro.scale.costs import UnitCosts, unit_costs
+from saga_kedro.scale.costs import UnitCosts, amount, origin, unit, unit_costs
 from saga_kedro.scale.sizes import PAPER_HOURS, Corpus, corpus_of_hours, corpus_of_manifest
-from saga_kedro.scale.steps import Machines, devices, plan
-from saga_kedro.scale.table import report
+from saga_kedro.scale.steps import Machines, Step, devices, global_batch, plan
 
-MINUTES = 60
 DEMO_CLIP_S = 8.5  # saga_kedro/corpora/demo.py: clips of 5 to 12 s
 
 
@@ -21,9 +21,9 @@ def run(
     folder: Path, env: str, hours: float | None = None, gpus: int | None = None, nodes: int | None = None,
     cores: int | None = None,
 ) -> None:  # fmt: skip
-    """Print the plan; a ValueError for no project, environment or corpus, or a number that counts nothing.
+    """Print the plan, its unit costs and its assumptions; the defaults are of the dataset, the configuration and this machine.
 
-    None is what was ingested (or the demo), and what the configuration or this machine says.
+    Raises ValueError for a missing project, environment or corpus, and for a number out of range.
     """
     for name, value, least in (("hours", hours, 0), ("gpus", gpus, -1), ("nodes", nodes, 0), ("cores", cores, 0)):
         if value is not None and not least < value < float("inf"):
@@ -37,7 +37,19 @@ def run(
     parameters, costs = read_parameters(project, env), unit_costs(read_unit_costs(project, env))
     corpus = _corpus(project, parameters, costs, hours)
     machines = _machines(parameters, costs, gpus, nodes, cores)
-    report(plan(parameters, costs, corpus, machines), parameters, costs, corpus, machines, env)
+    steps = plan(parameters, costs, corpus, machines)
+
+    console = Console(highlight=False)
+    each = f"{machines.gpus} GPU{'s' if machines.gpus > 1 else ''} and " if machines.gpus else ""
+    place = f"{machines.nodes} nodes of " if machines.nodes > 1 else "one node of "
+    size = f"{corpus.hours:,.0f}" if corpus.hours >= 100 else f"{corpus.hours:.4g}"
+    console.print(f"[bold]{size} h of audio, conf/{env}, {place}{each}{machines.cores} cores[/]\n")
+    console.print(_table(steps))
+    console.print("\nUnit costs, of conf/base/plan.yml:")
+    console.print(_legend(steps, costs))
+    console.print()
+    for note in _notes(steps, parameters, corpus, machines):
+        console.print(f"- {note}")
 
 
 def _corpus(project: Path, parameters: Parameters, costs: UnitCosts, hours: float | None) -> Corpus:
@@ -48,9 +60,9 @@ def _corpus(project: Path, parameters: Parameters, costs: UnitCosts, hours: floa
     if manifest.is_file():
         return corpus_of_manifest(pd.read_parquet(manifest, columns=["start_s", "end_s", "split"]), parameters)
     if parameters.ingest.source == "demo":
-        return corpus_of_hours(parameters.ingest.demo_minutes / MINUTES, parameters, DEMO_CLIP_S)
+        return corpus_of_hours(parameters.ingest.demo_minutes / 60, parameters, DEMO_CLIP_S)
     raise ValueError(
-        f"nothing of the dataset {name} is ingested yet: say how many hours of audio there are with --hours "
+        f"the dataset {name} is not ingested yet: say how many hours of audio there are with --hours "
         f"(the paper: {PAPER_HOURS})."
     )
 
@@ -64,3 +76,72 @@ def _machines(parameters: Parameters, costs: UnitCosts, gpus: int | None, nodes:
 
         gpus = torch.cuda.device_count()
     return Machines(nodes or parameters.fit.nodes, gpus, cores or (gpus * costs.gpu.cores if gpus else cpu_count()))
+
+
+def _table(steps: Sequence[Step]) -> Table:
+    table = Table(box=None, pad_edge=False)
+    for column in ("step", "work"):
+        table.add_column(column)
+    for column in ("GPU time", "core time", "wall time", "disk"):
+        table.add_column(column, justify="right", no_wrap=True)
+    table.add_column("memory")
+    for step in steps:
+        table.add_row(step.name, step.words, *_figures([step]), step.memory)
+    table.add_section()
+    table.add_row("all", "", *_figures(steps), "", style="bold")
+    return table
+
+
+def _figures(steps: Sequence[Step]) -> list[str]:
+    hours = [sum(getattr(step, name) for step in steps) for name in ("gpu_hours", "core_hours", "wall_hours")]
+    return [*map(_in_hours, hours), _in_bytes(sum(step.disk_bytes for step in steps))]
+
+
+def _legend(steps: Sequence[Step], costs: UnitCosts) -> Table:
+    """The unit costs that the steps depend on."""
+    legend = Table(box=None, show_header=False, pad_edge=False)
+    used = {name: ", ".join(step.name for step in steps if name in step.costs) for step in steps for name in step.costs}
+    for where in sorted({origin(costs, name) for name in used}, reverse=True):
+        legend.add_row(f"[bold]{where}[/]")
+        for name in sorted(name for name in used if origin(costs, name) == where):
+            legend.add_row(f"  {name}", f"{amount(costs, name)} {unit(costs, name)}", used[name])
+    return legend
+
+
+def _notes(steps: Sequence[Step], parameters: Parameters, corpus: Corpus, machines: Machines) -> list[str]:
+    """What the plan takes for granted."""
+    said = [f"The originals come on top: {_in_bytes(corpus.hours * 3600 * 44_100 * 4)} as 16-bit stereo at 44.1 kHz."]
+    if any(math.isnan(step.wall_hours) for step in steps):
+        said.append("No unit cost is known of a step without a time: name --gpus, or another caption.source.")
+    if (machines.all_gpus > 1 or machines.nodes > 1) and parameters.workers.engine == "processes":
+        said.append("All GPUs and nodes before and after training need workers.engine=dask; training has its own processes.")
+    fit, devices = parameters.fit, machines.all_gpus or 1
+    accumulate, rest = divmod(global_batch(parameters), fit.batch_size * devices)
+    if rest:
+        said.append(
+            f"{global_batch(parameters)} segments a step are no multiple of {devices} GPUs x fit.batch_size={fit.batch_size}: "
+            "choose another fit.batch_size."
+        )
+    elif (accumulate, machines.nodes) != (fit.accumulate, fit.nodes) and machines.gpus:
+        said.append(
+            f"Training keeps its {global_batch(parameters)} segments a step with "
+            f"--params fit.nodes={machines.nodes},fit.devices={machines.gpus},fit.accumulate={accumulate}."
+        )
+    return said
+
+
+def _in_hours(hours: float) -> str:
+    if math.isnan(hours):
+        return "?"
+    if not hours:
+        return ""
+    if hours * 60 < 1:
+        return f"{hours * 3600:.2g} s"
+    return f"{hours * 60:.0f} min" if hours < 1 else f"{hours:,.1f} h" if hours < 100 else f"{hours:,.0f} h"
+
+
+def _in_bytes(count: float) -> str:
+    for name, size in (("TiB", 2**40), ("GiB", 2**30), ("MiB", 2**20)):
+        if count >= size:
+            return f"{count / size:,.3g} {name}" if count < 1000 * size else f"{count / size:,.0f} {name}"
+    return f"{count / 2**10:.3g} KiB" if count else ""

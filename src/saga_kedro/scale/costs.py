@@ -1,6 +1,4 @@
-"""The unit costs that a plan is made of: conf/base/plan.yml."""
-
-from __future__ import annotations
+"""The unit costs of a plan, which conf/base/plan.yml has and explains."""
 
 from collections.abc import Mapping
 from operator import attrgetter
@@ -28,8 +26,6 @@ class CorpusCosts(Section):
 
 
 class CoreCosts(Section):
-    """Seconds of one core, but for the last three."""
-
     measured: str
     examine: float = _in("core-s per s of audio")
     resample: float = _in("core-s per s of audio")
@@ -57,8 +53,6 @@ class GpuCosts(Section):
 
 
 class UnitCosts(Section):
-    """conf/base/plan.yml says what its fields are, and from where."""
-
     corpus: CorpusCosts
     cores: CoreCosts
     gpu: GpuCosts
@@ -70,12 +64,12 @@ def unit_costs(values: Mapping[str, Any]) -> UnitCosts:
 
 
 def precision_of(precision: str) -> str:
-    """What a training of Lightning's ``precision`` multiplies in: bf16 (16 bits of either kind) or fp32."""
+    """The unit cost for Lightning's ``precision``: fp32, or bf16 for both kinds of 16 bits."""
     return "fp32" if precision.startswith("32") else "bf16"
 
 
 def amount(costs: UnitCosts, name: str) -> str:
-    """A unit cost in four digits; two, where it depends on the precision."""
+    """A unit cost with four digits, or two of them if it depends on the precision."""
     value = attrgetter(name)(costs)
     if isinstance(value, ByPrecision):
         return f"{{bf16: {value.bf16:.4g}, fp32: {value.fp32:.4g}}}"
@@ -83,12 +77,12 @@ def amount(costs: UnitCosts, name: str) -> str:
 
 
 def unit(costs: UnitCosts, name: str) -> str:
-    """What a unit cost, ``group.name``, is counted in."""
+    """The unit of a unit cost, ``group.name``."""
     group, last = name.split(".")
     return str(type(getattr(costs, group)).model_fields[last].description)
 
 
 def origin(costs: UnitCosts, name: str) -> str:
-    """Whether a unit cost was measured, and where; or given."""
+    """``given``, or where a unit cost was measured."""
     unmeasured = not name.startswith("cores.") or name == "cores.flac_megabytes"
     return "given" if unmeasured else f"measured {costs.cores.measured}"

@@ -1,6 +1,4 @@
-"""How large things are: a corpus in clips, windows and segments; a segment on disk; the network."""
-
-from __future__ import annotations
+"""Sizes of a corpus (in clips, windows and segments), of a segment on disk and of the network."""
 
 from dataclasses import dataclass
 
@@ -17,27 +15,27 @@ from saga_kedro.training.segments import SLOT_SECONDS
 GIB = 2**30
 PAPER_HOURS = 3800  # of audio (P)
 TEXT_ENCODERS = {"t5": (768, 85e6), "minilm": (384, 10.6e6), "none": (128, 0.0)}
-"""Width of a token's state, and parameters without the embeddings, which are looked up."""
-HEAD_BYTES = 60  # roll-offs, length and place of the text of a segment, and its part of the header of a shard
+"""Width of a token's state, and parameters without embeddings."""
+HEAD_BYTES = 60  # of a segment: roll-offs, length and place of its text, and its part of the shard's header
 TRAINING_BYTES_PER_PARAMETER = 20  # float32 weights, gradient, two moments of AdamW, and the average
 
 
 @dataclass(frozen=True)
 class Corpus:
-    """What there is to do."""
+    """How much audio there is."""
 
-    hours: float  # of audio
+    hours: float
     clips: float  # rows of the manifest
-    windows: float  # that are captioned, of all clips
-    segments: float  # that are trained on or validated with, and that a cache of latents holds
+    windows: float  # to caption, of all clips
+    segments: float  # of training and validation, which a cache of latents holds
     test_clips: float
 
 
 def corpus_of_hours(hours: float, parameters: Parameters, clip_seconds: float) -> Corpus:
-    """A corpus of which only the length is known, all splits together, and the mean length of its clips.
+    """A corpus of ``hours`` of audio in all splits, in clips of ``clip_seconds`` on average.
 
-    Lengths of clips are taken to end anywhere between two windows or slots: a clip then has half a slot more than its seconds
-    say, and half a window less those tails under 1.5 s that get no window of their own.
+    Clips are assumed to end anywhere in a window or slot, so each has half a slot more than its seconds need, and half a window
+    more, less the tails under 1.5 s, which get no window.
     """
     window, test = parameters.caption.window_seconds, parameters.ingest.test
     seconds = hours * 3600
@@ -52,7 +50,7 @@ def corpus_of_hours(hours: float, parameters: Parameters, clip_seconds: float) -
 
 
 def corpus_of_manifest(manifest: pd.DataFrame, parameters: Parameters) -> Corpus:
-    """A corpus that was ingested, counted; of its manifest start_s, end_s and split are needed."""
+    """The corpus of a manifest with start_s, end_s and split."""
     seconds = (manifest["end_s"] - manifest["start_s"]).to_numpy()
     window = parameters.caption.window_seconds
     tails = np.where(np.mod(seconds, window) >= SHORTEST_TAIL_S, 1, 0)
@@ -67,7 +65,7 @@ def corpus_of_manifest(manifest: pd.DataFrame, parameters: Parameters) -> Corpus
 
 
 def latent_shape(model: Model) -> tuple[int, int]:
-    """Channels and frames of a segment's latent. Only an autoencoder needs weights: it is taken for Stable Audio Open's."""
+    """Channels and frames of a segment's latent. An autoencoder is taken to be Stable Audio Open's: no weights are needed."""
     if model.codec.name == "autoencoder":
         vae = STABLE_AUDIO_OPEN_VAE["model"]
         channels, hop = vae["latent_dim"], vae["downsampling_ratio"]
@@ -78,13 +76,13 @@ def latent_shape(model: Model) -> tuple[int, int]:
 
 
 def text_bytes(parameters: Parameters, tokens: float) -> float:
-    """A caption of so many tokens, as its encoder's states in bfloat16."""
+    """The states of a caption of so many tokens, in bfloat16."""
     text = parameters.model.text
     return 0.0 if text.encoder == "none" else min(tokens, text.max_tokens) * TEXT_ENCODERS[text.encoder][0] * 2
 
 
 def segment_bytes(parameters: Parameters, tokens: float) -> float:
-    """A segment in the cache: z_h's mean, its deviation where the codec has one, K times z_l (float16), the text's states."""
+    """A segment in the cache: z_h's mean, its deviation if the codec has one, K times z_l (float16), the text's states."""
     codec, draws = parameters.model.codec, parameters.degrade.draws or 1
     channels, frames = latent_shape(parameters.model)
     deviation = codec.name == "autoencoder" and codec.model_dump().get("posterior") != "mean"
@@ -106,5 +104,5 @@ def dit(model: Model) -> Dit:
 
 
 def training_bytes(model: Model) -> float:
-    """Memory that a training takes on every device, activations not counted; ``fsdp`` shares it out."""
+    """Memory of a training on every device (``fsdp`` divides it), without activations."""
     return dit(model).parameters() * TRAINING_BYTES_PER_PARAMETER

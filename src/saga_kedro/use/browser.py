@@ -1,10 +1,7 @@
-"""The model in a browser: the same code, run by Pyodide in web/worker.js, while onnxruntime-web computes the network.
+"""The model in a browser: Pyodide runs the same code (web/worker.js), and onnxruntime-web the network.
 
-That is asynchronous, and Python cannot wait for it: the generator `super_resolve` yields the network's inputs and is sent the
-output.
+Python cannot wait for that, so the generator `super_resolve` yields the network's inputs and is sent its output.
 """
-
-from __future__ import annotations
 
 import io
 import wave
@@ -30,8 +27,7 @@ from saga_kedro.model.treatment import treatment
 
 N_FFT = 2_048
 RANGE_DB = 90.0
-# The share of the time when the bandwidth is known, and when the network has given its last answer.
-MEASURED, SAMPLED = 0.1, 0.5
+MEASURED, SAMPLED = 0.1, 0.5  # share of the time until the bandwidth is known, and until the network's last output
 
 Given = dict[str, np.ndarray]
 """The graph's inputs, by name."""
@@ -42,12 +38,12 @@ class Result:
     """What became of a file."""
 
     audio: np.ndarray | None  # float32 [channels, samples] at 44.1 kHz; None if the file stays as it is
-    words: str  # half a sentence: what was measured, or why it stays as it is
+    words: str  # half a sentence: what was measured, or why the file stays as it is
     cutoff_hz: float | None = None  # below it the result is the input
 
 
 class _Unanswered(Exception):
-    """Python has run as far as it can without the network's output for the inputs that are its argument."""
+    """The network's output is needed, for the inputs in the argument."""
 
 
 class BrowserSagaSR(GraphSagaSR):
@@ -61,9 +57,9 @@ class BrowserSagaSR(GraphSagaSR):
         raise _Unanswered(given)
 
     def sampled(self, stretch: Stretch) -> Generator[Given, np.ndarray, Array]:
-        """`generate`: yields inputs of the graph, is sent its outputs, and returns z_h [C, L].
+        """`generate`, which yields inputs of the graph, is sent its outputs, and returns z_h [C, L].
 
-        It starts again with every answer, which takes no time: draws are named, and the earlier answers are known.
+        It starts again with every answer. That is quick: the earlier answers are known, and draws are named.
         """
         answers: list[np.ndarray] = []
         while True:
@@ -83,8 +79,7 @@ def super_resolve(
 ) -> Generator[Given | float, np.ndarray, Result]:
     """Super-resolve decoded audio, float32 [channels, samples] at 44.1 kHz, of a file whose rate was ``sample_rate``.
 
-    Yields:
-        Inputs of the graph, for which its output is to be sent; and in between, the finished share of the work, in [0, 1].
+    Yields the graph's inputs, to be sent its output, and in between the finished share of the work, in [0, 1].
     """
     if not audio.shape[-1] or not np.isfinite(audio).all():
         return Result(None, "it holds no samples" if not audio.shape[-1] else "it holds values that are not finite numbers")
@@ -114,7 +109,7 @@ def super_resolve(
 
 
 def from_channels(channels: Sequence[Any], sample_rate: int) -> np.ndarray:
-    """Decoded audio, a buffer of float32 for each channel, as one array at 44.1 kHz."""
+    """Decoded audio, a buffer of float32 for each channel, as an array at 44.1 kHz."""
     return resample(np.stack([np.frombuffer(channel, np.float32) for channel in channels]), sample_rate, SAMPLE_RATE)
 
 
@@ -124,7 +119,7 @@ def to_answer(values: Any, shape: Sequence[int]) -> np.ndarray:
 
 
 def to_wav(audio: np.ndarray) -> bytes:
-    """A WAV file of 24 bit at 44.1 kHz, as the command line writes it, of float32 [channels, samples]."""
+    """float32 [channels, samples] as a WAV file of 24 bit at 44.1 kHz, like the command line's."""
     steps = np.rint(as_24_bit(audio).T.astype(np.float64) * 2**23).astype("<i4")
     file = io.BytesIO()
     with wave.open(file, "wb") as writer:
@@ -136,9 +131,9 @@ def to_wav(audio: np.ndarray) -> bytes:
 
 
 def spectrogram(audio: np.ndarray, columns: int, rows: int, top_db: float | None = None) -> tuple[np.ndarray, float]:
-    """Levels of [channels, samples] for a picture: uint8 [rows, columns], 255 for ``top_db`` and 0 from 90 dB below on.
+    """Levels of [channels, samples] as a picture, uint8 [rows, columns], from 22 kHz down to 0; and its ``top_db``.
 
-    ``rows`` is a divisor of 1,024, from 22 kHz down to 0; a ``top_db`` of None is the loudest bin. It is returned, too.
+    255 is ``top_db`` (by default the loudest bin), 0 is 90 dB less. ``rows`` is a divisor of 1,024.
     """
     mono = np.pad(audio.mean(axis=0, dtype=np.float32), N_FFT // 2)
     starts = np.linspace(0, max(0, len(mono) - N_FFT), columns).astype(int)

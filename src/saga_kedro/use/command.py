@@ -1,12 +1,10 @@
-"""`saga super-resolve`: many files, their progress, and the report of what became of them."""
-
-from __future__ import annotations
+"""`saga super-resolve`: many files, their progress, and a report."""
 
 import json
 import signal
 import sys
 from collections.abc import Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -14,11 +12,9 @@ from typing import Any
 from saga_kedro.use.places import Job, find_jobs
 from saga_kedro.use.settings import Settings
 
-DONE, SOME_FAILED = 0, 1
-
 
 class WrongUsage(ValueError):
-    """No file can be done as asked."""
+    """No file can be processed with these options."""
 
 
 def run(
@@ -31,9 +27,9 @@ def run(
     dry_run: bool = False,
     as_json: bool = False,
 ) -> int:
-    """Super-resolve files one by one, see `saga super-resolve --help`; 0, or 1 if some files failed.
+    """Super-resolve files one by one, see `saga super-resolve --help`; returns 0, or 1 if some files failed.
 
-    Nothing is done and WrongUsage is raised where there is no model or device, or a setting is out of range.
+    Raises WrongUsage before any work if there is no model or device, or a setting is out of range.
     """
     from saga_kedro.model.treatment import check_cutoff
     from saga_kedro.use.one_file import super_resolve_file
@@ -57,11 +53,11 @@ def run(
         print(json.dumps({"files": [asdict(one) for one in outcomes], "failed": failed, "dry_run": dry_run}, indent=2))
     elif len(jobs) > 1:
         print(f"{len(jobs) - failed} of {len(jobs)} files done" + (f", {failed} failed." if failed else "."))
-    return SOME_FAILED if failed else DONE
+    return int(failed > 0)
 
 
 def load(model: Path | None, device: str) -> Any:
-    """The model. WrongUsage is raised where there is no such device, or no model in that folder that loads."""
+    """Load a model; WrongUsage if there is no such device or model."""
     from saga_kedro.model.loading import load_model
 
     try:
@@ -71,7 +67,7 @@ def load(model: Path | None, device: str) -> Any:
 
 
 def sentence(outcome: Any) -> str:
-    """An outcome, for people."""
+    """An outcome in words."""
     if outcome.status == "failed":
         return f"failed: {outcome.why}"
     arrow = f" -> {outcome.output}" if not outcome.status.startswith("would") else ""
@@ -86,11 +82,7 @@ def ended_politely() -> Any:
     def stop(number: int, frame: Any) -> None:
         raise SystemExit(128 + number)
 
-    try:
-        before = signal.signal(signal.SIGTERM, stop)
-    except ValueError:  # not in the main thread
-        yield
-        return
+    before = signal.signal(signal.SIGTERM, stop)
     try:
         yield
     finally:
@@ -99,7 +91,7 @@ def ended_politely() -> Any:
 
 @contextmanager
 def _progress(jobs: Sequence[Job], hidden: bool) -> Any:
-    """A bar over the seconds of audio of all files; yields what begins a file and gives its ``advance``."""
+    """A bar over the seconds of all files; yields a function that begins a job and returns its ``advance``."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -120,6 +112,7 @@ def duration_of(job: Job) -> float:
     """Seconds by the file's header; 0 if it cannot be read."""
     from saga_kedro.audio.io import UnreadableAudio, audio_info
 
-    with suppress(UnreadableAudio, ZeroDivisionError):
+    try:
         return 0.0 if job.problem else audio_info(job.source).duration_s
-    return 0.0
+    except (UnreadableAudio, ZeroDivisionError):
+        return 0.0

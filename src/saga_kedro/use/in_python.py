@@ -1,7 +1,5 @@
 """The shipped model from Python, in one line."""
 
-from __future__ import annotations
-
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -25,11 +23,11 @@ def super_resolve(
     Args:
         audio: float [channels, samples] in [-1, 1], or a file.
         sample_rate: of an array, in Hz.
-        model: folder of a trained model; None is the one that comes with the package.
-        device: cpu, or what `saga super-resolve --device` takes.
+        model: folder of a trained model; by default the one in the package.
+        device: as for `saga super-resolve --device`.
         settings: ``cutoff_hz``, ``progress``, and `Dials`: rolloff, noise_floor, prompt, steps, s_a, s_t, seed, fast.
 
     Returns:
-        float32 [channels, samples] at 44.1 kHz. Errors are those of `SuperResolver.super_resolve` and `load_model`.
+        float32 [channels, samples] at 44.1 kHz.
     """
     return loaded(model, device).super_resolve(audio, sample_rate, **settings)

@@ -1,7 +1,5 @@
 """One file in, one file out."""
 
-from __future__ import annotations
-
 import shutil
 import tempfile
 import time
@@ -27,7 +25,7 @@ from saga_kedro.use.tags import info_of, read_tags, write_tags
 
 UNFINISHED = ".saga-unfinished-"
 RIFF_BYTES = 4_000_000_000  # a WAV's header counts to 4 GiB
-FLAC_EFFORT = 0.25  # of what libsndfile can do: 3 % more bytes than by default, in two thirds of the time
+FLAC_EFFORT = 0.25  # of libsndfile's: 3 % more bytes than by default, in two thirds of the time
 HIGHEST_RATE = {"flac": 655_350, "ogg": 200_000, "wav": 1_000_000}
 
 
@@ -50,8 +48,7 @@ def super_resolve_file(
 ) -> Outcome:
     """Super-resolve a file of any length; without a model, only measure it (a dry run).
 
-    The result is whole or absent, and errors are part of the outcome. ``advance`` is called with seconds of audio as they are
-    done.
+    The result is whole or absent, and errors are part of the outcome. ``advance`` is called with finished seconds of audio.
     """
     began = time.perf_counter()
     if job.problem:
@@ -77,22 +74,17 @@ def _process(
 
     measured = measure_bandwidth(frame_powers(read, spool.samples, without_clipping=True), SAMPLE_RATE)
     todo = treatment(measured, source.rate, settings.cutoff_hz)
-    outcome = Outcome(
-        str(job.source),
-        str(job.target),
-        "left as it is" if todo.cutoff_hz is None else "super-resolved",
-        todo.why,
-        [f"its {source.channels} channels were mixed to two"] if source.channels > 2 else [],
-        todo.cutoff_hz and round(todo.cutoff_hz, 1),
-        round(source.duration_s, 3),
-    )
+    status: Any = "left as it is" if todo.cutoff_hz is None else "super-resolved"
+    status = status if model else f"would be {status}"
+    mixed = [f"its {source.channels} channels were mixed to two"] if source.channels > 2 else []
+    cutoff_hz, duration_s = todo.cutoff_hz and round(todo.cutoff_hz, 1), round(source.duration_s, 3)
+    outcome = Outcome(str(job.source), str(job.target), status, todo.why, mixed, cutoff_hz, duration_s)
     if model is None:
-        status: Any = f"would be {outcome.status}"
-        return replace(outcome, status=status)
+        return outcome
     if todo.cutoff_hz is None and source.rate >= SAMPLE_RATE:
         target, notes = _leave(job, source, settings, folder)
         advance(source.duration_s)
-        return replace(outcome, output=str(target), notes=[*outcome.notes, *notes])
+        return replace(outcome, output=str(target), notes=mixed + notes)
     stream = model.stream(read, spool.samples, todo, source.identical, settings, advance)
     high = (part[: spool.channels] for part in stream)
     result = Spool(folder / "output.raw", spool.channels)
@@ -101,11 +93,11 @@ def _process(
     except FloatingPointError as error:
         raise ValueError(f"{source.path}: the result holds {error}: try other guidance scales, or other weights.") from error
     notes = _finish(job.target, format_of(job.target), result, max(SAMPLE_RATE, source.rate), source, folder)
-    return replace(outcome, notes=[*outcome.notes, *notes])
+    return replace(outcome, notes=mixed + notes)
 
 
 def _leave(job: Job, source: Source, settings: Settings, folder: Path) -> tuple[Path, list[str]]:
-    """The same file out, in another format if one is asked for."""
+    """Copy the file, or write it in another format if one was asked for."""
     own = FORMATS.get(job.source.suffix.lower(), job.source.suffix.lower().lstrip("."))
     if settings.form in (None, own):
         target = job.target.with_suffix(job.source.suffix)
@@ -122,7 +114,7 @@ def _leave(job: Job, source: Source, settings: Settings, folder: Path) -> tuple[
 
 
 def _finish(target: Path, form: str, result: Spool, rate: int, source: Source, folder: Path) -> list[str]:
-    """Encode the result and move it to its place; notes about it. Floats in a WAV stay floats, and others become 24 bit."""
+    """Encode the result, move it to its place and return notes. Floats in a WAV stay floats, others become 24 bit."""
     if rate > HIGHEST_RATE[form]:
         raise ValueError(f"{form} holds at most {HIGHEST_RATE[form]} Hz and this is {rate} Hz: ask for --format wav.")
     floats = form == "wav" and source.subtype in ("FLOAT", "DOUBLE")
@@ -147,7 +139,7 @@ def _finish(target: Path, form: str, result: Spool, rate: int, source: Source, f
 
 @contextmanager
 def _unfinished(beside: Path | None) -> Iterator[Path]:
-    """A folder for unfinished files, on the disk where the result goes, and removed afterwards."""
+    """A temporary folder, on the disk of the result."""
     if beside is not None:
         beside.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=UNFINISHED, dir=beside) as folder:

@@ -1,7 +1,5 @@
 """`saga demo`: a page on this machine. Drop a file, turn the dial, hear and see before and after."""
 
-from __future__ import annotations
-
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -16,7 +14,7 @@ SHOWN_SECONDS = 30.0
 def serve(model: Path | None, device: str, port: int) -> None:
     """Serve the page on 127.0.0.1 until the process ends; port 0 is any free one.
 
-    Raises WrongUsage where Gradio is not installed, the port is taken, or there is no model or device.
+    Raises WrongUsage if Gradio is not installed, the port is taken, or there is no model or device.
     """
     try:
         import gradio
@@ -42,18 +40,8 @@ def build(model: Any) -> Any:
 
     folder = tempfile.TemporaryDirectory(prefix="saga-demo-")
 
-    def resolve(
-        path: str | None,
-        likely: bool,
-        rolloff: float,
-        noise_floor: float,
-        prompt: str,
-        cutoff_hz: float | None,
-        steps: float | None,
-        fast: bool,
-        seed: float | None,
-        progress: Any = gr.Progress(),  # noqa: B008  # Gradio looks for it among the defaults
-    ) -> tuple[str, Any, str]:
+    # Gradio looks for its progress among the defaults
+    def resolve(path, likely, rolloff, noise_floor, prompt, cutoff_hz, steps, fast, seed, progress=gr.Progress()):  # noqa: B008
         if not path:
             raise gr.Error("Drop a file first.")
         settings = Settings(
@@ -70,7 +58,7 @@ def build(model: Any) -> Any:
         except ValueError as error:
             raise gr.Error(str(error)) from None
 
-    def dial(kind: Any, name: str, value: Any, **options: Any) -> Any:
+    def dial(kind, name, value, **options):
         return kind(value=value, label=str(DIALS[name]), **options)
 
     with gr.Blocks(title="SAGA-SR", analytics_enabled=False) as page:
@@ -103,9 +91,9 @@ def build(model: Any) -> Any:
 
 
 def super_resolve(model: Any, path: Path, folder: Path, settings: Settings, progress: Any) -> tuple[str, Any, str]:
-    """The path of a file's result in ``folder``, a figure of both spectrograms, and a sentence.
+    """The path of a file's result in ``folder``, a figure of both spectrograms, and a sentence; ValueError if the file failed.
 
-    ``progress`` is called with the finished share, in [0, 1]. ValueError says why a file failed.
+    ``progress`` is called with the finished share, in [0, 1].
     """
     from saga_kedro.use.one_file import super_resolve_file
     from saga_kedro.use.places import Job, format_of

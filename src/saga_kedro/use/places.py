@@ -1,12 +1,10 @@
 """Which files are to be super-resolved, and where each result goes."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-# Folders are searched for these; files that are named are tried whatever their suffix.
+# Folders are searched for these; a file that is named may have any suffix.
 SUFFIXES = frozenset([
     ".wav", ".wave", ".w64", ".rf64", ".aiff", ".aif", ".aifc", ".au", ".snd", ".caf", ".voc", ".paf", ".sf", ".nist", ".sph",
     ".flac", ".ogg", ".oga", ".opus", ".mp3",
@@ -26,7 +24,7 @@ class Job:
 
 
 def find_jobs(inputs: Sequence[Path], out: Path, form: str | None, overwrite: bool) -> list[Job]:
-    """The files among and below ``inputs``, each with its place under the folder ``out``, which mirrors the named folders."""
+    """The files among and below ``inputs``, each with its place under ``out``, which mirrors the named folders."""
     jobs: list[Job] = []
     taken: dict[Path, Path] = {}
     for given in inputs:
@@ -48,7 +46,7 @@ def format_of(source: Path) -> str:
 
 
 def _audio_below(folder: Path, out: Path) -> list[Path]:
-    """Audio files in a folder's tree, without hidden files and results of another run, which are under ``out``."""
+    """Audio files in a folder's tree, without hidden files and earlier results under ``out``."""
     results = out.resolve() if out.resolve() != folder.resolve() else None
     found = []
     for path in sorted(folder.rglob("*")):

@@ -1,6 +1,4 @@
-"""How files are super-resolved, and how the command line and the page explain that."""
-
-from __future__ import annotations
+"""How files are super-resolved, and how the command line and the page explain it."""
 
 from dataclasses import dataclass
 
@@ -9,7 +7,7 @@ from saga_kedro.model.dials import Dials
 
 @dataclass(frozen=True)
 class Settings(Dials):
-    """The model's dials, and what else may be asked for of each file."""
+    """The model's dials, and settings of files."""
 
     form: str | None = None  # wav, flac or ogg; None is the input's if that is one of them, else flac
     cutoff_hz: float | None = None  # below it the result is the input; None measures it
@@ -17,11 +15,11 @@ class Settings(Dials):
 
 @dataclass(frozen=True)
 class Dial:
-    """One of the settings, for people."""
+    """The description of a setting."""
 
     help: str
-    default: str = ""  # what None means; empty where that needs no words
-    lowest: float | None = None  # its range, if the command line checks it
+    default: str = ""  # what None means
+    lowest: float | None = None  # the range that the command line checks
     highest: float | None = None
 
     def __str__(self) -> str:

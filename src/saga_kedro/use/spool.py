@@ -1,11 +1,9 @@
-"""Audio on disk: files too long for memory are decoded once and read in ranges."""
-
-from __future__ import annotations
+"""Audio on disk: a file of any length is decoded once, and read in ranges."""
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import soundfile
@@ -18,8 +16,7 @@ from saga_kedro.model.silence import SHORTEST, THRESHOLD
 
 FRAMES_AT_ONCE = 1 << 18
 LOWEST_RATE, HIGHEST_RATE = 1_000, 1_000_000
-# Times full scale: floats beyond it are broken, or were scaled like integers.
-LOUDEST = 1_000.0
+LOUDEST = 1_000.0  # times full scale: louder floats are broken, or were scaled like integers
 
 
 @dataclass
@@ -31,8 +28,8 @@ class Spool:
     samples: int = 0  # written so far, per channel
     peak: float = 0.0  # the largest magnitude
 
-    def write(self, parts: Iterable[np.ndarray]) -> Spool:
-        """Append parts, float32 [channels, n]. Raises FloatingPointError for values that are not finite, or absurd."""
+    def write(self, parts: Iterable[np.ndarray]) -> Self:
+        """Append parts, float32 [channels, n]. Raises FloatingPointError for values that are not finite or are absurd."""
         with open(self.path, "ab") as file:
             for part in parts:
                 if not np.isfinite(part).all():
@@ -52,14 +49,14 @@ class Spool:
         return np.ascontiguousarray(raw.reshape(-1, self.channels).T)
 
     def parts(self) -> Iterator[np.ndarray]:
-        """All of it, one part after the other."""
+        """All of it, part by part."""
         for start in range(0, self.samples, FRAMES_AT_ONCE):
             yield self.read(start, start + FRAMES_AT_ONCE)
 
 
 @dataclass
 class Source:
-    """An input file that was decoded. Rate, channels and samples are the file's."""
+    """A decoded input. Rate, channels and samples are the file's."""
 
     spool: Spool  # its audio at 44.1 kHz, mono or stereo
     path: Path
@@ -67,8 +64,8 @@ class Source:
     channels: int
     samples: int
     subtype: str  # libsndfile's name of how samples are stored
-    identical: bool  # whether the channels are the same throughout
-    silent: list[list[tuple[int, int]]]  # per channel, the stretches of digital silence, in samples of the file
+    identical: bool  # whether its channels are the same
+    silent: list[list[tuple[int, int]]]  # per channel, stretches of digital silence in the file's samples
 
     @property
     def duration_s(self) -> float:
@@ -76,9 +73,9 @@ class Source:
 
 
 def decode(path: Path, folder: Path) -> Source:
-    """Decode a file, mix more than two channels to stereo, resample to 44.1 kHz, and keep that as a spool in ``folder``.
+    """Decode a file, mix more than two channels to stereo, resample to 44.1 kHz, and keep the result in ``folder``.
 
-    Raises UnreadableAudio for a file that is missing, is no audio, is broken, is empty, or holds values that are not finite.
+    Raises UnreadableAudio if the file is missing, broken or empty, is not audio, or holds values that are not finite.
     """
     try:
         with soundfile.SoundFile(str(path)) as file:
@@ -111,41 +108,34 @@ def read_parts(file: soundfile.SoundFile) -> Iterator[np.ndarray]:
         yield part.T if part.shape[1] <= 2 else to_stereo(part.T)
 
 
-@dataclass
 class _Observed:
-    """Of audio that passes: its length, whether channels are the same, and where they are silent."""
+    """Of audio that passes: its length, whether its channels are the same, and where they are silent."""
 
-    channels: int
-    samples: int = 0
-    identical: bool = True
-    runs: list[list[tuple[int, int]]] = field(default_factory=list)
+    def __init__(self, channels: int) -> None:
+        self.samples, self.identical = 0, True
+        self._runs: list[list[tuple[int, int]]] = [[] for _ in range(channels)]
+        self._begun = [np.zeros(0, int)] * channels  # where a run begins that the next part continues
 
     def through(self, parts: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
-        self.runs = [[] for _ in range(self.channels)]
         for part in parts:
             self.identical = self.identical and np.array_equal(part[0], part[-1])
-            for channel, runs in zip(part, self.runs, strict=True):
-                edges = np.diff((np.abs(channel) < THRESHOLD).astype(np.int8), prepend=0, append=0)
-                starts, stops = np.flatnonzero(edges == 1), np.flatnonzero(edges == -1)
-                # only long runs, and those that may continue in the part before or after
-                kept = (stops - starts >= SHORTEST) | (starts == 0) | (stops == len(channel))
-                for start, stop in zip(starts[kept].tolist(), stops[kept].tolist(), strict=True):
-                    self._add(runs, self.samples + start, self.samples + stop)
+            for number, channel in enumerate(part):
+                flips = np.diff(np.abs(channel) < THRESHOLD, prepend=self._begun[number].size > 0)
+                self._keep(number, self.samples + np.flatnonzero(flips), SHORTEST)
             self.samples += part.shape[-1]
             yield part
 
     def silent(self) -> list[list[tuple[int, int]]]:
-        shortest = min(SHORTEST, self.samples)
-        return [[(start, stop) for start, stop in runs if stop - start >= shortest] for runs in self.runs]
+        for number, begun in enumerate(self._begun):
+            self._keep(number, np.full(begun.shape, self.samples), min(SHORTEST, self.samples))
+        return self._runs
 
-    @staticmethod
-    def _add(runs: list[tuple[int, int]], start: int, stop: int) -> None:
-        # a run continues across parts
-        if runs and runs[-1][1] == start:
-            start = runs.pop()[0]
-        elif runs and runs[-1][1] - runs[-1][0] < SHORTEST:
-            runs.pop()
-        runs.append((start, stop))
+    def _keep(self, number: int, flips: np.ndarray, shortest: int) -> None:
+        """Keep a channel's long runs; ``flips`` are their beginnings and ends, by turns."""
+        ends = np.append(self._begun[number], flips)
+        whole = len(ends) // 2 * 2
+        runs, self._begun[number] = ends[:whole].reshape(-1, 2), ends[whole:]
+        self._runs[number] += [(begin, end) for begin, end in runs[np.ptp(runs, axis=1) >= shortest].tolist()]
 
 
 def _resampled(parts: Iterable[np.ndarray], rate_in: int, rate_out: int, channels: int) -> Iterator[np.ndarray]:
@@ -161,7 +151,7 @@ def _resampled(parts: Iterable[np.ndarray], rate_in: int, rate_out: int, channel
 
 
 def _of_length(parts: Iterable[np.ndarray], samples: Callable[[], int], channels: int) -> Iterator[np.ndarray]:
-    """Parts cut or filled with zeros to ``samples()``, which is called after the last part."""
+    """Parts cut or padded with zeros to ``samples()``, which is called after the last part."""
     held: np.ndarray | None = None
     written = 0
     for part in parts:
@@ -175,7 +165,7 @@ def _of_length(parts: Iterable[np.ndarray], samples: Callable[[], int], channels
 
 
 def at_own_rate(source: Source, high: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
-    """The input at its rate above 44.1 kHz, with what the result ``high`` adds at 44.1 kHz; both [channels, n] part by part."""
+    """The input at its rate above 44.1 kHz plus what the result ``high`` adds at 44.1 kHz; both [channels, n] part by part."""
     low = source.spool
 
     def added() -> Iterator[np.ndarray]:

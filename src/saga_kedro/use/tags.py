@@ -1,7 +1,5 @@
 """Tags: title, artist, pictures and the like, carried from any format to any other."""
 
-from __future__ import annotations
-
 import base64
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -23,13 +21,13 @@ FRAMES = {
     "grouping": "TIT1", "subtitle": "TIT3",
 }  # fmt: skip
 NAMES = {frame: name for name, frame in FRAMES.items()}
-# What libsndfile keeps in a WAV's INFO chunk, where many programs look before they look for ID3.
+# What libsndfile keeps in a WAV's INFO chunk, which many programs prefer to ID3.
 INFO = ("title", "artist", "album", "date", "genre", "copyright", "comment", "tracknumber", "license")
 
 
 @dataclass
 class Tags:
-    """Texts by Vorbis' names, in lower case, and pictures."""
+    """Pictures, and texts by Vorbis' names in lower case."""
 
     texts: dict[str, list[str]] = field(default_factory=dict)
     pictures: list[Picture] = field(default_factory=list)
@@ -39,7 +37,7 @@ class Tags:
 
 
 def read_tags(path: Path) -> Tags:
-    """The tags of a file; none where it has none or they are broken."""
+    """The tags of a file; none if they are broken."""
     try:
         file = mutagen.File(path)
         found = getattr(file, "tags", None)
@@ -52,29 +50,21 @@ def read_tags(path: Path) -> Tags:
 
 
 def write_tags(path: Path, form: str, tags: Tags) -> None:
-    """Put tags into a wav, flac or ogg that was just written.
-
-    A WAV gets an ID3 chunk; its INFO chunk (`info_of`) must hold them already, as libsndfile writes it before the audio.
-    """
+    """Put tags into a finished wav, flac or ogg. A WAV gets ID3 here, and its INFO chunk (`info_of`) before the audio."""
     if not tags:
         return
-    if form == "wav":
-        wave: Any = WAVE(path)
-        if wave.tags is None:
-            wave.add_tags()
-        for frame in _to_id3(tags):
-            wave.tags.add(frame)
-        wave.save()
-        return
-    file: Any = FLAC(path) if form == "flac" else OggVorbis(path)
+    file: Any = {"wav": WAVE, "flac": FLAC, "ogg": OggVorbis}[form](path)
     if file.tags is None:
         file.add_tags()
-    for name, texts in tags.texts.items():
-        file.tags[name] = texts
+    if form == "wav":
+        for frame in _to_id3(tags):
+            file.tags.add(frame)
+    else:
+        file.tags.update(tags.texts)
     if form == "flac":
         for one in tags.pictures:
             file.add_picture(one)
-    elif tags.pictures:  # as RFC and players have it: the FLAC block in base64
+    if form == "ogg" and tags.pictures:  # by convention the FLAC block in base64
         file.tags["metadata_block_picture"] = [base64.b64encode(one.write()).decode("ascii") for one in tags.pictures]
     file.save()
 

@@ -1,7 +1,5 @@
 """Effect-like sound: impacts, sweeps, chirps, bubbles and noise textures."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import numpy as np
@@ -11,7 +9,7 @@ from saga_kedro.corpora.synthesis.sources import TOP_HZ, add_at, envelope, harmo
 
 
 def effects(rng: np.random.Generator, kit: np.random.Generator, samples: int) -> np.ndarray:
-    """A scene (two kinds of events, over a texture) made with one kit (material of impacts, slope of noise, room)."""
+    """A scene of two kinds of events over a texture, made with one kit (material of impacts, slope of noise, room)."""
     material, slope = kit.uniform(0.2, 1.0), kit.uniform(-6.0, -1.0)
     width, decay_s, wet = kit.uniform(0.1, 1.0), kit.uniform(0.2, 1.0), kit.uniform(0.05, 0.35)
     mix = np.zeros((2, samples), dtype=np.float32)
@@ -25,7 +23,7 @@ def effects(rng: np.random.Generator, kit: np.random.Generator, samples: int) ->
         lambda: _burst(rng, slope),
     ]
     for number in rng.choice(len(events), 2, replace=False):
-        at = min(rng.exponential(0.3), samples / SAMPLE_RATE / 2)  # however short it is, something happens
+        at = min(rng.exponential(0.3), samples / SAMPLE_RATE / 2)  # even the shortest clip has an event
         while at * SAMPLE_RATE < samples:
             loud = 0.4 * 10 ** (rng.uniform(-15, 0) / 20)
             add_at(mix, loud * events[number](), int(at * SAMPLE_RATE), width * rng.uniform(-1, 1))
@@ -34,7 +32,7 @@ def effects(rng: np.random.Generator, kit: np.random.Generator, samples: int) ->
 
 
 def _impact(rng: np.random.Generator, material: float) -> np.ndarray:
-    """A struck body: modes that die the sooner the higher they are (wood: material near 0; metal: near 1), and a click."""
+    """A struck body (wood: material near 0; metal: near 1): a click, and modes that die sooner the higher they are."""
     samples = int((0.2 + 0.8 * material) * SAMPLE_RATE)
     time = np.arange(samples, dtype=np.float32) / SAMPLE_RATE
     lowest = rng.uniform(150, 900)

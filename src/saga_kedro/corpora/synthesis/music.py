@@ -1,7 +1,5 @@
 """Music-like sound: chords, a bass, a plucked tune, drums and hi-hats."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from saga_kedro.audio import SAMPLE_RATE
@@ -59,7 +57,7 @@ def _pad(f0: float, samples: int, brightness: float) -> np.ndarray:
 
 
 def _pluck(f0: float, samples: int, brightness: float, decay_s: float) -> np.ndarray:
-    """A string: the higher a harmonic, the sooner it dies."""
+    """A string, whose higher harmonics die sooner."""
     time = np.arange(samples, dtype=np.float32) / SAMPLE_RATE
     damping = np.exp(np.float32(-0.12 / decay_s) * time * min(f0 / 220, 4))
     return harmonics(np.full(samples, f0), brightness * damping) * envelope(samples, 0.002, 2 * decay_s)

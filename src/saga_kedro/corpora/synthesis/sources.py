@@ -1,6 +1,4 @@
-"""What the synthesised sounds are built from. Mono signals are float32 [samples] at 44.1 kHz, stereo ones [2, samples]."""
-
-from __future__ import annotations
+"""Parts of the synthesised sounds. Mono signals are float32 [samples] at 44.1 kHz, stereo ones [2, samples]."""
 
 import numpy as np
 from scipy import fft, signal
@@ -14,10 +12,9 @@ BINS_HZ = np.fft.rfftfreq(N_FFT, 1 / SAMPLE_RATE).astype(np.float32)
 
 
 def harmonics(f0: np.ndarray, brightness: np.ndarray | float, top_hz: float = TOP_HZ) -> np.ndarray:
-    """A harmonic tone: sum over k = 1..K of a^(k-1) sin(k phi), in closed form as a geometric series.
+    """A harmonic tone of level (RMS) about 1: sum over k = 1..K of a^(k-1) sin(k phi), a geometric series.
 
-    ``f0`` is the fundamental of each sample in Hz; a, in [0, 0.99], the brightness (one number or one a sample); no harmonic is
-    above ``top_hz``. float32 [samples], its root mean square about 1 where a is constant.
+    ``f0`` is the fundamental in Hz [samples]; a, in [0, 0.99], the brightness, a number or [samples]; K f0 is below ``top_hz``.
     """
     count = max(1, int(top_hz / f0.max()))
     phase = np.cumsum(f0 / SAMPLE_RATE, dtype=np.float64)
@@ -34,7 +31,7 @@ def _unit(turns: np.ndarray) -> np.ndarray:
 
 
 def noise(rng: np.random.Generator, samples: int, db_per_octave: float = 0.0) -> np.ndarray:
-    """Gaussian noise of root mean square 1, its level changing by so much an octave above 50 Hz."""
+    """Gaussian noise of level (RMS) 1 with a slope in dB per octave above 50 Hz."""
     white = rng.standard_normal(samples, dtype=np.float32)
     if db_per_octave == 0:
         return white
@@ -59,12 +56,12 @@ def shape(audio: np.ndarray, gains: np.ndarray) -> np.ndarray:
 
 
 def frames_of(samples: int) -> int:
-    """How many frames :func:`shape` looks at."""
+    """The number of frames in :func:`shape`."""
     return samples // HOP + 2
 
 
 def to_samples(track: np.ndarray, samples: int) -> np.ndarray:
-    """A control track of one value a frame, read between its frames: one value a sample."""
+    """A control track with a value per frame, interpolated to a value per sample."""
     return np.interp(np.arange(samples), np.arange(len(track)) * HOP, track).astype(np.float32)
 
 
@@ -86,7 +83,7 @@ def envelope(samples: int, attack_s: float, decay_s: float) -> np.ndarray:
 
 
 def room(rng: np.random.Generator, mix: np.ndarray, decay_s: float, wet: float) -> np.ndarray:
-    """A stereo mix in a room: two decaying noises as impulse responses, the treble dying sooner."""
+    """A stereo mix in a room: the impulse responses are two noises whose treble decays sooner."""
     length = int(decay_s * SAMPLE_RATE)
     responses = []
     for _ in range(2):

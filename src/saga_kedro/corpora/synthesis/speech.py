@@ -1,7 +1,5 @@
 """Speech-like sound: glottal pulses through moving formants, fricative bursts, pauses."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from saga_kedro.audio import SAMPLE_RATE
@@ -67,13 +65,13 @@ def _articulate(rng: np.random.Generator, frames: int, pace: float) -> dict[str,
 
 
 def _convolve_held(track: np.ndarray, kernel: np.ndarray) -> np.ndarray:
-    """Smooth a track whose ends are held."""
+    """Smooth a track; its first and last value are repeated beyond its ends."""
     half = len(kernel) // 2
     return np.convolve(np.pad(track, half, mode="edge"), kernel, "valid")
 
 
 def _formants(formants: np.ndarray, tract: float, slope: float) -> np.ndarray:
-    """Gains [frames, 513]: three moving resonances, higher ones that stand still, each lower than the one before."""
+    """Gains [frames, 513]: three moving resonances and seven fixed higher ones, each weaker than the one before."""
     still = tract * np.array([3_500, 4_600, 6_200, 8_300, 10_800, 13_800, 17_000])
     centres = np.concatenate([formants, np.tile(still, (len(formants), 1))], axis=1).astype(np.float32)
     gains = np.zeros((len(formants), len(BINS_HZ)), dtype=np.float32)
