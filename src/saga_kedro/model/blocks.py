@@ -1,5 +1,5 @@
-"""Audio of any length: overlapping windows for the network and, in bounded memory, blocks of them for the sampler and pieces of
-those for codec and spectra."""
+"""Audio of any length: overlapping windows for the network, blocks of windows for the sampler, pieces of a block for codec and
+spectra."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ Result = TypeVar("Result")
 
 
 def window_starts(frames: int, length: int) -> list[int]:
-    """Where windows of ``length`` frames start, so that they cover ``frames``; the last one ends with the last frame."""
+    """First frames of windows of ``length`` that cover ``frames``; the last window ends with the last frame."""
     if frames < length:
         raise ValueError(f"{frames} frames are fewer than a window of {length}: pad them first.")
     stride = max(1, round(length * (1 - OVERLAP)))
@@ -44,8 +44,7 @@ def cut(z: Array, starts: list[int], length: int) -> Array:
 
 
 def cross_fade(windows: Array, starts: list[int], frames: int) -> Array:
-    """The weighted mean of windows where they overlap, linear ramps as weights: [windows, C, length] -> [C, frames]. Equal
-    windows come back as they were: ``cross_fade(cut(z, ...))`` is z."""
+    """The mean of overlapping windows, weighted by linear ramps: [windows, C, length] -> [C, frames]. It inverts `cut`."""
     length = windows.shape[-1]
     rise = np.arange(1, length + 1) / (OVERLAP * length + 1)
     weight = like(np.minimum(np.minimum(rise, rise[::-1]), 1), windows)
@@ -59,10 +58,10 @@ def cross_fade(windows: Array, starts: list[int], frames: int) -> Array:
 
 @dataclass(frozen=True)
 class Block:
-    """Some windows of a long clip: the frames at which they start, counted from the block's first.
+    """Some windows of a long clip: their first frames, counted from the block's own first frame.
 
-    ``first`` and ``frames`` are the block's first frame in the clip and its length; [begin, end) are the samples that it gives.
-    Neighbours have ``FADE`` samples in common.
+    The block has ``frames`` frames from frame ``first`` of the clip on, and gives the samples [begin, end). Neighbours share
+    ``FADE`` samples.
     """
 
     starts: list[int]
@@ -75,8 +74,8 @@ class Block:
 def blocks(starts: list[int], length: int, hop: int) -> list[Block]:
     """Group windows of ``length`` frames, of ``hop`` samples each, into blocks; ``starts`` are all windows' first frames.
 
-    Every window's velocity depends on its neighbours' only, less with every window between; the noise is the same wherever a
-    frame is drawn. So two blocks agree in the middle of what they have in common, and a short fade there joins them.
+    A window's velocity depends on its neighbours, less with every window in between, and the noise at a frame is always the
+    same. So two blocks agree in the middle of their overlap, and a short fade there joins them.
     """
     stride = max(1, starts[1] - starts[0]) if len(starts) > 2 else length
     frame = hop / SAMPLE_RATE
@@ -93,8 +92,8 @@ def blocks(starts: list[int], length: int, hop: int) -> list[Block]:
 
 
 def pieces(begin: int, end: int, total: int, size: int, margin: int) -> Iterator[tuple[slice, slice]]:
-    """Cut [begin, end) into runs of ``size`` with a margin on each side, as far as [0, total) goes: what to compute, and which
-    part of that to keep."""
+    """Cut [begin, end) into runs of ``size``: a run with a margin on each side, within [0, total), and the part of it to keep.
+    """
     for start in range(begin, end, size):
         stop = min(end, start + size)
         wide = slice(max(0, start - margin), min(total, stop + margin))
@@ -102,7 +101,7 @@ def pieces(begin: int, end: int, total: int, size: int, margin: int) -> Iterator
 
 
 def ahead(jobs: Sequence[Callable[[], Result]], threads: int = THREADS) -> Iterator[Result]:
-    """The results of jobs, in order, while other threads do the next ones (where there are threads)."""
+    """The results of jobs, in order, while threads (where the platform has them) compute the next ones."""
     if len(jobs) == 1 or sys.platform == "emscripten":  # each thread adds a heap: not worth it for one job
         yield from (job() for job in jobs)
         return
@@ -121,7 +120,7 @@ def noise_at(
 ) -> np.ndarray:
     """Frames [first, first + frames) of standard normal noise, float32 [channels, frames]; any part can be drawn alone.
 
-    ``block`` frames are one draw; the noise repeats after ``period`` of them.
+    Noise is drawn in blocks of ``block`` frames and repeats after ``period`` blocks.
     """
     drawn = range(first // block, -(-(first + frames) // block))
     noise = [rng(seed, what, k % period).standard_normal((channels, block), np.float32) for k in drawn]
@@ -129,8 +128,8 @@ def noise_at(
 
 
 def joined(streams: Iterator[Iterator[np.ndarray]]) -> Iterator[np.ndarray]:
-    """One stream of several, each in parts [channels, n]; a stream begins with the ``FADE`` samples that the one before ended
-    with, which are cross-faded."""
+    """Join streams of parts [channels, n]; each starts with the ``FADE`` samples that the one before ended with, cross-faded
+    here."""
     rise = ((np.arange(FADE) + 0.5) / FADE).astype(np.float32)
     tail: np.ndarray | None = None
     for stream in streams:

@@ -18,7 +18,7 @@ class Condition:
     Attributes:
         z_l: [B, C, T], latent of the low-resolution audio.
         text: [B, L, W], text states of the caption, zeros at padding.
-        f_l, f_h: [B], roll-offs in [0, 1), of the low-resolution audio, and wanted of the high-resolution one (or `UNTOLD`).
+        f_l, f_h: [B], roll-offs in [0, 1): of the low-resolution audio, and the one wanted (or `UNTOLD`).
     """
 
     z_l: Array
@@ -36,5 +36,5 @@ class Condition:
         return Condition(**{f.name: getattr(self, f.name)[items] for f in fields(self)})
 
     def to(self, device: Any) -> Condition:
-        """The same, of tensors, on another device."""
+        """The same tensors on another device."""
         return Condition(**{f.name: getattr(self, f.name).to(device) for f in fields(self)})

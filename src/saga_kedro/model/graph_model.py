@@ -17,10 +17,10 @@ INPUTS = ("z_t", "t", "z_l", "f_l", "f_h", "drop_z_l", "drop_context")  # of the
 
 
 class GraphSagaSR(SuperResolver):
-    """All that is in a model's folder but the network's own computation.
+    """A saved model without the computation of its network.
 
-    The folder holds ``model.onnx``, ``model.safetensors`` (in which the graph looks for its weights) and ``saga_sr.json``; None
-    is the model that comes with the package. Errors are `read_config`'s.
+    ``folder`` holds ``model.onnx``, ``model.safetensors`` (with the graph's weights) and ``saga_sr.json``; None is the bundled
+    model. Errors are `read_config`'s.
     """
 
     def __init__(self, folder: str | Path | None = None) -> None:

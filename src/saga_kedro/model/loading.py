@@ -1,4 +1,4 @@
-"""The model that is to be used, on whatever can compute it here."""
+"""Load a model with whatever can compute it here."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ def load_model(folder: str | Path | None = None, device: str = "cpu") -> SuperRe
     """A model in ONNX Runtime where that can compute it, else in PyTorch.
 
     Args:
-        folder: of a model; None is the one that comes with the package.
-        device: cpu; cuda, coreml or dml as ONNX Runtime offers them; whatever PyTorch knows (cuda:1, mps).
+        folder: of a model; None is the bundled one.
+        device: cpu; cuda, coreml or dml as ONNX Runtime offers them; any name that PyTorch knows (cuda:1, mps).
 
     Raises:
         FileNotFoundError, ValueError: `read_config`'s; nothing here computes on that device, or computes at all.

@@ -1,5 +1,5 @@
-"""The trained network as an ONNX graph, for `onnx_model`. The graph says where in ``model.safetensors`` its weights lie, so
-they exist once, in the precision that they are shipped in; it computes in float32 whatever that is."""
+"""Export the trained network as an ONNX graph for `onnx_model`. Its weights stay in ``model.safetensors``, in the precision of
+that file; the graph computes in float32."""
 
 from __future__ import annotations
 
@@ -45,8 +45,8 @@ def export_onnx(model: SagaSR, folder: str | Path) -> None:
     """Write ``model.onnx`` beside the weights that ``save_pretrained`` wrote, and the hashes of both into ``saga_sr.json``.
 
     Raises:
-        ValueError: the model takes captions, whose encoder is no part of the graph; or ONNX Runtime gives other velocities than
-            PyTorch, by more than 1e-4.
+        ValueError: the model takes captions, whose encoder is not in the graph; or ONNX Runtime's velocities differ from
+            PyTorch's by more than 1e-4.
     """
     folder = Path(folder)
     if model.takes_prompts:
@@ -93,7 +93,7 @@ def _traced(model: SagaSR, example: dict[str, Tensor]) -> onnx.ModelProto:
 
 
 def _bare(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Without what the exporter notes of each node's origin: twenty times the graph, and full of the machine's paths."""
+    """Drop the exporter's notes on each node's origin: twenty times the graph, and full of the machine's paths."""
     del model.graph.value_info[:], model.metadata_props[:]
     for note in (*model.graph.node, *model.graph.input, *model.graph.output, *model.graph.initializer, model.graph):
         del note.metadata_props[:]
@@ -102,7 +102,7 @@ def _bare(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def _refer_to_weights(model: onnx.ModelProto, weights: Path) -> None:
-    """Let the graph's weights lie in a file of safetensors, cast to float32 where they are in half precision."""
+    """Let the graph read its weights from a file of safetensors, and cast half precision to float32."""
     located, begin = places(weights)
     graph = model.graph
     casts = []
@@ -129,7 +129,7 @@ def _refer_to_weights(model: onnx.ModelProto, weights: Path) -> None:
 
 
 def _check(folder: Path, example: dict[str, Tensor]) -> None:
-    """Compare what ONNX Runtime gives with what PyTorch gives from the saved weights."""
+    """Compare ONNX Runtime's velocities with PyTorch's, both from the saved weights."""
     with torch.no_grad():
         expected = _Graph(SagaSR.from_pretrained(folder)).eval()(*example.values()).numpy()
     given = {name: value.numpy() for name, value in example.items()}

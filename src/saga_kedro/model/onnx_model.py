@@ -1,4 +1,4 @@
-"""SAGA-SR in ONNX Runtime: what is used where nothing is trained. Nothing here needs torch."""
+"""SAGA-SR in ONNX Runtime, for use without training. It does not need torch."""
 
 from __future__ import annotations
 
@@ -16,13 +16,12 @@ PROVIDERS = {
     "coreml": "CoreMLExecutionProvider",
     "dml": "DmlExecutionProvider",
 }
-"""What computes for which ``--device``."""
 
 
 class OnnxSagaSR(GraphSagaSR):
-    """The network in ONNX Runtime, with all that `SuperResolver` has around it.
+    """`SuperResolver` with its network in ONNX Runtime.
 
-    ``device`` is cpu, cuda, coreml or dml; one that ONNX Runtime has no provider for, or a damaged graph, is a ValueError.
+    ``device`` is cpu, cuda, coreml or dml; one without a provider here, or a damaged graph, is a ValueError.
     """
 
     def __init__(self, folder: str | Path | None = None, device: str = "cpu") -> None:

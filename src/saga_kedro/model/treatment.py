@@ -1,4 +1,4 @@
-"""How to treat a clip, given up to where it carries signal."""
+"""How to treat a clip, given where its signal ends."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ class Treatment:
     """How a clip is super-resolved.
 
     Attributes:
-        cutoff_hz: below it the result is the input; None: the whole result is the input.
-        low_pass: whether the input carries something above the cutoff all the same, which the model must not hear.
-        why: half a sentence about it, to be shown.
+        cutoff_hz: the result keeps the input below it; None: the whole result is the input.
+        low_pass: whether to hide from the model what the input carries above the cutoff.
+        why: half a sentence to show.
     """
 
     cutoff_hz: float | None
@@ -28,12 +28,12 @@ class Treatment:
 
 
 def treatment(bandwidth: Bandwidth, sample_rate: int = SAMPLE_RATE, asked_hz: float | None = None) -> Treatment:
-    """What to do about a clip.
+    """What to do with a clip.
 
     Args:
         bandwidth: measured at 44.1 kHz.
         sample_rate: of the file, in Hz: it carries nothing above half of that.
-        asked_hz: a cutoff that a person gives, 1,000 Hz to 22,050 Hz or a ValueError; it overrides what was measured.
+        asked_hz: the user's cutoff, which overrides the measured one; outside of 1,000 Hz to 22,050 Hz it is a ValueError.
     """
     check_cutoff(asked_hz)
     if bandwidth.ends == "silent":
