@@ -13,7 +13,7 @@ from saga_kedro.draws import generator
 from saga_kedro.model.condition import UNTOLD
 from saga_kedro.model.flow import flow_loss, interpolate, target_velocity
 from saga_kedro.model.initialise import initialise_by_name
-from saga_kedro.model.network import RolloffEmbedding, SagaNetwork, build_network
+from saga_kedro.model.network import RolloffEmbedding, SagaNetwork
 from tiny_model import away_from_zero, random_condition
 
 C, W, T, L, B = 4, 16, 12, 5, 3
@@ -181,9 +181,8 @@ def test_recomputing_activations_changes_no_gradient(network, condition):
 
 
 def test_context_may_keep_its_width_as_in_stable_audio_open(condition):
-    network = build_network(
-        C, 32, {"embed_dim": 64, "depth": 1, "num_heads": 2, "project_cond_tokens": False}, {"null_latent": 0.0}
-    )
+    backbone = {"embed_dim": 64, "depth": 1, "num_heads": 2, "project_cond_tokens": False}
+    network = SagaNetwork(C, 32, **backbone, null_latent=0.0)
     assert network.dit.model.to_cond_embed[0].out_features == 32
     assert network.null_latent == 0
 

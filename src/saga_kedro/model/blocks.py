@@ -18,12 +18,9 @@ from saga_kedro.audio import SAMPLE_RATE
 from saga_kedro.draws import rng
 
 OVERLAP = 0.25  # share of a window that it has in common with the next one
-# Windows are sampled together in blocks of about this length; neighbouring blocks have at least 8 s and 4 windows in common.
-BLOCK_SECONDS = 300.0
-SHARED_SECONDS = 8.0
-SHARED_WINDOWS = 4
-# Samples over which one block fades into the next, in the middle of what they have in common.
-FADE = 8_192
+BLOCK_SECONDS = 300.0  # about the length of a block of windows
+SHARED_SECONDS, SHARED_WINDOWS = 8.0, 4  # at least what neighbouring blocks have in common
+FADE = 8_192  # samples over which one block fades into the next, in the middle of what they have in common
 NOISE_FRAMES = 256
 THREADS = 2  # each holds a piece; more would need more than 1 GB
 
@@ -92,8 +89,7 @@ def blocks(starts: list[int], length: int, hop: int) -> list[Block]:
 
 
 def pieces(begin: int, end: int, total: int, size: int, margin: int) -> Iterator[tuple[slice, slice]]:
-    """Cut [begin, end) into runs of ``size``: a run with a margin on each side, within [0, total), and the part of it to keep.
-    """
+    """Cut [begin, end) into runs of ``size``: each with a margin on both sides, within [0, total), and the part of it to keep."""
     for start in range(begin, end, size):
         stop = min(end, start + size)
         wide = slice(max(0, start - margin), min(total, stop + margin))
@@ -111,8 +107,7 @@ def ahead(jobs: Sequence[Callable[[], Result]], threads: int = THREADS) -> Itera
             begun.append(pool.submit(job))
             if len(begun) > threads:
                 yield begun.popleft().result()
-        while begun:
-            yield begun.popleft().result()
+        yield from (one.result() for one in begun)
 
 
 def noise_at(

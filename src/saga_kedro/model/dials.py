@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 FAST_EVALUATIONS = 4
-
 Prompt = str | Sequence[str] | None
 
 

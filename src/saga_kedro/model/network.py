@@ -125,23 +125,16 @@ class SagaNetwork(nn.Module):
         ``drop_z_l`` and ``drop_context``, bool [B], name items whose z_l becomes ``null_latent`` and whose text is dropped;
         ``global_cond`` is never dropped.
         """
-        z_l = condition.z_l
+        z_l, f_l, f_h = condition.z_l, self.f_l(condition.f_l), self.f_h(condition.f_h)
         none = torch.zeros(len(z_l), dtype=torch.bool, device=z_l.device)
         if drop_z_l is not None:
             z_l = z_l.masked_fill(drop_z_l[:, None, None], self.null_latent)
-        f_l, f_h = self.f_l(condition.f_l), self.f_h(condition.f_h)
-        context = self.build_context(
-            condition.text, torch.stack([f_l, f_h], dim=1), none if drop_context is None else drop_context
-        )
+        dropped = none if drop_context is None else drop_context
+        context = self.build_context(condition.text, torch.stack([f_l, f_h], dim=1), dropped)
         return {"input_concat_cond": z_l, "cross_attn_cond": context, "global_cond": torch.cat([f_l, f_h], dim=-1)}
 
     def forward(
-        self,
-        z_t: Tensor,
-        t: Tensor,
-        condition: Condition,
-        drop_z_l: Tensor | None = None,
-        drop_context: Tensor | None = None,
+        self, z_t: Tensor, t: Tensor, condition: Condition, drop_z_l: Tensor | None = None, drop_context: Tensor | None = None
     ) -> Tensor:
         """The velocity v, an estimate of noise - z_h, at z_t [B, C, T] and t [B] in [0, 1]; the rest as for `inputs`."""
         inputs = self.inputs(condition, drop_z_l, drop_context)
@@ -151,10 +144,3 @@ class SagaNetwork(nn.Module):
 
 
 NETWORKS: dict[str, type[SagaNetwork]] = {"saga": SagaNetwork}
-
-
-def build_network(
-    latent_channels: int, text_width: int, backbone: dict[str, Any], conditioning: dict[str, Any], name: str = "saga"
-) -> SagaNetwork:
-    """The network of the sections ``backbone`` and ``conditioning``."""
-    return part("network", NETWORKS, name)(latent_channels, text_width, **backbone, **conditioning)

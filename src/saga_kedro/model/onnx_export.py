@@ -17,8 +17,7 @@ from torch import Tensor, nn
 from saga_kedro.draws import generator
 from saga_kedro.files import atomic_path, content_hash
 from saga_kedro.model.condition import Condition
-from saga_kedro.model.graph_model import INPUTS
-from saga_kedro.model.onnx_model import OnnxSagaSR
+from saga_kedro.model.onnx_model import INPUTS, OnnxSagaSR
 from saga_kedro.model.saga_sr import SagaSR
 from saga_kedro.model.saved import CONFIG, GRAPH, HASHES, WEIGHTS
 from saga_kedro.model.tensors import places

@@ -18,7 +18,8 @@ from saga_kedro.captioning.windows import window_table
 from saga_kedro.model import tensors
 from saga_kedro.model.condition import Condition
 from saga_kedro.model.initialise import initialise_by_name
-from saga_kedro.model.network import SagaNetwork, build_network
+from saga_kedro.model.network import NETWORKS, SagaNetwork
+from saga_kedro.model.parts import part
 from saga_kedro.model.saved import WEIGHTS, read_config, write_model
 from saga_kedro.model.super_resolver import Prompt, SuperResolver
 from saga_kedro.model.text import NoText, TextEncoder, pad_states
@@ -41,8 +42,9 @@ class SagaSR(SuperResolver):
         text = config["text"]
         self.text_encoder = text_encoder or TextEncoder.load(text["encoder"], text["path"], text["max_tokens"])
         self.takes_prompts = not isinstance(self.text_encoder, NoText)
-        self.network = build_network(
-            self.codec.latent_channels, self.text_encoder.width, config["backbone"], config["conditioning"], config["network"]
+        build = part("network", NETWORKS, config["network"])
+        self.network = build(
+            self.codec.latent_channels, self.text_encoder.width, **config["backbone"], **config["conditioning"]
         )
 
     @property

@@ -31,8 +31,7 @@ PLACES = {
 }
 """Prefixes of names in a checkpoint, and in the network: training checkpoints of stable-audio-tools, averaged (preferred, as in
 its own export) or not; its exports, such as Stable Audio Open's model.safetensors; `SagaSR.save_pretrained`."""
-WIDENED = ("preprocess_conv.weight", "transformer.project_in.weight")
-"""Tensors of the DiT that grow with the number of input channels."""
+WIDENED = ("preprocess_conv.weight", "transformer.project_in.weight")  # they grow with the number of input channels
 
 
 class WrongStart(ValueError):

@@ -27,7 +27,7 @@ def find(folder: Path) -> Path:
 
 
 def read(path: Path, only: tuple[str, ...] = ()) -> dict[str, Any]:
-    """The tensors of a .safetensors file, or of a PyTorch checkpoint (its ``state_dict`` if it has one); `MissingWeights` if
+    """Tensors of a .safetensors file, or a PyTorch checkpoint (its ``state_dict`` if it has one); `MissingWeights` if
     unreadable.
 
     If names begin with one of ``only``, the others are not read: they may be gigabytes.

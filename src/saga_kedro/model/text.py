@@ -90,10 +90,6 @@ class TextEncoder(nn.Module):
                 states.update(zip((unique[index] for index in batch), hidden, strict=True))
         return [states[text] for text in texts]
 
-    def forward(self, texts: Sequence[str]) -> Tensor:
-        """Padded token states of captions: float32 [batch, max_tokens, width], zeros at padding."""
-        return pad_states(self.encode(texts), self.max_tokens, self.width)
-
 
 class NoText(TextEncoder):
     """The text encoder of a model without captions: no caption has a token.
