@@ -89,7 +89,7 @@ def blocks(starts: list[int], length: int, hop: int) -> list[Block]:
 
 
 def pieces(begin: int, end: int, total: int, size: int, margin: int) -> Iterator[tuple[slice, slice]]:
-    """Cut [begin, end) into runs of ``size``: each with a margin on both sides, within [0, total), and the part of it to keep."""
+    """Cut [begin, end) into runs of ``size``: each with a margin on both sides, within [0, total), and its part to keep."""
     for start in range(begin, end, size):
         stop = min(end, start + size)
         wide = slice(max(0, start - margin), min(total, stop + margin))

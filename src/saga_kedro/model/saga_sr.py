@@ -42,10 +42,9 @@ class SagaSR(SuperResolver):
         text = config["text"]
         self.text_encoder = text_encoder or TextEncoder.load(text["encoder"], text["path"], text["max_tokens"])
         self.takes_prompts = not isinstance(self.text_encoder, NoText)
+        options = config["backbone"] | config["conditioning"]
         build = part("network", NETWORKS, config["network"])
-        self.network = build(
-            self.codec.latent_channels, self.text_encoder.width, **config["backbone"], **config["conditioning"]
-        )
+        self.network = build(self.codec.latent_channels, self.text_encoder.width, **options)
 
     @property
     def device(self) -> torch.device:
