@@ -45,11 +45,9 @@ WALL = np.array([(0.97, 0.0), (0.985, -1.0), (1.0, -9.2), (1.02, -40.0), (1.04, 
 class Bandwidth:
     """Up to where a clip carries signal, and how that ends.
 
-    Attributes:
-        cutoff_hz: half the rate for ``full``, 0 for ``silent``.
-        ends: ``silent``; ``full``: no edge, or above 17 kHz; ``edge``: where a low-pass or a resampler cut; ``ragged``: an edge
-            that moves from frame to frame, as lossy codecs leave it; ``nothing``: no edge, but all above lies 90 dB under the
-            loudest; ``dark``: the same below 1.7 kHz, where a low-pass is unlikely.
+    ``cutoff_hz`` is half the rate for ``full``, 0 for ``silent``. ``full``: no edge, or above 17 kHz; ``edge``: where a
+    low-pass or a resampler cut; ``ragged``: an edge that moves from frame to frame, as lossy codecs leave it; ``nothing``: no
+    edge, but all above lies 90 dB under the loudest; ``dark``: the same below 1.7 kHz, where a low-pass is unlikely.
     """
 
     cutoff_hz: float

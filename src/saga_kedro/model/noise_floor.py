@@ -31,17 +31,11 @@ LEAST_CUTOFF_HZ = 4_000.0  # under which a floor must be one, too
 
 @dataclass(frozen=True)
 class Floor:
-    """A measured floor.
+    """A measured floor."""
 
-    Attributes:
-        level_db: [BANDS], mean power of each band's bins in dB.
-        reach_hz: the frequency up to which it is known.
-        origin: name of the microphone and room that it shares with others.
-    """
-
-    level_db: np.ndarray
-    reach_hz: float
-    origin: str
+    level_db: np.ndarray  # [BANDS], mean power of each band's bins in dB
+    reach_hz: float  # up to where it is known
+    origin: str  # name of the microphone and room that it shares with others
 
 
 class FloorPredictor:
@@ -64,14 +58,10 @@ class FloorPredictor:
             self.weight[row] = origins.count(floor.origin) ** -0.5
 
     def continued(self, level_db: np.ndarray, cutoff_hz: float, kernel_db: float = KERNEL_DB) -> np.ndarray:
-        """A floor known below the cutoff, continued above it.
+        """A floor ``level_db`` [BANDS], known below the cutoff, continued above it; flat where no floor of the table reaches.
 
-        Args:
-            level_db: [BANDS], as in `Floor`; values above 0.88 x cutoff are ignored.
-            kernel_db: how far below the cutoff a floor may be from this one to count; infinite is the mean of the table.
-
-        Returns:
-            [BANDS]: unchanged below, continued above; flat where no floor of the table reaches.
+        Values above 0.88 x cutoff are ignored. ``kernel_db`` is how far below the cutoff a floor may be from this one to count;
+        infinite is the mean of the table.
         """
         below = np.flatnonzero((HERTZ > LOWEST_HZ) & (KNOWN_BELOW * cutoff_hz > HERTZ))
         above = KNOWN_BELOW * cutoff_hz <= HERTZ
@@ -98,11 +88,10 @@ class FloorPredictor:
 
 @dataclass(frozen=True)
 class FloorTrack:
-    """The noise floor of a clip, stretch by stretch: the sample in the middle of each [S], and the mean power of each band's
-    bins in mid and side [S, 2, BANDS], 0 where there is no floor."""
+    """The noise floor of a clip, stretch by stretch."""
 
-    middles: np.ndarray
-    power: np.ndarray
+    middles: np.ndarray  # [S], the sample in the middle of each
+    power: np.ndarray  # [S, 2 (mid, side), BANDS], mean power of each band's bins, 0 where there is no floor
 
     def __bool__(self) -> bool:
         return bool(self.power.any())

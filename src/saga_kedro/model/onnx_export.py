@@ -88,13 +88,10 @@ def _traced(model: SagaSR, example: dict[str, Tensor]) -> onnx.ModelProto:
             verbose=False,
         )
     assert program is not None
-    return _bare(program.model_proto)
-
-
-def _bare(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Drop the exporter's notes on each node's origin: twenty times the graph, and full of the machine's paths."""
-    del model.graph.value_info[:], model.metadata_props[:]
-    for note in (*model.graph.node, *model.graph.input, *model.graph.output, *model.graph.initializer, model.graph):
+    model, graph = program.model_proto, program.model_proto.graph
+    # notes on each node's origin: twenty times the graph, and full of the machine's paths
+    del graph.value_info[:], model.metadata_props[:]
+    for note in (*graph.node, *graph.input, *graph.output, *graph.initializer, graph):
         del note.metadata_props[:]
         note.doc_string = ""
     return model

@@ -89,9 +89,8 @@ class SagaSR(SuperResolver):
         saga = cls(config, text_encoder)
         own, given = saga.learned_state(), tensors.read(folder / WEIGHTS)
         if wrong := sorted(tensors.misfits(own, given)):
-            raise ValueError(
-                f"{folder / WEIGHTS} does not fit its configuration: {'; '.join(wrong[:3])} ({len(wrong)} in all)."
-            )
+            first = "; ".join(wrong[:3])
+            raise ValueError(f"{folder / WEIGHTS} does not fit its configuration: {first} ({len(wrong)} in all).")
         with torch.no_grad():
             for name, value in own.items():
                 value.copy_(given[name])

@@ -25,7 +25,7 @@ def read_config(folder: str | Path | None, needs: tuple[str, ...] = (CONFIG, WEI
     """
     if folder is None and not (SHIPPED / WEIGHTS).is_file():
         raise FileNotFoundError(
-            "This installation of saga_kedro has no weights of its own: name the folder of a model that you trained "
+            "This installation of saga_kedro comes without weights: name the folder of a model that you trained "
             "(`kedro run --pipeline train` writes data/06_models/<dataset>/<run>)."
         )
     folder = Path(folder or SHIPPED)

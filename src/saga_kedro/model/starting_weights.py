@@ -1,7 +1,7 @@
 """Start training from a checkpoint of stable-audio-tools, such as Stable Audio Open's, or from a model of this package.
 
-A checkpoint's input layers gain columns (``preprocess_conv`` rows too) of zeros for z_l, so that before the first step the
-network computes what the checkpoint's model does, whatever z_l is. A model of this package is taken whole.
+A checkpoint's input layers gain zeros for z_l, so that before the first step the network computes what the checkpoint's model
+does, whatever z_l is. A model of this package is taken whole.
 """
 
 from __future__ import annotations
@@ -42,10 +42,9 @@ def load_starting_weights(network: SagaNetwork, path: str | Path) -> pd.DataFram
     """Put a checkpoint's DiT, or a saved model's network, into ``network``: all of it, or nothing and an error.
 
     Args:
-        network: changed in place. Tensors that a checkpoint of stable-audio-tools lacks (embeddings of f_l and f_h) keep their
-            initial value.
-        path: a folder with ``model_config.json`` or ``saga_sr.json`` and weights as `tensors.find` finds them; or such a file
-            itself, where a .ckpt is a Lightning checkpoint of stable-audio-tools' training.
+        network: changed in place; embeddings of f_l and f_h keep their initial value where a checkpoint has none.
+        path: a folder with ``model_config.json`` or ``saga_sr.json`` and weights as `tensors.find` finds them, or such weights;
+            a .ckpt is a Lightning checkpoint of stable-audio-tools' training.
 
     Returns:
         name, shape, state: one row a tensor; ``loaded``, ``loaded, new channels zero``, ``new`` (only in the network),
@@ -85,12 +84,9 @@ def load_starting_weights(network: SagaNetwork, path: str | Path) -> pd.DataFram
 
 
 def read_network(file: Path) -> tuple[dict[str, Any], dict[str, list[int]], str, dict[str, Tensor]]:
-    """The network in a checkpoint.
-
-    Returns:
-        The configuration (in a .ckpt, else ``model_config.json`` beside the file, else empty); names and shapes of tensors
-        outside the network; the prefix in the network, one of `PLACES`; and the network's tensors, named as in the network.
-    """
+    """A checkpoint's configuration (from a .ckpt, else ``model_config.json`` beside it, else empty), names and shapes of
+    tensors outside the network, the prefix of the others in the network, one of `PLACES`, and those tensors by their names
+    there."""
     beside = file.parent / "model_config.json"
     config = json.loads(beside.read_text()) if beside.exists() else {}
     content = {"state_dict": tensors.read(file)} if file.suffix == ".safetensors" else tensors.read_checkpoint(file)

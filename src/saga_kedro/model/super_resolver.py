@@ -34,49 +34,31 @@ from saga_kedro.model.schedule import SCHEDULES
 from saga_kedro.model.silence import digital_silence
 from saga_kedro.model.treatment import Treatment, treatment
 
-# Bounds the memory of one guided step; results do not depend on it.
-WINDOWS_AT_ONCE = 8
-# The low-pass for inputs that carry something above their cutoff: one that training draws.
-LIKE_TRAINING = partial(LowPass, "chebyshev", 8)
+WINDOWS_AT_ONCE = 8  # bounds the memory of one guided step; results do not depend on it
+LIKE_TRAINING = partial(LowPass, "chebyshev", 8)  # for inputs that carry something above their cutoff: training draws it too
 
 
 @dataclass(frozen=True)
 class Stretch:
-    """Up to five minutes of a clip, ready for the network.
+    """Up to five minutes of a clip, ready for the network."""
 
-    Attributes:
-        z_l: of the whole stretch, [C, L].
-        condition: of each window, as long as a training segment.
-        starts, first: the frames at which windows start, and the frame of the clip that z_l starts with.
-        seconds: of audio in it.
-        finish: turns z_h [C, L] into audio, float32 [2, n] part by part; `blocks.joined` joins stretches.
-    """
-
-    z_l: Array
-    condition: Condition
-    starts: list[int]
-    first: int
-    seconds: float
-    finish: Callable[[Array], Iterator[np.ndarray]]
+    z_l: Array  # of the whole stretch, [C, L]
+    condition: Condition  # of each window, as long as a training segment
+    starts: list[int]  # frames at which windows start
+    first: int  # frame of the clip that z_l starts with
+    seconds: float  # of audio in it
+    finish: Callable[[Array], Iterator[np.ndarray]]  # z_h [C, L] to parts of audio, float32 [2, n], for `blocks.joined`
 
 
 class SuperResolver(ABC):
     """Everything around the network: bandwidth, codec, conditions, windows, sampling, noise floor, low band, silence.
 
-    A subclass has a ``network``, called as `SagaNetwork.forward`, and makes its kind of arrays (`array`, `text`).
-
-    Args:
-        config: the model's and the sampler's parameters, as in ``conf/``: ``codec`` {name, ...}, ``segment_samples``,
-            ``channels``, ``rolloff``, ``sample``.
-
-    Attributes:
-        rolloff_predictor, floor_predictor: fitted before training.
-        segment_frames: latent frames of a training segment.
+    A subclass has a ``network``, called as `SagaNetwork.forward`, and makes its kind of arrays (`array`, `text`). ``config``
+    has the parameters of ``conf/``: ``codec`` {name, ...}, ``segment_samples``, ``channels``, ``rolloff``, ``sample``.
     """
 
     network: Callable[..., Array]
-    takes_prompts: bool = False
-    """Whether it was trained with captions."""
+    takes_prompts: bool = False  # whether it was trained with captions
 
     def __init__(self, config: dict[str, Any]) -> None:
         self.config = config
@@ -121,10 +103,9 @@ class SuperResolver(ABC):
         """Give muffled audio the upper band that it could have had.
 
         Args:
-            audio: float [channels, samples] in [-1, 1], or a file.
-            sample_rate: its rate in Hz; a file brings its own.
-            cutoff_hz: the frequency where the input's signal ends; the result keeps the input below it. None measures it, and
-                leaves a full-band input as it is.
+            audio: float [channels, samples] in [-1, 1] at ``sample_rate`` Hz, or a file, which brings its own rate.
+            cutoff_hz: where the input's signal ends; the result keeps the input below it. None measures it, and leaves a
+                full-band input as it is.
             progress: show a progress bar over the seconds of audio.
             dials: of `Dials`: rolloff, noise_floor, prompt, steps, s_a, s_t, seed, fast.
 
@@ -168,12 +149,9 @@ class SuperResolver(ABC):
     ) -> Iterator[np.ndarray]:
         """Super-resolve audio that need not fit into memory: yields parts float32 [2, n], ``samples`` in all.
 
-        Args:
-            read, samples: give any range of the input, float32 [2, n] at 44.1 kHz, and its length.
-            todo: the cutoff below which the input is kept.
-            identical: whether its channels are the same; then the result's are.
-            dials: one out of its range, or one that this model lacks, is a ValueError.
-            advance: called with seconds of audio as they are done.
+        ``read`` gives any range of the input, float32 [2, n] at 44.1 kHz, whose channels are the same if ``identical``;
+        ``advance`` is called with seconds of audio as they are done. Dials out of range, or that this model lacks, are a
+        ValueError.
         """
         if todo.cutoff_hz is None:
             self.wanted(dials)
@@ -258,10 +236,8 @@ class SuperResolver(ABC):
         return guidance(self.network, z_t, t, condition, setting["s_a"], setting["s_t"])
 
     def wanted(self, dials: Dials) -> tuple[float | None, float]:
-        """The roll-off f_h in [0, 1] (None: to be predicted; or `UNTOLD`) and the amount of noise floor that are asked for.
-
-        A ValueError where one is out of its range, or where the codec cannot add noise.
-        """
+        """f_h in [0, 1] (None: predict it; or `UNTOLD`) and the amount of noise floor; a ValueError if out of range or
+        impossible."""
         setting = dials.sampling(self.sample)
         rolloff, amount = setting["rolloff"], setting["noise_floor"]
         named = {"predicted": None, "untold": UNTOLD}

