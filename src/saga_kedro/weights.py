@@ -24,7 +24,7 @@ class Weights:
     source: str  # where it is downloaded from
     licence: str  # which licence must be accepted, and how
     parameter: str  # of conf/, which names the folder
-    needs: tuple[tuple[str, ...], ...]  # for each thing in the folder, file patterns, of which any one is enough
+    needs: tuple[tuple[str, ...], ...]  # for each thing in the folder, file patterns; one match is enough
 
     def absent(self, path: str | Path | None) -> list[str]:
         """What the folder ``path`` lacks, in words; empty when all is there."""

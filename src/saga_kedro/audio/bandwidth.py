@@ -55,10 +55,7 @@ class Bandwidth:
 
 
 def own_bandwidth(audio: np.ndarray, rate: int) -> float:
-    """The highest bin whose 95th percentile over frames lies within 80 dB of the loudest bin's: Hz, in [0, rate / 2].
-
-    STFT: Hann 2,048 / 512, power averaged over channels, without frames of digital silence; silence has 0.
-    """
+    """The highest bin whose 95th percentile over sounding frames lies within 80 dB of the loudest bin's: Hz, 0 for silence."""
     power = frame_powers(from_array(audio), audio.shape[-1])
     if not len(power):
         return 0.0

@@ -1,5 +1,5 @@
 """The stationary noise under a recording, from its microphone, preamplifier and room. Where voices and notes pause its spectrum
-can be measured, and noise can be told from a quiet sound."""
+can be measured, and noise can be distinguished from a quiet sound."""
 
 from __future__ import annotations
 
@@ -60,9 +60,9 @@ def measure_floor(audio: np.ndarray, cutoff_hz: float) -> np.ndarray | None:
 
 
 def without_floor(audio: np.ndarray, floor: np.ndarray) -> np.ndarray:
-    """A recording with its stationary noise lowered by up to 20 dB where nothing sounds (Boll, 1979, spectral subtraction).
+    """A recording whose noise is lowered by up to 20 dB where nothing sounds (Boll, 1979, spectral subtraction).
 
-    Each bin is multiplied by the root of 1 - 1.5 floor / power, at least 0.1; the power is the mean over 5 bins and 3 frames.
+    A bin gets the gain sqrt(1 - 1.5 floor / power), at least 0.1; the power is the mean over 5 bins and 3 frames.
     """
     padded = np.pad(audio, (N_FFT, N_FFT + -len(audio) % HOP))
     window = np.sqrt(np.hanning(N_FFT + 1)[:-1]).astype(np.float32)

@@ -27,11 +27,8 @@ def cut_frames(audio: Array, length: int, hop: int) -> Array:
 
 
 def frame_view(audio: np.ndarray, length: int, step: int) -> np.ndarray:
-    """Whole frames of [N], one every ``step`` samples: a view, [T, length].
-
-    (``sliding_window_view(audio, length)[::step]`` first takes a view of all frames, too large for a browser's 32 bits.)
-    """
-    audio = np.ascontiguousarray(audio)
+    """Whole frames of [N], one every ``step`` samples: a view, [T, length]."""
+    audio = np.ascontiguousarray(audio)  # a view of all frames first would be too large for a browser's 32 bits
     shape, strides = (1 + (len(audio) - length) // step, length), (step * audio.itemsize, audio.itemsize)
     return np.lib.stride_tricks.as_strided(audio, shape, strides, writeable=False)
 

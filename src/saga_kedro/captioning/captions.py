@@ -30,7 +30,7 @@ class Captioner(Protocol):
 
     @property
     def parameters(self) -> Mapping[str, Any]:
-        """Everything besides the audio that captions depend on; part of the cache's key."""
+        """All besides the audio that captions depend on; part of the cache's key."""
         ...
 
     @property
@@ -77,11 +77,7 @@ def _captions_of(clips: pd.DataFrame, caption: Caption, folder: str | Path, path
 def caption_clips(
     clips: pd.DataFrame, captioner: Captioner, window_seconds: float, cache_folder: str | Path, path_column: str
 ) -> pd.DataFrame:
-    """`caption` with a captioner; ``path_column`` has the paths of the audio. A clip's JSON in the cache makes a killed run
-    resume.
-
-    UnreadableAudio once all other clips are captioned, and ValueError if a clip_id occurs twice.
-    """
+    """`caption` with a captioner, of the paths in ``path_column``. A clip's JSON in the cache makes a killed run resume."""
     twice = clips["clip_id"][clips["clip_id"].duplicated()]
     if len(twice):
         raise ValueError(f"Two clips are called {twice.iloc[0]}: give each its own clip_id.")

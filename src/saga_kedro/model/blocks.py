@@ -55,16 +55,12 @@ def cross_fade(windows: Array, starts: list[int], frames: int) -> Array:
 
 @dataclass(frozen=True)
 class Block:
-    """Some windows of a long clip: their first frames, counted from the block's own first frame.
+    """Some windows of a long clip; neighbouring blocks share ``FADE`` samples."""
 
-    The block has ``frames`` frames from frame ``first`` of the clip on, and gives the samples [begin, end). Neighbours share
-    ``FADE`` samples.
-    """
-
-    starts: list[int]
-    first: int
+    starts: list[int]  # first frames of the windows, counted from the block's first
+    first: int  # frame of the clip
     frames: int
-    begin: int
+    begin: int  # samples [begin, end) of the clip that it gives
     end: int
 
 
@@ -113,10 +109,7 @@ def ahead(jobs: Sequence[Callable[[], Result]], threads: int = THREADS) -> Itera
 def noise_at(
     seed: int, what: str, channels: int, first: int, frames: int, block: int = NOISE_FRAMES, period: int = sys.maxsize
 ) -> np.ndarray:
-    """Frames [first, first + frames) of standard normal noise, float32 [channels, frames]; any part can be drawn alone.
-
-    Noise is drawn in blocks of ``block`` frames and repeats after ``period`` blocks.
-    """
+    """Frames [first, first + frames) of normal noise, float32 [channels, frames], that repeats after ``period`` blocks."""
     drawn = range(first // block, -(-(first + frames) // block))
     noise = [rng(seed, what, k % period).standard_normal((channels, block), np.float32) for k in drawn]
     return np.concatenate(noise, axis=-1)[:, first - drawn.start * block :][:, :frames]

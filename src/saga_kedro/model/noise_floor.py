@@ -107,10 +107,7 @@ class FloorTrack:
 
 
 def track_floor(read: Read, samples: int, cutoff_hz: float, predictor: FloorPredictor, amount: float) -> FloorTrack:
-    """Measure a clip's noise floor and continue it above ``cutoff_hz``, where the clip's signal ends.
-
-    ``read`` gives any range of its ``samples``, float32 [2, n] at 44.1 kHz; ``amount`` in [0, 1] is a factor of amplitude.
-    """
+    """Measure a clip's noise floor and continue it above ``cutoff_hz``; ``amount`` in [0, 1] is a factor of amplitude."""
     stretches = max(1, round(samples / (STRETCH_SECONDS * SAMPLE_RATE)))
     bounds = np.linspace(0, samples, stretches + 1).astype(int)
     power = np.zeros((stretches, 2, BANDS))

@@ -43,9 +43,7 @@ class _Graph(nn.Module):
 def export_onnx(model: SagaSR, folder: str | Path) -> None:
     """Write ``model.onnx`` beside the weights that ``save_pretrained`` wrote, and the hashes of both into ``saga_sr.json``.
 
-    Raises:
-        ValueError: the model takes captions, whose encoder is not in the graph; or ONNX Runtime's velocities differ from
-            PyTorch's by more than 1e-4.
+    A ValueError if the model takes captions, or if ONNX Runtime's velocities differ from PyTorch's by more than 1e-4.
     """
     folder = Path(folder)
     if model.takes_prompts:

@@ -49,10 +49,7 @@ class GraphSagaSR(SuperResolver):
 
 
 class OnnxSagaSR(GraphSagaSR):
-    """`GraphSagaSR` in ONNX Runtime, on cpu, cuda, coreml or dml.
-
-    A device without a provider here, or a damaged graph, is a ValueError.
-    """
+    """`GraphSagaSR` in ONNX Runtime; ValueError for a damaged graph, or a device without a provider here."""
 
     def __init__(self, folder: str | Path | None = None, device: str = "cpu") -> None:
         import onnxruntime  # a browser has none

@@ -31,8 +31,7 @@ if TYPE_CHECKING:
 class SagaSR(SuperResolver):
     """Network, codec, text encoder and roll-off predictor, with the defaults to sample with.
 
-    ``config`` is `SuperResolver`'s with ``network`` (its name), ``backbone``, ``text`` {encoder, path, max_tokens} and
-    ``conditioning``; ``text_encoder`` replaces the configured one.
+    ``config`` is `SuperResolver`'s with ``network``, ``backbone``, ``text`` {encoder, path, max_tokens} and ``conditioning``.
     """
 
     network: SagaNetwork
@@ -81,9 +80,7 @@ class SagaSR(SuperResolver):
     ) -> SagaSR:
         """Load what ``save_pretrained`` wrote into ``folder``; None is the bundled model.
 
-        Raises:
-            FileNotFoundError: a file is missing.
-            ValueError: the weights do not fit the configuration; the first three mismatches are named.
+        Errors are `read_config`'s, and a ValueError with the first three mismatches if weights and configuration differ.
         """
         folder, config = read_config(folder)
         saga = cls(config, text_encoder)

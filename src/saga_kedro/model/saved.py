@@ -17,11 +17,9 @@ SHIPPED = Path(__file__).parents[1] / "pretrained"
 
 
 def read_config(folder: str | Path | None, needs: tuple[str, ...] = (CONFIG, WEIGHTS)) -> tuple[Path, dict[str, Any]]:
-    """The folder of a model (None is the bundled one) and its configuration, once its files are checked.
+    """The folder of a model (None: the bundled one) and its configuration.
 
-    Raises:
-        FileNotFoundError: a file is missing.
-        ValueError: a file has changed since the model was exported.
+    FileNotFoundError where a file is missing, ValueError where one has changed since the model was exported.
     """
     if folder is None and not (SHIPPED / WEIGHTS).is_file():
         raise FileNotFoundError(

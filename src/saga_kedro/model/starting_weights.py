@@ -41,18 +41,11 @@ class WrongStart(ValueError):
 def load_starting_weights(network: SagaNetwork, path: str | Path) -> pd.DataFrame:
     """Put a checkpoint's DiT, or a saved model's network, into ``network``: all of it, or nothing and an error.
 
-    Args:
-        network: changed in place; embeddings of f_l and f_h keep their initial value where a checkpoint has none.
-        path: a folder with ``model_config.json`` or ``saga_sr.json`` and weights as `tensors.find` finds them, or such weights;
-            a .ckpt is a Lightning checkpoint of stable-audio-tools' training.
-
-    Returns:
-        name, shape, state: one row a tensor; ``loaded``, ``loaded, new channels zero``, ``new`` (only in the network),
-        ``unused`` (only in the checkpoint).
-
-    Raises:
-        MissingWeights: there is no such file, or it is no checkpoint.
-        WrongStart: it holds no network, or a tensor is missing, of another shape, or too many; the first three are named.
+    ``path`` is a folder with ``model_config.json`` or ``saga_sr.json`` and weights as `tensors.find` finds them, or such
+    weights; a .ckpt is a Lightning checkpoint of stable-audio-tools' training. Without embeddings of f_l and f_h in it, theirs
+    stay. Returns name, shape and state of each tensor: ``loaded``, ``loaded, new channels zero``, ``new`` (only in the network)
+    or ``unused`` (only in the checkpoint). Raises MissingWeights for a missing or unreadable file, and WrongStart, which names
+    the first three misfits.
     """
     file = Path(path) if Path(path).is_file() else tensors.find(STABLE_AUDIO_OPEN_DIT.require(path))
     config, others, place, held = read_network(file)

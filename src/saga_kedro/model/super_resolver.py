@@ -79,10 +79,7 @@ class SuperResolver(ABC):
         """The text states of captions, [B, L, W]."""
 
     def captions(self, read: Read, samples: int, prompt: Prompt) -> str | list[str]:
-        """The caption of all windows, or one for each stretch of 5.94 s of the clip; without a prompt the clip is described.
-
-        Captions for a model without a text encoder, or the wrong number of them, are a ValueError.
-        """
+        """The caption of all windows, or one for each stretch of 5.94 s; ValueError where the prompt does not fit."""
         if prompt:
             raise ValueError("This model was trained without captions: it takes no prompt.")
         return ""

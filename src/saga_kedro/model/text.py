@@ -62,11 +62,8 @@ class TextEncoder(nn.Module):
 
     @torch.no_grad()
     def encode(self, texts: Sequence[str]) -> list[Tensor]:
-        """States of captions' tokens without padding: float32 [L, width] each, 1 <= L <= max_tokens, on the encoder's device.
-
-        Special tokens are included. Equal captions share one tensor: don't write to it.
-        """
-        unique = list(dict.fromkeys(texts))
+        """States of captions' tokens, special ones included, without padding: float32 [L, width] each, 1 <= L <= max_tokens."""
+        unique = list(dict.fromkeys(texts))  # equal captions share one tensor
         if not unique:
             return []
         tokens = [torch.tensor(ids) for ids in self.tokenizer(unique, truncation=True, max_length=self.max_tokens)["input_ids"]]
@@ -83,10 +80,7 @@ class TextEncoder(nn.Module):
 
 
 class NoText(TextEncoder):
-    """The text encoder of a model without captions: no caption has a token.
-
-    Its positions are zeros that take weight in cross-attention, so their number must be the same as in training.
-    """
+    """The text encoder of a model without captions. Its zeros take weight in cross-attention: use as many as in training."""
 
     def __init__(self, max_tokens: int = 128) -> None:
         nn.Module.__init__(self)

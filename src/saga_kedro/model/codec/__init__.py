@@ -45,8 +45,5 @@ CODECS: dict[str, Callable[..., Any]] = {"band_envelope": BandEnvelope, "autoenc
 
 
 def build_codec(name: str, **options: Any) -> Codec:
-    """A frozen codec of ``CODECS``; options that are None keep their defaults.
-
-    A ValueError for an unknown name or a refused option; `UnloadedCodec` for an autoencoder without its weights.
-    """
+    """A frozen codec of ``CODECS``; options that are None keep their defaults. ValueError for an unknown name or option."""
     return part("codec", CODECS, name)(**{option: value for option, value in options.items() if value is not None})

@@ -122,11 +122,7 @@ class Autoencoder(nn.Module):
 
 
 def build_autoencoder(config: dict[str, Any]) -> tuple[AudioAutoencoder, float]:
-    """An autoencoder with random weights from stable-audio-tools' configuration, and the scale of its latents.
-
-    The configuration is an autoencoder's, or a diffusion model's with a ``pretransform`` of type autoencoder; else it is a
-    ValueError.
-    """
+    """A random autoencoder and the scale of its latents, from its configuration or that of a diffusion model with one."""
     with quiet():
         from stable_audio_tools.models.autoencoders import create_autoencoder_from_config
 
@@ -143,10 +139,7 @@ def build_autoencoder(config: dict[str, Any]) -> tuple[AudioAutoencoder, float]:
 
 
 def fill(model: nn.Module, given: dict[str, Tensor], source: Path) -> None:
-    """Put a checkpoint's tensors into ``model``: all of them, or none and an `UnloadedCodec` that names ``source``.
-
-    Tensors beyond the model's (a DiT, discriminators) are ignored.
-    """
+    """Put a checkpoint's tensors into ``model``: all of them, or none and an `UnloadedCodec`. Others (a DiT) are ignored."""
     wanted = model.state_dict()
     prefix = max(PREFIXES, key=lambda p: sum(p + name in given for name in wanted))
     given = {key.removeprefix(prefix): value for key, value in given.items() if key.startswith(prefix)}

@@ -27,8 +27,7 @@ class Posterior:
         """``mean + deviation * noise``, the noise of item b drawn from ``seeds[b]`` alone; another number of seeds is a
         ValueError.
 
-        The sum of stable-audio-tools' VAE bottleneck (``models/bottleneck.py``, ``vae_sample``), independent of batch and
-        earlier draws.
+        stable-audio-tools' VAE bottleneck (``models/bottleneck.py``, ``vae_sample``) draws from the global generator instead.
         """
         if len(seeds) != len(self.mean):
             raise ValueError(f"A batch of {len(self.mean)} needs as many seeds to be drawn, {len(seeds)} were given.")
