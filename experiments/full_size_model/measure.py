@@ -20,7 +20,7 @@ from saga_kedro.draws import generator
 from saga_kedro.model.codec.autoencoder import STABLE_AUDIO_OPEN_VAE, Autoencoder, build_autoencoder
 from saga_kedro.model.condition import Condition
 from saga_kedro.model.flow import flow_loss, interpolate, target_velocity
-from saga_kedro.model.network import build_network
+from saga_kedro.model.network import NETWORKS
 from saga_kedro.pipelines.configuration import read_parameters
 
 
@@ -43,9 +43,8 @@ def main() -> None:
     with timed("build T5-base's encoder"):
         t5 = random_t5()
     with timed("build the network"):
-        network = build_network(
-            vae.latent_channels, 768, model.backbone.model_dump(), model.conditioning.model_dump(), model.network
-        )
+        sections = model.backbone.model_dump() | model.conditioning.model_dump()
+        network = NETWORKS[model.network](vae.latent_channels, 768, **sections)
 
     print(f"\n{'part':42} {'parameters':>12}")
     qwen = empty_qwen2_audio()

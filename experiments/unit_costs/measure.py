@@ -32,7 +32,7 @@ from saga_kedro.corpora.manifest import Source
 from saga_kedro.evaluation.score import METRICS
 from saga_kedro.model.codec import build_codec
 from saga_kedro.model.codec.autoencoder import STABLE_AUDIO_OPEN_VAE, Autoencoder, build_autoencoder
-from saga_kedro.model.network import build_network
+from saga_kedro.model.network import SagaNetwork
 from saga_kedro.parallel.worker import one_thread
 from saga_kedro.parameters import Parameters
 from saga_kedro.pipelines.configuration import read_parameters, read_unit_costs
@@ -210,7 +210,7 @@ def _measure_training(watch: Stopwatch, parameters: Parameters, known: UnitCosts
     wide = shape.width > CPU_WIDTH and not watch.gpu
     shape = replace(shape, depth=min(shape.depth, CPU_BLOCKS)) if wide else shape
     backbone = parameters.model.backbone.model_dump() | {"depth": shape.depth}
-    network = build_network(shape.channels, shape.text_width, backbone, parameters.model.conditioning.model_dump())
+    network = SagaNetwork(shape.channels, shape.text_width, **backbone, **parameters.model.conditioning.model_dump())
     nothing_to_encode: Any = SimpleNamespace(hop=-(-parameters.model.segment_samples // shape.frames))
     training = FlowTraining(network, nothing_to_encode, fit).to(device)
     training.log = lambda *arguments, **named: None  # type: ignore[method-assign]

@@ -1,8 +1,5 @@
-"""The same code for NumPy arrays and for tensors: functions of the array API, and the little that it lacks.
-
-What works on audio and latents whatever computes the network is written with these; nothing here imports torch unless it is
-given a tensor.
-"""
+"""The same code for NumPy arrays and for tensors: the array API, and the little that it lacks. Torch is imported for tensors
+only."""
 
 from __future__ import annotations
 
@@ -20,7 +17,7 @@ Array = Any
 
 
 def like(table: np.ndarray, array: Array) -> Array:
-    """A table as an array of the kind and on the device of another one, in its dtype where both are floats."""
+    """A table as an array of the other one's kind and device, in its dtype where both are floats."""
     xp = array_namespace(array)
     floats = np.issubdtype(table.dtype, np.floating)
     return xp.asarray(table, dtype=array.dtype if floats else None, device=device(array))

@@ -1,9 +1,5 @@
-"""Pretrained weights that people fetch themselves: what each is, where it comes from, which licence, which files it
-needs.
-
-`saga doctor` and every loader say the same sentence about weights that are missing, because both take it from here.
-Loading is strict.
-"""
+"""Pretrained weights that users download: name, source, licence and files. `saga doctor` and every loader take one sentence
+about missing weights from here, and loading is strict."""
 
 from __future__ import annotations
 
@@ -22,21 +18,13 @@ class MissingWeights(ValueError):
 
 @dataclass(frozen=True)
 class Weights:
-    """A set of pretrained weights.
+    """A set of pretrained weights."""
 
-    Attributes:
-        what: its name, as in the paper.
-        source: where it is downloaded from.
-        licence: which licence must be accepted, and how.
-        parameter: the parameter of conf/ that holds the folder.
-        needs: for each thing that must be in the folder, file patterns; a match of any one is enough.
-    """
-
-    what: str
-    source: str
-    licence: str
-    parameter: str
-    needs: tuple[tuple[str, ...], ...]
+    what: str  # its name, as in the paper
+    source: str  # where it is downloaded from
+    licence: str  # which licence must be accepted, and how
+    parameter: str  # of conf/, which names the folder
+    needs: tuple[tuple[str, ...], ...]  # for each thing in the folder, file patterns; one match is enough
 
     def absent(self, path: str | Path | None) -> list[str]:
         """What the folder ``path`` lacks, in words; empty when all is there."""
@@ -56,11 +44,7 @@ class Weights:
         )
 
     def require(self, path: str | Path | None) -> Path:
-        """The folder ``path``, once everything is in it.
-
-        Raises:
-            MissingWeights: with `sentence`.
-        """
+        """The folder ``path`` once everything is in it, else `MissingWeights` with `sentence`."""
         if self.absent(path):
             raise MissingWeights(self.sentence(path))
         assert path is not None
@@ -133,17 +117,10 @@ def missing_weights(parameters: Parameters, tags: Collection[str]) -> list[str]:
 
 
 def load_whole(model_class: Any, folder: Path, **options: Any) -> Any:
-    """Load a `transformers` model whose every weight comes from the checkpoint.
+    """Load a `transformers` model from a folder, without downloads or code from it, and with every weight from the checkpoint.
 
-    `from_pretrained` alone fills gaps with random numbers.
-
-    Args:
-        model_class: a class with `from_pretrained`.
-        folder: config.json and safetensors on this machine; nothing is downloaded, no code in it is run.
-        options: passed on, e.g. ``dtype``.
-
-    Raises:
-        MissingWeights: the checkpoint lacks tensors of the model, or has them in another shape.
+    `from_pretrained` alone fills gaps with random numbers: here tensors that are missing or of another shape are
+    `MissingWeights`.
     """
     from transformers.utils import logging
 

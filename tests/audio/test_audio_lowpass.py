@@ -79,28 +79,10 @@ def test_silence_after_a_sound_is_silent_but_for_rounding(noise):
         assert np.abs(low_pass(clip, SAMPLE_RATE, LowPass(kind, 8, 4_001))[:, 24_000:-2_048]).max() < 1e-8
 
 
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("cutoff", [2_000, 7_919, 16_000])
-def test_high_orders_are_stable_and_channels_independent(noise, kind, cutoff):
-    clip = np.stack([noise[0, :9_999], np.zeros(9_999, np.float32)])
-    filtered = low_pass(clip, SAMPLE_RATE, LowPass(kind, 10, cutoff))
-    assert filtered.shape == clip.shape
-    assert filtered.dtype == np.float32
-    assert np.abs(filtered).max() <= 1.5 * np.abs(clip).max()
-    assert not filtered[1].any()
-
-
 def test_mono_on_two_channels_stays_so_and_is_what_each_channel_is_by_itself(noise):
     low = LowPass("chebyshev", 8, 4_001)
     filtered = low_pass(np.stack([noise[0, :9_999]] * 2), SAMPLE_RATE, low)
     assert np.array_equal(filtered, np.stack([low_pass(noise[:1, :9_999], SAMPLE_RATE, low)[0]] * 2))
-
-
-def test_nothing_is_delayed():
-    click = np.zeros((1, 4_001), np.float32)
-    click[0, 2_000] = 1
-    for kind in KINDS:
-        assert np.abs(low_pass(click, SAMPLE_RATE, LowPass(kind, 6, 4_000))).argmax() == 2_000
 
 
 @pytest.mark.parametrize("samples", [0, 1, 10, 1_000])

@@ -29,9 +29,6 @@ def test_bands_cover_every_bin_once_and_widen_above_the_corner():
     assert widths[0] == 8
     assert widths[-1] == 29
     assert (np.diff(band_edges(64, 1025, 44_100, 1e9)) >= 16).all()
-
-
-def test_more_bands_than_low_bins_are_refused():
     with pytest.raises(ValueError, match="leave bands without a bin"):
         band_edges(256, 1025, 44_100, 200.0)
 
@@ -39,16 +36,11 @@ def test_more_bands_than_low_bins_are_refused():
 def test_a_latent_is_the_mean_magnitude_in_decibels_of_white_noise():
     codec = BandEnvelope()
     found = levels(codec, white(-40.0)).mean(-1)
+    quieter = codec.encode(white(-60.0)).mean
+    torch.testing.assert_close(codec.encode(white(-40.0)).mean - quieter, torch.ones_like(quieter), rtol=0, atol=1e-3)
     expected = -40 - 10 * np.log10(2) + 10 * np.log10(np.pi / 4)  # mid and side halve the power; Rayleigh
     torch.testing.assert_close(found, torch.full_like(found, expected), rtol=0, atol=1.0)
     assert found[:, :, 1:].mean().item() == pytest.approx(expected, abs=0.25)
-
-
-def test_twenty_decibels_are_one():
-    codec = BandEnvelope()
-    latents = codec.encode(white(-40.0)).mean
-    quieter = codec.encode(white(-60.0)).mean
-    torch.testing.assert_close(latents - quieter, torch.ones_like(latents), rtol=0, atol=1e-3)
 
 
 @pytest.mark.parametrize("hop", [512, 1024])
@@ -60,13 +52,6 @@ def test_decoded_audio_has_the_levels_that_it_was_decoded_from(hop, excitation):
     found, wanted = levels(codec, codec.decode(codec.encode(coloured).mean)), levels(codec, coloured)
     inside = slice(2, -2)
     assert (found - wanted)[..., inside].mean(-1).abs().max() < 1.2
-
-
-def test_levels_move_with_time():
-    codec = BandEnvelope()
-    loud_then_quiet = torch.cat([white(-20.0), white(-60.0)], dim=-1)
-    found = levels(codec, codec.decode(codec.encode(loud_then_quiet).mean)).mean((0, 1, 2))
-    assert found[4:60].mean() - found[68:124].mean() == pytest.approx(40, abs=0.5)
 
 
 def test_what_lies_under_the_floor_of_16_bits_is_taken_to_lie_on_it():

@@ -81,19 +81,14 @@ def test_nothing_trains(codec, audio):
     assert not codec.decode(posterior.mean.requires_grad_(True)).requires_grad
 
 
-def test_silent_frames_within_sound_stay_silent_but_for_the_overlap(codecs, audio):
+def test_silent_frames_and_identical_channels_stay_so_but_for_the_overlap(codecs, audio):
     codec = codecs["band_envelope"]
     quiet = torch.cat([audio, torch.zeros(3, 2, 12_000), audio], dim=-1)
     decoded = codec.decode(codec.encode(quiet).mean)
     assert not decoded[..., 9000 + 3072 : 21_000 - 3072].any()
     assert decoded[..., 4000:5000].abs().amax(-1).min() > 0.01
-
-
-def test_identical_channels_stay_identical_in_the_band_envelope(codecs, audio):
-    codec = codecs["band_envelope"]
     left, right = codec.decode(codec.encode(audio[:, :1].repeat(1, 2, 1)).mean).unbind(1)
     assert torch.equal(left, right)
-    assert left.any()
 
 
 def test_an_unknown_name_is_refused_with_the_known_ones():

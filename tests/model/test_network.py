@@ -13,7 +13,7 @@ from saga_kedro.draws import generator
 from saga_kedro.model.condition import UNTOLD
 from saga_kedro.model.flow import flow_loss, interpolate, target_velocity
 from saga_kedro.model.initialise import initialise_by_name
-from saga_kedro.model.network import RolloffEmbedding, SagaNetwork, build_network
+from saga_kedro.model.network import RolloffEmbedding, SagaNetwork
 from tiny_model import away_from_zero, random_condition
 
 C, W, T, L, B = 4, 16, 12, 5, 3
@@ -181,14 +181,10 @@ def test_recomputing_activations_changes_no_gradient(network, condition):
 
 
 def test_context_may_keep_its_width_as_in_stable_audio_open(condition):
-    network = build_network(
-        C, 32, {"embed_dim": 64, "depth": 1, "num_heads": 2, "project_cond_tokens": False}, {"null_latent": 0.0}
-    )
+    backbone = {"embed_dim": 64, "depth": 1, "num_heads": 2, "project_cond_tokens": False}
+    network = SagaNetwork(C, 32, **backbone, null_latent=0.0)
     assert network.dit.model.to_cond_embed[0].out_features == 32
     assert network.null_latent == 0
-
-
-def test_heads_that_do_not_divide_the_width_are_refused():
     with pytest.raises(ValueError, match="not a multiple of num_heads 3"):
         SagaNetwork(latent_channels=C, text_width=W, embed_dim=64, depth=1, num_heads=3)
 
@@ -207,6 +203,8 @@ def test_initial_weights_depend_on_name_and_seed_only():
     assert all(torch.equal(value, deep[name]) for name, value in shallow.items())
     assert not torch.equal(shallow["f_l.embedder.embedding.1.weight"], other["f_l.embedder.embedding.1.weight"])
     assert not torch.equal(shallow["f_l.embedder.embedding.1.weight"], shallow["f_h.embedder.embedding.1.weight"])
+    with pytest.raises(TypeError, match="Bilinear"):  # by an unknown rule
+        initialise_by_name(nn.Bilinear(2, 3, 4), 0)
 
 
 def test_initial_weights_keep_the_librarys_distribution():
@@ -222,11 +220,6 @@ def test_initial_weights_keep_the_librarys_distribution():
             if "weights" not in name and "timestep_features" not in name:  # uniform, so its range says as much
                 assert parameter.min().item() == pytest.approx(low, rel=0.05), name
                 assert parameter.max().item() == pytest.approx(high, rel=0.05), name
-
-
-def test_a_parameter_drawn_by_an_unknown_rule_is_refused():
-    with pytest.raises(TypeError, match="Bilinear"):
-        initialise_by_name(nn.Bilinear(2, 3, 4), 0)
 
 
 def test_the_model_is_imported_without_torchs_compiler_and_without_samplers():

@@ -8,16 +8,11 @@ from saga_kedro.model.treatment import treatment
 FULL = Bandwidth(22_050.0, "full")
 
 
-def test_an_edge_is_where_the_input_is_kept_up_to():
-    todo = treatment(Bandwidth(4_000.0, "edge"))
-    assert (todo.cutoff_hz, todo.low_pass) == (4_000.0, False)
-    assert "4.0 kHz" in todo.why
-
-
-def test_a_ragged_edge_is_cut_cleanly_first():
-    todo = treatment(Bandwidth(6_000.0, "ragged"))
-    assert (todo.cutoff_hz, todo.low_pass) == (6_000.0, True)
-    assert "lossy codec" in todo.why
+@pytest.mark.parametrize(("ends", "low_pass", "why"), [("edge", False, "4.0 kHz"), ("ragged", True, "lossy codec")])
+def test_the_input_is_kept_up_to_an_edge_and_a_ragged_one_is_cut_cleanly_first(ends, low_pass, why):
+    todo = treatment(Bandwidth(4_000.0, ends))
+    assert (todo.cutoff_hz, todo.low_pass) == (4_000.0, low_pass)
+    assert why in todo.why
 
 
 def test_full_band_dark_and_silent_clips_are_left_as_they_are():

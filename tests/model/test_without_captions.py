@@ -5,18 +5,15 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from saga_kedro.audio import SAMPLE_RATE
 from saga_kedro.audio.reading import from_array
 from saga_kedro.audit.data import Pair
 from saga_kedro.audit.scoring import outputs
-from saga_kedro.evaluation import model_scores
 from saga_kedro.model.dials import Dials
 from saga_kedro.model.initialise import initialise_by_name
 from saga_kedro.model.saga_sr import SagaSR
-from saga_kedro.model.text import NoText
 from saga_kedro.model.treatment import Treatment
 from saga_kedro.parameters import ParameterError, Sample, Text, validate
 from saga_kedro.training.cache import cache_of, encode_splits
@@ -25,7 +22,7 @@ from saga_kedro.training.text_states import encode_captions, read_states
 from scratch_project import base_parameters, merged
 from small_corpus import captions_of, tiny_parameters, write_clips
 from sounds import muffled
-from tiny_model import CONFIGURATION, tiny_model, write_tiny_model
+from tiny_model import CONFIGURATION, tiny_model
 
 NO_TEXT = {"encoder": "none", "path": None, "max_tokens": 8}
 
@@ -37,14 +34,9 @@ def speechless():
     return saga
 
 
-def test_it_says_whether_it_takes_prompts(speechless):
-    assert isinstance(speechless.text_encoder, NoText)
-    assert not speechless.takes_prompts
-    assert tiny_model().takes_prompts
-
-
 def test_the_network_is_given_as_many_positions_of_zeros_as_in_training(speechless):
     """They are not masked, so their number decides what weight cross-attention leaves to the roll-offs."""
+    assert not speechless.takes_prompts
     audio = muffled()
     stretch = next(speechless.stretches(from_array(audio), audio.shape[1], Treatment(4_000.0, False, ""), dials=Dials(0.8)))
     assert stretch.condition.text.shape[1] == NO_TEXT["max_tokens"]
@@ -77,20 +69,6 @@ def test_evaluation_gives_prompts_to_models_that_take_them_and_no_others(caption
     monkeypatch.setattr(model, "super_resolve", super_resolve)
     outputs(model, Sample.model_validate(model.sample), [Pair("1", "speech", 4.0, "a voice", low, low)], seed=0)
     assert given == ["a voice" if captions else None]
-
-
-def test_scoring_gives_it_none_either(speechless, tmp_path, monkeypatch):
-    speechless.save_pretrained(tmp_path / "model")
-    given: list = []
-    monkeypatch.setattr(model_scores, "render_rows", lambda pairs, *rest, **named: given.extend([list(pairs)]))
-    monkeypatch.setattr(model_scores, "score_outputs", lambda *rest, **named: None)
-    monkeypatch.setattr(model_scores, "prune", lambda *rest: None)
-    captions = pd.DataFrame({"pair_id": ["1"], "window": [0], "start_s": [0.0], "caption": ["a voice"]})
-    parameters = tiny_parameters(evaluate={"metrics": ["LSD"]})
-    for folder in (tmp_path / "model", write_tiny_model(tmp_path / "other")):
-        summary = {"folder": str(folder), "weights": "w"}
-        model_scores.score_model(pd.DataFrame({"pair_id": ["1"]}), captions, summary, parameters, tmp_path)
-    assert given == [["pair_id"], ["pair_id", "prompt"]]
 
 
 @pytest.fixture(scope="module")
@@ -144,12 +122,8 @@ def test_the_network_is_given_no_rolloff_then():
     assert not any(model.network.f_h(f_h).any() for f_h in seen)
 
 
-def test_unless_asked_otherwise_the_rolloff_is_predicted_and_no_noise_is_added():
-    checked = validate(base_parameters())
-    assert (checked.sample.rolloff, checked.sample.noise_floor) == ("predicted", 0.0)
-
-
 @pytest.mark.parametrize(("name", "value"), [("rolloff", "unsaid"), ("noise_floor", 2.0)])
 def test_parameters_accept_no_other_rolloff_or_amount_of_noise_floor(name, value):
+    assert (validate(base_parameters()).sample.rolloff, validate(base_parameters()).sample.noise_floor) == ("predicted", 0.0)
     with pytest.raises(ParameterError, match=f"parameter sample.{name}"):
         validate(merged(base_parameters(), {"sample": {name: value}}))

@@ -87,7 +87,7 @@ def test_without_weights_one_sentence_says_so_and_a_dry_run_measures_and_writes_
     refused = saga(files, "-o", "out")
     assert refused.exit_code == 2
     assert refused.stderr.strip().count("\n") == 0
-    assert "has no weights of its own: name the folder of a model that you trained" in refused.stderr
+    assert "comes without weights: name the folder of a model that you trained" in refused.stderr
     done = saga(files, "-o", "out", "--dry-run")
     assert done.exit_code == 1
     assert "would be super-resolved (carries signal up to 4." in done.stdout

@@ -45,11 +45,9 @@ WALL = np.array([(0.97, 0.0), (0.985, -1.0), (1.0, -9.2), (1.02, -40.0), (1.04, 
 class Bandwidth:
     """Up to where a clip carries signal, and how that ends.
 
-    Attributes:
-        cutoff_hz: half the rate for ``full``, 0 for ``silent``.
-        ends: ``silent``; ``full``: at no edge, or above 17 kHz; ``edge``: where a low-pass or a resampler cut; ``ragged``: at
-            an edge that moves from frame to frame, as lossy codecs leave it; ``nothing``: without an edge, but what is
-            above lies 90 dB under the loudest; ``dark``: so below 1.7 kHz, where no low-pass is the likely cause.
+    ``cutoff_hz`` is half the rate for ``full``, 0 for ``silent``. ``full``: no edge, or above 17 kHz; ``edge``: where a
+    low-pass or a resampler cut; ``ragged``: an edge that moves from frame to frame, as lossy codecs leave it; ``nothing``: no
+    edge, but all above lies 90 dB under the loudest; ``dark``: the same below 1.7 kHz, where a low-pass is unlikely.
     """
 
     cutoff_hz: float
@@ -57,10 +55,7 @@ class Bandwidth:
 
 
 def own_bandwidth(audio: np.ndarray, rate: int) -> float:
-    """The highest bin whose 95th percentile over frames lies within 80 dB of the loudest bin's: Hz, in [0, rate / 2].
-
-    STFT: Hann 2,048 / 512; the power is averaged over channels; frames of digital silence do not count: silence has 0.
-    """
+    """The highest bin whose 95th percentile over sounding frames lies within 80 dB of the loudest bin's: Hz, 0 for silence."""
     power = frame_powers(from_array(audio), audio.shape[-1])
     if not len(power):
         return 0.0
@@ -75,21 +70,18 @@ def measure_cutoff(audio: np.ndarray, rate: int) -> float:
 
 
 def measure_bandwidth(power: np.ndarray, rate: int) -> Bandwidth:
-    """Where a clip stops carrying signal: the nominal cutoff of the low-pass that it went through.
+    """Where a clip stops carrying signal: the nominal cutoff of its low-pass. ``power`` is `frame_powers`' without clipped
+    frames.
 
-    A low-pass leaves an edge that nature seldom does. At such an edge f the spectrum of the loud frames falls by at least
-    20 dB between [0.80, 0.94] f and [1.13, 1.30] f, and stays down all the way up; levels over 90 dB under the loudest count
-    as equal. 12 dB are enough where what is above is steady noise or lies 60 dB under the loudest. Of several edges above
-    1.7 kHz the highest counts: a lower one would lie within the band that still carries signal.
-    Around it, the cutoff is the bin at which the response of C's low-pass (``lowpass.low_pass``), or a wall, set on the level
-    of the band below and cut off by that of the band above, looks most like the spectrum.
-    A lossy codec's edge moves: in every frame it drops what it has no bits for. Where half of the loud frames end in a cliff
-    of 12 dB below 0.85 of the edge, their median end is the cutoff.
+    At an edge f the spectrum of the loud frames falls by at least 20 dB between [0.80, 0.94] f and [1.13, 1.30] f, and stays
+    down; levels over 90 dB under the loudest count as equal. 12 dB are enough where steady noise, or less than -60 dB, lies
+    above. The highest edge above 1.7 kHz counts. The cutoff is the bin near it at which the response of C's low-pass
+    (``lowpass.low_pass``), or a wall, between the levels of the bands below and above looks most like the spectrum. A lossy
+    codec's edge moves: where half of the loud frames end in a cliff of 12 dB below 0.85 of the edge, their median end is the
+    cutoff.
 
     On 16 real clips, orders of 8, 4 to 12 kHz, in floats and 30 dB under full scale in 16 bit: within 10 % in 83 of 100 for
     Chebyshev, Butterworth and elliptic filters; 14 % low for Bessel's, which fall gently.
-
-    ``power`` is `frame_powers`', without clipped frames.
     """
     if not len(power):
         return Bandwidth(0.0, "silent")
@@ -159,7 +151,7 @@ def _highest_edge(level: np.ndarray, power: np.ndarray, first: int) -> int | Non
 
 
 def _running_median(values: np.ndarray, size: int) -> np.ndarray:
-    """The median of the odd number ``size`` of bins around each of [frames, bins]; the outermost continue beyond the ends."""
+    """The median of an odd number of bins around each of [frames, bins]; the outermost continue beyond the ends."""
     half, bins = size // 2, values.shape[-1]
     medians = np.empty_like(values)
     for first in range(0, len(values), 32):  # few enough to stay in the cache: all together take thrice the time
@@ -180,7 +172,7 @@ def _quantile(values: np.ndarray, share: float) -> float:
 
 
 def _steady(power: np.ndarray) -> bool:
-    """Whether what is up there is noise that does not follow the sound."""
+    """Whether this band holds noise that does not follow the sound."""
     width = min(16, power.shape[1])
     bands = power[:, : power.shape[1] // width * width].reshape(len(power), -1, width).mean(axis=-1)
     level = 10 * np.log10(bands + 1e-20)
@@ -188,8 +180,8 @@ def _steady(power: np.ndarray) -> bool:
 
 
 def _median_end(power: np.ndarray, level: np.ndarray, edge: int, cutoff: int) -> float:
-    """The bin at which half of the loud frames end: each at its own cliff under the edge, or else at the cutoff. A natural
-    sound fades into nothing; what a codec drops leaves a cliff."""
+    """The bin at which half of the loud frames end: at their own cliff under the edge, which a codec leaves, or else at the
+    cutoff."""
     loudness = 10 * np.log10(power[:, : edge + 1].sum(axis=-1) + 1e-20)
     loud = 10 * np.log10(power[loudness >= loudness.max() - LOUD_DB, : int(1.13 * edge)] + 1e-20)
     # a codec's windows leak into what it dropped
@@ -202,7 +194,7 @@ def _median_end(power: np.ndarray, level: np.ndarray, edge: int, cutoff: int) ->
 
 
 def _misfit(level: np.ndarray, cutoff: int, response: np.ndarray) -> float:
-    """How unlike a low-pass at that bin the spectrum around it is: mean distance in dB, over the height of the step."""
+    """How much the spectrum around that bin differs from a low-pass: mean distance in dB, over the height of the step."""
     around = np.arange(int(0.75 * cutoff), min(int(1.22 * cutoff) + 1, len(level)))
     under = _quantile(level[int(0.75 * cutoff) : int(0.88 * cutoff) + 1], 0.5)
     over = _quantile(level[min(int(1.2 * cutoff), len(level) - 8) : int(1.4 * cutoff) + 1], 0.5)

@@ -17,7 +17,7 @@ class UnreadableAudio(ValueError):
 
 @dataclass(frozen=True)
 class AudioInfo:
-    """What a file's header says: rate in Hz, number of channels, samples per channel, and libsndfile's name of the format."""
+    """A file's header: rate in Hz, number of channels, samples per channel, and libsndfile's name of the format."""
 
     rate: int
     channels: int
@@ -39,11 +39,10 @@ def audio_info(path: str | Path) -> AudioInfo:
 
 
 def read_audio(path: str | Path, start: int = 0, samples: int | None = None) -> tuple[np.ndarray, int]:
-    """Read a file, or a range of it, as float32 [channels, samples], integer formats scaled to [-1, 1]; and its rate in Hz.
+    """A range of a file as float32 [channels, samples], integer formats scaled to [-1, 1], and its rate in Hz.
 
-    Args:
-        path: wav, flac, ogg (Vorbis or Opus), mp3, aiff: whatever libsndfile decodes; else it is an `UnreadableAudio`.
-        start, samples: at the file's own rate; None is up to the end, past which nothing comes back.
+    libsndfile decodes wav, flac, ogg (Vorbis or Opus), mp3, aiff and more; other files are an `UnreadableAudio`. ``start`` and
+    ``samples`` count at the file's rate; None is up to its end, where a longer range stops.
     """
     try:
         with soundfile.SoundFile(str(path)) as file:
@@ -57,9 +56,9 @@ def read_audio(path: str | Path, start: int = 0, samples: int | None = None) -> 
 def write_audio(path: str | Path, audio: np.ndarray, rate: int) -> None:
     """Write a file that is either whole or absent; the same samples give the same bytes.
 
-    A .flac has 16 bits, as published test sets have (values beyond [-1, 1] are clipped): in 24 bits what a lossy decoder leaves
-    empty lies 80 dB lower, and LSD counts every bin of that emptiness. A .wav has 32-bit floats. Another suffix, audio that is
-    not [channels, samples], and values that are not finite are ValueErrors.
+    A .flac has 16 bits, as published test sets have (values beyond [-1, 1] are clipped): with 24, the bins that a lossy decoder
+    leaves empty lie 80 dB lower, and LSD counts them all. A .wav has 32-bit floats. Another suffix, audio that is not
+    [channels, samples], and values that are not finite are ValueErrors.
     """
     path = Path(path)
     if audio.ndim != 2:

@@ -16,8 +16,7 @@ N_FFT = 2_048
 HOP = 512
 FADE_BINS = 16
 LEVEL_FRAMES = 258
-"""Frames over which levels are compared: 3 s. Shorter clips have one gain; in longer ones it follows the sound, and any part
-of a clip can be done alone, with 1.5 s on each side."""
+"""Frames over which levels are compared: 3 s. Any part of a clip can be processed alone, with 1.5 s on each side."""
 
 FILLED_FROM = 0.9  # of the cutoff: under it the input stays as it is
 TINY = float(np.finfo(np.float32).tiny)
@@ -27,15 +26,10 @@ Rule = Callable[[Array, Array, int], Array]
 
 
 def replace_low_band(generated: Array, low: Array, cutoff_hz: float, rule: str = "input_cutoff") -> Array:
-    """Take the band below the cutoff from the input and the rest from the generated audio, by STFT (Hann 2,048 / 512).
+    """Take the band below the cutoff from the input ``low`` and the rest from the generated audio, by STFT (Hann 2,048 / 512).
 
-    Args:
-        generated, low: float [batch, channels, samples] or [channels, samples] at 44.1 kHz; ``low`` is the input.
-        cutoff_hz: of the input. ``authors`` measures its own and takes no notice.
-        rule: a name in ``RULES``; an unknown one, or shapes that differ, is a ValueError.
-
-    Returns:
-        float32 of the same shape.
+    Both are float [batch, channels, samples] or [channels, samples] at 44.1 kHz; the result is float32. ``rule`` is a name in
+    ``RULES`` (``authors`` ignores ``cutoff_hz``); an unknown one, or shapes that differ, is a ValueError.
     """
     if rule not in RULES:
         raise ValueError(f"There is no low-band rule {rule!r}; the rules are {', '.join(RULES)}.")
@@ -63,8 +57,8 @@ def _replaced(generated: Array, low: Array, cutoff_hz: float, rule: Rule) -> Arr
 def input_cutoff(generated: Array, low: Array, c: int) -> Array:
     """The default: bins [0, c) are the input's, exactly; the generated band above is scaled to meet it.
 
-    The scale is clamp(sum|in| / sum|out|, 0.8, 1.2), the sums over 3 s of frames and over the bins [0.7 c, 0.85 c), which
-    hardly any low-pass has touched. C divides the input's band by that ratio instead.
+    The scale is clamp(sum|in| / sum|out|, 0.8, 1.2) over 3 s of frames and the bins [0.7 c, 0.85 c), which hardly any low-pass
+    has touched. C divides the input's band by that ratio instead.
     """
     seam = slice(math.floor(0.7 * c), math.ceil(0.85 * c))
     xp = array_namespace(generated)
@@ -93,11 +87,8 @@ def authors(generated: Array, low: Array, c: int) -> Array:
 
 
 def seamless(generated: Array, low: Array, c: int) -> Array:
-    """As `input_cutoff`, with what the low-pass took of the bins [0.9 c, c) filled up to the generated level.
-
-    There the input keeps what it has; generated audio is added with the power that the input lacks, levels being means over
-    9 bins and 5 frames.
-    """
+    """As `input_cutoff`, and the loss in the bins [0.9 c, c) is filled up: generated audio is added with the power that the
+    input lacks, both averaged over 9 bins and 5 frames."""
     xp = array_namespace(generated)
     bitten = slice(math.ceil(FILLED_FROM * c), c)
     have, want = (_level(spectra, bitten) for spectra in (low, generated))

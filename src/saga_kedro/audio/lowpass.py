@@ -25,8 +25,8 @@ FINENESS = 8_192  # points of its table from 0 Hz to the cutoff
 
 @dataclass(frozen=True)
 class LowPass:
-    """One low-pass: ``kind`` of filter, ``order`` of 1 to 10, ``cutoff_hz`` in whole Hz. Chebyshev is type I with 0.1 dB of
-    ripple, elliptic has 0.1 dB of ripple and 60 dB of rejection (C)."""
+    """One low-pass of order 1 to 10 at a whole number of Hz. Chebyshev is type I with 0.1 dB of ripple, elliptic has 0.1 dB of
+    ripple and 60 dB of rejection (C)."""
 
     kind: Kind
     order: int
@@ -44,13 +44,13 @@ class LowPass:
 def low_pass(audio: np.ndarray, rate: int, low: LowPass, fft: Any = np.fft) -> np.ndarray:
     """Remove what lies above the cutoff as C does: filter forward and backward, resample to 2 x cutoff and back.
 
-    On white noise at a cutoff of 4 kHz (Chebyshev, order 8) the response is about -10 dB at the cutoff, -23 at 1.1 times,
-    -56 at 1.2 times and -70 at 1.5 times that frequency.
+    On white noise at a cutoff of 4 kHz (Chebyshev, order 8) the response is about -10 dB at the cutoff, -23 at 1.1 times, -56
+    at 1.2 times and -70 at 1.5 times that frequency.
 
-    C uses scipy's ``sosfiltfilt`` and ``resample_poly``; here the same is done to the spectrum, and from 2,048 samples on from
-    the ends the difference lies 90 dB under the result (elliptic of order 10 at 2 kHz: from 4,096 on). At the ends
-    ``resample_poly`` takes what is beyond for zero, which fades the first and last 10 periods of twice the cutoff out; here
-    the clip's mirror image is there, so that a segment is more like the same one in a longer recording.
+    The spectrum gets what scipy's ``sosfiltfilt`` and ``resample_poly`` do in C: from 2,048 samples off the ends (elliptic of
+    order 10 at 2 kHz: 4,096) the difference lies 90 dB under the result. At the ends ``resample_poly`` assumes zeros beyond,
+    which fade 10 periods of twice the cutoff; here the clip's mirror image makes a segment more like the same one in a longer
+    recording.
 
     Args:
         audio: [channels, samples]; the result is float32, not delayed.
@@ -104,9 +104,8 @@ def draw_low_pass(
 ) -> LowPass:
     """Draw a training degradation: kind, order and cutoff uniformly (P), the cutoff bounded by the clip's own bandwidth (C).
 
-    c = max(minimum, min(draw, 0.94 x own bandwidth)): a clip is never "low-passed" where it had nothing to lose. Ranges hold
-    both their ends; a ``spread`` of log_uniform draws every octave of cutoffs as often. Three numbers are taken of ``rng``
-    whatever they turn out to be.
+    c = max(minimum, min(draw, 0.94 x own bandwidth)): a clip always loses something. Ranges include both ends; a ``spread`` of
+    log_uniform draws each octave of cutoffs equally often. It always takes three numbers from ``rng``.
     """
     kind = KINDS[int(rng.integers(len(KINDS)))]
     order = int(rng.integers(orders[0], orders[1], endpoint=True))
@@ -135,8 +134,8 @@ def _fast_multiple(of: int, least: int) -> int:
 
 
 def _ring(audio: np.ndarray, length: int) -> np.ndarray:
-    """A clip whose end goes over into its beginning, float64 [channels, length]: between them its mirror image on one side is
-    faded into that on the other."""
+    """A clip whose end leads into its beginning, float64 [channels, length]: the mirror image of one end fades into the
+    other's."""
     samples = audio.shape[-1]
     beyond = np.arange(length - samples)
     ring = np.empty((*audio.shape[:-1], length))
@@ -150,7 +149,7 @@ def _ring(audio: np.ndarray, length: int) -> np.ndarray:
 
 
 def _gains(low: LowPass, rate: int, nyquist: int) -> np.ndarray:
-    """What filtering forward and backward does to the bins: their gains, up to where they matter, at most [nyquist + 1]."""
+    """Gains of filtering forward and backward, bin by bin, up to where they matter, at most [nyquist + 1]."""
     step = max(1, nyquist // 1_024)
     some = _power_response(low, rate, np.arange(0, nyquist + 1, step) / nyquist)
     top = min(nyquist, (int(np.flatnonzero(some >= LEAST)[-1]) + 1) * step)
@@ -195,8 +194,8 @@ def _elliptic(order: int) -> tuple[np.ndarray, np.ndarray, float]:
 
 @cache
 def _anti_alias(many: int) -> np.ndarray:
-    """The response of the filter that resample_poly designs by default for two factors, ``many`` the larger one, from 0 Hz to
-    ``REACH`` cutoffs: a windowed sinc, always the same over cutoffs but for what so coarse a sampling folds."""
+    """The response, from 0 Hz to ``REACH`` cutoffs, of resample_poly's default filter; ``many`` is the larger of its two
+    factors. It is a windowed sinc that depends on ``many`` only through folding."""
     taps = np.arange(-ZERO_CROSSINGS * many, ZERO_CROSSINGS * many + 1)
     kernel = np.sinc(taps / many) * np.kaiser(len(taps), KAISER_BETA)
     centred = np.zeros(2 * many * FINENESS)
@@ -210,8 +209,8 @@ def _anti_alias(many: int) -> np.ndarray:
 def _resampled(parts: np.ndarray, nyquist: int, new_nyquist: int, kernel: np.ndarray) -> np.ndarray:
     """The spectrum of audio that is filtered by ``kernel``, gains of the bins from 0 on, and taken at another rate.
 
-    The spectrum of samples repeats for ever, mirrored at 0 and at half their rate: so far as the filter lets it through, it is
-    folded at half the new rate. ``parts`` [2, channels, bins] are real and imaginary; bins missing up to ``nyquist`` are zero.
+    A sampled signal's spectrum repeats, mirrored at 0 and at half the rate; where the filter passes it, it folds at half the
+    new rate. ``parts`` [2, channels, bins] are real and imaginary; bins missing up to ``nyquist`` are zero.
     """
     folded = np.zeros((*parts.shape[:-1], new_nyquist + 1))
     product = np.empty((*parts.shape[:-1], min(nyquist, new_nyquist) + 1))

@@ -1,7 +1,7 @@
-"""How far an estimate is from its reference. One item at a time: both are float [channels, samples] at 44.1 kHz, of one length.
+"""Distances between an estimate and its reference, item by item: float [channels, samples] at 44.1 kHz, of one length.
 
-LSD is in log10 of power (an untouched 4 kHz input scores about 3), SI-SDR, SNR and SDR are in dB. Each function gives NaN, a
-missing value, where its formula gives nothing, as for a silent reference or an estimate that is not finite.
+LSD is in log10 of power (an untouched 4 kHz input scores about 3), SI-SDR, SNR and SDR are in dB. A function gives NaN, a
+missing value, where its formula is undefined: a silent reference, or an estimate that is not finite.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ def lsd(reference: np.ndarray, estimate: np.ndarray) -> float:
 
 
 def lsd_family(reference: np.ndarray, estimate: np.ndarray, cutoff_hz: float) -> dict[str, float]:
-    """``LSD``, and of frames whose reference is not digital silence ``LSD_sounding``, ``LSD_below`` and ``LSD_above`` a cutoff.
+    """``LSD``, and over frames whose reference sounds ``LSD_sounding``, ``LSD_below`` and ``LSD_above`` a cutoff.
 
-    The first bin at or above the cutoff is the first of the last. NaN without a frame or a bin. With n of N bins above,
-    N LSD^2 = n above^2 + (N - n) below^2 holds in each frame.
+    The first bin at or above the cutoff belongs to ``LSD_above``. NaN without a frame or a bin. With n of N bins above, N LSD^2
+    = n above^2 + (N - n) below^2 holds in each frame.
     """
     difference, sounding = _log_ratio(reference, estimate)
     first = int(np.ceil(cutoff_hz * N_FFT / SAMPLE_RATE))
@@ -79,9 +79,9 @@ def snr(reference: np.ndarray, estimate: np.ndarray) -> float:
 def sdr(reference: np.ndarray, estimate: np.ndarray) -> float:
     """Signal-to-distortion ratio as BSS-eval version 3 (Vincent et al. 2006; torchmetrics, after fast-bss-eval).
 
-    SDR = 10 log10 |h * s|^2 / |h * s - s_hat|^2 with h the filter of 512 taps that makes it largest: linear changes of the
-    reference (delay, equalisation) are forgiven. Per channel, then the mean over channels as for ``si_sdr``: dB, without bound
-    for a perfect estimate, minus infinity for a silent one; never under ``si_sdr`` but for rounding.
+    SDR = 10 log10 |h * s|^2 / |h * s - s_hat|^2 with h the filter of 512 taps that makes it largest, so linear changes of the
+    reference (delay, equalisation) are forgiven. Averaged as ``si_sdr``: dB, infinite for a perfect estimate, minus infinity
+    for a silent one, and at least ``si_sdr`` but for rounding.
     """
     from torchmetrics.functional.audio import signal_distortion_ratio
 
@@ -94,9 +94,8 @@ def sdr(reference: np.ndarray, estimate: np.ndarray) -> float:
 def visqol(reference: np.ndarray, estimate: np.ndarray, mode: Literal["audio", "speech"] = "audio") -> float:
     """ViSQOL's opinion score (Chinen et al. 2020, ViSQOL v3; the package visqol-python) of the mono mix, from 1 (bad) to 5.
 
-    ``audio`` compares at 48 kHz and maps by the SVR that comes with the package (identical signals score 4.73); ``speech``
-    compares at 16 kHz, deaf to all above 8 kHz, and maps by the polynomial. NaN where ViSQOL refuses the pair, such as a silent
-    or too short one.
+    ``audio`` compares at 48 kHz with the package's SVR (identical signals score 4.73); ``speech`` compares at 16 kHz, deaf
+    above 8 kHz, with the polynomial. NaN where ViSQOL refuses the pair, such as a silent or too short one.
     """
     if mode not in ("audio", "speech"):
         raise ValueError(f"ViSQOL has the modes audio and speech, not {mode!r}.")

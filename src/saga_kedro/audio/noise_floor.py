@@ -1,5 +1,5 @@
-"""The stationary noise under a recording, of a microphone, its preamplifier and its room. Between words and notes nothing else
-is left: there its spectrum can be measured, and whether it is noise or a quiet sound can be tested."""
+"""The stationary noise under a recording, from its microphone, preamplifier and room. Where voices and notes pause its spectrum
+can be measured, and noise can be distinguished from a quiet sound."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ def measure_floor(audio: np.ndarray, cutoff_hz: float) -> np.ndarray | None:
     """The mean spectrum of a recording's stationary noise, if any, float32 [1025]: 1 for white noise of unit variance.
 
     The quietest tenth of the frames is a floor where, in [0.375, 0.9] x cutoff, the ratio of their power to its smoothed mean
-    deviates as that of Gaussian noise does, and the loudest twentieth of all frames lies 15 dB above it. ``audio`` [samples] is
-    at 44.1 kHz; stretches of digital silence do not count.
+    deviates as Gaussian noise does, and the loudest twentieth of all frames lies 15 dB above. ``audio`` [samples] is at 44.1
+    kHz; digital silence does not count.
     """
     if len(audio) < N_FFT:
         return None
@@ -60,9 +60,9 @@ def measure_floor(audio: np.ndarray, cutoff_hz: float) -> np.ndarray | None:
 
 
 def without_floor(audio: np.ndarray, floor: np.ndarray) -> np.ndarray:
-    """A recording with its stationary noise lowered by up to 20 dB where nothing sounds (Boll, 1979, spectral subtraction).
+    """A recording whose noise is lowered by up to 20 dB where nothing sounds (Boll, 1979, spectral subtraction).
 
-    Each bin is multiplied by the root of 1 - 1.5 floor / power, at least 0.1; the power is the mean over 5 bins and 3 frames.
+    A bin gets the gain sqrt(1 - 1.5 floor / power), at least 0.1; the power is the mean over 5 bins and 3 frames.
     """
     padded = np.pad(audio, (N_FFT, N_FFT + -len(audio) % HOP))
     window = np.sqrt(np.hanning(N_FFT + 1)[:-1]).astype(np.float32)
@@ -79,7 +79,7 @@ def without_floor(audio: np.ndarray, floor: np.ndarray) -> np.ndarray:
 
 
 def _moving_mean(values: np.ndarray, size: int, axis: int) -> np.ndarray:
-    """The mean of the odd number ``size`` of values around each along an axis; the outermost continue beyond the ends."""
+    """The mean of an odd number of values around each along an axis; the outermost continue beyond the ends."""
     half = size // 2
     padded = np.pad(values, [(half, half) if k == axis else (0, 0) for k in range(values.ndim)], mode="edge")
     rows = np.moveaxis(padded, axis, 0)

@@ -16,10 +16,8 @@ KAISER_BETA = 12.0
 
 
 def resample(audio: np.ndarray, rate_in: int, rate_out: int) -> np.ndarray:
-    """Resample float32 [channels, samples] from one rate in Hz to another; not delayed.
-
-    With soxr at very high quality: linear phase, 28 bits of precision. A browser has none: there, by `polyphase`.
-    """
+    """Resample float32 [channels, samples] between rates in Hz without delay: soxr at very high quality, in a browser
+    `polyphase`."""
     if rate_in == rate_out:
         return audio
     if audio.shape[-1] == 0:
@@ -57,8 +55,8 @@ def polyphase(audio: np.ndarray, rate_in: int, rate_out: int) -> np.ndarray:
 def to_stereo(audio: np.ndarray) -> np.ndarray:
     """Two float32 channels from any number of them; mono is duplicated.
 
-    With more than two, the first is left, the second right, and each other one goes to both 3 dB lower; the sum is divided by
-    the gains' sum, so that it cannot clip where the channels did not.
+    With more than two, the first is left, the second right, and the others go to both 3 dB lower; dividing by the gains' sum
+    keeps the result from clipping.
     """
     channels = len(audio)
     if channels == 1:

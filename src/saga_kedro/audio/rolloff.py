@@ -18,11 +18,9 @@ def rolloff(audio: Array) -> Array:
     """Roll-off of each item: the last bin below which less than 98.5 % of the summed magnitude has accumulated, over 1,025.
 
     The magnitude spectrogram (Hann 2,048 / 512, centred, zero-padded) of the channel mean is summed over time; c[k] is its
-    cumulative sum over frequency; the result is max{k : c[k] < 0.985 c[1024]} / 1025.
-    Source: C, util/util_audiosr.py, get_cutoff_ratio.
-
-    Of float [batch, channels, samples], or [channels, samples] for a batch of one, it is float32 [batch] in [0, 1), of the
-    audio's kind and on its device; silence and empty audio give 0.
+    cumulative sum over frequency; the result is max{k : c[k] < 0.985 c[1024]} / 1025 (C, util/util_audiosr.py,
+    get_cutoff_ratio). Float [batch, channels, samples], or [channels, samples] for a batch of one, gives float32 [batch] in [0,
+    1); silence and empty audio give 0.
     """
     xp = array_namespace(audio)
     with exact(audio):

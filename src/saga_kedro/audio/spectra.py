@@ -16,10 +16,9 @@ def hann(length: int) -> np.ndarray:
 
 
 def cut_frames(audio: Array, length: int, hop: int) -> Array:
-    """Frames of ``length`` samples whose *centres* lie at (k + 1/2) hop: [..., N] -> [..., ceil(N / hop), length].
+    """Frames of ``length`` samples centred at (k + 1/2) hop (torch.stft: k hop): [..., N] -> [..., ceil(N / hop), length].
 
-    (torch.stft centres its frames at k hop, which gives one frame more than there are hops.) The last hop is filled up with
-    zeros; ``length`` is a multiple of ``hop``, their difference even.
+    Zeros fill the last hop; ``length`` is a multiple of ``hop``, their difference even.
     """
     samples = audio.shape[-1]
     hops = -(-samples // hop)
@@ -28,11 +27,8 @@ def cut_frames(audio: Array, length: int, hop: int) -> Array:
 
 
 def frame_view(audio: np.ndarray, length: int, step: int) -> np.ndarray:
-    """Frames of [N] that begin at every ``step`` samples, as far as whole ones go: a view, [T, length].
-
-    (``sliding_window_view(audio, length)[::step]`` takes a view of all frames first, too large for a browser's 32 bits.)
-    """
-    audio = np.ascontiguousarray(audio)
+    """Whole frames of [N], one every ``step`` samples: a view, [T, length]."""
+    audio = np.ascontiguousarray(audio)  # a view of all frames first would be too large for a browser's 32 bits
     shape, strides = (1 + (len(audio) - length) // step, length), (step * audio.itemsize, audio.itemsize)
     return np.lib.stride_tricks.as_strided(audio, shape, strides, writeable=False)
 
@@ -68,7 +64,7 @@ def frame_power(frames: np.ndarray) -> np.ndarray:
 
 
 def mean_around(values: Array, width: int) -> Array:
-    """The mean over an odd number of values around each of the last axis, of those that there are at the ends."""
+    """The mean over an odd number of values around each of the last axis, fewer at the ends."""
     xp = array_namespace(values)
     half, count = width // 2, values.shape[-1]
     ones = like(np.ones(count, np.float32), values)
@@ -78,11 +74,8 @@ def mean_around(values: Array, width: int) -> Array:
 
 
 def stft(audio: Array, n_fft: int, hop: int) -> Array:
-    """Short-time spectra: Hann window, frames centred at k hop, zeros beyond the ends; n_fft a multiple of the hop.
-
-    [..., N] -> complex [..., 1 + N // hop, n_fft / 2 + 1], frames before bins (``torch.stft`` with ``center=True,
-    pad_mode="constant"``).
-    """
+    """Short-time spectra, [..., N] -> complex [..., 1 + N // hop, n_fft / 2 + 1]: Hann window, frames centred at k hop, zeros
+    beyond the ends (``torch.stft`` with ``center=True, pad_mode="constant"``); n_fft is a multiple of the hop."""
     frames = 1 + audio.shape[-1] // hop
     behind = (frames - 1) * hop + n_fft // 2 - audio.shape[-1]
     cut = _frames(padded(audio, n_fft // 2, behind), n_fft, hop)

@@ -30,7 +30,7 @@ class Captioner(Protocol):
 
     @property
     def parameters(self) -> Mapping[str, Any]:
-        """Everything besides the audio that captions depend on; part of the cache's key."""
+        """All besides the audio that captions depend on; part of the cache's key."""
         ...
 
     @property
@@ -46,8 +46,8 @@ class Captioner(Protocol):
 def caption(clips: pd.DataFrame, caption: Caption, captions_folder: str | Path) -> pd.DataFrame:
     """Describe every window of every clip of the training and validation splits: clip_id, window, start_s, caption.
 
-    ``clips``: clip_id, content_hash, samples (at 44.1 kHz), split and ``flac``, the path of the audio. Raises MissingWeights if
-    Qwen2-Audio's are missing, ValueError if the table of captions is missing, unreadable or lacks a clip.
+    ``clips``: clip_id, content_hash, samples (at 44.1 kHz), split and ``flac``, the path of the audio. MissingWeights without
+    Qwen2-Audio's, ValueError if the table of captions is missing, unreadable or lacks a clip.
     """
     return _captions_of(clips[clips["split"] != "test"], caption, captions_folder, "flac")
 
@@ -77,11 +77,7 @@ def _captions_of(clips: pd.DataFrame, caption: Caption, folder: str | Path, path
 def caption_clips(
     clips: pd.DataFrame, captioner: Captioner, window_seconds: float, cache_folder: str | Path, path_column: str
 ) -> pd.DataFrame:
-    """`caption` with a captioner; ``path_column`` has the paths of the audio.
-
-    ``cache_folder`` has a JSON for each clip, named by clip and hash of content and parameters; a killed run resumes. Raises
-    UnreadableAudio once all other clips are captioned, and ValueError if a clip_id occurs twice.
-    """
+    """`caption` with a captioner, of the paths in ``path_column``. A clip's JSON in the cache makes a killed run resume."""
     twice = clips["clip_id"][clips["clip_id"].duplicated()]
     if len(twice):
         raise ValueError(f"Two clips are called {twice.iloc[0]}: give each its own clip_id.")
@@ -147,7 +143,7 @@ def _groups(items: Sequence[_Item], windows: int) -> Iterator[list[_Item]]:
 
 
 def _caption_group(items: Sequence[_Item], captioner: Captioner) -> list[str]:
-    """Caption windows of several clips together, and finish each clip with its last window; what went wrong, clip by clip."""
+    """Caption windows of several clips together, and write each clip's file with its last window; returns what went wrong."""
     failures: list[str] = []
     waiting: list[tuple[_Item, NDArray[np.float32]]] = []
     done: dict[Path, list[str]] = {}

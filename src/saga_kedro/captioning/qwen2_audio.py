@@ -21,10 +21,10 @@ PROMPT = "<|audio_bos|><|AUDIO|><|audio_eos|>Generate the caption in English:"
 
 
 class Qwen2AudioCaptioner:
-    """Qwen2-Audio-7B through `transformers`' own classes, greedy, so that the same audio has the same caption.
+    """Qwen2-Audio-7B through `transformers`, greedy, so that the same audio has the same caption.
 
-    Loaded with the first caption from ``path`` (safetensors, tokenizer, preprocessor; MissingWeights without one): in bfloat16
-    on a GPU if there is one, else in float32 on the CPU. Of the authors' 256 tokens, prompt and 5.94 s (148) leave 100.
+    Loaded with the first caption from ``path`` (MissingWeights without one): in bfloat16 on a GPU if there is one, else in
+    float32 on the CPU. Of the authors' 256 tokens, prompt and 5.94 s (148) leave 100.
     """
 
     def __init__(self, path: str | Path | None, batch_size: int = 8, max_new_tokens: int = 100, device: str | None = None):

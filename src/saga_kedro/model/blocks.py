@@ -1,5 +1,5 @@
-"""Audio of any length: overlapping windows for the network and, in bounded memory, blocks of them for the sampler and pieces of
-those for codec and spectra."""
+"""Audio of any length: overlapping windows for the network, blocks of windows for the sampler, pieces of a block for codec and
+spectra."""
 
 from __future__ import annotations
 
@@ -18,12 +18,9 @@ from saga_kedro.audio import SAMPLE_RATE
 from saga_kedro.draws import rng
 
 OVERLAP = 0.25  # share of a window that it has in common with the next one
-# Windows are sampled together in blocks of about this length; neighbouring blocks have at least 8 s and 4 windows in common.
-BLOCK_SECONDS = 300.0
-SHARED_SECONDS = 8.0
-SHARED_WINDOWS = 4
-# Samples over which one block fades into the next, in the middle of what they have in common.
-FADE = 8_192
+BLOCK_SECONDS = 300.0  # about the length of a block of windows
+SHARED_SECONDS, SHARED_WINDOWS = 8.0, 4  # at least what neighbouring blocks have in common
+FADE = 8_192  # samples over which one block fades into the next, in the middle of what they have in common
 NOISE_FRAMES = 256
 THREADS = 2  # each holds a piece; more would need more than 1 GB
 
@@ -31,7 +28,7 @@ Result = TypeVar("Result")
 
 
 def window_starts(frames: int, length: int) -> list[int]:
-    """Where windows of ``length`` frames start, so that they cover ``frames``; the last one ends with the last frame."""
+    """First frames of windows of ``length`` that cover ``frames``; the last window ends with the last frame."""
     if frames < length:
         raise ValueError(f"{frames} frames are fewer than a window of {length}: pad them first.")
     stride = max(1, round(length * (1 - OVERLAP)))
@@ -44,8 +41,7 @@ def cut(z: Array, starts: list[int], length: int) -> Array:
 
 
 def cross_fade(windows: Array, starts: list[int], frames: int) -> Array:
-    """The weighted mean of windows where they overlap, linear ramps as weights: [windows, C, length] -> [C, frames]. Equal
-    windows come back as they were: ``cross_fade(cut(z, ...))`` is z."""
+    """The mean of overlapping windows, weighted by linear ramps: [windows, C, length] -> [C, frames]. It inverts `cut`."""
     length = windows.shape[-1]
     rise = np.arange(1, length + 1) / (OVERLAP * length + 1)
     weight = like(np.minimum(np.minimum(rise, rise[::-1]), 1), windows)
@@ -59,24 +55,20 @@ def cross_fade(windows: Array, starts: list[int], frames: int) -> Array:
 
 @dataclass(frozen=True)
 class Block:
-    """Some windows of a long clip: the frames at which they start, counted from the block's first.
+    """Some windows of a long clip; neighbouring blocks share ``FADE`` samples."""
 
-    ``first`` and ``frames`` are the block's first frame in the clip and its length; [begin, end) are the samples that it gives.
-    Neighbours have ``FADE`` samples in common.
-    """
-
-    starts: list[int]
-    first: int
+    starts: list[int]  # first frames of the windows, counted from the block's first
+    first: int  # frame of the clip
     frames: int
-    begin: int
+    begin: int  # samples [begin, end) of the clip that it gives
     end: int
 
 
 def blocks(starts: list[int], length: int, hop: int) -> list[Block]:
     """Group windows of ``length`` frames, of ``hop`` samples each, into blocks; ``starts`` are all windows' first frames.
 
-    Every window's velocity depends on its neighbours' only, less with every window between; the noise is the same wherever a
-    frame is drawn. So two blocks agree in the middle of what they have in common, and a short fade there joins them.
+    A window's velocity depends on its neighbours, less with every window in between, and the noise at a frame is always the
+    same. So two blocks agree in the middle of their overlap, and a short fade there joins them.
     """
     stride = max(1, starts[1] - starts[0]) if len(starts) > 2 else length
     frame = hop / SAMPLE_RATE
@@ -93,8 +85,7 @@ def blocks(starts: list[int], length: int, hop: int) -> list[Block]:
 
 
 def pieces(begin: int, end: int, total: int, size: int, margin: int) -> Iterator[tuple[slice, slice]]:
-    """Cut [begin, end) into runs of ``size`` with a margin on each side, as far as [0, total) goes: what to compute, and which
-    part of that to keep."""
+    """Cut [begin, end) into runs of ``size``: each with a margin on both sides, within [0, total), and its part to keep."""
     for start in range(begin, end, size):
         stop = min(end, start + size)
         wide = slice(max(0, start - margin), min(total, stop + margin))
@@ -102,7 +93,7 @@ def pieces(begin: int, end: int, total: int, size: int, margin: int) -> Iterator
 
 
 def ahead(jobs: Sequence[Callable[[], Result]], threads: int = THREADS) -> Iterator[Result]:
-    """The results of jobs, in order, while other threads do the next ones (where there are threads)."""
+    """The results of jobs, in order, while threads (where the platform has them) compute the next ones."""
     if len(jobs) == 1 or sys.platform == "emscripten":  # each thread adds a heap: not worth it for one job
         yield from (job() for job in jobs)
         return
@@ -112,25 +103,21 @@ def ahead(jobs: Sequence[Callable[[], Result]], threads: int = THREADS) -> Itera
             begun.append(pool.submit(job))
             if len(begun) > threads:
                 yield begun.popleft().result()
-        while begun:
-            yield begun.popleft().result()
+        yield from (one.result() for one in begun)
 
 
 def noise_at(
     seed: int, what: str, channels: int, first: int, frames: int, block: int = NOISE_FRAMES, period: int = sys.maxsize
 ) -> np.ndarray:
-    """Frames [first, first + frames) of standard normal noise, float32 [channels, frames]; any part can be drawn alone.
-
-    ``block`` frames are one draw; the noise repeats after ``period`` of them.
-    """
+    """Frames [first, first + frames) of normal noise, float32 [channels, frames], that repeats after ``period`` blocks."""
     drawn = range(first // block, -(-(first + frames) // block))
     noise = [rng(seed, what, k % period).standard_normal((channels, block), np.float32) for k in drawn]
     return np.concatenate(noise, axis=-1)[:, first - drawn.start * block :][:, :frames]
 
 
 def joined(streams: Iterator[Iterator[np.ndarray]]) -> Iterator[np.ndarray]:
-    """One stream of several, each in parts [channels, n]; a stream begins with the ``FADE`` samples that the one before ended
-    with, which are cross-faded."""
+    """Join streams of parts [channels, n]; each starts with the ``FADE`` samples that the one before ended with, cross-faded
+    here."""
     rise = ((np.arange(FADE) + 0.5) / FADE).astype(np.float32)
     tail: np.ndarray | None = None
     for stream in streams:

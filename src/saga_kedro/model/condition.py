@@ -7,24 +7,17 @@ from typing import Any
 
 from saga_kedro.arrays import Array, array_namespace
 
-UNTOLD = -1.0
-"""An unspecified roll-off: the network answers with what is likely."""
+UNTOLD = -1.0  # an unspecified roll-off: the network answers with what is likely
 
 
 @dataclass(frozen=True)
 class Condition:
-    """What the network knows of each item besides z_t and t.
+    """What the network knows of each item besides z_t and t."""
 
-    Attributes:
-        z_l: [B, C, T], latent of the low-resolution audio.
-        text: [B, L, W], text states of the caption, zeros at padding.
-        f_l, f_h: [B], roll-offs in [0, 1), of the low-resolution audio, and wanted of the high-resolution one (or `UNTOLD`).
-    """
-
-    z_l: Array
-    text: Array
-    f_l: Array
-    f_h: Array
+    z_l: Array  # [B, C, T], latent of the low-resolution audio
+    text: Array  # [B, L, W], text states of the caption, zeros at padding
+    f_l: Array  # [B], roll-off of the low-resolution audio in [0, 1)
+    f_h: Array  # [B], roll-off to generate, or `UNTOLD`
 
     def repeat(self, times: int) -> Condition:
         """The batch ``times`` over: items 0..B-1, then 0..B-1 again."""
@@ -36,5 +29,5 @@ class Condition:
         return Condition(**{f.name: getattr(self, f.name)[items] for f in fields(self)})
 
     def to(self, device: Any) -> Condition:
-        """The same, of tensors, on another device."""
+        """The same tensors on another device."""
         return Condition(**{f.name: getattr(self, f.name).to(device) for f in fields(self)})

@@ -1,4 +1,4 @@
-"""How a person sets a model."""
+"""The settings of a model that a user can change."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 FAST_EVALUATIONS = 4
-
 Prompt = str | Sequence[str] | None
 
 
@@ -16,16 +15,16 @@ class Dials:
     """How audio is super-resolved; None is the model's own setting.
 
     Attributes:
-        rolloff: f_h, how bright the result should be: a fraction of the Nyquist frequency in [0, 1], "predicted" from the
-            input, or "untold".
-        noise_floor: how much of the input's stationary noise continues above its cutoff: from 0, none, to 1, all that is
-            likely. An input without such noise gets none.
-        prompt: what is to be heard: one caption, or one for each stretch of 5.94 s (`captioning.windows`); None lets the
-            signal-descriptor captioner say it, stretch by stretch.
+        rolloff: f_h, how bright the result is: a fraction of the Nyquist frequency in [0, 1], "predicted" from the input, or
+            "untold".
+        noise_floor: how much of the input's stationary noise continues above its cutoff, from 0 (none) to 1 (all that is
+            likely).
+        prompt: one caption, or one for each stretch of 5.94 s (`captioning.windows`); None describes each stretch
+            automatically.
         steps: evaluations of the network.
         s_a, s_t: acoustic and semantic guidance scales.
         seed: names every draw: the same call gives the same result.
-        fast: at most four evaluations of the network and no guidance; ``steps``, ``s_a`` and ``s_t`` given beside it hold.
+        fast: at most four evaluations of the network and no guidance, unless ``steps``, ``s_a`` or ``s_t`` are also given.
     """
 
     rolloff: float | str | None = None
@@ -45,4 +44,3 @@ class Dials:
 
 
 OWN = Dials()
-"""The model's own settings."""

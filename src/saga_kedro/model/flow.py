@@ -1,7 +1,7 @@
-"""Rectified flow: the straight path from data to noise, its velocity, its loss, and where on the path training looks.
+"""Rectified flow: the straight path from data to noise, its velocity, its loss, and how training draws t.
 
 Convention of stable-audio-tools (``training/diffusion.py``): t = 0 is data, t = 1 is noise. The paper writes the same path with
-1 - t and the opposite sign of v; loss and samples are the same.
+1 - t and the opposite sign of v; loss and samples are equal.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Objective:
-    """A path from data to noise, (z_h, noise, t) -> z_t, and what the network is trained to give there, (z_h, noise) -> v."""
+    """A path from data to noise, (z_h, noise, t) -> z_t, and the velocity to learn, (z_h, noise) -> v."""
 
     interpolate: Callable[[Tensor, Tensor, Tensor], Tensor]
     target: Callable[[Tensor, Tensor], Tensor]
@@ -38,19 +38,18 @@ OBJECTIVES = {"rectified_flow": Objective(interpolate, target_velocity)}
 def flow_loss(
     v: Tensor, target: Tensor, mask: Tensor | None = None, huber: Tensor | None = None, delta: float | None = None
 ) -> tuple[Tensor, Tensor]:
-    """Mean squared error of the velocity; of some items, pseudo-Huber of each frame.
+    """Mean squared error of the velocity, or for some items the pseudo-Huber loss of each frame.
 
     Args:
-        v, target: [B, C, T], the network's and the true one.
-        mask: bool [B, T], True at frames that count (padding does not); None counts all.
-        huber: bool [B], items whose frames lose 2 delta (sqrt(e^2 + delta^2) - delta) for a mean squared error e^2 over
-            channels: e^2 where that is small, 2 delta e where it is large, as LSD counts a frame (the smooth form of Huber
+        v, target: [B, C, T], the network's velocity and the true one.
+        mask: bool [B, T], True at frames that count (not padding); None counts all.
+        huber: bool [B], items with a loss of 2 delta (sqrt(e^2 + delta^2) - delta) for a frame whose mean squared error over
+            channels is e^2: e^2 where it is small, 2 delta e where it is large, as LSD weighs a frame (the smooth form of Huber
             1964, "Robust estimation of a location parameter"; Charbonnier et al. 1994).
-        delta: in units of the latents, over 0; None counts every item squared.
+        delta: over 0, in units of the latents; None makes every item's loss squared.
 
     Returns:
-        The mean over all values that count (stable-audio-tools' ``MSELoss``), and the mean of each item, [B]; 0 for an item
-        without any.
+        The mean over all values that count (stable-audio-tools' ``MSELoss``), and each item's mean [B], 0 where none count.
     """
     error = (v - target).square()
     if huber is not None and delta is not None:
@@ -69,7 +68,7 @@ def uniform(source: torch.Generator) -> Tensor:
 
 
 def logit_normal(source: torch.Generator) -> Tensor:
-    """One t = sigmoid(n), n unit normal (stable-audio-tools' ``logit_normal``, the authors' choice), a scalar tensor."""
+    """One t = sigmoid(n), n unit normal, a scalar tensor (stable-audio-tools' ``logit_normal``, the authors' choice)."""
     return torch.sigmoid(torch.randn((), generator=source))
 
 

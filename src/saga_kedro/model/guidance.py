@@ -13,12 +13,12 @@ Network = Callable[..., Array]
 def eq4(network: Network, z_t: Array, t: Array, condition: Condition, s_a: float, s_t: float) -> Array:
     """u(-, -) + s_a [u(z_l, -) - u(-, -)] + s_t [u(z_l, c) - u(z_l, -)].
 
-    f_l and f_h are given in all three branches, which are one batched forward. With s_a = s_t = 1 only u(z_l, c) is left, and
-    only it is computed.
+    All three branches get f_l and f_h, and run as one batched forward. With s_a = s_t = 1 only u(z_l, c) remains and is
+    computed.
 
     Args:
         network: called as ``SagaNetwork.forward``.
-        z_t, t, condition: [B, C, T], [B], and of B items.
+        z_t, t, condition: [B, C, T], [B], and a condition of B items.
         s_a, s_t: acoustic and semantic scales; the paper uses 1.4 and 1.2.
     """
     if s_a == 1 and s_t == 1:

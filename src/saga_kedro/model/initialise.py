@@ -1,4 +1,4 @@
-"""Initial weights drawn per parameter name, so that two models that differ in one module share all other weights."""
+"""Initial weights drawn by parameter name, so that models that differ in one module share all other weights."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from saga_kedro.model.library import FourierFeatures, LearnedPositionalEmbedding
 
 
 def initialise_by_name(module: nn.Module, seed: int) -> None:
-    """Redraw every random initial weight of a module just built, in place; the draws are named ``(seed, "init", its name)``.
+    """Redraw every random initial weight of a new module in place; a draw is named ``(seed, "init", parameter name)``.
 
-    The distribution is the one of its library: uniform within 1 / sqrt(fan-in) for linear layers and convolutions
-    (``torch.nn.Linear.reset_parameters``), unit normal for Fourier frequencies and memory tokens, a TypeError for others. What
-    the library set to a constant (norms, output layers started at zero) stays.
+    Distributions are the library's: uniform within 1 / sqrt(fan-in) for linear layers and convolutions
+    (``torch.nn.Linear.reset_parameters``), unit normal for Fourier frequencies and memory tokens; others are a TypeError.
+    Constants (norms, output layers that start at zero) stay.
     """
     for prefix, child in module.named_modules():
         for name, parameter in child.named_parameters(prefix=prefix, recurse=False):

@@ -1,4 +1,4 @@
-"""What is used of stable-audio-tools: imported and built without what it prints, and without torch's compiler."""
+"""The parts of stable-audio-tools in use, imported without its messages and without torch's compiler."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ __all__ = ["DiffusionTransformer", "FourierFeatures", "LearnedPositionalEmbeddin
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Swallow standard output and warnings within the block: the library prints that flash_attn is missing, and what it imports
-    warns of things that have long been deprecated. Standard error and exceptions pass."""
+    """Swallow standard output and warnings: the library prints that flash_attn is missing, and its imports give old deprecation
+    warnings."""
     with redirect_stdout(io.StringIO()), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
@@ -22,7 +22,7 @@ def quiet() -> Iterator[None]:
 
 @contextmanager
 def _without_compiler() -> Iterator[None]:
-    """Keep the library from compiling a kernel for block masks on import, which is not used here and takes 4 s."""
+    """Keep the library from compiling a kernel for block masks on import: it is not used here and takes 4 s."""
     name = "torch._dynamo"
     if name in sys.modules:
         yield

@@ -1,4 +1,4 @@
-"""The model that is to be used, on whatever can compute it here."""
+"""Load a model with whatever can compute it here."""
 
 from __future__ import annotations
 
@@ -11,14 +11,10 @@ from saga_kedro.model.super_resolver import SuperResolver
 
 
 def load_model(folder: str | Path | None = None, device: str = "cpu") -> SuperResolver:
-    """A model in ONNX Runtime where that can compute it, else in PyTorch.
+    """The model in ``folder`` (None: the bundled one) in ONNX Runtime where that can compute it, else in PyTorch.
 
-    Args:
-        folder: of a model; None is the one that comes with the package.
-        device: cpu; cuda, coreml or dml as ONNX Runtime offers them; whatever PyTorch knows (cuda:1, mps).
-
-    Raises:
-        FileNotFoundError, ValueError: `read_config`'s; nothing here computes on that device, or computes at all.
+    ``device`` is cpu; cuda, coreml or dml as ONNX Runtime offers them; or any name that PyTorch knows (cuda:1, mps). Where
+    nothing here computes on it, it is a ValueError; other errors are `read_config`'s.
     """
     has_graph = (Path(folder or saved.SHIPPED) / GRAPH).is_file()
     reason = ""

@@ -14,10 +14,10 @@ from saga_kedro.model.parts import part
 
 
 class RolloffEmbedding(nn.Module):
-    """stable-audio-tools' NumberConditioner on [0, 1], for tensors: no list of Python floats, so no copy back from the device.
+    """stable-audio-tools' NumberConditioner on [0, 1] for tensors, without copying values back from the device.
 
-    128 learned frequencies w give [f, sin(2 pi w f), cos(2 pi w f)], 257 values, which a linear layer takes to ``width``, that
-    of a text token (paper, section 3.3; stable_audio_tools.models.adp, ``NumberEmbedder``; parameter names as there).
+    128 learned frequencies w give [f, sin(2 pi w f), cos(2 pi w f)], 257 values, and a linear layer takes them to ``width``,
+    that of a text token (paper, section 3.3; stable_audio_tools.models.adp, ``NumberEmbedder``; parameter names as there).
     """
 
     def __init__(self, width: int) -> None:
@@ -25,8 +25,8 @@ class RolloffEmbedding(nn.Module):
         self.embedder = NumberEmbedder(features=width)
 
     def forward(self, rolloff: Tensor) -> Tensor:
-        """Roll-offs [B], fractions of the Nyquist frequency clamped to [0, 1] as NumberConditioner does, to [B, width]. What
-        is negative, such as `UNTOLD`, has the embedding zero."""
+        """Roll-offs [B], fractions of the Nyquist frequency clamped to [0, 1], to [B, width]; negative ones (`UNTOLD`) give
+        zeros."""
         dtype = next(self.embedder.parameters()).dtype
         return self.embedder(rolloff.clamp(0, 1).to(dtype)).masked_fill(rolloff[:, None] < 0, 0)
 
@@ -34,8 +34,8 @@ class RolloffEmbedding(nn.Module):
 def zeroed_context(text: Tensor, rolloff_tokens: Tensor, dropped: Tensor) -> Tensor:
     """Cross-attention context in which dropping the text zeroes every token, roll-offs too (the authors' code).
 
-    The context is not masked: zeros still take their share of the softmax. The roll-offs then reach the network through
-    the global token alone. Text [B, L, W] and tokens of f_l and f_h [B, 2, W] become [B, L + 2, W]; ``dropped`` is bool [B].
+    Without a mask zeros still take their share of the softmax; the roll-offs then reach the network through the global token
+    alone. Text [B, L, W] and tokens of f_l and f_h [B, 2, W] become [B, L + 2, W]; ``dropped`` is bool [B].
     """
     context = torch.cat([text, rolloff_tokens], dim=1)
     return context.masked_fill(dropped[:, None, None], 0.0)
@@ -64,15 +64,15 @@ class Dit(nn.Module):
 class SagaNetwork(nn.Module):
     """v(z_t, t | z_l, c, f_l, f_h): everything that is trained.
 
-    z_l joins z_t on the channel axis. f_l and f_h each have one embedding that feeds two paths: a token each after the text in
-    the cross-attention context, and, side by side, stable-audio-tools' ``global_cond`` (linear, SiLU, linear, plus the timestep
+    z_l joins z_t on the channel axis. The embeddings of f_l and f_h take two paths: one token each after the text in the
+    cross-attention context, and, side by side, stable-audio-tools' ``global_cond`` (linear, SiLU, linear, plus the timestep
     embedding, prepended as one token).
 
     Args:
         latent_channels, text_width: C of the codec, W of the text encoder.
-        embed_dim, depth, num_heads: width, blocks and heads of the transformer; a head has 32 dimensions at least.
+        embed_dim, depth, num_heads: width, blocks and heads of the transformer; a head has at least 32 dimensions.
         null_latent: value of every latent channel where z_l is dropped.
-        text_null: name of the part that builds the context.
+        text_null: name of the context builder in ``TEXT_NULLS``.
         project_cond_tokens: project the context to ``embed_dim`` (stable-audio-tools' default) or keep its width (Stable Audio
             Open).
         checkpointing: recompute activations in the backward pass: less memory, about a third more time.
@@ -107,7 +107,7 @@ class SagaNetwork(nn.Module):
             self.dit = Dit(**config)
 
     def dit_config(self, **backbone: Any) -> dict[str, Any]:
-        """The section ``model.diffusion.config`` of stable-audio-tools' configuration of such a model."""
+        """The section ``model.diffusion.config`` of stable-audio-tools' configuration."""
         return {
             "io_channels": self.latent_channels,
             "input_concat_dim": self.latent_channels,
@@ -120,33 +120,21 @@ class SagaNetwork(nn.Module):
     def inputs(
         self, condition: Condition, drop_z_l: Tensor | None = None, drop_context: Tensor | None = None
     ) -> dict[str, Tensor]:
-        """The condition as the DiT's arguments.
+        """The DiT's arguments: ``input_concat_cond`` [B, C, T], ``cross_attn_cond`` [B, L + 2, W], ``global_cond`` [B, 2 W].
 
-        Args:
-            condition: of B items.
-            drop_z_l, drop_context: bool [B], items whose z_l is replaced by ``null_latent``, and whose text is dropped.
-
-        Returns:
-            ``input_concat_cond`` [B, C, T], ``cross_attn_cond`` [B, L + 2, W] and ``global_cond`` [B, 2 W]; the last is never
-            dropped.
+        ``drop_z_l`` and ``drop_context``, bool [B], name items whose z_l becomes ``null_latent`` and whose text is dropped;
+        ``global_cond`` is never dropped.
         """
-        z_l = condition.z_l
+        z_l, f_l, f_h = condition.z_l, self.f_l(condition.f_l), self.f_h(condition.f_h)
         none = torch.zeros(len(z_l), dtype=torch.bool, device=z_l.device)
         if drop_z_l is not None:
             z_l = z_l.masked_fill(drop_z_l[:, None, None], self.null_latent)
-        f_l, f_h = self.f_l(condition.f_l), self.f_h(condition.f_h)
-        context = self.build_context(
-            condition.text, torch.stack([f_l, f_h], dim=1), none if drop_context is None else drop_context
-        )
+        dropped = none if drop_context is None else drop_context
+        context = self.build_context(condition.text, torch.stack([f_l, f_h], dim=1), dropped)
         return {"input_concat_cond": z_l, "cross_attn_cond": context, "global_cond": torch.cat([f_l, f_h], dim=-1)}
 
     def forward(
-        self,
-        z_t: Tensor,
-        t: Tensor,
-        condition: Condition,
-        drop_z_l: Tensor | None = None,
-        drop_context: Tensor | None = None,
+        self, z_t: Tensor, t: Tensor, condition: Condition, drop_z_l: Tensor | None = None, drop_context: Tensor | None = None
     ) -> Tensor:
         """The velocity v, an estimate of noise - z_h, at z_t [B, C, T] and t [B] in [0, 1]; the rest as for `inputs`."""
         inputs = self.inputs(condition, drop_z_l, drop_context)
@@ -156,10 +144,3 @@ class SagaNetwork(nn.Module):
 
 
 NETWORKS: dict[str, type[SagaNetwork]] = {"saga": SagaNetwork}
-
-
-def build_network(
-    latent_channels: int, text_width: int, backbone: dict[str, Any], conditioning: dict[str, Any], name: str = "saga"
-) -> SagaNetwork:
-    """The network that the sections ``backbone`` and ``conditioning`` describe; ``name`` is in ``NETWORKS``."""
-    return part("network", NETWORKS, name)(latent_channels, text_width, **backbone, **conditioning)

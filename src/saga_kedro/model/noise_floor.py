@@ -1,9 +1,9 @@
 """Extrapolate a noise floor above the cutoff from recordings with a similar floor below it.
 
-A table holds floors of many recordings, measured up to where they are ones. The floor of an input is compared with them where
-it is known, whatever their level, and continues from band to band by the mean step of those that fit and are known there:
-Nadaraya-Watson regression with a Gaussian kernel, of steps, since where some floors end the mean level of the others is
-another. docs/noise_floors.md says what the table holds, and how well this does on recordings that are not in it.
+A table holds floors of many recordings, each up to where it was measured. An input's floor is compared with their shapes below
+the cutoff, whatever the level, and continues from band to band by the mean step of those that fit and reach that far:
+Nadaraya-Watson regression with a Gaussian kernel. Steps rather than levels, because the mean level jumps where some floors end.
+docs/noise_floors.md describes the table and the accuracy on recordings outside it.
 """
 
 from __future__ import annotations
@@ -31,21 +31,15 @@ LEAST_CUTOFF_HZ = 4_000.0  # under which a floor must be one, too
 
 @dataclass(frozen=True)
 class Floor:
-    """A floor that was measured.
+    """A measured floor."""
 
-    Attributes:
-        level_db: [BANDS], mean power of each band's bins in dB.
-        reach_hz: up to where it is one.
-        origin: what it shares its microphone and room with.
-    """
-
-    level_db: np.ndarray
-    reach_hz: float
-    origin: str
+    level_db: np.ndarray  # [BANDS], mean power of each band's bins in dB
+    reach_hz: float  # up to where it is known
+    origin: str  # name of the microphone and room that it shares with others
 
 
 class FloorPredictor:
-    """The floors that were measured in the training clips, and the continuation of another one."""
+    """A table of floors measured in the training clips, and the continuation of another one."""
 
     def __init__(self) -> None:
         self.level_db = np.zeros((ROWS, BANDS), np.float32)
@@ -53,7 +47,7 @@ class FloorPredictor:
         self.weight = np.zeros(ROWS, np.float32)
 
     def fit(self, floors: Sequence[Floor]) -> None:
-        """Fill the table; an origin with n floors weighs as the root of n. What is beyond ``ROWS`` is left out."""
+        """Fill the table with the first ``ROWS`` floors; an origin with n floors weighs as the root of n."""
         floors = list(floors)[:ROWS]
         origins = [floor.origin for floor in floors]
         for table in vars(self).values():
@@ -64,16 +58,10 @@ class FloorPredictor:
             self.weight[row] = origins.count(floor.origin) ** -0.5
 
     def continued(self, level_db: np.ndarray, cutoff_hz: float, kernel_db: float = KERNEL_DB) -> np.ndarray:
-        """The whole of a floor that is known below the cutoff.
+        """A floor ``level_db`` [BANDS], known below the cutoff, continued above it; flat where no floor of the table reaches.
 
-        Args:
-            level_db: [BANDS], as of `Floor`; what lies above 0.88 x cutoff is not looked at.
-            cutoff_hz: of the input.
-            kernel_db: how far below the cutoff a floor may be from this one to count; infinite is the mean of the table.
-
-        Returns:
-            [BANDS]: the same below, and the continuation above. Where no floor of the table reaches, it stays as it was;
-            without a table it continues flat.
+        Values above 0.88 x cutoff are ignored. ``kernel_db`` is how far below the cutoff a floor may be from this one to count;
+        infinite is the mean of the table.
         """
         below = np.flatnonzero((HERTZ > LOWEST_HZ) & (KNOWN_BELOW * cutoff_hz > HERTZ))
         above = KNOWN_BELOW * cutoff_hz <= HERTZ
@@ -100,17 +88,16 @@ class FloorPredictor:
 
 @dataclass(frozen=True)
 class FloorTrack:
-    """The noise floor of a clip of any length, stretch by stretch: the sample in the middle of each [S], and the mean power of
-    each band's bins in mid and side [S, 2, BANDS], 0 where there is no floor."""
+    """The noise floor of a clip, stretch by stretch."""
 
-    middles: np.ndarray
-    power: np.ndarray
+    middles: np.ndarray  # [S], the sample in the middle of each
+    power: np.ndarray  # [S, 2 (mid, side), BANDS], mean power of each band's bins, 0 where there is no floor
 
     def __bool__(self) -> bool:
         return bool(self.power.any())
 
     def at(self, samples: np.ndarray) -> np.ndarray:
-        """Power around those samples, [len(samples), 2, BANDS]: between the middles of stretches, the mean of the two."""
+        """Power at samples [n], interpolated between the middles of stretches: [n, 2, BANDS]."""
         right = np.clip(np.searchsorted(self.middles, samples), 1, max(1, len(self.middles) - 1))
         left = right - 1
         right = np.minimum(right, len(self.middles) - 1)
@@ -120,10 +107,7 @@ class FloorTrack:
 
 
 def track_floor(read: Read, samples: int, cutoff_hz: float, predictor: FloorPredictor, amount: float) -> FloorTrack:
-    """Measure a clip's noise floor and continue it above the cutoff, up to which the clip carries signal.
-
-    ``read`` gives any range of its ``samples``, float32 [2, n] at 44.1 kHz; ``amount`` in [0, 1] is a factor of amplitude.
-    """
+    """Measure a clip's noise floor and continue it above ``cutoff_hz``; ``amount`` in [0, 1] is a factor of amplitude."""
     stretches = max(1, round(samples / (STRETCH_SECONDS * SAMPLE_RATE)))
     bounds = np.linspace(0, samples, stretches + 1).astype(int)
     power = np.zeros((stretches, 2, BANDS))
@@ -137,12 +121,12 @@ def track_floor(read: Read, samples: int, cutoff_hz: float, predictor: FloorPred
 
 
 def _floor_of(audio: np.ndarray, cutoff_hz: float) -> np.ndarray | None:
-    """A channel's floor, if what lies under 4 kHz is one as well: high bands of dense music only look like one."""
+    """A channel's floor, if there is one below 4 kHz too: high bands of dense music only look like one."""
     if not audio.any() or (cutoff_hz > LEAST_CUTOFF_HZ and measure_floor(audio, LEAST_CUTOFF_HZ) is None):
         return None
     return measure_floor(audio, cutoff_hz)
 
 
 def level_of(power: np.ndarray) -> np.ndarray:
-    """[1025] powers of bins to the [BANDS] of a `Floor`, in dB."""
+    """Powers of bins [1025] as levels of bands [BANDS] in dB."""
     return 10 * np.log10(np.add.reduceat(power.astype(float), EDGES[:-1]) / np.diff(EDGES) + 1e-20)

@@ -1,5 +1,5 @@
-"""The trained network as an ONNX graph, for `onnx_model`. The graph says where in ``model.safetensors`` its weights lie, so
-they exist once, in the precision that they are shipped in; it computes in float32 whatever that is."""
+"""Export the trained network as an ONNX graph for `onnx_model`. Its weights stay in ``model.safetensors``, in the precision of
+that file; the graph computes in float32."""
 
 from __future__ import annotations
 
@@ -17,8 +17,7 @@ from torch import Tensor, nn
 from saga_kedro.draws import generator
 from saga_kedro.files import atomic_path, content_hash
 from saga_kedro.model.condition import Condition
-from saga_kedro.model.graph_model import INPUTS
-from saga_kedro.model.onnx_model import OnnxSagaSR
+from saga_kedro.model.onnx_model import INPUTS, OnnxSagaSR
 from saga_kedro.model.saga_sr import SagaSR
 from saga_kedro.model.saved import CONFIG, GRAPH, HASHES, WEIGHTS
 from saga_kedro.model.tensors import places
@@ -44,9 +43,7 @@ class _Graph(nn.Module):
 def export_onnx(model: SagaSR, folder: str | Path) -> None:
     """Write ``model.onnx`` beside the weights that ``save_pretrained`` wrote, and the hashes of both into ``saga_sr.json``.
 
-    Raises:
-        ValueError: the model takes captions, whose encoder is no part of the graph; or ONNX Runtime gives other velocities than
-            PyTorch, by more than 1e-4.
+    A ValueError if the model takes captions, or if ONNX Runtime's velocities differ from PyTorch's by more than 1e-4.
     """
     folder = Path(folder)
     if model.takes_prompts:
@@ -89,20 +86,17 @@ def _traced(model: SagaSR, example: dict[str, Tensor]) -> onnx.ModelProto:
             verbose=False,
         )
     assert program is not None
-    return _bare(program.model_proto)
-
-
-def _bare(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Without what the exporter notes of each node's origin: twenty times the graph, and full of the machine's paths."""
-    del model.graph.value_info[:], model.metadata_props[:]
-    for note in (*model.graph.node, *model.graph.input, *model.graph.output, *model.graph.initializer, model.graph):
+    model, graph = program.model_proto, program.model_proto.graph
+    # notes on each node's origin: twenty times the graph, and full of the machine's paths
+    del graph.value_info[:], model.metadata_props[:]
+    for note in (*graph.node, *graph.input, *graph.output, *graph.initializer, graph):
         del note.metadata_props[:]
         note.doc_string = ""
     return model
 
 
 def _refer_to_weights(model: onnx.ModelProto, weights: Path) -> None:
-    """Let the graph's weights lie in a file of safetensors, cast to float32 where they are in half precision."""
+    """Let the graph read its weights from a file of safetensors, and cast half precision to float32."""
     located, begin = places(weights)
     graph = model.graph
     casts = []
@@ -129,7 +123,7 @@ def _refer_to_weights(model: onnx.ModelProto, weights: Path) -> None:
 
 
 def _check(folder: Path, example: dict[str, Tensor]) -> None:
-    """Compare what ONNX Runtime gives with what PyTorch gives from the saved weights."""
+    """Compare ONNX Runtime's velocities with PyTorch's, both from the saved weights."""
     with torch.no_grad():
         expected = _Graph(SagaSR.from_pretrained(folder)).eval()(*example.values()).numpy()
     given = {name: value.numpy() for name, value in example.items()}

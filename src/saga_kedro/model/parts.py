@@ -1,6 +1,6 @@
 """Parts of the method that configuration chooses by name, such as ``guidance: eq4``.
 
-Each module with variants holds a table of them, such as ``guidance.GUIDANCE``; the audit adds those of the failing code.
+Each module with variants has a table of them, such as ``guidance.GUIDANCE``; the audit adds those of the failing code.
 """
 
 from __future__ import annotations

@@ -29,7 +29,7 @@ Finish = Callable[[Array, np.ndarray], np.ndarray]
 
 @dataclass(frozen=True)
 class PiecewiseCodec:
-    """A frozen codec whose audio is read, and given, by ranges; ``array`` makes audio the codec's kind of array."""
+    """A frozen codec for audio that is read, and returned, by ranges; ``array`` makes audio the codec's kind of array."""
 
     codec: Codec
     array: Callable[[np.ndarray], Array]
@@ -60,8 +60,8 @@ class PiecewiseCodec:
         seed: int,
         first: int,
     ) -> Iterator[np.ndarray]:
-        """Samples [begin, end) of a clip, float32 [2, n] part by part, made by ``finish``; z [C, L] and ``read``
-        start with frame ``first`` of the clip."""
+        """Samples [begin, end) of a clip in parts, float32 [2, n], made by ``finish``; z [C, L] and ``read`` start with its
+        frame ``first``."""
         hop = self.codec.hop
         begin, end = begin - first * hop, end - first * hop
         aligned = begin // hop - begin // hop % self._whole_hops()
@@ -80,5 +80,5 @@ class PiecewiseCodec:
         return int(seconds * SAMPLE_RATE) // self.codec.hop // step * step
 
     def _whole_hops(self) -> int:
-        """Frames that make whole hops of the spectra that low bands are replaced in."""
+        """Frames that make whole hops of the spectra in which low bands are replaced."""
         return math.lcm(self.codec.hop, LOW_BAND_HOP) // self.codec.hop

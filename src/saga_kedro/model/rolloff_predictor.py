@@ -1,4 +1,4 @@
-"""The roll-off f_h that suits an input, read off z_l: what the user's dial is set to when nobody touches it."""
+"""Predict the roll-off f_h that suits an input from z_l: the default of the user's dial."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ PENALTIES = tuple(10.0**power for power in range(-2, 5))
 class RolloffPredictor:
     """Ridge regression on random Fourier features of z_l's mean and deviation over time, per channel.
 
-    f_h = bias + weight . cos(s directions + phases), s = (features - centre) / scale, which is Gaussian process regression with
-    the kernel exp(-|s - s'|^2 / (2 l^2)), l^2 the number of features (Rahimi and Recht, Random Features for Large-Scale Kernel
-    Machines, 2007, algorithm 1). The penalty is the one of ``PENALTIES`` with the least leave-one-out error, which for ridge
-    regression has a closed form: residual / (1 - leverage).
+    f_h = bias + weight . cos(s directions + phases), s = (features - centre) / scale: Gaussian process regression with the
+    kernel exp(-|s - s'|^2 / (2 l^2)), l^2 the number of features (Rahimi and Recht, Random Features for Large-Scale Kernel
+    Machines, 2007, algorithm 1). Of ``PENALTIES`` it takes the one with the least leave-one-out error, residual / (1 -
+    leverage) for ridge regression.
     """
 
     def __init__(self, latent_channels: int, dtype: type[np.floating] = np.float32) -> None:
@@ -40,14 +40,10 @@ class RolloffPredictor:
         return xp.concat([xp.mean(z_l, axis=-1), xp.std(z_l, axis=-1)], axis=-1)
 
     def fit(self, features: Array, f_h: Array) -> float:
-        """Solve for weight and bias, after centre and scale.
+        """Fit to features [N, 2 C] of training segments and their measured roll-offs f_h [N].
 
-        Args:
-            features: [N, 2 C], of training segments: two at least, all finite, or it is a ValueError.
-            f_h: [N], their measured roll-offs.
-
-        Returns:
-            Root mean square of the leave-one-out error, in units of f_h.
+        Returns the root mean square of the leave-one-out error in units of f_h. Fewer than two segments, or values that are not
+        finite, are a ValueError.
         """
         if len(features) < 2:
             raise ValueError(f"The roll-off predictor needs at least two training segments, not {len(features)}.")
@@ -76,7 +72,7 @@ class RolloffPredictor:
         return errors[best]
 
     def waves(self, features: Array) -> Array:
-        """The random Fourier features of [N, 2 C] features: [N, ``FOURIER``] in [-1, 1], where and as precise as those are."""
+        """The random Fourier features of [N, 2 C] features: [N, ``FOURIER``] in [-1, 1], in their dtype and on their device."""
         centre, scale, directions, phases = (
             like(table, features) for table in (self.centre, self.scale, self.directions, self.phases)
         )

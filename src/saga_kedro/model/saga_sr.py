@@ -1,4 +1,4 @@
-"""SAGA-SR in PyTorch: what is trained, audited and evaluated, and used where there is no ONNX Runtime."""
+"""SAGA-SR in PyTorch: for training, audit and evaluation, and for use where ONNX Runtime cannot compute."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ from saga_kedro.captioning.windows import window_table
 from saga_kedro.model import tensors
 from saga_kedro.model.condition import Condition
 from saga_kedro.model.initialise import initialise_by_name
-from saga_kedro.model.network import SagaNetwork, build_network
+from saga_kedro.model.network import NETWORKS, SagaNetwork
+from saga_kedro.model.parts import part
 from saga_kedro.model.saved import WEIGHTS, read_config, write_model
 from saga_kedro.model.super_resolver import Prompt, SuperResolver
 from saga_kedro.model.text import NoText, TextEncoder, pad_states
@@ -30,10 +31,7 @@ if TYPE_CHECKING:
 class SagaSR(SuperResolver):
     """Network, codec, text encoder and roll-off predictor, with the defaults to sample with.
 
-    Args:
-        config: as of `SuperResolver`, and ``network`` (its name), ``backbone``, ``text`` {encoder, path, max_tokens},
-            ``conditioning``.
-        text_encoder: use this one instead of the configured one.
+    ``config`` is `SuperResolver`'s with ``network``, ``backbone``, ``text`` {encoder, path, max_tokens} and ``conditioning``.
     """
 
     network: SagaNetwork
@@ -43,9 +41,9 @@ class SagaSR(SuperResolver):
         text = config["text"]
         self.text_encoder = text_encoder or TextEncoder.load(text["encoder"], text["path"], text["max_tokens"])
         self.takes_prompts = not isinstance(self.text_encoder, NoText)
-        self.network = build_network(
-            self.codec.latent_channels, self.text_encoder.width, config["backbone"], config["conditioning"], config["network"]
-        )
+        options = config["backbone"] | config["conditioning"]
+        build = part("network", NETWORKS, config["network"])
+        self.network = build(self.codec.latent_channels, self.text_encoder.width, **options)
 
     @property
     def device(self) -> torch.device:
@@ -53,20 +51,20 @@ class SagaSR(SuperResolver):
         return next(self.network.parameters()).device
 
     def to(self, device: str | torch.device) -> SagaSR:
-        """Itself, moved."""
+        """Move the model to a device, and return it."""
         for module in (self.network, self.text_encoder, self.codec):
             module.to(device)
         return self
 
     def learned_state(self) -> dict[str, Tensor]:
-        """What is trained and fitted, by name: the tensors of the network and of the roll-off predictor."""
+        """All that is trained or fitted, by name: the tensors of the network and of the two predictors."""
         network = {f"network.{name}": value for name, value in self.network.state_dict().items()}
         return network | {name: torch.from_numpy(table) for name, table in self.tables().items()}
 
     def save_pretrained(self, folder: str | Path, half: bool = False) -> None:
         """Write ``model.safetensors`` and ``saga_sr.json`` into ``folder``, each of them whole or not at all.
 
-        ``half`` keeps the network's weights in half precision, half the size; it computes in single precision all the same.
+        ``half`` stores the network's weights in half precision; the model still computes in single precision.
         """
         state = {name: value.detach().cpu().contiguous() for name, value in self.learned_state().items()}
         if half:
@@ -80,19 +78,16 @@ class SagaSR(SuperResolver):
         device: str | torch.device = "cpu",
         text_encoder: TextEncoder | None = None,
     ) -> SagaSR:
-        """Load what ``save_pretrained`` wrote into ``folder``; None is the model that comes with the package.
+        """Load what ``save_pretrained`` wrote into ``folder``; None is the bundled model.
 
-        Raises:
-            FileNotFoundError: a file is missing.
-            ValueError: the weights are not this configuration's; the first three mismatches are named.
+        Errors are `read_config`'s, and a ValueError with the first three mismatches if weights and configuration differ.
         """
         folder, config = read_config(folder)
         saga = cls(config, text_encoder)
         own, given = saga.learned_state(), tensors.read(folder / WEIGHTS)
         if wrong := sorted(tensors.misfits(own, given)):
-            raise ValueError(
-                f"{folder / WEIGHTS} does not fit its configuration: {'; '.join(wrong[:3])} ({len(wrong)} in all)."
-            )
+            first = "; ".join(wrong[:3])
+            raise ValueError(f"{folder / WEIGHTS} does not fit its configuration: {first} ({len(wrong)} in all).")
         with torch.no_grad():
             for name, value in own.items():
                 value.copy_(given[name])
@@ -111,7 +106,7 @@ class SagaSR(SuperResolver):
         return pad_states(states, self.text_encoder.max_tokens, self.text_encoder.width).to(self.device)
 
     def captions(self, read: Read, samples: int, prompt: Prompt) -> str | list[str]:
-        """The caption, or the caption of each stretch, of the length that captions have in training."""
+        """One caption for the clip, or one for each stretch, as long as the windows of training captions."""
         if not self.takes_prompts:
             return super().captions(read, samples, prompt)
         if isinstance(prompt, str):
@@ -129,7 +124,7 @@ class SagaSR(SuperResolver):
 
 
 def build_model(parameters: Parameters, text_encoder: TextEncoder | None = None) -> SagaSR:
-    """The model that a training begins with: its initial weights are named draws of ``seed``."""
+    """The model at the start of a training: its initial weights are named draws of ``seed``."""
     model = SagaSR(parameters.model.model_dump() | {"sample": parameters.sample.model_dump()}, text_encoder=text_encoder)
     initialise_by_name(model.network, parameters.seed)
     return model

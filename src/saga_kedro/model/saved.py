@@ -1,4 +1,4 @@
-"""A model in a folder: its files, and whether they are whole."""
+"""A saved model: the files in its folder, and the check that they are whole."""
 
 from __future__ import annotations
 
@@ -13,21 +13,17 @@ WEIGHTS = "model.safetensors"
 CONFIG = "saga_sr.json"
 GRAPH = "model.onnx"
 HASHES = "hashes"
-"""Where a configuration keeps the hashes of the files beside it."""
 SHIPPED = Path(__file__).parents[1] / "pretrained"
-"""The weights that come with the package."""
 
 
 def read_config(folder: str | Path | None, needs: tuple[str, ...] = (CONFIG, WEIGHTS)) -> tuple[Path, dict[str, Any]]:
-    """The folder of a model (None is the one that comes with the package), and its configuration, once all files are whole.
+    """The folder of a model (None: the bundled one) and its configuration.
 
-    Raises:
-        FileNotFoundError: a file is missing.
-        ValueError: a file is not what it was when the model was exported.
+    FileNotFoundError where a file is missing, ValueError where one has changed since the model was exported.
     """
     if folder is None and not (SHIPPED / WEIGHTS).is_file():
         raise FileNotFoundError(
-            "This installation of saga_kedro has no weights of its own: name the folder of a model that you trained "
+            "This installation of saga_kedro comes without weights: name the folder of a model that you trained "
             "(`kedro run --pipeline train` writes data/06_models/<dataset>/<run>)."
         )
     folder = Path(folder or SHIPPED)

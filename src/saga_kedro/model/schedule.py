@@ -19,9 +19,9 @@ def linear(steps: int) -> np.ndarray:
 def linear_quadratic(steps: int) -> np.ndarray:
     """The first half of the steps in small strides, the rest quadratically to 0 (Movie Gen; the authors' code).
 
-    With L = floor(steps / 2) and Q = steps - L: t_i = 1 - i / 1000 for i = 0..L, then t_(L+k) = t_L (1 - (k / Q)^2) for
-    k = 1..Q, float32 [steps + 1]. For 100 steps t_50 = 0.95, t_51 = 0.94962, t_99 = 0.03762. Fewer than one step, or more than
-    1,000, where the linear strides would no longer be the small ones, are a ValueError.
+    With L = floor(steps / 2) and Q = steps - L: t_i = 1 - i / 1000 for i = 0..L, then t_(L+k) = t_L (1 - (k / Q)^2) for k =
+    1..Q, float32 [steps + 1]. For 100 steps t_50 = 0.95, t_51 = 0.94962, t_99 = 0.03762. A ValueError for fewer than one step,
+    or more than 1,000, from where the linear strides would be the larger ones.
     """
     _at_least_one(steps)
     if steps > EMULATED_STEPS:

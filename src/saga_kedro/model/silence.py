@@ -11,8 +11,7 @@ SHORTEST = 1_024
 
 
 def digital_silence(audio: np.ndarray) -> np.ndarray:
-    """Samples that lie in a stretch of at least 1,024 samples under half a step of 24-bit audio, channel by channel: bool
-    [channels, samples]."""
+    """Samples in a stretch of 1,024 samples or more under half a step of 24-bit audio, by channel: bool [channels, samples]."""
     quiet = np.abs(audio) < THRESHOLD
     edges = np.diff(quiet.astype(np.int8), axis=-1, prepend=0, append=0)
     silent = np.zeros_like(quiet)

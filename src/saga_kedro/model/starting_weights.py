@@ -1,7 +1,7 @@
-"""Where training starts: a checkpoint of stable-audio-tools, such as Stable Audio Open's, or a model of this package.
+"""Start training from a checkpoint of stable-audio-tools, such as Stable Audio Open's, or from a model of this package.
 
-Of the first, the DiT's input layers gain columns (and ``preprocess_conv`` rows) of zeros for z_l, so that before the first step
-the network gives what the checkpoint's model gives, whatever z_l is. Of the second the whole network is taken.
+A checkpoint's input layers gain zeros for z_l, so that before the first step the network computes what the checkpoint's model
+does, whatever z_l is. A model of this package is taken whole.
 """
 
 from __future__ import annotations
@@ -29,10 +29,9 @@ PLACES = {
     "model.model.": DIT,
     "network.": "",
 }
-"""How names begin in a checkpoint, and in the network: stable-audio-tools' training checkpoints, averaged (which its own export
-prefers) or not; its exports, such as Stable Audio Open's model.safetensors; what `SagaSR.save_pretrained` writes."""
-WIDENED = ("preprocess_conv.weight", "transformer.project_in.weight")
-"""Tensors of the DiT that grow with the number of input channels."""
+"""Prefixes of names in a checkpoint, and in the network: training checkpoints of stable-audio-tools, averaged (preferred, as in
+its own export) or not; its exports, such as Stable Audio Open's model.safetensors; `SagaSR.save_pretrained`."""
+WIDENED = ("preprocess_conv.weight", "transformer.project_in.weight")  # they grow with the number of input channels
 
 
 class WrongStart(ValueError):
@@ -42,19 +41,11 @@ class WrongStart(ValueError):
 def load_starting_weights(network: SagaNetwork, path: str | Path) -> pd.DataFrame:
     """Put a checkpoint's DiT, or a saved model's network, into ``network``: all of it, or nothing and an error.
 
-    Args:
-        network: changed in place. What a checkpoint of stable-audio-tools does not have keeps its initial value: the
-            embeddings of f_l and f_h.
-        path: a folder with ``model_config.json`` and weights, or with what `SagaSR.save_pretrained` wrote, as `tensors.find`
-            finds them; or such a file itself, of which a .ckpt is a Lightning checkpoint of stable-audio-tools' training.
-
-    Returns:
-        name, shape, state: one row a tensor; ``loaded``, ``loaded, new channels zero``, ``new`` (of the network, not in the
-        checkpoint), ``unused`` (of the checkpoint, not in the network).
-
-    Raises:
-        MissingWeights: there is no such file, or it is no checkpoint.
-        WrongStart: it holds no network, or a tensor is missing, of another shape, or too many; the first three are named.
+    ``path`` is a folder with ``model_config.json`` or ``saga_sr.json`` and weights as `tensors.find` finds them, or such
+    weights; a .ckpt is a Lightning checkpoint of stable-audio-tools' training. Without embeddings of f_l and f_h in it, theirs
+    stay. Returns name, shape and state of each tensor: ``loaded``, ``loaded, new channels zero``, ``new`` (only in the network)
+    or ``unused`` (only in the checkpoint). Raises MissingWeights for a missing or unreadable file, and WrongStart, which names
+    the first three misfits.
     """
     file = Path(path) if Path(path).is_file() else tensors.find(STABLE_AUDIO_OPEN_DIT.require(path))
     config, others, place, held = read_network(file)
@@ -86,13 +77,9 @@ def load_starting_weights(network: SagaNetwork, path: str | Path) -> pd.DataFram
 
 
 def read_network(file: Path) -> tuple[dict[str, Any], dict[str, list[int]], str, dict[str, Tensor]]:
-    """What a checkpoint holds of a network.
-
-    Returns:
-        The model's configuration: embedded in a .ckpt, else of the ``model_config.json`` beside the file, else empty; names and
-        shapes of the tensors that are not the network's; how the network's names of what it holds begin, one of `PLACES`; those
-        tensors, named as in the network.
-    """
+    """A checkpoint's configuration (from a .ckpt, else ``model_config.json`` beside it, else empty), names and shapes of
+    tensors outside the network, the prefix of the others in the network, one of `PLACES`, and those tensors by their names
+    there."""
     beside = file.parent / "model_config.json"
     config = json.loads(beside.read_text()) if beside.exists() else {}
     content = {"state_dict": tensors.read(file)} if file.suffix == ".safetensors" else tensors.read_checkpoint(file)
@@ -112,7 +99,7 @@ def read_network(file: Path) -> tuple[dict[str, Any], dict[str, list[int]], str,
 
 
 def widened(tensor: Tensor, shape: torch.Size) -> Tensor:
-    """``tensor`` in the corner of zeros of ``shape``; as it is where it does not fit inside."""
+    """``tensor`` in the corner of zeros of ``shape``; unchanged where it does not fit inside."""
     if tensor.dim() != len(shape) or any(a > b for a, b in zip(tensor.shape, shape, strict=True)):
         return tensor
     wide = torch.zeros(shape, dtype=tensor.dtype)
@@ -121,8 +108,8 @@ def widened(tensor: Tensor, shape: torch.Size) -> Tensor:
 
 
 def warn_of_objective(config: Mapping[str, Any], file: Path) -> None:
-    """Warn of a checkpoint that was trained for another objective than rectified flow: ``v``, where the configuration names
-    none (stable-audio-tools, ``models/diffusion.py``)."""
+    """Warn of another training objective than rectified flow; the default is ``v`` (stable-audio-tools,
+    ``models/diffusion.py``)."""
     if not config:
         logger.warning("%s comes without model_config.json: whether it was trained for rectified flow is not known.", file)
         return

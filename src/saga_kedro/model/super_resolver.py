@@ -1,4 +1,4 @@
-"""Muffled audio in, full-band audio out, whatever computes the network: PyTorch or ONNX Runtime."""
+"""Muffled audio in, full-band audio out, with the network in PyTorch or ONNX Runtime."""
 
 from __future__ import annotations
 
@@ -34,49 +34,31 @@ from saga_kedro.model.schedule import SCHEDULES
 from saga_kedro.model.silence import digital_silence
 from saga_kedro.model.treatment import Treatment, treatment
 
-# Bounds the memory of one guided step; results do not depend on it.
-WINDOWS_AT_ONCE = 8
-# The low-pass for inputs that carry something above their cutoff: one that training draws.
-LIKE_TRAINING = partial(LowPass, "chebyshev", 8)
+WINDOWS_AT_ONCE = 8  # bounds the memory of one guided step; results do not depend on it
+LIKE_TRAINING = partial(LowPass, "chebyshev", 8)  # for inputs that carry something above their cutoff: training draws it too
 
 
 @dataclass(frozen=True)
 class Stretch:
-    """Up to five minutes of a clip, ready for the network.
+    """Up to five minutes of a clip, ready for the network."""
 
-    Attributes:
-        z_l: of the whole stretch, [C, L].
-        condition: of each window of a training segment's length.
-        starts, first: the frames at which windows start, and the frame of the clip that z_l starts with.
-        seconds: of audio in it.
-        finish: makes z_h [C, L] the audio, float32 [2, n] part by part; `blocks.joined` joins stretches.
-    """
-
-    z_l: Array
-    condition: Condition
-    starts: list[int]
-    first: int
-    seconds: float
-    finish: Callable[[Array], Iterator[np.ndarray]]
+    z_l: Array  # of the whole stretch, [C, L]
+    condition: Condition  # of each window, as long as a training segment
+    starts: list[int]  # frames at which windows start
+    first: int  # frame of the clip that z_l starts with
+    seconds: float  # of audio in it
+    finish: Callable[[Array], Iterator[np.ndarray]]  # z_h [C, L] to parts of audio, float32 [2, n], for `blocks.joined`
 
 
 class SuperResolver(ABC):
     """Everything around the network: bandwidth, codec, conditions, windows, sampling, noise floor, low band, silence.
 
-    A subclass has a ``network``, called as `SagaNetwork.forward`, and makes its kind of arrays (`array`, `text`).
-
-    Args:
-        config: the model's and the sampler's parameters, as in ``conf/``: ``codec`` {name, ...}, ``segment_samples``,
-            ``channels``, ``rolloff``, ``sample``.
-
-    Attributes:
-        rolloff_predictor, floor_predictor: fitted before training.
-        segment_frames: latent frames of a training segment.
+    A subclass has a ``network``, called as `SagaNetwork.forward`, and makes its kind of arrays (`array`, `text`). ``config``
+    has the parameters of ``conf/``: ``codec`` {name, ...}, ``segment_samples``, ``channels``, ``rolloff``, ``sample``.
     """
 
     network: Callable[..., Array]
-    takes_prompts: bool = False
-    """Whether it was trained with captions."""
+    takes_prompts: bool = False  # whether it was trained with captions
 
     def __init__(self, config: dict[str, Any]) -> None:
         self.config = config
@@ -97,16 +79,13 @@ class SuperResolver(ABC):
         """The text states of captions, [B, L, W]."""
 
     def captions(self, read: Read, samples: int, prompt: Prompt) -> str | list[str]:
-        """The caption of all windows, or one for each stretch of 5.94 s of the clip; without a prompt the clip is described.
-
-        A prompt for a model that was trained without captions, or a wrong number of them, is a ValueError.
-        """
+        """The caption of all windows, or one for each stretch of 5.94 s; ValueError where the prompt does not fit."""
         if prompt:
             raise ValueError("This model was trained without captions: it takes no prompt.")
         return ""
 
     def tables(self) -> dict[str, np.ndarray]:
-        """What was fitted and not trained, by name."""
+        """Arrays that are fitted rather than trained, by name."""
         fitted = {"rolloff_predictor": self.rolloff_predictor, "floors": self.floor_predictor}
         return {f"{part}.{name}": table for part, one in fitted.items() for name, table in vars(one).items()}
 
@@ -121,9 +100,8 @@ class SuperResolver(ABC):
         """Give muffled audio the upper band that it could have had.
 
         Args:
-            audio: float [channels, samples] in [-1, 1], or a file.
-            sample_rate: its rate in Hz; a file brings its own.
-            cutoff_hz: below it the result is the input, which carries nothing above it; None measures that, and leaves a
+            audio: float [channels, samples] in [-1, 1] at ``sample_rate`` Hz, or a file, which brings its own rate.
+            cutoff_hz: where the input's signal ends; the result keeps the input below it. None measures it, and leaves a
                 full-band input as it is.
             progress: show a progress bar over the seconds of audio.
             dials: of `Dials`: rolloff, noise_floor, prompt, steps, s_a, s_t, seed, fast.
@@ -166,14 +144,11 @@ class SuperResolver(ABC):
         dials: Dials = OWN,
         advance: Callable[[float], Any] = lambda seconds: None,
     ) -> Iterator[np.ndarray]:
-        """Super-resolve audio that need not fit into memory: yields float32 [2, n], one after the other, ``samples`` in all.
+        """Super-resolve audio that need not fit into memory: yields parts float32 [2, n], ``samples`` in all.
 
-        Args:
-            read, samples: give any range of the input, float32 [2, n] at 44.1 kHz, and its length.
-            todo: up to where the input is kept.
-            identical: whether its channels are the same; then the result's are.
-            dials: how; one that is out of its range, or that this model has not, is a ValueError.
-            advance: called with seconds of audio as they are done.
+        ``read`` gives any range of the input, float32 [2, n] at 44.1 kHz, whose channels are the same if ``identical``;
+        ``advance`` is called with seconds of audio as they are done. Dials out of range, or that this model lacks, are a
+        ValueError.
         """
         if todo.cutoff_hz is None:
             self.wanted(dials)
@@ -187,7 +162,7 @@ class SuperResolver(ABC):
     def stretches(
         self, read: Read, samples: int, todo: Treatment, identical: bool = False, dials: Dials = OWN
     ) -> Iterator[Stretch]:
-        """All of `stream` but the sampling, for an input that has a cutoff. Arguments and errors are `stream`'s."""
+        """`stream` before sampling, for an input with a cutoff; arguments and errors as there."""
         rolloff, amount = self.wanted(dials)
         cutoff_hz = todo.cutoff_hz or 0.0
         captions = self.captions(read, samples, dials.prompt)
@@ -258,8 +233,8 @@ class SuperResolver(ABC):
         return guidance(self.network, z_t, t, condition, setting["s_a"], setting["s_t"])
 
     def wanted(self, dials: Dials) -> tuple[float | None, float]:
-        """The roll-off and the noise floor asked for: f_h in [0, 1], None where it is to be predicted, `UNTOLD` for one that is
-        unspecified; the amount of noise floor. One out of its range is a ValueError, as is noise for a codec that adds none."""
+        """f_h in [0, 1] (None: predict it; or `UNTOLD`) and the amount of noise floor; a ValueError if out of range or
+        impossible."""
         setting = dials.sampling(self.sample)
         rolloff, amount = setting["rolloff"], setting["noise_floor"]
         named = {"predicted": None, "untold": UNTOLD}
@@ -272,14 +247,14 @@ class SuperResolver(ABC):
         return named[rolloff] if rolloff in named else float(rolloff), float(amount)
 
     def _with_floor(self, z_h: Array, z_l: Array, floor: FloorTrack, first: int) -> Array:
-        """z_h [C, L] with the noise floor; it starts at frame ``first`` of the clip."""
+        """z_h [C, L], which starts at frame ``first`` of the clip, with the noise floor."""
         if not floor:
             return z_h
         middles = (first + np.arange(z_h.shape[-1]) + 0.5) * self.codec.hop
         return self.codec.with_noise(z_h, z_l, floor.at(middles), HERTZ)
 
     def _with_low_band(self, cutoff_hz: float, identical: bool, generated: Array, low: np.ndarray) -> np.ndarray:
-        """Generated audio [1, 2, N] with all of the input [2, N] that can be kept: its low band and its silence."""
+        """Generated audio [1, 2, N] with the low band and the silence of the input [2, N]."""
         if identical:  # a side that is silent stays silent
             generated = array_namespace(generated).stack([generated.mean(1)] * 2, axis=1)
         replace = part("low_band", LOW_BANDS, self.sample["low_band"])
@@ -288,7 +263,7 @@ class SuperResolver(ABC):
 
 
 def _reporting(advance: Callable[[float], Any], seconds: float) -> Callable[[Iterable[Any]], Iterator[Any]]:
-    """Wraps the sampler's steps; each counts for an equal share of the seconds."""
+    """Wrap the sampler's steps so that each reports an equal share of the seconds."""
 
     def report(steps: Iterable[Any]) -> Iterator[Any]:
         every = list(steps)

@@ -1,4 +1,4 @@
-"""Weights in files: safetensors, and PyTorch's checkpoints (no code in them is run)."""
+"""Read weights: safetensors, and PyTorch's checkpoints without running code in them."""
 
 from __future__ import annotations
 
@@ -27,9 +27,10 @@ def find(folder: Path) -> Path:
 
 
 def read(path: Path, only: tuple[str, ...] = ()) -> dict[str, Any]:
-    """Tensors by name of a .safetensors file, or of PyTorch's (its ``state_dict`` if there is one), else `MissingWeights`.
+    """Tensors of a .safetensors file, or a PyTorch checkpoint (its ``state_dict`` if it has one); `MissingWeights` if
+    unreadable.
 
-    Where names begin with one of ``only``, the others stay in the file: they may be gigabytes.
+    If names begin with one of ``only``, the others are not read: they may be gigabytes.
     """
     import torch
 
@@ -50,7 +51,7 @@ def read(path: Path, only: tuple[str, ...] = ()) -> dict[str, Any]:
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
-    """All that a PyTorch checkpoint holds; `MissingWeights` where the file is none."""
+    """The content of a PyTorch checkpoint; `MissingWeights` if it cannot be read."""
     import torch
 
     try:
@@ -60,7 +61,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
 
 
 def misfits(own: Mapping[str, Any], given: Mapping[str, Any]) -> list[str]:
-    """How the tensors of a file differ from those that it is to fill, by name and shape; none where all fit."""
+    """Differences between a file's tensors and those to fill, by name and shape."""
     return [
         *(f"{name} is missing" for name in own if name not in given),
         *(f"{name} has no place" for name in given if name not in own),
@@ -73,17 +74,15 @@ def misfits(own: Mapping[str, Any], given: Mapping[str, Any]) -> list[str]:
 
 
 def places(weights: Path) -> tuple[dict[str, Any], int]:
-    """Where each tensor lies in a file of safetensors: its header, and the byte at which the tensors begin."""
+    """The header of a .safetensors file, with the place of each tensor, and the byte at which the tensors begin."""
     with open(weights, "rb") as file:
         length = int.from_bytes(file.read(8), "little")
         return json.loads(file.read(length)), 8 + length
 
 
 def read_arrays(weights: Path, names: Iterable[str]) -> dict[str, np.ndarray]:
-    """Some tensors of a .safetensors file as arrays, without PyTorch and without safetensors, which a browser does not have.
-
-    A file that lacks one is a ValueError.
-    """
+    """Some tensors of a .safetensors file as arrays, without PyTorch and safetensors, which a browser lacks; ValueError if one
+    is absent."""
     header, begin = places(weights)
     lacking = sorted(set(names) - set(header))
     if lacking:

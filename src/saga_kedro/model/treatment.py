@@ -1,4 +1,4 @@
-"""How to treat a clip, given up to where it carries signal."""
+"""How to treat a clip, given where its signal ends."""
 
 from __future__ import annotations
 
@@ -7,33 +7,23 @@ from dataclasses import dataclass
 from saga_kedro.audio import SAMPLE_RATE
 from saga_kedro.audio.bandwidth import Bandwidth
 
-# Where the input reaches further than the cutoff, the model gets it low-passed as in training.
-CUT_BELOW = 0.9
+CUT_BELOW = 0.9  # of where the input ends: under it the model gets the input low-passed, as in training
 LOWEST_CUTOFF_HZ = 1_000.0
 
 
 @dataclass(frozen=True)
 class Treatment:
-    """How a clip is super-resolved.
+    """How a clip is super-resolved."""
 
-    Attributes:
-        cutoff_hz: below it the result is the input; None: the whole result is the input.
-        low_pass: whether the input carries something above the cutoff all the same, which the model must not hear.
-        why: half a sentence about it, to be shown.
-    """
-
-    cutoff_hz: float | None
-    low_pass: bool
-    why: str
+    cutoff_hz: float | None  # the result keeps the input below it; None: the whole result is the input
+    low_pass: bool  # whether to hide from the model what the input carries above the cutoff
+    why: str  # half a sentence to show
 
 
 def treatment(bandwidth: Bandwidth, sample_rate: int = SAMPLE_RATE, asked_hz: float | None = None) -> Treatment:
-    """What to do about a clip.
+    """What to do with a clip of that bandwidth, measured at 44.1 kHz, from a file at ``sample_rate`` Hz.
 
-    Args:
-        bandwidth: measured at 44.1 kHz.
-        sample_rate: of the file, in Hz: it carries nothing above half of that.
-        asked_hz: a cutoff that a person gives, 1,000 Hz to 22,050 Hz or a ValueError; it overrides what was measured.
+    The user's cutoff ``asked_hz`` overrides the measured one; outside of 1,000 Hz to 22,050 Hz it is a ValueError.
     """
     check_cutoff(asked_hz)
     if bandwidth.ends == "silent":
@@ -42,11 +32,8 @@ def treatment(bandwidth: Bandwidth, sample_rate: int = SAMPLE_RATE, asked_hz: fl
     if asked_hz is not None:
         return Treatment(asked_hz, asked_hz < CUT_BELOW * reaches, f"cutoff {_khz(asked_hz)} as asked for")
     if bandwidth.ends == "dark":
-        return Treatment(
-            None,
-            False,
-            f"it carries nothing above {_khz(reaches)}, too little to tell what was there; --cutoff treats it anyway",
-        )
+        why = f"it carries nothing above {_khz(reaches)}, too little to tell what was there; --cutoff treats it anyway"
+        return Treatment(None, False, why)
     if bandwidth.ends == "full" and reaches == SAMPLE_RATE / 2:
         return Treatment(None, False, "it is full-band already; --cutoff treats it anyway")
     if bandwidth.ends == "ragged":

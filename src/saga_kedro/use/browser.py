@@ -21,7 +21,7 @@ from saga_kedro.audio.rolloff import rolloff_from_hz
 from saga_kedro.audio.spectra import frame_power, hann
 from saga_kedro.model.blocks import joined
 from saga_kedro.model.dials import Dials
-from saga_kedro.model.graph_model import GraphSagaSR
+from saga_kedro.model.onnx_model import GraphSagaSR
 from saga_kedro.model.super_resolver import Stretch
 from saga_kedro.model.treatment import treatment
 

@@ -26,8 +26,8 @@ class Codec(Protocol):
         ...
 
     def decode(self, z: Array, seeds: Sequence[int] | None = None, first: int = 0) -> Array:
-        """[B, latent_channels, T] to [B, 2, T hop]. ``seeds`` name the noise of codecs that shape some, one an item;
-        ``first`` is the frame of a longer signal that z starts with."""
+        """[B, latent_channels, T] to [B, 2, T hop]. ``seeds`` name the noise of an item, if any; z starts with frame ``first``
+        of a clip."""
         ...
 
     def to(self, *args: Any, **kwargs: Any) -> Codec:
@@ -45,9 +45,5 @@ CODECS: dict[str, Callable[..., Any]] = {"band_envelope": BandEnvelope, "autoenc
 
 
 def build_codec(name: str, **options: Any) -> Codec:
-    """A frozen codec of ``CODECS``; an option that is None is left at its default, so that a configuration can leave it out.
-
-    Raises:
-        ValueError: an unknown name, or options that the codec refuses; `UnloadedCodec` for an autoencoder without its weights.
-    """
+    """A frozen codec of ``CODECS``; options that are None keep their defaults. ValueError for an unknown name or option."""
     return part("codec", CODECS, name)(**{option: value for option, value in options.items() if value is not None})

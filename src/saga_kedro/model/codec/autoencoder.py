@@ -20,13 +20,12 @@ if TYPE_CHECKING:
     from stable_audio_tools.models.autoencoders import AudioAutoencoder
 
 CHUNK, OVERLAP = 128, 32
-"""Latents: the defaults of stable-audio-tools' chunked encoding (``AudioAutoencoder.encode_audio``). Half the overlap,
-which is what a chunk's end is kept away from, covers the receptive field of Stable Audio Open's VAE, so that chunks change
-nothing but memory."""
+"""Latents: the defaults of stable-audio-tools' chunked encoding (``AudioAutoencoder.encode_audio``). Half the overlap covers
+the receptive field of Stable Audio Open's VAE, so chunks only save memory."""
 
 PREFIXES = ("", "autoencoder_ema.ema_model.", "autoencoder.", "pretransform.model.", "diffusion.pretransform.model.")
-"""Where a checkpoint keeps the VAE's tensors: exported; in the VAE's training checkpoint, averaged (as its own export
-prefers) or not; in a diffusion model's export, such as Stable Audio Open's; in a diffusion model's training checkpoint."""
+"""Prefixes of the VAE's tensors in a checkpoint: exported; its training checkpoint, averaged (preferred, as in its own export)
+or not; a diffusion model's export, such as Stable Audio Open's; a diffusion model's training checkpoint."""
 
 
 _SIZE = {"channels": 128, "c_mults": [1, 2, 4, 8, 16], "strides": [2, 4, 4, 8, 8], "use_snake": True}
@@ -50,18 +49,12 @@ class UnloadedCodec(MissingWeights):
 
 
 class Autoencoder(nn.Module):
-    """A variational autoencoder of stable-audio-tools behind the codecs' interface.
+    """A frozen variational autoencoder of stable-audio-tools behind the codecs' interface.
 
-    Equal to its ``AutoencoderPretransform`` (``models/pretransforms.py``) but for two things: the posterior is returned
-    instead of one draw from the global generator, and long audio is always processed in chunks. Frozen, in eval mode for good.
-
-    Args:
-        model: with its weights in place, as `load` puts them; a VAE with two audio channels, or it is a ValueError.
-        scale: latents are the VAE's divided by this, as in the config of stable-audio-tools' pretransform.
-        posterior: ``drawn`` keeps the VAE's deviations, ``mean`` makes every draw the mean.
-
-    Attributes:
-        latent_channels, hop: 64, and 2,048 samples a latent, in Stable Audio Open.
+    It equals ``AutoencoderPretransform`` (``models/pretransforms.py``), but returns the posterior instead of one draw from the
+    global generator, and always processes long audio in chunks. ``model`` must be a VAE with two audio channels (else
+    ValueError) and weights; latents are the VAE's divided by ``scale``; ``posterior`` ``drawn`` keeps the VAE's deviations,
+    ``mean`` drops them. Stable Audio Open has 64 ``latent_channels`` and a ``hop`` of 2,048 samples.
     """
 
     def __init__(self, model: AudioAutoencoder, scale: float = 1.0, posterior: Literal["drawn", "mean"] = "drawn") -> None:
@@ -85,16 +78,11 @@ class Autoencoder(nn.Module):
 
     @classmethod
     def load(cls, path: str | Path | None = None, posterior: Literal["drawn", "mean"] = "drawn") -> Autoencoder:
-        """The autoencoder in a folder, every tensor of it from the checkpoint.
+        """The autoencoder in a folder, with every tensor from the checkpoint.
 
-        Args:
-            path: a folder with ``model_config.json`` (stable-audio-tools' configuration of the autoencoder itself, or of a
-                model whose pretransform it is) and its weights, as `tensors.find` finds them.
-            posterior: as for the constructor.
-
-        Raises:
-            UnloadedCodec: the folder or a file is absent, the checkpoint lacks a tensor or has one in another shape.
-            ValueError: the configuration is not an autoencoder's.
+        ``path`` holds weights and ``model_config.json``, stable-audio-tools' configuration of the autoencoder or of a model
+        whose pretransform it is (else ValueError). Absent files, and tensors that are missing or of another shape, are an
+        `UnloadedCodec`.
         """
         if STABLE_AUDIO_OPEN.absent(path):
             raise UnloadedCodec(STABLE_AUDIO_OPEN.sentence(path))
@@ -111,10 +99,10 @@ class Autoencoder(nn.Module):
 
     @torch.no_grad()
     def encode(self, audio: Tensor) -> Posterior:
-        """The VAE's posterior of ``audio``: mean, and softplus(.) + 1e-4 as its bottleneck has it, both divided by the scale.
+        """The posterior of ``audio`` [B, 2, N], padded with zeros to whole latents [B, latent_channels, ceil(N / hop)].
 
-        [B, 2, N] is filled up with zeros to a whole number of latents, [B, latent_channels, ceil(N / hop)]. They have the
-        audio's dtype, and are computed in that of the weights.
+        Its deviation is softplus(.) + 1e-4 as in the VAE's bottleneck; both are divided by the scale. Computed in the weights'
+        dtype, returned in the audio's.
         """
         padded = functional.pad(audio, (0, -audio.shape[-1] % self.hop)).to(next(self.model.parameters()).dtype)
         with torch.autocast(audio.device.type, enabled=False):
@@ -127,18 +115,14 @@ class Autoencoder(nn.Module):
 
     @torch.no_grad()
     def decode(self, z: Tensor, seeds: Sequence[int] | None = None, first: int = 0) -> Tensor:
-        """Audio of latents, [B, latent_channels, T] to [B, 2, T hop]; the rest is not needed."""
+        """Latents [B, latent_channels, T] to audio [B, 2, T hop]; it draws no noise."""
         scaled = (z * self.scale).to(next(self.model.parameters()).dtype)
         with torch.autocast(z.device.type, enabled=False):
             return in_chunks(self.model.decode, scaled, 1, self.hop).to(z.dtype)
 
 
 def build_autoencoder(config: dict[str, Any]) -> tuple[AudioAutoencoder, float]:
-    """An autoencoder with random weights from stable-audio-tools' configuration, and the scale of its latents.
-
-    The configuration is of ``model_type`` autoencoder, or of a diffusion model with a ``pretransform`` of type autoencoder;
-    another one is a ValueError.
-    """
+    """A random autoencoder and the scale of its latents, from its configuration or that of a diffusion model with one."""
     with quiet():
         from stable_audio_tools.models.autoencoders import create_autoencoder_from_config
 
@@ -155,10 +139,7 @@ def build_autoencoder(config: dict[str, Any]) -> tuple[AudioAutoencoder, float]:
 
 
 def fill(model: nn.Module, given: dict[str, Tensor], source: Path) -> None:
-    """Put a checkpoint's tensors into ``model``: all of them, or none and an `UnloadedCodec` that names ``source``.
-
-    Names begin with one of `PREFIXES`; what the checkpoint has beyond the model (a DiT, discriminators) is left alone.
-    """
+    """Put a checkpoint's tensors into ``model``: all of them, or none and an `UnloadedCodec`. Others (a DiT) are ignored."""
     wanted = model.state_dict()
     prefix = max(PREFIXES, key=lambda p: sum(p + name in given for name in wanted))
     given = {key.removeprefix(prefix): value for key, value in given.items() if key.startswith(prefix)}
@@ -171,10 +152,10 @@ def fill(model: nn.Module, given: dict[str, Tensor], source: Path) -> None:
 
 
 def in_chunks(function: Callable[[Tensor], Tensor], signal: Tensor, step_in: int, step_out: int) -> Tensor:
-    """Apply an encoder or decoder to overlapping chunks of a long signal and keep the middle of each.
+    """Apply a function, [B, C, n step_in] to [B, C', n step_out], to overlapping chunks of a signal and keep the middle of
+    each.
 
-    The algorithm of ``AudioAutoencoder.encode_audio`` and ``decode_audio`` with ``chunked=True``; a signal of up to one
-    chunk is not cut. The function takes [B, C, n step_in] to [B, C', n step_out], and so does this.
+    The algorithm of ``AudioAutoencoder.encode_audio`` and ``decode_audio`` with ``chunked=True``.
     """
     total = signal.shape[-1] // step_in
     if total <= CHUNK:

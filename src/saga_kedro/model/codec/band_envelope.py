@@ -37,19 +37,13 @@ SCALE_DB = 20.0
 class BandEnvelope:
     """Band levels of mid and side, 2 x ``bands`` latent channels (mid first, low bands first), one latent for ``hop`` samples.
 
-    A band's level is the mean magnitude of its bins in dB, 0 dB for white noise of unit variance whose magnitudes were all
-    equal. Magnitudes rather than powers: a band with one partial is not smeared to that partial's full power, which lowers
-    LSD on music by 5 to 7 %. The latent is (level - centre(f)) / 20 dB, so that typical audio has mean 0 and deviation 1.
-    Decoding gives an excitation with mean magnitude 1 these levels, interpolated in dB between band centres and between frames.
+    A band's level is the mean magnitude of its bins in dB, 0 dB for white noise of unit variance with equal magnitudes. Unlike
+    power, it does not smear a single partial over its band, which lowers LSD on music by 5 to 7 %. The latent is (level -
+    centre(f)) / 20 dB, so that typical audio has mean 0 and deviation 1. Decoding gives an excitation of mean magnitude 1 these
+    levels, interpolated in dB between band centres and between frames.
 
-    Args:
-        bands: for each of mid and side.
-        hop: samples a latent: 512 or 1,024.
-        excitation: what the envelope shapes: see `excitation`.
-        corner_hz: bands are about equal below it and logarithmic above: see `band_edges`.
-
-    Raises:
-        ValueError: an unknown excitation, another hop, or bands too narrow to hold a bin.
+    ``hop`` is 512 or 1,024 samples, ``excitation`` one of `EXCITATIONS`, and ``corner_hz`` as for `band_edges`; others, or
+    bands too narrow to hold a bin, are a ValueError.
     """
 
     def __init__(
@@ -107,13 +101,9 @@ class BandEnvelope:
     def decode(self, z: Array, seeds: Sequence[int] | None = None, first: int = 0) -> Array:
         """Audio [B, 2, T hop] with the band levels ``z``, [B, 2 bands, T], in their dtype.
 
-        A frame of mid or side whose levels lie, on the average, nearer to silence than to the floor is exactly zero;
-        frames overlap, so the half frame beside a sounding one still rings.
-
-        Args:
-            z: latents.
-            seeds: of the noise, one an item, or it is a ValueError; None is seed 0 for every item.
-            first: which frame of a longer signal z starts with: its parts, decoded alone, get the noise of the whole.
+        A frame of mid or side whose mean level is nearer to silence than to the floor is exactly zero, but for the overlap with
+        its neighbours. ``seeds`` name the noise of each item (None: all 0; another number of them is a ValueError). ``first``
+        is the frame of a longer signal that z starts with, so that its parts get the noise of the whole.
         """
         seeds = [0] * len(z) if seeds is None else list(seeds)
         if len(seeds) != len(z):
@@ -143,12 +133,12 @@ class BandEnvelope:
             return xp.astype(to_left_right(audio), z.dtype, copy=False)
 
     def with_noise(self, z: Array, z_l: Array, power: np.ndarray, hertz: np.ndarray) -> Array:
-        """Latents of audio to which stationary noise is added: band levels add up as powers.
+        """Latents of audio with stationary noise added: band levels add up as powers.
 
         Args:
-            z, z_l: [C, T], of the audio, and of the input: frames of mid or side that are silent there get no noise.
+            z, z_l: [C, T], of the audio, and of the input: silent frames of its mid or side get no noise.
             power: [T, 2 (mid, side), F], mean power of the noise in a bin, 1 for white noise of unit variance.
-            hertz: [F] rising frequencies at which that is known; between them it is interpolated.
+            hertz: [F] rising frequencies of ``power``, which is interpolated between them.
         """
         xp = array_namespace(z)
         right = np.clip(np.searchsorted(hertz, self.hertz), 1, len(hertz) - 1)
@@ -166,9 +156,9 @@ class BandEnvelope:
 def band_edges(bands: int, bins: int, sample_rate: int, corner_hz: float) -> np.ndarray:
     """Edges of bands of equal width on the scale log(1 + f / corner_hz), rounded to bins: about linear below the corner.
 
-    A high corner gives equal bands, which LSD, a mean over bins, asks for; a low one gives the fine low bands of the ear,
-    in which harmonics of the input show. The [bands + 1] edges rise from 0 to ``bins``, those from 0 Hz to half of the rate:
-    band b holds bins edges[b] to edges[b + 1] - 1. Where the lowest would hold none, it is a ValueError.
+    A high corner gives equal bands, which suit LSD, a mean over bins; a low one gives the fine low bands of the ear, which show
+    harmonics. Band b holds bins edges[b] to edges[b + 1] - 1 of the ``bins`` from 0 Hz to half of the rate; a band without a
+    bin is a ValueError.
     """
     nyquist = sample_rate / 2
     hertz = corner_hz * np.expm1(np.linspace(0, np.log1p(nyquist / corner_hz), bands + 1))
@@ -181,7 +171,7 @@ def band_edges(bands: int, bins: int, sample_rate: int, corner_hz: float) -> np.
 
 
 def to_mid_side(audio: Array) -> Array:
-    """``mid = (left + right) / 2``, ``side = (left - right) / 2``: so identical channels are a silent side, and stay so."""
+    """``mid = (left + right) / 2``, ``side = (left - right) / 2``: identical channels have a silent side."""
     left, right = audio[:, 0], audio[:, 1]
     return array_namespace(audio).stack([(left + right) / 2, (left - right) / 2], axis=1)
 

@@ -1,4 +1,4 @@
-"""What a vocoder's envelope is given to: spectra whose magnitudes are 1 on the average, everywhere.
+"""The signal that a vocoder's envelope shapes: spectra with a mean magnitude of 1 everywhere.
 
 Each function returns short-time spectra [B, 2 (mid, side), J, K] of frames cut by `cut_frames` and weighted by a Hann window.
 """
@@ -15,16 +15,11 @@ from saga_kedro.arrays import Array, array_namespace, like
 from saga_kedro.audio.spectra import add_frames, cut_frames, hann, magnitude, overlap_weight
 from saga_kedro.model.blocks import noise_at
 
-NOISE_BLOCK = 65_536
-"""Samples of noise that are one draw: so any part of a long signal can be drawn alone."""
-PERIOD = 16
-"""Blocks after which noise repeats: 24 s, longer than anybody hears a repetition of noise, and short enough to be kept."""
-KEPT_FRAMES = 256
-"""Frames of smooth noise that are made and kept together."""
-
+NOISE_BLOCK = 65_536  # samples of noise in one draw, so that any part of a long signal can be drawn alone
+PERIOD = 16  # blocks after which noise repeats: after 24 s nobody hears it, and it is short enough to keep
+KEPT_FRAMES = 256  # frames of smooth noise that are made and kept together
+# of `smooth_noise`: 3 halve the deviation of its log magnitudes (5.6 to 2.7 dB); 30 reach 1.7 dB, but LSD falls by 0.02 only
 SMOOTHING_STEPS = 3
-"""Steps of `smooth_noise`: 3 halve the deviation of its log magnitudes (5.6 to 2.7 dB); 30 reach 1.7 dB, but LSD falls by
-0.02 only."""
 
 
 def white_noise(seeds: Sequence[int], samples: int, first: int = 0) -> np.ndarray:
@@ -35,21 +30,18 @@ def white_noise(seeds: Sequence[int], samples: int, first: int = 0) -> np.ndarra
 def noise(seeds: Sequence[int], window: Array, hop: int, samples: int, first: int = 0) -> Array:
     """Gaussian noise. Its magnitudes are Rayleigh, whose mean is sqrt(pi / 4) of the root mean square.
 
-    Args:
-        seeds: one an item.
-        window: [n_fft], Hann, on the device and in the dtype to work in.
-        hop, samples, first: samples between frames, how many, and where in the noise of a seed; multiples of ``hop``.
+    ``seeds`` has one seed an item; ``window`` [n_fft] is Hann, on the device and in the dtype to work in; ``samples`` of a
+    seed's noise from ``first`` on are multiples of ``hop``.
     """
     spectra = _spectra(like(white_noise(seeds, samples, first), window), window, hop)
     return spectra / math.sqrt(math.pi / 4 * float((window * window).sum()))
 
 
 def smooth_noise(seeds: Sequence[int], window: Array, hop: int, samples: int, first: int = 0) -> Array:
-    """Noise with fewer deep holes: magnitudes are set to 1, the signal with the nearest spectra taken, and again.
+    """As `noise`, with fewer deep holes: set magnitudes to 1, take the signal with the nearest spectra, and repeat.
 
-    (Griffin and Lim, 1984, with a constant as the target.) No signal's magnitudes are constant, but those of Gaussian
-    noise scatter more than they must, and that scatter is all of the error of a right envelope. Arguments and result as
-    `noise`.
+    (Griffin and Lim, 1984, with a constant as the target.) Gaussian magnitudes scatter more than they must, and under the right
+    envelope that scatter is all of the error.
     """
     n_fft, begin, end = window.shape[0], first // hop, (first + samples) // hop
     runs = range(begin // KEPT_FRAMES, -(-end // KEPT_FRAMES))
@@ -64,7 +56,7 @@ def smooth_noise(seeds: Sequence[int], window: Array, hop: int, samples: int, fi
 
 @lru_cache(maxsize=PERIOD)
 def _smooth_run(seed: int, run: int, n_fft: int, hop: int) -> np.ndarray:
-    """``KEPT_FRAMES`` frames of smooth noise, complex64 [2, KEPT_FRAMES, n_fft / 2 + 1]: the same wherever they are used."""
+    """``KEPT_FRAMES`` frames of smooth noise, complex64 [2, KEPT_FRAMES, n_fft / 2 + 1], the same wherever they are used."""
     margin = (SMOOTHING_STEPS + 1) * n_fft // hop  # frames that the steps see beyond both ends
     before = (run * KEPT_FRAMES - margin) % (PERIOD * NOISE_BLOCK // hop)
     white = white_noise([seed], (KEPT_FRAMES + 2 * margin) * hop, before * hop)
@@ -85,7 +77,7 @@ def _smoothed(signal: np.ndarray, window: np.ndarray, hop: int) -> np.ndarray:
 
 @lru_cache
 def _smoothed_level(n_fft: int, hop: int) -> float:
-    """Mean magnitude of smoothed noise, away from its ends: a constant, so that the parts of a long signal agree."""
+    """Mean magnitude of smoothed noise away from its ends: one constant, so that the parts of a long signal agree."""
     spectra = _smoothed(white_noise([0], 200 * hop), hann(n_fft), hop)
     return float(magnitude(spectra)[..., 20:-20, :].mean())
 

@@ -1,4 +1,4 @@
-"""What a codec knows of the latents of a piece of audio: a mean and a deviation for every value."""
+"""A codec's posterior over the latents of a piece of audio."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ class Posterior:
         return cls(latents, array_namespace(latents).zeros_like(latents))
 
     def draw(self, seeds: Sequence[int]) -> Array:
-        """``mean + deviation * noise``, the noise of item b drawn from ``seeds[b]`` alone; as many as items, or a ValueError.
+        """``mean + deviation * noise``, the noise of item b drawn from ``seeds[b]`` alone; another number of seeds is a
+        ValueError.
 
-        The VAE bottleneck of stable-audio-tools draws the same sum (``models/bottleneck.py``, ``vae_sample``) from the global
-        generator; here a draw depends neither on the batch nor on what was drawn before.
+        stable-audio-tools' VAE bottleneck (``models/bottleneck.py``, ``vae_sample``) draws from the global generator instead.
         """
         if len(seeds) != len(self.mean):
             raise ValueError(f"A batch of {len(self.mean)} needs as many seeds to be drawn, {len(seeds)} were given.")
@@ -44,9 +44,9 @@ def posterior_noise(seeds: Sequence[int], shape: Sequence[int]) -> np.ndarray:
 
 
 def posterior_statistics(posteriors: Iterable[Posterior]) -> dict[str, float]:
-    """Moments of the latents of batches of audio: ``mean`` and ``deviation`` of drawn latents; ``posterior_deviation``, the
-    root mean square of the deviation within a draw; ``reliability``, the share of a latent's variance that is the audio's, the
-    correlation of two encodings of the same audio: 1 for a codec without randomness, about 0 for a VAE of random weights."""
+    """``mean`` and ``deviation`` of drawn latents; ``posterior_deviation``, the root mean square within a draw;
+    ``reliability``, the share of a latent's variance that is the audio's, the correlation of two encodings of the same audio: 1
+    for a codec without randomness, about 0 for a VAE of random weights."""
     count, total, squares, noise = 0, 0.0, 0.0, 0.0
     for posterior in posteriors:
         means = posterior.mean.double()
