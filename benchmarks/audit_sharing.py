@@ -4,8 +4,6 @@ Run it on a quiet machine: `python benchmarks/audit_sharing.py`. It trains the s
 and of the failing code in both ways, one after the other in one thread, and prints seconds and their ratio.
 """
 
-from __future__ import annotations
-
 import tempfile
 import time
 from pathlib import Path

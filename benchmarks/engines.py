@@ -6,8 +6,6 @@ It synthesises the files first. Every round has each engine once, in turn; start
 and told apart. Starting processes is in it, since `processes` does so at every call. Ratios are of the rounds' medians.
 """
 
-from __future__ import annotations
-
 import argparse
 import os
 import statistics

@@ -7,8 +7,6 @@ All runs in a copy of the project, through what people use: `saga`, `kedro run`,
 machine and one OMP_NUM_THREADS: with other threads, sums are added in another order.
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import os

@@ -1,7 +1,5 @@
 """What `gate.py` asks in a process that imports the project: `outputs_of FOLDER`, `catalog_of ENVIRONMENT`."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import re

@@ -5,8 +5,6 @@ processes that load included, which hold on a busy one too. Aims: a training ste
 step 1.05.
 """
 
-from __future__ import annotations
-
 import statistics
 import tempfile
 import time

@@ -5,8 +5,6 @@ machine that does other things, too. Bounds: a training process begins within 20
 own, and a draw takes at most 1.2 times what it takes of 38 hours.
 """
 
-from __future__ import annotations
-
 import json
 import multiprocessing
 import os

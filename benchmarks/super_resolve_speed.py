@@ -6,8 +6,6 @@ Each length is a process of its own: stereo FLAC at 44.1 kHz with nothing above 
 enough to run it; --torch computes in PyTorch instead of ONNX Runtime.
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import resource

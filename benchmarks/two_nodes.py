@@ -9,8 +9,6 @@ the other looks like a machine whose cable was pulled. Printed are how long the 
 after the same command again the largest difference to the one process, over every step that MLflow has.
 """
 
-from __future__ import annotations
-
 import argparse
 import os
 import signal

@@ -1,7 +1,5 @@
 """What every test has: scratch projects to run pipelines in, one thread, and no network."""
 
-from __future__ import annotations
-
 import os
 import socket
 from collections.abc import Callable, Iterator

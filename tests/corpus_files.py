@@ -1,7 +1,5 @@
 """Small audio files and manifests for the tests of corpora."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -1,7 +1,5 @@
 """What a full audit would find, made up: every kind of verdict, a whole ladder, curves and sounds; nothing is trained."""
 
-from __future__ import annotations
-
 import itertools
 from typing import Any
 

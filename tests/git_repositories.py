@@ -1,7 +1,5 @@
 """Small git repositories with audio, and entries that name them, for the tests of the source git."""
 
-from __future__ import annotations
-
 import hashlib
 import os
 import subprocess

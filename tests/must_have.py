@@ -1,7 +1,5 @@
 """What a test cannot do without: where it is missing the test is skipped on a person's machine, and fails in CI."""
 
-from __future__ import annotations
-
 import importlib
 import os
 from types import ModuleType

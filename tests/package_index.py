@@ -1,7 +1,5 @@
 """Asking a package index through uv: what a platform and a Python would get, without installing it."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 from collections.abc import Iterable

@@ -1,7 +1,5 @@
 """A scratch project to run pipelines in, with a model so small that a run takes seconds."""
 
-from __future__ import annotations
-
 import shutil
 from pathlib import Path
 from typing import Any

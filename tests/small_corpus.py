@@ -1,7 +1,5 @@
 """A corpus of a few seconds, as the pipelines before `fit` would leave it: clips, captions, text states, parameters."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Sounds for tests of using a model: muffled, full-band, silent."""
 
-from __future__ import annotations
-
 import numpy as np
 from scipy.signal import butter, sosfiltfilt
 

@@ -1,7 +1,5 @@
 """An audit small enough for a test: a synthesised corpus of a few clips, a network of two blocks, eight steps."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any

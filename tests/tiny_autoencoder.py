@@ -1,7 +1,5 @@
 """A small randomly initialised Oobleck VAE of stable-audio-tools, saved as a download would be."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """Tiny randomly initialised checkpoints of the real `transformers` classes, saved to disk as a download would be."""
 
-from __future__ import annotations
-
 import string
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """A model so small that using it takes a tenth of a second: the real parts, random weights."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -3,8 +3,6 @@
 Functions, classes and statements are found in the checkout's files by name, and run alone: nothing of them is kept here.
 """
 
-from __future__ import annotations
-
 import argparse
 import ast
 import subprocess

@@ -7,8 +7,6 @@ Bias is what a system has more than the reference: the mean over four clips of t
 frames (the loudest 30 %) and in the quiet ones (the quietest 20 %).
 """
 
-from __future__ import annotations
-
 import argparse
 from collections.abc import Callable
 from pathlib import Path

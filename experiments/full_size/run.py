@@ -3,8 +3,6 @@
 python experiments/full_size/run.py [--clips data/03_primary/demo/clips.parquet] [--out docs/audit/full_size.csv]
 """
 
-from __future__ import annotations
-
 import argparse
 import copy
 from collections.abc import Callable

@@ -5,8 +5,6 @@
 Prints seconds and peak memory of this process, on the CPU, in float32. Takes 10 to 12 GB and some minutes on two cores.
 """
 
-from __future__ import annotations
-
 import resource
 import time
 from collections.abc import Iterator

@@ -3,8 +3,6 @@
 python experiments/half_precision/run.py [--steps 300] [--out docs/audit/half_precision.csv]
 """
 
-from __future__ import annotations
-
 import argparse
 import math
 from collections.abc import Iterable

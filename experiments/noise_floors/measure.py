@@ -10,8 +10,6 @@ with what was measured above. Every origin counts once, whatever the number of i
 above 12 kHz.
 """
 
-from __future__ import annotations
-
 import argparse
 import math
 from pathlib import Path

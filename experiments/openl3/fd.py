@@ -1,7 +1,5 @@
 """FD over OpenL3 embeddings of a finished evaluation: `python experiments/openl3/fd.py DATASET`, from the project's folder."""
 
-from __future__ import annotations
-
 import sys
 from functools import cache
 from pathlib import Path

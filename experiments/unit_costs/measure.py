@@ -3,8 +3,6 @@
 .venv/bin/python experiments/unit_costs/measure.py [--env paper]
 """
 
-from __future__ import annotations
-
 import argparse
 import tempfile
 import time

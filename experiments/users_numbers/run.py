@@ -3,8 +3,6 @@
 python experiments/users_numbers/run.py [docs/audit]
 """
 
-from __future__ import annotations
-
 import math
 import sys
 from pathlib import Path

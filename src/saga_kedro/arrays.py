@@ -1,8 +1,6 @@
 """The same code for NumPy arrays and for tensors: the array API, and the little that it lacks. Torch is imported for tensors
 only."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any

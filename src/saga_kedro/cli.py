@@ -1,7 +1,5 @@
 """The command `saga`. Heavy imports are inside its subcommands."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum

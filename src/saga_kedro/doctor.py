@@ -1,7 +1,5 @@
 """`saga doctor`: what this machine can run, what is missing, and how to get it."""
 
-from __future__ import annotations
-
 import importlib.metadata
 import json
 import os

@@ -1,7 +1,5 @@
 """Files that are either whole or absent, and the hashes that name them."""
 
-from __future__ import annotations
-
 import errno
 import hashlib
 import json

@@ -8,8 +8,6 @@ with `flock` it works between hosts; mounted with `nolock`, `local_lock` or `loc
 flock(2), nfs(5), mount.lustre(8).
 """
 
-from __future__ import annotations
-
 import json
 import logging
 import os

@@ -1,7 +1,5 @@
 """The parameters of conf/: checked before anything runs. An unknown name is refused with the nearest known one."""
 
-from __future__ import annotations
-
 import difflib
 import re
 from collections.abc import Mapping

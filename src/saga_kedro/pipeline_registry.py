@@ -1,7 +1,5 @@
 """The pipelines that `kedro run --pipeline` knows: the folders of pipelines/. Kedro imports those that a run asks for."""
 
-from __future__ import annotations
-
 from kedro.framework.project import find_pipelines
 from kedro.pipeline import Pipeline
 

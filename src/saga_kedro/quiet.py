@@ -1,7 +1,5 @@
 """Switches set before libraries are imported: no telemetry, no network, no warnings that only a library could fix."""
 
-from __future__ import annotations
-
 import os
 import warnings
 from collections.abc import Iterator

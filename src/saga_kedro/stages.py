@@ -7,8 +7,6 @@ Code counts as its syntax tree without comments and docstrings, so editing those
 stage names and every module of this package that it imports, whether at the top or inside a function, except `PASSIVE`.
 """
 
-from __future__ import annotations
-
 import ast
 import re
 from collections.abc import Iterator

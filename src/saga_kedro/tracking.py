@@ -1,7 +1,5 @@
 """MLflow beyond kedro-mlflow: find a configuration's run, log results once, keep a training's curves."""
 
-from __future__ import annotations
-
 import sqlite3
 import subprocess
 import time

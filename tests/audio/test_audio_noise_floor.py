@@ -1,7 +1,5 @@
 """The stationary noise under a recording: found where there is one, measured, taken away; and nothing where there is none."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

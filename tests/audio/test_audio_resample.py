@@ -1,7 +1,5 @@
 """Change of rate where soxr is not: in a browser."""
 
-from __future__ import annotations
-
 import sys
 
 import numpy as np

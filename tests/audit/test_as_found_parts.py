@@ -1,7 +1,5 @@
 """Each of the failing code's variants differs from the right part in what its name says, and in nothing else."""
 
-from __future__ import annotations
-
 import math
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Issues as data, and the configurations that their arms make."""
 
-from __future__ import annotations
-
 import pytest
 import yaml
 

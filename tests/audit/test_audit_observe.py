@@ -1,7 +1,5 @@
 """What the audit writes down of a training, and which errors are an arm's result."""
 
-from __future__ import annotations
-
 import errno
 
 import pandas as pd

@@ -1,7 +1,5 @@
 """The audit's page: drawn from saved findings, in two languages, with words that claim no more than was measured."""
 
-from __future__ import annotations
-
 import re
 from html import unescape
 from pathlib import Path

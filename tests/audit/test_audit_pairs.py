@@ -1,7 +1,5 @@
 """The evaluation pairs of an audit: long ones first, each as long as it is, the same ones every time."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

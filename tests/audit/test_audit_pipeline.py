@@ -1,7 +1,5 @@
 """`kedro run --pipeline audit` and `sweep` on a scratch project."""
 
-from __future__ import annotations
-
 import json
 import os
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Running arms: planted defects are found, no-ops are not, crashes are results, and finished work is not done again."""
 
-from __future__ import annotations
-
 import pickle
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """Verdicts from differences over trainings."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

@@ -1,7 +1,5 @@
 """What counts as a symptom, and which arms give one."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 import pytest

@@ -1,7 +1,5 @@
 """The checkpoint that the issue `start` starts from."""
 
-from __future__ import annotations
-
 import torch
 
 from saga_kedro.audit.checkpoint import TEXT_TO_AUDIO, without_z_l, write_checkpoint

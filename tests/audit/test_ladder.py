@@ -1,7 +1,5 @@
 """The ladder: one thing is fixed at a time, and the same thing broken alone."""
 
-from __future__ import annotations
-
 import pytest
 
 from saga_kedro.audit.issues import Catalogue

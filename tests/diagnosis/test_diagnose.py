@@ -1,7 +1,5 @@
 """`saga diagnose`: numbers and made-up files with each fault."""
 
-from __future__ import annotations
-
 import copy
 import json
 import math

@@ -1,7 +1,5 @@
 """`saga diagnose` with a person's own curves: an MLflow run, a CSV, a TensorBoard event file; and the page that shows them."""
 
-from __future__ import annotations
-
 import json
 import math
 import sys

@@ -1,7 +1,5 @@
 """`saga diagnose --outputs --references`: made-up outputs with each fault."""
 
-from __future__ import annotations
-
 import json
 
 import numpy as np

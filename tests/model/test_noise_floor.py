@@ -1,7 +1,5 @@
 """A recording's noise floor continues above the cutoff as similar floors do, and is added to the generated band."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

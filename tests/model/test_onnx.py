@@ -1,7 +1,5 @@
 """The model in ONNX Runtime: the same sound as in PyTorch, from the same weights."""
 
-from __future__ import annotations
-
 import json
 import shutil
 import subprocess

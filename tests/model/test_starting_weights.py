@@ -1,8 +1,6 @@
 """Training starts from a model of this package, or a checkpoint of stable-audio-tools: with z_l's channels at zero it gives
 what that model gives."""
 
-from __future__ import annotations
-
 import json
 import logging
 from typing import Any

@@ -1,7 +1,5 @@
 """A model without a text encoder, and a result whose brightness is unspecified."""
 
-from __future__ import annotations
-
 from types import SimpleNamespace
 
 import numpy as np

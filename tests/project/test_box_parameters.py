@@ -1,7 +1,5 @@
 """conf/box trains the model that comes with the package: valid, small enough to ship, quick enough to use."""
 
-from __future__ import annotations
-
 import pytest
 
 from saga_kedro.model.network import build_network

@@ -1,7 +1,5 @@
 """`saga doctor`: one screen that says what is there, what is missing, and what to do about it."""
 
-from __future__ import annotations
-
 import os
 import shutil
 from pathlib import Path

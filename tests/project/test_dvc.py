@@ -1,7 +1,5 @@
 """`dvc repro` builds everything from nothing, runs only what depends on a change, and certifies nothing that is stale."""
 
-from __future__ import annotations
-
 import json
 import os
 import shutil

@@ -1,7 +1,5 @@
 """A save that dies half-way leaves what was there, and a device that is full is one sentence."""
 
-from __future__ import annotations
-
 import errno
 import pickle
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Two runs at once: those that use the same tables are refused in a sentence, or wait; others go side by side."""
 
-from __future__ import annotations
-
 import os
 import re
 import signal

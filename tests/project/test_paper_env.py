@@ -1,7 +1,5 @@
 """`--env paper`, with tiny checkpoints of the real classes: T5, Qwen2-Audio, an Oobleck VAE and a DiT to start from."""
 
-from __future__ import annotations
-
 import json
 import os
 from pathlib import Path

@@ -1,7 +1,5 @@
 """conf/paper is the paper's configuration, where it is silent the authors' code's, and nothing but parameters."""
 
-from __future__ import annotations
-
 import re
 
 import pytest

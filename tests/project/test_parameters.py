@@ -1,7 +1,5 @@
 """Parameters are checked before anything runs; what is wrong is said by name, with the nearest known one."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 

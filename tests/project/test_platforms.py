@@ -1,7 +1,5 @@
 """What can be installed where: resolved for each platform from here, not run there. docs/platforms.md has it as a table."""
 
-from __future__ import annotations
-
 import re
 
 import pytest

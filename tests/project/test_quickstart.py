@@ -1,7 +1,5 @@
 """docs/quickstart.ipynb runs from top to bottom, and shows what it says it shows."""
 
-from __future__ import annotations
-
 import json
 import shutil
 

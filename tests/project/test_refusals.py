@@ -1,7 +1,5 @@
 """What a run cannot do is said in one sentence, as early as it can be known."""
 
-from __future__ import annotations
-
 import mlflow
 import pytest
 import requests

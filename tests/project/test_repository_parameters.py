@@ -1,7 +1,5 @@
 """conf/base/parameters_repositories.yml: read by Kedro, and nothing in it that may not be trained on."""
 
-from __future__ import annotations
-
 import re
 
 import pytest

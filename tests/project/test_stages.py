@@ -1,7 +1,5 @@
 """What a stage's result depends on: its parameters, its code, its inputs, and nothing else."""
 
-from __future__ import annotations
-
 import re
 import shutil
 import subprocess

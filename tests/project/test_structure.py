@@ -1,7 +1,5 @@
 """The house's rules: imports go one way, and only the edges know Kedro and click."""
 
-from __future__ import annotations
-
 import ast
 import re
 from pathlib import Path

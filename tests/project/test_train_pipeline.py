@@ -1,7 +1,5 @@
 """`kedro run --pipeline train`, from nothing, on a scratch project: what a person reads meanwhile and finds afterwards."""
 
-from __future__ import annotations
-
 import json
 import math
 import os

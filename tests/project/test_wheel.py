@@ -1,7 +1,5 @@
 """The wheel, as a stranger gets it: built, installed with its dependencies into an empty environment, used without network."""
 
-from __future__ import annotations
-
 import shutil
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """Up to which frequency a clip carries signal."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Literal
 

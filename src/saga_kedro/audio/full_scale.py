@@ -1,7 +1,5 @@
 """Results that would clip, and the range of integer samples."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

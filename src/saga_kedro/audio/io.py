@@ -1,7 +1,5 @@
 """Audio files to arrays and back."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Low-frequency replacement: the output keeps the input's own band (P, section 4.1, "as AudioSR")."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from functools import partial

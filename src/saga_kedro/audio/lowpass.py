@@ -1,7 +1,5 @@
 """How a low-resolution input is made from a clip (P, section 4.1; C, util/util_audio_lowpass_filter.py, after ssr_eval)."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache

@@ -1,8 +1,6 @@
 """The stationary noise under a recording, from its microphone, preamplifier and room. Where voices and notes pause its spectrum
 can be measured, and noise can be distinguished from a quiet sound."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from saga_kedro.audio import SAMPLE_RATE

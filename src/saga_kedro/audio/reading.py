@@ -1,7 +1,5 @@
 """Audio that is read by ranges, since it need not fit into memory."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import numpy as np

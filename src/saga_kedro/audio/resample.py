@@ -1,7 +1,5 @@
 """Change of rate and of the number of channels."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from math import ceil, gcd
 

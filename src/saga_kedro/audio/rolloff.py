@@ -1,7 +1,5 @@
 """Spectral roll-off: the frequency below which 98.5 % of the magnitude lies, on a scale of 0 to 1 (P, section 3.2; C)."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 from saga_kedro.arrays import Array, array_namespace, exact

@@ -1,7 +1,5 @@
 """Cutting audio into overlapping frames, adding frames up again, and short-time spectra of both kinds."""
 
-from __future__ import annotations
-
 from functools import cache
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Run the arms: every arm, in every design, at every seed; finished work is not done again."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -1,7 +1,5 @@
 """The bench of an audit: each configuration is trained and scored once, in parallel processes, for all arms that need it."""
 
-from __future__ import annotations
-
 import contextlib
 import io
 import logging

@@ -1,7 +1,5 @@
 """The audit page's charts: the ladder, and a rung of it."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure as Picture

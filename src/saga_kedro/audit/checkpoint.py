@@ -1,7 +1,5 @@
 """The checkpoint that the issue `start` starts from if none is given: a small text-to-audio DiT, trained here."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """The parts that the documents call correct, checked in the aligned and the failing configuration; words.yml has the words."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass

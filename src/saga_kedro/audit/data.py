@@ -1,7 +1,5 @@
 """The data of an audit: clips, captions, text states, evaluation pairs."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 

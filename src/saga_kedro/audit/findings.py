@@ -1,7 +1,5 @@
 """What an audit found, as files: tables, curves, facts and small sounds, from which its page is drawn without training."""
 
-from __future__ import annotations
-
 import io
 import json
 from collections.abc import Mapping

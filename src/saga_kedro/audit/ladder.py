@@ -1,7 +1,5 @@
 """The ladder: one fix at a time from the failing code to the aligned configuration, each rung one training; and back."""
 
-from __future__ import annotations
-
 import math
 from typing import Any, NamedTuple
 

@@ -1,7 +1,5 @@
 """The loss scale of 16-bit mixed precision, under which the failing code logs the gradient norm."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

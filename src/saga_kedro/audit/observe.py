@@ -1,7 +1,5 @@
 """What the audit adds to a training: its curve, step by step; weights on the way; the failing code's ways to start."""
 
-from __future__ import annotations
-
 import json
 import math
 from collections.abc import Sequence

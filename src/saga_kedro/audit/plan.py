@@ -1,7 +1,5 @@
 """What an audit has to do: every arm of every issue in every design, and the configurations that it compares."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """Finished work of an audit: records on disk, and which errors are results."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """The audit's page, in two languages: `saga_kedro.audit.words` and the issues' file have the words."""
 
-from __future__ import annotations
-
 import io
 import json
 import math

@@ -1,7 +1,5 @@
 """The audit in MLflow: a parent run per issue, a child per arm and seed, a run per training, each of them once."""
 
-from __future__ import annotations
-
 import math
 import time
 from collections.abc import Iterable, Mapping

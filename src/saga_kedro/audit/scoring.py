@@ -1,7 +1,5 @@
 """Let a trained configuration work on the evaluation pairs, and measure it in every way that an arm may ask for."""
 
-from __future__ import annotations
-
 import time
 from pathlib import Path
 from typing import Any

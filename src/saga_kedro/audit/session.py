@@ -1,7 +1,5 @@
 """An audit from parameters and tables: what to do, and with which data."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -16,8 +16,6 @@ One rule gives every answer, from the interval [low, high] and the smallest effe
 The last two are open: another training can still decide them.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """The audit step by step, each on what `open_audit` read: what the pipeline runs."""
 
-from __future__ import annotations
-
 import sys
 from pathlib import Path
 from typing import Any

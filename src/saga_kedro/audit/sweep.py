@@ -1,7 +1,5 @@
 """Vary how a trained model is sampled: every combination of a few parameters, as MLflow runs below one parent."""
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Mapping
 from typing import Any

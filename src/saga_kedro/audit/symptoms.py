@@ -1,7 +1,5 @@
 """The three symptoms of the first document: which trainings show each. The bounds were written before any run."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
 from typing import Any

@@ -1,7 +1,5 @@
 """Train each configuration once, and take the first steps of one."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import time

@@ -1,7 +1,5 @@
 """From arms to answers: a verdict for each arm of each issue in each design."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from typing import Any

@@ -1,7 +1,5 @@
 """Findings in words: each code has a template in English and one in Chinese, which numbers and other codes fill."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
 from functools import cache

@@ -1,7 +1,5 @@
 """Captions of many clips, window by window; finished ones are kept."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass

@@ -3,8 +3,6 @@
 So it cannot tell the model how dull its input is. All is relative to the clip's own level, so gain does not matter either.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal

@@ -1,7 +1,5 @@
 """Captions by Qwen2-Audio, as in the paper, prompted as in the authors' code (P, C)."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Mapping, Sequence
 from functools import cached_property

@@ -1,7 +1,5 @@
 """Captions that somebody brings: a CSV or Parquet table."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pandas as pd

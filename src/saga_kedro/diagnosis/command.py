@@ -1,7 +1,5 @@
 """`saga diagnose`: which causes fit a person's numbers and files."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path

@@ -1,7 +1,5 @@
 """A person's own curves, from an MLflow run, a CSV or a TensorBoard event file; and the evidence in them."""
 
-from __future__ import annotations
-
 import os
 import re
 from collections.abc import Iterable, Mapping

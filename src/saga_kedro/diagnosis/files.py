@@ -1,7 +1,5 @@
 """What is wrong with a model configuration of stable-audio-tools, or a checkpoint."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from pathlib import Path

@@ -1,7 +1,5 @@
 """What fits a person's numbers: yardsticks and causes."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """A person's outputs beside their references: what they score, how they lie to each other, and what is wrong with them."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """A diagnosis as a report for page and terminal. Numbers alone need no package that the light installation lacks."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from saga_kedro.diagnosis.command import Diagnosis

@@ -1,8 +1,6 @@
 """Audio of any length: overlapping windows for the network, blocks of windows for the sampler, pieces of a block for codec and
 spectra."""
 
-from __future__ import annotations
-
 import sys
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence

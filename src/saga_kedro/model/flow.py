@@ -4,8 +4,6 @@ Convention of stable-audio-tools (``training/diffusion.py``): t = 0 is data, t =
 1 - t and the opposite sign of v; loss and samples are equal.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 

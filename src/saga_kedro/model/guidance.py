@@ -1,7 +1,5 @@
 """Guidance on two conditions: the acoustic one, z_l, and the semantic one, the text (paper, equation 4)."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 from saga_kedro.arrays import Array, array_namespace

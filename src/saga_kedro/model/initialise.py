@@ -1,7 +1,5 @@
 """Initial weights drawn by parameter name, so that models that differ in one module share all other weights."""
 
-from __future__ import annotations
-
 import math
 
 import torch

@@ -1,7 +1,5 @@
 """The parts of stable-audio-tools in use, imported without its messages and without torch's compiler."""
 
-from __future__ import annotations
-
 import io
 import sys
 import warnings

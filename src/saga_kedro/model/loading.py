@@ -1,7 +1,5 @@
 """Load a model with whatever can compute it here."""
 
-from __future__ import annotations
-
 from importlib.util import find_spec
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """The trained network: stable-audio-tools' DiT and the embeddings of f_l and f_h that condition it."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

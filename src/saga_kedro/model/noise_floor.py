@@ -6,8 +6,6 @@ Nadaraya-Watson regression with a Gaussian kernel. Steps rather than levels, bec
 docs/noise_floors.md describes the table and the accuracy on recordings outside it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

@@ -1,8 +1,6 @@
 """Export the trained network as an ONNX graph for `onnx_model`. Its weights stay in ``model.safetensors``, in the precision of
 that file; the graph computes in float32."""
 
-from __future__ import annotations
-
 import json
 import logging
 import warnings

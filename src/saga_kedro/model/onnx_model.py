@@ -1,7 +1,5 @@
 """SAGA-SR with its network as an ONNX graph, computed by ONNX Runtime or a browser. It does not need torch."""
 
-from __future__ import annotations
-
 from abc import abstractmethod
 from collections.abc import Sequence
 from pathlib import Path

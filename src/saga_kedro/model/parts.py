@@ -3,8 +3,6 @@
 Each module with variants has a table of them, such as ``guidance.GUIDANCE``; the audit adds those of the failing code.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import TypeVar
 

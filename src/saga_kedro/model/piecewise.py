@@ -1,7 +1,5 @@
 """The codec on clips of any length, piece by piece."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Predict the roll-off f_h that suits an input from z_l: the default of the user's dial."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Euler's method along the flow."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable
 from typing import Any
 

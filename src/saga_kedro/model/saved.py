@@ -1,7 +1,5 @@
 """A saved model: the files in its folder, and the check that they are whole."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from pathlib import Path

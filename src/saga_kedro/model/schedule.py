@@ -1,7 +1,5 @@
 """Times at which the sampler evaluates the network, from 1 (noise) down to 0 (data)."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Digital silence: stretches in which the input carries nothing at all, and the output must not either."""
 
-from __future__ import annotations
-
 import numpy as np
 
 # Half a step of 24-bit audio: what a 24-bit file cannot hold.

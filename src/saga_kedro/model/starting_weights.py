@@ -4,8 +4,6 @@ A checkpoint's input layers gain zeros for z_l, so that before the first step th
 does, whatever z_l is. A model of this package is taken whole.
 """
 
-from __future__ import annotations
-
 import json
 import logging
 from collections.abc import Mapping

@@ -1,7 +1,5 @@
 """Muffled audio in, full-band audio out, with the network in PyTorch or ONNX Runtime."""
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Read weights: safetensors, and PyTorch's checkpoints without running code in them."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path

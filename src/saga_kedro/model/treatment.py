@@ -1,7 +1,5 @@
 """How to treat a clip, given where its signal ends."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from saga_kedro.audio import SAMPLE_RATE

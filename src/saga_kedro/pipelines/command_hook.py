@@ -1,7 +1,5 @@
 """What `kedro run --params` cannot say, in a sentence: Kedro splits its value at every comma."""
 
-from __future__ import annotations
-
 from itertools import pairwise
 
 from kedro.framework.cli.hooks import cli_hook_impl

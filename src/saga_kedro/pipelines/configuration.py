@@ -1,7 +1,5 @@
 """Kedro's configuration: the parameters, checked once, and the folder of each stage's results, for the catalog's paths."""
 
-from __future__ import annotations
-
 import warnings
 from functools import cached_property
 from pathlib import Path

@@ -1,7 +1,5 @@
 """A folder as a Kedro dataset."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

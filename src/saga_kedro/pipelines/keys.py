@@ -1,7 +1,5 @@
 """What each stage depends on, as files that DVC reads: `python -m saga_kedro.pipelines.keys data/keys`."""
 
-from __future__ import annotations
-
 import json
 import sys
 from pathlib import Path

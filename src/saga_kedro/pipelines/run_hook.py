@@ -1,7 +1,5 @@
 """What surrounds every run of a pipeline, in reading order: parameters, weights, the lock, workers, MLflow."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager

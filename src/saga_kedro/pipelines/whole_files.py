@@ -1,7 +1,5 @@
 """Every file that the catalog writes is whole or absent: it is written beside its place, then renamed."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any

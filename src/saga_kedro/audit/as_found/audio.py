@@ -1,7 +1,5 @@
 """The failing code's audio: channels, low-pass, low band and roll-off."""
 
-from __future__ import annotations
-
 import numpy as np
 import torch
 from scipy import signal

@@ -1,7 +1,5 @@
 """A VAE whose weights were never loaded: the failing code's frozen codec."""
 
-from __future__ import annotations
-
 import copy
 import json
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Flow matching by the failing code and the documents: objectives, learning rate, samplers, guidance."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import replace

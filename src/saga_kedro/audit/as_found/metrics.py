@@ -1,7 +1,5 @@
 """The failing code's way of measuring a validation batch."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 

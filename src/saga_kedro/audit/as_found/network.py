@@ -1,7 +1,5 @@
 """Other ways by which the roll-off, and a dropped caption, reach the DiT."""
 
-from __future__ import annotations
-
 import math
 from typing import Any, Literal, get_args
 

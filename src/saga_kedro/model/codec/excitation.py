@@ -3,8 +3,6 @@
 Each function returns short-time spectra [B, 2 (mid, side), J, K] of frames cut by `cut_frames` and weighted by a Hann window.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from functools import lru_cache
