@@ -4,6 +4,7 @@ import subprocess
 import sys
 from importlib.util import find_spec
 from types import ModuleType, SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
@@ -181,7 +182,7 @@ def test_recomputing_activations_changes_no_gradient(network, condition):
 
 
 def test_context_may_keep_its_width_as_in_stable_audio_open(condition):
-    backbone = {"embed_dim": 64, "depth": 1, "num_heads": 2, "project_cond_tokens": False}
+    backbone: dict[str, Any] = {"embed_dim": 64, "depth": 1, "num_heads": 2, "project_cond_tokens": False}
     network = SagaNetwork(C, 32, **backbone, null_latent=0.0)
     assert network.dit.model.to_cond_embed[0].out_features == 32
     assert network.null_latent == 0
