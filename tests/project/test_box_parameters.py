@@ -2,7 +2,7 @@
 
 import pytest
 
-from saga_kedro.model.network import build_network
+from saga_kedro.model.network import SagaNetwork
 from saga_kedro.model.text import NoText
 from saga_kedro.pipelines.configuration import read_parameters
 from scratch_project import ROOT
@@ -27,10 +27,6 @@ def test_what_is_held_out_is_a_package_or_a_repository_that_it_has(box):
 
 
 def test_its_weights_in_half_precision_take_at_most_20_mb(box):
-    network = build_network(
-        2 * box.model.codec.model_dump()["bands"],
-        NoText().width,
-        box.model.backbone.model_dump(),
-        box.model.conditioning.model_dump(),
-    )
+    channels, sections = 2 * box.model.codec.model_dump()["bands"], (box.model.backbone, box.model.conditioning)
+    network = SagaNetwork(channels, NoText().width, **{k: v for section in sections for k, v in section.model_dump().items()})
     assert 2 * sum(weights.numel() for weights in network.parameters()) < 20e6

@@ -17,7 +17,7 @@ from saga_kedro.captioning.windows import window_table
 from saga_kedro.cli import app
 from saga_kedro.model.codec import build_codec
 from saga_kedro.model.condition import Condition
-from saga_kedro.model.network import build_network
+from saga_kedro.model.network import SagaNetwork
 from saga_kedro.model.text import TextEncoder
 from saga_kedro.parameters import ParameterError, validate
 from saga_kedro.scale.costs import unit_costs
@@ -99,7 +99,7 @@ def test_operations_and_parameters_of_the_dit_are_those_that_torch_counts(projec
     values = merged(PAPER, {"model": {"backbone": changes, "segment_samples": 40 * 2048, "text": text}})
     shape = dit(validate(values).model)
     backbone = values["model"]["backbone"] | {"checkpointing": False}
-    network = build_network(64, 128, backbone, values["model"]["conditioning"])
+    network = SagaNetwork(64, 128, **backbone, **values["model"]["conditioning"])
     z, ratio = torch.randn(1, 64, 40), torch.tensor([0.5])
     condition = Condition(z_l=z, text=torch.randn(1, 20, 128), f_l=ratio, f_h=ratio)
     forward, backward, again = (FlopCounterMode(display=False) for _ in range(3))

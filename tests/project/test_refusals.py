@@ -1,5 +1,7 @@
 """What a run cannot do is said in one sentence, as early as it can be known."""
 
+from typing import Any
+
 import mlflow
 import pytest
 import requests
@@ -32,7 +34,8 @@ def test_a_path_that_is_not_there_stops_a_run_before_its_first_node(project, pip
 def test_only_missing_outputs_is_refused_since_outputs_may_be_stale(project):
     folder = project()
     bootstrap_project(folder)
-    with KedroSession.create(project_path=folder) as session, pytest.raises(ClickException, match="leave it out"):
+    session: Any = KedroSession.create(project_path=folder)
+    with session, pytest.raises(ClickException, match="leave it out"):
         session.run(pipeline_names=["ingest"], only_missing_outputs=True)
 
 
