@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from importlib.util import find_spec
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -14,10 +15,11 @@ from saga_kedro.draws import generator
 from saga_kedro.model.codec import build_codec
 from saga_kedro.model.network import SagaNetwork
 from saga_kedro.training.flow_training import FlowTraining
-from saga_kedro.training.inverse_lr import inverse_lr, inverse_lr_factor
+from saga_kedro.training.inverse_lr import inverse_lr_factor
 from small_corpus import tiny_parameters
 
 PAPER: dict[str, Any] = {"inv_gamma": 1_000_000, "power": 0.5, "warmup": 0.99}
+NETWORK = partial(SagaNetwork, latent_channels=4, text_width=16, embed_dim=32, depth=1, num_heads=1)
 AT = {0: 0.01, 1: 0.0199, 100: 0.637596, 229: 0.900792, 26_000: 0.987248}  # (1 - 0.99^(s + 1)) / sqrt(1 + s / 1e6)
 
 
@@ -31,7 +33,7 @@ def library(monkeypatch):
 
 
 def test_the_average_is_that_of_the_training_wrapper_over_50_steps(library):
-    network = SagaNetwork(latent_channels=4, text_width=16, embed_dim=32, depth=1, num_heads=1)
+    network = NETWORK()
     training = FlowTraining(network, build_codec("band_envelope"), tiny_parameters().fit)
     wrapper = library.wrapper(SimpleNamespace(model=network.dit, diffusion_objective="rectified_flow"), lr=1e-5)
     source = generator(0, "steps")
@@ -69,10 +71,9 @@ def test_the_learning_rate_factor_is_the_librarys_closed_form(library, step):
 
 
 def test_the_scheduler_steps_through_it():
-    weight = torch.nn.Parameter(torch.zeros(1))
-    optimizer = torch.optim.AdamW([weight], lr=1e-5)
-    scheduler = inverse_lr(optimizer, **PAPER)
+    fit = tiny_parameters(fit={"learning_rate": 1e-5, "inverse_lr": PAPER}).fit
+    configured: Any = FlowTraining(NETWORK(), build_codec("band_envelope"), fit).configure_optimizers()
     for step in range(3):
-        assert optimizer.param_groups[0]["lr"] == pytest.approx(1e-5 * inverse_lr_factor(step, **PAPER))
-        optimizer.step()
-        scheduler.step()
+        assert configured["optimizer"].param_groups[0]["lr"] == pytest.approx(1e-5 * inverse_lr_factor(step, **PAPER))
+        configured["optimizer"].step()
+        configured["lr_scheduler"]["scheduler"].step()

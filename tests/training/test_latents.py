@@ -10,19 +10,19 @@ from typing import Any, cast
 
 import pytest
 import torch
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, default_collate
 
 from saga_kedro.draws import generator
 from saga_kedro.loaded_once import LoadedOnce, let_go
 from saga_kedro.model.codec import build_codec
 from saga_kedro.model.network import SagaNetwork
 from saga_kedro.parameters import ParameterError, Text, changed
-from saga_kedro.training.cache import cache_of
+from saga_kedro.training.batches import Draws
+from saga_kedro.training.encode import cache_of
 from saga_kedro.training.examples import make_segments
 from saga_kedro.training.flow_training import FlowTraining
 from saga_kedro.training.folder import key_of
 from saga_kedro.training.latents import INDEX, CachedSegments, Encoder, load_encoder, write_latents
-from saga_kedro.training.segments import Draws, collate
 from small_corpus import captions_of, states_of, tiny_parameters, write_clips
 from tiny_autoencoder import write_tiny_autoencoder
 
@@ -75,12 +75,12 @@ def cached(corpus, tmp_path_factory):
     summary = write(corpus, encoder, folder)
     assert summary["shards"] == 2
     assert summary["crops"] == 6
-    return CachedSegments(corpus.segments, folder, corpus.parameters.model.text.max_tokens)
+    return CachedSegments(corpus.segments, folder)
 
 
 def batches(segments, workers=0):
     """Every slot more often than K times."""
-    return list(DataLoader(segments, batch_sampler=Draws(0, 8, 3), collate_fn=collate, num_workers=workers))
+    return list(DataLoader(segments, batch_sampler=Draws(0, 8, 3), num_workers=workers))
 
 
 def training_of(corpus):
@@ -115,7 +115,7 @@ def test_of_several_crops_each_is_encoded_with_low_passes_of_its_own(corpus, enc
     segments = make_segments(corpus.clips, corpus.captions, corpus.states, parameters, "train")
     held = write_latents(segments, lambda: encoder, tmp_path, batch_size=2, shard_segments=5, workers=1)
     assert (held["crops"], held["shards"]) == (12, 3)
-    cached, order, codec = CachedSegments(segments, tmp_path, 32), segments.order, corpus.codec
+    cached, order, codec = CachedSegments(segments, tmp_path), segments.order, corpus.codec
     high, low = set(), set()
     for draw in [draw for draw in range(200) if order.at(draw)[:2] == order.at(0)[:2]][:8]:
         online, here = segments[draw], cached[draw]
@@ -134,7 +134,7 @@ def test_a_visit_draws_z_h_anew_and_every_kth_visit_sees_the_same_z_l(corpus, ca
     order = corpus.segments.order
     visits = [draw for draw in range(60) if order.at(draw)[:2] == order.at(0)[:2]][: K + 1]
     assert [order.at(draw)[2] for draw in visits] == list(range(K + 1))
-    batch = collate([cached[draw] for draw in visits])
+    batch = default_collate([cached[draw] for draw in visits])
     z_h, condition, _ = training.encode(batch)
     assert torch.equal(condition.z_l[0], condition.z_l[K])
     assert not torch.equal(condition.z_l[0], condition.z_l[1])
@@ -162,13 +162,13 @@ def test_a_killed_run_goes_on_with_the_shards_that_are_missing(corpus, encoder, 
         write(corpus, KilledInTheSecondShard(encoder.codec, encoder.text_encoder, encoder.device), tmp_path)
     (tmp_path / ".shard-000001.half.safetensors").write_bytes(b"half a shard")
     with pytest.raises(FileNotFoundError, match="run the pipeline `encode`"):
-        CachedSegments(corpus.segments, tmp_path, 32)
+        CachedSegments(corpus.segments, tmp_path)
 
     encoder.text_encoder.asked = 0
     write(corpus, encoder, tmp_path)
     assert encoder.text_encoder.asked == SHARD
     assert sorted(path.name for path in tmp_path.iterdir()) == [INDEX, "shard-000000.safetensors", "shard-000001.safetensors"]
-    for one, other in zip(batches(CachedSegments(corpus.segments, tmp_path, 32)), batches(cached), strict=True):
+    for one, other in zip(batches(CachedSegments(corpus.segments, tmp_path)), batches(cached), strict=True):
         assert torch.equal(one["z_l"], other["z_l"])
         assert torch.equal(one["z_h_mean"], other["z_h_mean"])
 
@@ -201,16 +201,14 @@ def test_two_processes_write_the_bytes_that_one_writes_and_each_loads_the_models
     assert 1 <= len(loads) == len(set(loads)) <= 2
     assert str(os.getpid()) not in loads
     let_go()
-    for one, other in zip(
-        *(batches(CachedSegments(corpus.segments, tmp_path / name, 8)) for name in ("one", "two")), strict=True
-    ):
+    for one, other in zip(*(batches(CachedSegments(corpus.segments, tmp_path / name)) for name in ("one", "two")), strict=True):
         assert torch.equal(one["z_l"], other["z_l"])
 
 
 def test_a_codec_without_a_deviation_stores_none(corpus, tmp_path):
     codec = build_codec("band_envelope")
     write(corpus, Encoder(codec, cast(Any, MadeUpStates(corpus.states)), torch.device("cpu")), tmp_path)
-    item = CachedSegments(corpus.segments, tmp_path, 32)[0]
+    item = CachedSegments(corpus.segments, tmp_path)[0]
     assert item["z_h_deviation"].shape == item["z_h_mean"].shape
     assert not item["z_h_deviation"].any()
 

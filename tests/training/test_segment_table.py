@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from saga_kedro.training.examples import make_segments, segments_of, table_path
+from saga_kedro.training.examples import make_segments, table_path
 from saga_kedro.training.segment_table import SegmentTable
+from saga_kedro.training.segments import Segments
 from small_corpus import captions_of, states_of, tiny_parameters, write_clips
 
 
@@ -56,7 +57,7 @@ def test_segments_of_a_file_are_those_of_the_frames_and_are_pickled_as_its_path(
     states = states_of(captions)
     in_memory = make_segments(clips, captions, states, parameters, "train")
     make_segments(clips, captions, states, parameters, "train", tmp_path)
-    mapped = segments_of(SegmentTable.open(table_path(tmp_path, "train")), {}, parameters, "train")
+    mapped = Segments(SegmentTable.open(table_path(tmp_path, "train")), {}, parameters, "train")
     pickled = pickle.dumps(mapped)
     assert len(pickled) < 4_000
     elsewhere = pickle.loads(pickled)

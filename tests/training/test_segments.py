@@ -10,8 +10,9 @@ import pytest
 import torch
 
 from saga_kedro.audio.rolloff import rolloff
+from saga_kedro.training.batches import Draws
 from saga_kedro.training.examples import few_of_each_origin
-from saga_kedro.training.segments import Draws, Order, slots_of
+from saga_kedro.training.segments import Order, slots_of
 from small_corpus import segments_of_clips, tiny_parameters, write_clips
 
 

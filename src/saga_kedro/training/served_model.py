@@ -1,4 +1,4 @@
-"""What MLflow runs when a logged model is loaded."""
+"""The code that MLflow runs when it loads a logged model."""
 
 from __future__ import annotations
 
