@@ -18,11 +18,9 @@ from saga_kedro.audio import metrics
 from saga_kedro.audio.io import read_audio, write_audio
 from saga_kedro.audio.lowpass import LowPass, low_pass
 from saga_kedro.evaluation import render, score
-from saga_kedro.evaluation.match import fit_to
-from saga_kedro.evaluation.pairs import pairs_from_table
-from saga_kedro.evaluation.render import Rows, prune, render_rows
+from saga_kedro.evaluation.pairs import fit_to, pairs_from_table
+from saga_kedro.evaluation.render import Rows, codec_ceiling, oracle_rolloff, prune, render_rows
 from saga_kedro.evaluation.rolloff_dial import rolloff_dial
-from saga_kedro.evaluation.rows import codec_ceiling, oracle_rolloff
 from saga_kedro.evaluation.score import SCORE_COLUMNS, check_metrics, frequency_curves, score_outputs
 from small_corpus import tiny_parameters
 

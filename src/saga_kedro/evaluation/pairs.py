@@ -1,4 +1,4 @@
-"""Evaluation pairs: a low-passed excerpt and its reference, made from test clips or found beside other systems' outputs."""
+"""Evaluation pairs: a low-passed excerpt and its reference, made from test clips or given beside other systems' outputs."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ TOLERANCE_S = 0.1
 
 @dataclass(frozen=True)
 class Pair:
-    """One line of the table: paths are posix text, ``systems`` a JSON object of other systems' outputs (name -> path)."""
+    """A line of the table. Paths are posix text, ``systems`` a JSON object of other systems' outputs (name -> path)."""
 
     pair_id: str
     clip_id: str
@@ -64,19 +64,19 @@ def make_pairs(
     """The evaluation pairs of a dataset: those of ``pair_table`` where it has any, else low-passed excerpts of the test split.
 
     An excerpt is the middle of a clip, and its input the same low-passed by a Chebyshev I (`audio.lowpass`). A clip counts at a
-    cutoff only if its bandwidth is at least 1.5 times the cutoff: where nothing was taken away, nothing can be judged. Where
-    the low-passed excerpt would exceed full scale, both are turned down alike. File names hold the hash of content, parameters
-    and code: finished files are kept, and files of no pair are removed.
+    cutoff only if its bandwidth is at least 1.5 times the cutoff, so that there is something to restore. Where the low-passed
+    excerpt would exceed full scale, both are turned down alike. File names hold the hash of content, parameters and code:
+    finished files are kept, and files of no pair are removed.
 
     Args:
         clips: clip_id, group, category, content_hash, split, bandwidth_hz, flac (path of the 44.1 kHz file: the whole clip, or
             only the row's range), samples (of that file); start_s and end_s where a row is a range of a clip.
         pair_table: as for `pairs_from_table`; empty unless the source is ``pairs``.
-        degrade: as many groups as possible are among the ``pairs_per_category``.
-        folder: where the FLAC files are written; nothing else may be in it.
+        degrade: the ``pairs_per_category`` are from as many groups as possible.
+        folder: for the FLAC files; nothing else may be in it.
 
     Returns:
-        The pairs (``COLUMNS``), and what was refused (path, reason), also a clip without bandwidth enough.
+        The pairs (``COLUMNS``), and the refused clips (path, reason).
     """
     pairs, refused = pairs_from_table(pair_table, folder) if len(pair_table) else _excerpts(clips, degrade, Path(folder))
     logger.info("%d evaluation pairs; %d clips cannot be one.", len(pairs), len(refused))
@@ -109,14 +109,12 @@ def _excerpts(clips: pd.DataFrame, degrade: Degrade, folder: Path) -> tuple[pd.D
 
 
 def pairs_from_table(table: pd.DataFrame, folder: str | Path) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Pairs whose inputs, references and other systems' outputs are given (`corpora.pairs`).
+    """Pairs whose inputs, references and other systems' outputs are given (`corpora.pairs`); returns what `make_pairs` does.
 
-    Files at 44.1 kHz are used in place; others are resampled into ``folder``. An input that differs from its reference in
-    length by more than 0.1 s is refused, as is a system's output that is shorter by more; small differences are cut or padded
-    when scored.
-
-    Of columns item, category, cutoff_khz, system, path (systems ``input`` and ``reference`` are the pair), the tables that
-    `make_pairs` gives; item is clip and group.
+    The table has item (clip and group), category, cutoff_khz, system, path; systems ``input`` and ``reference`` are the pair.
+    Files at 44.1 kHz are used in place; others are resampled into ``folder``. An input whose length differs from its
+    reference's by more than 0.1 s is refused, and so is a system's output that is shorter by more; small differences are cut
+    or padded when scored.
     """
     items = [
         (str(item), str(category), float(str(at)), dict(zip(lines["system"], lines["path"].astype(str), strict=True)))
@@ -138,6 +136,20 @@ def system_paths(pair: dict | pd.Series) -> dict[str, str]:
 def records(table: pd.DataFrame) -> list[dict[str, Any]]:
     """A table's lines as dictionaries."""
     return [{str(name): value for name, value in line.items()} for line in table.to_dict("records")]
+
+
+def joined(pairs: pd.DataFrame, outputs: pd.DataFrame) -> list[dict[str, Any]]:
+    """The lines of `render.render_rows`, each with the columns of its pair."""
+    return records(outputs.merge(pairs, on="pair_id", how="left", validate="m:1"))
+
+
+def fit_to(estimate: np.ndarray, channels: int, samples: int) -> np.ndarray:
+    """An output as float32 [channels, samples], as its reference: mono is duplicated or mixed, the end cut or padded."""
+    audio = np.asarray(estimate, np.float32)
+    if len(audio) != channels:
+        audio = np.repeat(audio.mean(axis=0, keepdims=True, dtype=np.float32), channels, axis=0)
+    short = max(0, samples - audio.shape[1])
+    return np.ascontiguousarray(np.pad(audio[:, :samples], ((0, 0), (0, short))))
 
 
 def _excerpt(row: dict, folder: Path, cutoff_khz: float, order: int, excerpt_seconds: float) -> _Excerpt:
