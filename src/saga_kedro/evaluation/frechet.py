@@ -90,7 +90,6 @@ def set_distances(
         outputs: of `render.render_rows`; a row without a path is left out, and so is its reference for that row.
         evaluate: has the metrics; without ``FD_logmel`` the result is empty.
         folder: embeddings are kept in ``embeddings/``; stale ones are removed.
-        workers: processes, None for one a core.
 
     Returns:
         ``COLUMNS``; ``clips`` is how many clips the row has there. A distance that cannot be computed is NaN.

@@ -42,7 +42,6 @@ def score_model(
     Args:
         pairs, pair_captions: of `evaluation.pairs`, and captions of their inputs.
         model_summary: ``folder`` and ``weights`` (a hash) of the saved model.
-        parameters: all of them.
         folder: of finished outputs and scores; stale ones are removed.
 
     Returns:

@@ -47,15 +47,8 @@ class Pair:
     systems: str = "{}"
 
 
-@dataclass(frozen=True)
-class _Excerpt:
-    pair: Pair
-    flac: str
-    start: int
-    order: int
-
-
 COLUMNS = [field.name for field in fields(Pair)]
+_Excerpt = tuple[Pair, str, int, int]  # a pair, its clip's file, the first sample there, the low-pass's order
 
 
 def make_pairs(
@@ -102,7 +95,7 @@ def _excerpts(clips: pd.DataFrame, degrade: Degrade, folder: Path) -> tuple[pd.D
             taken[row["category"]] = taken.get(row["category"], 0) + 1
             wanted.append(_excerpt(row, folder, float(cutoff_khz), degrade.order, degrade.excerpt_seconds))
 
-    results = parallel_map(_write, wanted, "evaluation pairs", lost=lambda excerpt, reason: Rejected(excerpt.flac, reason))
+    results = parallel_map(_write, wanted, "evaluation pairs", lost=lambda excerpt, reason: Rejected(excerpt[1], reason))
     pairs = [result for result in results if isinstance(result, Pair)]
     refused += [result for result in results if isinstance(result, Rejected)]
     return _kept(folder, pairs, [path for pair in pairs for path in (pair.low, pair.reference)], refused)
@@ -126,11 +119,6 @@ def pairs_from_table(table: pd.DataFrame, folder: str | Path) -> tuple[pd.DataFr
     pairs = [pair for pair, _ in results if pair is not None]
     used = [path for pair in pairs for path in (pair.low, pair.reference, *json.loads(pair.systems).values())]
     return _kept(Path(folder), pairs, used, [line for _, lines in results for line in lines])
-
-
-def system_paths(pair: dict | pd.Series) -> dict[str, str]:
-    """Other systems' outputs of a pair: name -> path."""
-    return dict(json.loads(pair["systems"] or "{}"))
 
 
 def records(table: pd.DataFrame) -> list[dict[str, Any]]:
@@ -177,22 +165,22 @@ def _excerpt(row: dict, folder: Path, cutoff_khz: float, order: int, excerpt_sec
         reference=project_path(folder / f"{name}_reference.flac"),
         content_hash=key,
     )
-    return _Excerpt(pair, str(row["flac"]), start, order)
+    return pair, str(row["flac"]), start, order
 
 
 def _write(excerpt: _Excerpt) -> Pair | Rejected:
-    pair = excerpt.pair
+    pair, flac, start, order = excerpt
     if Path(pair.low).exists() and Path(pair.reference).exists():
         return pair
     try:
-        reference, rate = read_audio(excerpt.flac, excerpt.start, pair.samples)
+        reference, rate = read_audio(flac, start, pair.samples)
     except UnreadableAudio as error:
-        return Rejected(excerpt.flac, str(error))
+        return Rejected(flac, str(error))
     if rate != SAMPLE_RATE or reference.shape[1] != pair.samples:
-        return Rejected(excerpt.flac, f"expected {pair.samples} samples at 44.1 kHz, found {reference.shape[1]} at {rate} Hz")
+        return Rejected(flac, f"expected {pair.samples} samples at 44.1 kHz, found {reference.shape[1]} at {rate} Hz")
     if not np.any(reference):
-        return Rejected(excerpt.flac, "the excerpt is digital silence")
-    low = low_pass(reference, SAMPLE_RATE, LowPass("chebyshev", excerpt.order, round(1000 * pair.cutoff_khz)))
+        return Rejected(flac, "the excerpt is digital silence")
+    low = low_pass(reference, SAMPLE_RATE, LowPass("chebyshev", order, round(1000 * pair.cutoff_khz)))
     # a low-pass can overshoot what FLAC holds; turned down alike, the pair stays a pair
     gain = np.float32(min(1.0, 0.999 / max(float(np.abs(low).max()), 1e-9)))
     write_audio(pair.low, low * gain, SAMPLE_RATE)

@@ -26,7 +26,7 @@ from saga_kedro.corpora.manifest import project_path
 from saga_kedro.draws import seed_of
 from saga_kedro.evaluation.copy_up import copy_up
 from saga_kedro.evaluation.names import OURS
-from saga_kedro.evaluation.pairs import fit_to, records, system_paths
+from saga_kedro.evaluation.pairs import fit_to, records
 from saga_kedro.files import atomic_path, content_hash, keep_only, parameter_hash
 from saga_kedro.parallel import parallel_map
 from saga_kedro.stages import code
@@ -102,7 +102,6 @@ def render_rows(pairs: pd.DataFrame, folder: str | Path, rows: Rows) -> pd.DataF
     Args:
         pairs: of `evaluation.pairs`; a column ``prompt`` is given to the model.
         folder: of finished outputs, named by the hash of all that decides them, code included.
-        rows: which ones.
 
     Returns:
         ``OUTPUT_COLUMNS``, a line per pair and row: ``key`` is that hash; ``seconds`` and ``peak_memory_GB`` are of the making,
@@ -135,7 +134,7 @@ def _render_pair(pair: Mapping[str, Any], folder: str, rows: Rows) -> list[_Line
 
 
 def _with_given(pair: Mapping[str, Any], made: list[_Line]) -> list[_Line]:
-    systems = [_given(pair, system, path) for system, path in system_paths(pair).items()]
+    systems = [_given(pair, system, path) for system, path in json.loads(pair["systems"]).items()]
     return [_given(pair, UNTOUCHED, pair["low"]), *made, *systems]
 
 
@@ -179,7 +178,15 @@ def _rendered(pair: Mapping[str, Any], recipe: _Recipe, folder: Path) -> _Line:
     path, cost = folder / f"{key}.wav", folder / f"{key}.json"
     try:
         if not (path.exists() and cost.exists()):
-            _make(path, cost, recipe)
+            loaded = recipe.load()  # before the clock starts
+            started = time.perf_counter()
+            audio = recipe.make(loaded)
+            seconds = time.perf_counter() - started
+            if not np.isfinite(audio).all():
+                raise FloatingPointError("the output holds values that are not finite; it has no scores")
+            write_audio(path, audio, SAMPLE_RATE)
+            with atomic_path(cost) as temporary:
+                temporary.write_text(json.dumps({"seconds": seconds, "peak_memory_GB": peak_memory_gb()}))
     except (UnreadableAudio, FloatingPointError) as error:
         logger.warning("%s, %s: %s", pair["pair_id"], recipe.row, error)
         return _failed(pair, recipe)
@@ -189,18 +196,6 @@ def _rendered(pair: Mapping[str, Any], recipe: _Recipe, folder: Path) -> _Line:
 
 def _failed(pair: Mapping[str, Any], recipe: _Recipe) -> _Line:
     return pair["pair_id"], recipe.row, "", _key(pair, recipe.row, recipe.decided_by), math.nan, math.nan
-
-
-def _make(path: Path, cost: Path, recipe: _Recipe) -> None:
-    loaded = recipe.load()  # once, and not a part of what the making of a sound takes
-    started = time.perf_counter()
-    audio = recipe.make(loaded)
-    seconds = time.perf_counter() - started
-    if not np.isfinite(audio).all():
-        raise FloatingPointError("the output holds values that are not finite; it has no scores")
-    write_audio(path, audio, SAMPLE_RATE)
-    with atomic_path(cost) as temporary:
-        temporary.write_text(json.dumps({"seconds": seconds, "peak_memory_GB": peak_memory_gb()}))
 
 
 @torch.no_grad()

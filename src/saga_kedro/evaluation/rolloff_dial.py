@@ -21,8 +21,7 @@ if TYPE_CHECKING:
     from saga_kedro.model.super_resolver import SuperResolver
 
 COLUMNS = ["pair_id", "category", "cutoff_khz", "requested", "measured"]
-_Turn = tuple[Mapping[str, Any], Mapping[str, Any], str]
-"""A pair, how the model is called, and the file of the measured roll-off."""
+_Turn = tuple[Mapping[str, Any], Mapping[str, Any], str]  # a pair, how the model is called, the file of the measurement
 
 
 def turn_dial(

@@ -53,7 +53,6 @@ def score_outputs(
         pairs, outputs: of `evaluation.pairs` and `render.render_rows`.
         folder: of the outputs; scores lie in ``scores/``, one JSON a pair and row.
         names: metrics; ``FD_logmel`` is left to `frechet.set_distances`.
-        workers: processes, None for one a core.
 
     Returns:
         Long table ``SCORE_COLUMNS``. A value that could not be measured is NaN, never zero. Computed rows also have ``RTF``
@@ -78,11 +77,7 @@ def score_outputs(
 
 
 def frequency_curves(pairs: pd.DataFrame, outputs: pd.DataFrame, report: Report, workers: int | None = None) -> pd.DataFrame:
-    """LSD against frequency, mean over clips: where in the spectrum a row is wrong.
-
-    Args:
-        pairs, outputs, workers: as for `score_outputs`.
-        report: ``frequency_bands`` of equal width in Hz; the bins of a band are averaged as mean squares.
+    """LSD against frequency, mean over clips, in ``report.frequency_bands`` of equal width; bins are averaged as mean squares.
 
     Returns:
         Columns row, category, cutoff_khz, frequency_hz (the band's middle), lsd (log10 of power, sounding frames).

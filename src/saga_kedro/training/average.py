@@ -16,10 +16,8 @@ from saga_kedro.model.saved import HASHES, WEIGHTS, read_config, write_model
 from saga_kedro.training.export import read_trained
 from saga_kedro.training.folder import SUMMARY
 
-AVERAGED = "averaged"
-"""Where saga_sr.json and fit.json say what a model is the mean of."""
-FREE = {"sample", HASHES, AVERAGED}
-"""What may differ between the configurations of models that are averaged."""
+AVERAGED = "averaged"  # in saga_sr.json and fit.json: the models that this one is the mean of
+FREE = {"sample", HASHES, AVERAGED}  # may differ between the configurations of models that are averaged
 
 
 def average(sources: Sequence[str | Path], folder: str | Path) -> dict[str, Any]:
@@ -27,9 +25,7 @@ def average(sources: Sequence[str | Path], folder: str | Path) -> dict[str, Any]
 
     Fitted tables (roll-off predictor, noise floors) and sampling defaults are the last source's.
 
-    Args:
-        sources: at least two folders of saved models, or checkpoints of trainings.
-        folder: for ``model.safetensors``, ``saga_sr.json`` and ``fit.json``.
+    ``sources`` are folders of saved models or checkpoints of trainings.
 
     Returns:
         What ``fit.json`` holds: the last source's summary where it has one, ``folder``, ``weights`` (a hash), and ``averaged``:

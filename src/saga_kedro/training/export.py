@@ -38,11 +38,7 @@ def model_state(state: Mapping[str, torch.Tensor], tables: Mapping[str, Any]) ->
 
 
 def export(checkpoint: str | Path, folder: str | Path) -> int:
-    """Write the model in a checkpoint into ``folder``, as a finished training would; returns the steps it was trained for.
-
-    Raises:
-        FileNotFoundError, ValueError: as of `read_trained`.
-    """
+    """Write the model of `read_trained` into ``folder``, as a finished training would; returns its steps."""
     config, state, steps = read_trained(checkpoint)
     write_model(folder, config, state)
     return steps

@@ -49,10 +49,8 @@ def fit(
     """Train in this process, and save the model with its EMA weights.
 
     Args:
-        clips: resampled clips of the training and validation splits.
-        captions: of their windows.
+        clips, captions: resampled clips of the training and validation splits, and the captions of their windows.
         text_states: of the captions, by text.
-        parameters: all of them.
         folder: of this training: checkpoints and the saved model.
         data_version: of the clips. A training that began on other data, code or parameters starts over.
         run_id: MLflow run that metrics go to; None logs nowhere.

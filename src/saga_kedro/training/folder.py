@@ -45,7 +45,7 @@ def finished(folder: str | Path, key: str) -> dict[str, Any] | None:
 
 
 def begin(folder: Path, key: str) -> None:
-    """Note a training's key; remove a training with another key, and what is left of half-written checkpoints."""
+    """Note a training's key; remove a training with another key, and half-written checkpoints."""
     for half in (folder / "training").glob(".*.ckpt"):
         half.unlink()
     began = folder / "training" / "began.json"

@@ -13,7 +13,6 @@ def inverse_lr_factor(step: int, inv_gamma: float, power: float, warmup: float) 
     Args:
         step: optimiser steps done, from 0.
         inv_gamma: steps until the rate has fallen to (1/2)^power of its start.
-        power: exponent of the decay.
         warmup: in [0, 1); 0.99 gives 1 % of the rate at step 0 and 90 % at step 229.
     """
     return (1 - warmup ** (step + 1)) * (1 + step / inv_gamma) ** -power

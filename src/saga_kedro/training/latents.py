@@ -116,8 +116,7 @@ def write_latents(
         segments: of one split, with ``degrade.draws`` set.
         encoder: a `LoadedOnce`, which gives each process its `Encoder`.
         folder: of this split; every worker has to see it.
-        batch_size: crops encoded together.
-        shard_segments: crops in a shard.
+        batch_size, shard_segments: crops encoded together, and crops in a shard.
         readers: processes that read and low-pass for a GPU.
         workers: of `parallel_map`. A shard is made in one thread, so its bytes are the same wherever that is.
 
@@ -185,11 +184,7 @@ def _opened(path: str) -> Any:
 
 
 class CachedSegments(Dataset):
-    """Draw number -> one training example, as `Segments` gives it, but encoded.
-
-    Args:
-        segments: of the same split; only their order and names are used.
-        folder: that `write_latents` filled.
+    """Draw number -> one training example from a cache of `write_latents`, in the order and with the names of ``segments``.
 
     Raises:
         FileNotFoundError: the folder holds no finished cache.

@@ -19,10 +19,8 @@ SHORTEST_S, LONGEST_S = 1.2, 30.0
 CLIPS_PER_GROUP, CLIPS_PER_ORIGIN = 40, 400
 BELOW_REACH = 0.93
 ENCODED = (".ogg", ".oga", ".mp3", ".opus")
-ENCODED_REACH_HZ = 12_000.0
-"""Above it, encoders drop what nobody hears, the recording's floor first."""
-LEAST_DB = -97.0
-"""A floor near the rounding of 16 bits is a file's."""
+ENCODED_REACH_HZ = 12_000.0  # above it, encoders drop what nobody hears, the recording's floor first
+LEAST_DB = -97.0  # a floor near the rounding of 16 bits is a file's
 
 
 def floors_of(clips: pd.DataFrame, seed: int, workers: int | None = None) -> list[Floor]:

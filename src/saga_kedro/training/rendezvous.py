@@ -63,7 +63,8 @@ class AllNodes(DynamicRendezvousHandler):
         for node, rank in self.nodes.items():
             if node not in state.participants:
                 seconds = SIGN_OF_LIFE * MISSED
-                who = f"Node {rank} of {len(self.nodes)} (from 0), {_host(node.addr)},"
+                host = node.addr.split(" ", 1)[-1] if node.addr.startswith("~") else f"at {node.addr}"
+                who = f"Node {rank} of {len(self.nodes)} (from 0), {host},"
                 raise TrainingError(f"{who} is gone: {seconds} s without a sign of life. {GO_ON}")
         return waiting
 
@@ -84,10 +85,6 @@ def settings(rank: int, address: str) -> dict[str, Any]:
         "rdzv_configs": {"is_host": rank == 0, "read_timeout": MEETING},
         "local_addr": name,
     }
-
-
-def _host(name: str) -> str:
-    return name.split(" ", 1)[-1] if name.startswith("~") else f"at {name}"
 
 
 def _create(parameters: RendezvousParameters) -> AllNodes:

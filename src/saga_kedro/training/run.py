@@ -30,12 +30,8 @@ def train_model(
 ) -> tuple[dict[str, Any], tracking.Logged]:
     """Train a model, resume an interrupted training, or find that it is finished.
 
-    Args:
-        clips, captions, data_version, parameters: as of `fit`.
-        text_index, text_states_file: of `encode_text`, the states of the captions.
-        latents: of `encode_latents`.
-        model_folder: of this training: checkpoints, the saved model.
-        mlflow_run: for curves and the model; where the finished training's own run was deleted, it gets them from the folder.
+    Arguments are those of `fit`, and the results of `encode_text` and `encode_latents`. Curves and the model go to
+    ``mlflow_run``, also from the folder of a finished training whose own run was deleted.
 
     Returns:
         The summary that `fit` returns, and the hash of the weights as a tag of the run.

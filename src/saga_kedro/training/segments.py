@@ -97,7 +97,6 @@ class Segments(Dataset):
     Args:
         clips: of the split, with their captions.
         text_states: caption -> its token states [L, W].
-        parameters: all of them.
         split: gives the draws their seed.
     """
 
