@@ -20,7 +20,7 @@ from saga_kedro.captioning.captions import caption
 from saga_kedro.corpora.ingest import find_clips
 from saga_kedro.corpora.resampled import resample
 from saga_kedro.parameters import Parameters, changed, validate
-from saga_kedro.training.text_states import encode_captions, read_states
+from saga_kedro.training.encode import encode_captions, read_states
 
 ROOT = Path(__file__).parents[1]
 ARMS = ({}, {"fit.drop_z_l": 0.0}, {"fit.timesteps": "uniform"}, {"fit.lr_schedule": "without_warmup"})

@@ -26,13 +26,11 @@ from saga_kedro.model.guidance import eq4
 from saga_kedro.model.saga_sr import SagaSR, build_model
 from saga_kedro.parameters import Parameters, changed, validate
 from saga_kedro.training.batches import SegmentBatches
-from saga_kedro.training.cache import encode_splits
-from saga_kedro.training.callbacks import GradientNorms, Throughput
+from saga_kedro.training.callbacks import GradientNorms, RunLogger, Throughput
+from saga_kedro.training.encode import encode_captions, encode_latents, read_states
 from saga_kedro.training.examples import SPLITS, make_segments
 from saga_kedro.training.flow_training import FlowTraining
 from saga_kedro.training.latents import CachedSegments
-from saga_kedro.training.run_logger import RunLogger
-from saga_kedro.training.text_states import encode_captions, read_states
 
 ROUNDS, STEPS, WARM_UP = 4, 8, 3
 
@@ -82,9 +80,8 @@ def batches_of(folder: Path, cached: bool) -> SegmentBatches:
     states = read_states(index, folder / "states.safetensors")
     segments: list[Dataset] = [make_segments(clips, captions, states, given, split) for split in SPLITS]
     if cached:
-        latents = Path(encode_splits(clips, captions, "1", given, folder / "latents")["folder"])
-        tokens = given.model.text.max_tokens
-        segments = [CachedSegments(one, latents / split, tokens) for one, split in zip(segments, SPLITS, strict=True)]  # type: ignore[arg-type]
+        latents = Path(encode_latents(clips, captions, "1", given, folder / "latents")["folder"])
+        segments = [CachedSegments(one, latents / split) for one, split in zip(segments, SPLITS, strict=True)]  # type: ignore[arg-type]
     return SegmentBatches(segments[0], segments[1], given.fit)
 
 

@@ -32,7 +32,7 @@ from saga_kedro.corpora.manifest import data_version
 from saga_kedro.corpora.splits import assign_splits
 from saga_kedro.parameters import Parameters, validate
 from saga_kedro.training import segments as segments_module
-from saga_kedro.training.examples import SPLITS, make_segments, segments_of, table_path
+from saga_kedro.training.examples import SPLITS, make_segments, table_path
 from saga_kedro.training.folder import key_of
 from saga_kedro.training.latents import INDEX, CachedSegments, shard_path
 from saga_kedro.training.segment_table import SegmentTable
@@ -156,10 +156,8 @@ def opened(folder: Path) -> tuple[Segments, CachedSegments]:
     given = parameters()
     pd.read_parquet(folder / "clips.parquet")
     tables = {split: SegmentTable.open(table_path(folder / "tables", split)) for split in SPLITS}
-    segments = {split: segments_of(table, {}, given, split) for split, table in tables.items()}
-    cached = {
-        split: CachedSegments(one, folder / "latents" / split, given.model.text.max_tokens) for split, one in segments.items()
-    }
+    segments = {split: Segments(table, {}, given, split) for split, table in tables.items()}
+    cached = {split: CachedSegments(one, folder / "latents" / split) for split, one in segments.items()}
     return segments["train"], cached["train"]
 
 

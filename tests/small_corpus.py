@@ -1,7 +1,7 @@
 """A corpus of a few seconds, as the pipelines before `fit` would leave it: clips, captions, text states, parameters."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -10,8 +10,10 @@ import torch
 from saga_kedro.audio import SAMPLE_RATE
 from saga_kedro.audio.io import write_audio
 from saga_kedro.draws import rng
+from saga_kedro.model.codec import Codec
 from saga_kedro.parameters import Parameters, validate
 from saga_kedro.training.examples import make_segments
+from saga_kedro.training.latents import Encoder
 from saga_kedro.training.segments import Segments
 from scratch_project import TINY, base_parameters, merged
 
@@ -55,6 +57,22 @@ def states_of(captions: pd.DataFrame) -> dict[str, torch.Tensor]:
         caption: torch.from_numpy(rng("state", caption).standard_normal((5, TEXT_WIDTH)).astype(np.float32))
         for caption in sorted(set(captions["caption"]))
     }
+
+
+class MadeUpStates:
+    """Replaces a text encoder with states such as `states_of` gives; counts the captions that it gets."""
+
+    def __init__(self, states: dict[str, torch.Tensor]) -> None:
+        self.states, self.asked = states, 0
+
+    def encode(self, captions: list[str]) -> list[torch.Tensor]:
+        self.asked += len(captions)
+        return [self.states[caption] for caption in captions]
+
+
+def encoder_of(codec: Codec, states: dict[str, torch.Tensor]) -> Encoder:
+    """Encodes on the CPU with this codec and made-up text states."""
+    return Encoder(codec, cast(Any, MadeUpStates(states)), torch.device("cpu"))
 
 
 def tiny_parameters(**changes: Any) -> Parameters:

@@ -16,6 +16,7 @@ from kedro.framework.startup import bootstrap_project
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_map_only
+from torch.utils.data import default_collate
 from tqdm import tqdm
 
 from saga_kedro.audit.data import AuditData
@@ -27,7 +28,6 @@ from saga_kedro.draws import seed_of
 from saga_kedro.parameters import Parameters, changed, validate
 from saga_kedro.training.examples import make_segments
 from saga_kedro.training.flow_training import FlowTraining
-from saga_kedro.training.segments import collate
 
 ROOT = Path(__file__).parents[2]
 COLUMNS = ["setting", "step", "micro_batch", "scale", "logged", "true", "loss", "stayed"]
@@ -92,7 +92,7 @@ def train(parameters: Parameters, data: AuditData, steps: int, encoded: int = 64
     segments = make_segments(data.clips, data.captions, data.text_states, parameters, "train")
     batches = []
     for first in tqdm(range(0, encoded, BATCH), desc="encode", unit="batch"):
-        batch = collate([segments[draw] for draw in range(first, first + BATCH)])
+        batch = default_collate([segments[draw] for draw in range(first, first + BATCH)])
         with torch.no_grad():
             batches.append((batch, training.codec.encode(batch.pop("low")), training.codec.encode(batch.pop("high"))))
     optimisers = training.configure_optimizers()

@@ -36,9 +36,9 @@ from saga_kedro.parameters import Parameters
 from saga_kedro.pipelines.configuration import read_parameters, read_unit_costs
 from saga_kedro.scale.costs import UnitCosts, amount, precision_of, unit, unit_costs
 from saga_kedro.scale.sizes import dit
-from saga_kedro.training.examples import segments_of
 from saga_kedro.training.flow_training import FlowTraining
 from saga_kedro.training.segment_table import SegmentTable
+from saga_kedro.training.segments import Segments
 
 LEAST_SECONDS = 1.0  # of each measurement
 CLIP_S = 6.0  # of the sounds: a window's length
@@ -127,7 +127,7 @@ class _Sounds:
         captions = pd.DataFrame({"clip_id": self.clips["clip_id"], "window": 0, "caption": ""})
         degrade = parameters.degrade.model_copy(update={"draws": parameters.degrade.draws or 1})
         drawn = parameters.model_copy(update={"degrade": degrade})
-        self.segments = segments_of(SegmentTable.of_frames(self.clips, captions), {}, drawn, "train")
+        self.segments = Segments(SegmentTable.of_frames(self.clips, captions), {}, drawn, "train")
         self.number = 0
 
     def next(self) -> int:

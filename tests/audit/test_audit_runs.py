@@ -145,11 +145,11 @@ def test_arms_of_one_seed_share_the_draws_that_they_do_not_change(data, tmp_path
     encoded = []
     from saga_kedro.audit import training
 
-    def encode(clips, captions, version, checked, folder, really=training.encode_splits):
+    def encode(clips, captions, version, checked, folder, really=training.encode_latents):
         encoded.append(checked.degrade.low_pass)
         return really(clips, captions, version, checked, folder)
 
-    monkeypatch.setattr(training, "encode_splits", encode)
+    monkeypatch.setattr(training, "encode_latents", encode)
     bench = tiny_bench(data, tmp_path, full)
     arms = [("lr_schedule", "without_warmup"), ("latent_dropout", "never"), ("low_pass", "transfer_functions")]
     rows = run_arms([planned(full, *arm) for arm in arms], bench)

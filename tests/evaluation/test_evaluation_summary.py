@@ -18,8 +18,7 @@ def scores(lines):
 
 def test_the_interval_is_students():
     values = np.array([1.0, 1.4, 0.7, 1.1, 2.0])
-    expected = stats.t.interval(0.95, 4, loc=values.mean(), scale=stats.sem(values))
-    assert interval(values) == pytest.approx(expected)
+    assert interval(values) == pytest.approx(stats.t.interval(0.95, 4, loc=values.mean(), scale=stats.sem(values)))
 
 
 def test_means_are_per_row_category_cutoff_and_metric():

@@ -22,30 +22,22 @@ def asked(*metrics):
 def tables(tmp_path):
     """Two pairs of noise; row ``same`` is the reference itself, row ``dull`` its low half, row ``lost`` has no file."""
     rng = np.random.default_rng(0)
-    pairs, outputs = [], []
+    pairs, outputs, rows = [], [], ("same", "dull", "lost")
     for index in range(2):
         reference = (0.1 * rng.standard_normal((2, 2 * RATE))).astype(np.float32)
         spectrum = np.fft.rfft(reference)
         spectrum[:, spectrum.shape[1] // 2 :] = 0
-        sounds = {"reference": reference, "dull": np.fft.irfft(spectrum).astype(np.float32)}
-        paths = {}
-        for name, audio in sounds.items():
-            paths[name] = str(tmp_path / f"{index}_{name}.wav")
-            write_audio(paths[name], audio, RATE)
-        pairs.append(
-            (f"p{index}", f"c{index}", "g", "music", 4.0, 2 * RATE, paths["reference"], paths["reference"], f"h{index}")
-        )
-        outputs += [
-            (f"p{index}", "same", paths["reference"], f"s{index}"),
-            (f"p{index}", "dull", paths["dull"], f"d{index}"),
-            (f"p{index}", "lost", "", f"l{index}"),
-        ]
+        same, dull = (str(tmp_path / f"{index}_{name}.wav") for name in ("reference", "dull"))
+        write_audio(same, reference, RATE)
+        write_audio(dull, np.fft.irfft(spectrum).astype(np.float32), RATE)
+        pairs.append((f"p{index}", f"c{index}", "g", "music", 4.0, 2 * RATE, same, same, f"h{index}"))
+        outputs += [(f"p{index}", row, path, f"{row}{index}") for row, path in zip(rows, (same, dull, ""), strict=True)]
     columns = ["pair_id", "clip_id", "group", "category", "cutoff_khz", "samples", "low", "reference", "content_hash"]
     outputs = pd.DataFrame(outputs, columns=["pair_id", "row", "path", "key"]).assign(seconds=np.nan, peak_memory_GB=np.nan)
     return pd.DataFrame(pairs, columns=columns), outputs
 
 
-def test_the_distance_is_its_formula():
+def test_the_distance_is_its_formula_and_one_window_is_no_distribution():
     rng = np.random.default_rng(1)
     one, two = rng.standard_normal((50, 6)), rng.standard_normal((40, 6)) @ rng.standard_normal((6, 6)) + 0.5
     s1, s2 = np.cov(one, rowvar=False), np.cov(two, rowvar=False)
@@ -53,9 +45,6 @@ def test_the_distance_is_its_formula():
     assert frechet_distance(one, two) == pytest.approx(expected)
     assert frechet_distance(one, one) == pytest.approx(0, abs=1e-9)
     assert frechet_distance(one, one + 2.0) == pytest.approx(6 * 4.0)
-
-
-def test_one_window_is_no_distribution():
     assert np.isnan(frechet_distance(np.zeros((1, 3)), np.zeros((9, 3))))
 
 
@@ -80,22 +69,21 @@ def test_a_row_is_compared_with_its_references_and_what_is_missing_stays_missing
     assert values["same"] == pytest.approx(0, abs=1e-6)
     assert values["dull"] > 10
     assert set(distances["clips"]) == {2}
+    scores = score_outputs(tables[0], tables[1], tmp_path / "rows", ["SNR", "FD_logmel"], workers=1)
+    assert set(scores["metric"]) == {"SNR"}  # distances between sets are no scores of clips
+    assert list(set_distances(tables[0], tables[1], asked("SNR"), tmp_path / "rows")) == COLUMNS
 
 
 def test_embeddings_are_kept_and_stale_ones_go(tables, tmp_path, monkeypatch):
-    set_distances(tables[0], tables[1], asked("FD_logmel"), tmp_path / "rows", workers=1)
-    files = sorted((tmp_path / "rows" / "embeddings").iterdir())
-    assert len(files) == 6
-    monkeypatch.setattr(frechet, "log_mel", lambda *_: pytest.fail("embedded again"))
     pairs, outputs = tables
-    set_distances(pairs, outputs[outputs["row"] == "same"], asked("FD_logmel"), tmp_path / "rows", workers=1)
-    assert len(list((tmp_path / "rows" / "embeddings").iterdir())) == 4
+
+    def kept(some):
+        set_distances(pairs, some, asked("FD_logmel"), tmp_path / "rows", workers=1)
+        return len(list((tmp_path / "rows" / "embeddings").iterdir()))
+
+    assert kept(outputs) == 6
+    monkeypatch.setattr(frechet, "log_mel", lambda *_: pytest.fail("embedded again"))
+    assert kept(outputs[outputs["row"] == "same"]) == 4
     monkeypatch.setattr(frechet, "code", lambda stage: "changed")
     with pytest.raises(pytest.fail.Exception, match="embedded again"):
-        set_distances(pairs, outputs, asked("FD_logmel"), tmp_path / "rows", workers=1)
-
-
-def test_distances_between_sets_are_no_scores_of_clips(tables, tmp_path):
-    scores = score_outputs(tables[0], tables[1], tmp_path / "rows", ["SNR", "FD_logmel"], workers=1)
-    assert set(scores["metric"]) == {"SNR"}
-    assert list(set_distances(tables[0], tables[1], asked("SNR"), tmp_path / "rows")) == COLUMNS
+        kept(outputs)

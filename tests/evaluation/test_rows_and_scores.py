@@ -18,16 +18,15 @@ from saga_kedro.audio import metrics
 from saga_kedro.audio.io import read_audio, write_audio
 from saga_kedro.audio.lowpass import LowPass, low_pass
 from saga_kedro.evaluation import render, score
-from saga_kedro.evaluation.match import fit_to
-from saga_kedro.evaluation.pairs import pairs_from_table
-from saga_kedro.evaluation.render import Rows, prune, render_rows
+from saga_kedro.evaluation.pairs import fit_to, pairs_from_table
+from saga_kedro.evaluation.render import Rows, codec_ceiling, oracle_rolloff, prune, render_rows
 from saga_kedro.evaluation.rolloff_dial import rolloff_dial
-from saga_kedro.evaluation.rows import codec_ceiling, oracle_rolloff
 from saga_kedro.evaluation.score import SCORE_COLUMNS, check_metrics, frequency_curves, score_outputs
 from small_corpus import tiny_parameters
 
 RATE = 44_100
 SAMPLES = 30_000
+rows: Any = Rows  # stand-ins are no models
 
 
 class Louder:
@@ -71,18 +70,12 @@ def pairs(tmp_path):
     return pairs.sort_values("pair_id", ignore_index=True)
 
 
-def rows(model: Any = None, weights="", codec: Any = None, **others):
-    return Rows(model, weights, codec=codec, **others)
-
-
 def value(scores, row, metric, clip="0"):
-    found = scores[(scores["row"] == row) & (scores["metric"] == metric) & (scores["clip_id"] == clip)]
-    assert len(found) == 1
-    return found["value"].iloc[0]
+    return scores[(scores["row"] == row) & (scores["metric"] == metric) & (scores["clip_id"] == clip)]["value"].item()
 
 
 def test_every_row_of_every_pair_is_scored_against_its_own_reference(pairs, tmp_path):
-    outputs = render_rows(pairs, tmp_path / "rows", rows(Louder, "w", Identity))
+    outputs = render_rows(pairs, tmp_path / "rows", rows(Louder, "w", codec=Identity))
     scores = score_outputs(pairs, outputs, tmp_path / "rows", ["LSD", "SNR"], workers=1)
     assert list(scores.columns) == SCORE_COLUMNS
     assert set(scores["row"]) == {"untouched", "codec", "copy_up", "ours", "other"}
@@ -92,13 +85,8 @@ def test_every_row_of_every_pair_is_scored_against_its_own_reference(pairs, tmp_
     assert value(scores, "other", "SNR") == pytest.approx(10 * math.log10(4), abs=1e-4)
     assert value(scores, "ours", "RTF", "1") > 0
     assert 0 < value(scores, "codec", "peak_memory_GB") < 100
-
-
-def test_results_are_the_same_in_processes_of_their_own(pairs, tmp_path):
-    outputs = render_rows(pairs, tmp_path / "rows", Rows())
-    one = score_outputs(pairs, outputs, tmp_path / "one", ["LSD"], workers=1)
-    two = score_outputs(pairs, outputs, tmp_path / "two", ["LSD"], workers=2)
-    pd.testing.assert_frame_equal(one, two)
+    in_processes = score_outputs(pairs, outputs, tmp_path / "two", ["LSD", "SNR"], workers=2)
+    pd.testing.assert_frame_equal(scores, in_processes)
 
 
 def test_the_model_is_told_cutoff_seed_and_prompt(pairs, tmp_path):
@@ -117,34 +105,28 @@ def test_an_interrupted_evaluation_resumes_and_loads_a_model_only_where_somethin
     loaded = []
 
     def model():
+        time.sleep(0.5)
         loaded.append(Louder())
         return loaded[-1]
 
     for table, weights, times in ((pairs[:1], "w", 1), (pairs, "w", 2), (pairs, "w", 2), (pairs, "other", 4)):
-        render_rows(table, tmp_path, rows(model, weights))
+        outputs = render_rows(table, tmp_path, rows(model, weights))
+        assert outputs[outputs["row"] == "ours"]["seconds"].max() < 0.5  # loading does not count as making
         assert len(loaded) == times
     monkeypatch.setattr(render, "code", lambda stage: "changed")  # then everything is made again
     render_rows(pairs, tmp_path, rows(model, "w"))
     assert len(loaded) == 6
 
 
-def test_loading_does_not_count_as_making_a_sound(pairs, tmp_path):
-    def load():
-        time.sleep(0.5)
-        return Louder()
-
-    outputs = render_rows(pairs, tmp_path, rows(load))
-    assert outputs[outputs["row"] == "ours"]["seconds"].max() < 0.5
-
-
-def test_scores_are_kept_and_only_new_metrics_are_computed(pairs, tmp_path, monkeypatch):
+def test_scores_are_kept_and_only_new_metrics_are_computed_and_unknown_ones_refused(pairs, tmp_path, monkeypatch):
+    with pytest.raises(ValueError, match=r"no metric 'PESQ'; evaluation knows LSD, "):
+        check_metrics(["PESQ"])
     outputs = render_rows(pairs, tmp_path, Rows())
     first = score_outputs(pairs, outputs, tmp_path, ["LSD"], workers=1)
     monkeypatch.setattr(metrics, "lsd_family", lambda *_: pytest.fail("measured again"))
     again = score_outputs(pairs, outputs, tmp_path, ["LSD", "SNR"], workers=1)
-    pd.testing.assert_series_equal(
-        again[again["metric"] == "LSD"]["value"], first[first["metric"] == "LSD"]["value"], check_index=False
-    )
+    kept, known = (table[table["metric"] == "LSD"]["value"] for table in (again, first))
+    pd.testing.assert_series_equal(kept, known, check_index=False)
     assert again[again["metric"] == "SNR"]["value"].notna().all()
     monkeypatch.setattr(score, "code", lambda stage: "changed")
     with pytest.raises(pytest.fail.Exception, match="measured again"):
@@ -185,11 +167,6 @@ def test_a_pair_that_kills_its_worker_has_no_outputs_and_the_others_have(pairs, 
         "untouched": True, "copy_up": False, "ours": False, "other": True,
     }  # fmt: skip
     assert outputs[~killer]["path"].all()
-
-
-def test_an_unknown_metric_is_refused():
-    with pytest.raises(ValueError, match=r"no metric 'PESQ'; evaluation knows LSD, "):
-        check_metrics(["PESQ"])
 
 
 def test_where_resource_is_absent_as_on_windows_memory_is_missing_and_nothing_else(monkeypatch):

@@ -14,9 +14,8 @@ from saga_kedro.model.initialise import initialise_by_name
 from saga_kedro.model.saga_sr import SagaSR
 from saga_kedro.model.treatment import Treatment
 from saga_kedro.parameters import ParameterError, Sample, Text, validate
-from saga_kedro.training.cache import cache_of, encode_splits
+from saga_kedro.training.encode import cache_of, encode_captions, encode_latents, read_states
 from saga_kedro.training.fit import fit
-from saga_kedro.training.text_states import encode_captions, read_states
 from scratch_project import base_parameters, merged
 from small_corpus import captions_of, tiny_parameters, write_clips
 from sounds import muffled
@@ -82,7 +81,7 @@ def trained(corpus, folder, cached):
     )
     latents = None
     if cached:
-        summary = encode_splits(corpus.clips, corpus.captions, "1", parameters, folder / "latents")
+        summary = encode_latents(corpus.clips, corpus.captions, "1", parameters, folder / "latents")
         latents = cache_of(summary, parameters, "1", corpus.captions)
     index = encode_captions(corpus.captions["caption"], Text.model_validate(NO_TEXT), folder / "states")
     assert index["tokens"].tolist() == [0, 0, 0]

@@ -74,7 +74,7 @@ def test_a_tracking_server_that_dies_during_a_training_is_named_and_the_same_com
             raise MlflowException(f"API request failed with exception {error}")  # noqa: B904  # as MLflow raises it
 
     with monkeypatch.context() as patch:
-        patch.setattr("saga_kedro.training.run_logger.RunLogger.log_metrics", dead)
+        patch.setattr("saga_kedro.training.callbacks.RunLogger.log_metrics", dead)
         with pytest.raises(ClickException, match="does not answer. Start it and run the same command again"):
             run_pipeline(folder, "train")
     run_pipeline(folder, "train")

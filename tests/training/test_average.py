@@ -1,7 +1,5 @@
 """The mean of models is a model, and says what it is the mean of."""
 
-from __future__ import annotations
-
 import json
 
 import pytest
@@ -70,7 +68,7 @@ def test_a_mean_of_models_in_half_precision_is_a_model_in_single_precision(model
     assert {v.dtype for n, v in load_file(tmp_path / "mean/model.safetensors").items() if n[:3] == "net"} == {torch.float32}
 
 
-def test_of_two_architectures_there_is_no_mean(model, tmp_path):
+def test_two_architectures_have_no_mean(model, tmp_path):
     first, other, shape = model("a"), model("b"), model("c")
     config = json.loads((other / "saga_sr.json").read_text())
     (other / "saga_sr.json").write_text(json.dumps(config | {"segment_samples": 1}))

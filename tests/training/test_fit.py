@@ -1,7 +1,5 @@
 """A training that is killed and started again is the training that was never killed."""
 
-from __future__ import annotations
-
 import json
 
 import mlflow
@@ -51,6 +49,11 @@ def train(data, folder, run_id, callbacks=(), data_version="1", **changes):
     return fit(clips, captions, states, tiny_parameters(**changes), folder, data_version, run_id, callbacks)
 
 
+def same_weights(folder, other):
+    ours, theirs = (load_file(one / "model.safetensors") for one in (folder, other))
+    return all(torch.equal(ours[name], theirs[name]) for name in ours)
+
+
 def test_resumed_equals_uninterrupted(data, tmp_path, run_id):
     whole, parts = run_id(), run_id()
     train(data, tmp_path / "whole", whole)
@@ -58,22 +61,16 @@ def test_resumed_equals_uninterrupted(data, tmp_path, run_id):
         train(data, tmp_path / "parts", parts, [Kill(step=3)])
     assert [step for step, _ in curve(parts)] == [0, 1, 2]
     train(data, tmp_path / "parts", parts)
-    assert curve(parts) == curve(whole)
-    assert curve(parts, "val/loss") == curve(whole, "val/loss")
-    assert curve(parts, "lr-AdamW") == curve(whole, "lr-AdamW")
-    weights = [load_file(tmp_path / name / "model.safetensors") for name in ("whole", "parts")]
-    assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
+    for metric in ("train/loss", "val/loss", "lr-AdamW"):
+        assert curve(parts, metric) == curve(whole, metric)
+    assert same_weights(tmp_path / "whole", tmp_path / "parts")
 
 
-def test_no_text_encoder_is_loaded_and_curves_are_logged_whatever_rank_a_scheduler_sets(data, tmp_path, run_id, monkeypatch):
+def test_changed_data_begins_a_training_anew_without_a_text_encoder_and_whatever_rank_a_scheduler_sets(
+    data, tmp_path, run_id, monkeypatch
+):
     monkeypatch.delattr(TextEncoder, "load")
     monkeypatch.setenv("RANK", "1")
-    run = run_id()
-    train(data, tmp_path / "run", run)
-    assert [step for step, _ in curve(run)] == list(range(6))
-
-
-def test_changed_data_begins_a_training_anew(data, tmp_path, run_id):
     with pytest.raises((KeyboardInterrupt, SystemExit)):
         train(data, tmp_path / "run", run_id(), [Kill(step=3)])
     second = run_id()
@@ -81,16 +78,12 @@ def test_changed_data_begins_a_training_anew(data, tmp_path, run_id):
     assert [step for step, _ in curve(second)] == list(range(6))
 
 
-def test_a_training_is_finished_only_for_its_key(data, tmp_path):
+def test_a_training_is_finished_only_for_its_key_and_saves_the_average_of_the_weights(data, tmp_path):
     summary = train(data, tmp_path / "run", None)
     assert finished(tmp_path / "run", summary["key"]) is None  # the caller writes the summary
     (tmp_path / "run" / "fit.json").write_text(json.dumps(summary))
     assert finished(tmp_path / "run", summary["key"]) == summary
     assert finished(tmp_path / "run", "another") is None
-
-
-def test_the_saved_model_holds_the_average_of_the_weights(data, tmp_path):
-    train(data, tmp_path / "run", None)
     saved = SagaSR.from_pretrained(tmp_path / "run").network.state_dict()
     checkpoint = torch.load(tmp_path / "run/training/last.ckpt", weights_only=False, map_location="cpu")["state_dict"]
     average = {name.removeprefix("ema.ema_model."): value for name, value in checkpoint.items() if "ema_model" in name}
@@ -102,6 +95,5 @@ def test_the_saved_model_holds_the_average_of_the_weights(data, tmp_path):
 def test_two_trainings_with_one_seed_are_the_same_and_another_seed_is_another(data, tmp_path):
     for name, seed in (("first", 0), ("second", 0), ("other", 1)):
         train(data, tmp_path / name, None, seed=seed)
-    first, second, other = (load_file(tmp_path / name / "model.safetensors") for name in ("first", "second", "other"))
-    assert all(torch.equal(first[name], second[name]) for name in first)
-    assert not all(torch.equal(first[name], other[name]) for name in first)
+    assert same_weights(tmp_path / "first", tmp_path / "second")
+    assert not same_weights(tmp_path / "first", tmp_path / "other")

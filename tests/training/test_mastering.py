@@ -1,7 +1,5 @@
 """What mastering does to a mix: its balance, its dynamics, its peaks."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from scipy import signal

@@ -1,7 +1,5 @@
 """Items that start from no noise: what they learn is the mean of what z_h could be."""
 
-from __future__ import annotations
-
 import pytest
 import torch
 
@@ -41,34 +39,21 @@ def step(**fit):
 
 
 def test_all_of_them_see_nothing_but_the_condition_and_are_held_against_z_h():
-    loss, z_t, t, _, z_h = step(mean_share=1.0)
+    squared, z_t, t, _, z_h = step(mean_share=1.0)
     assert not z_t.any()
     assert (t == 1).all()
-    assert loss == pytest.approx(float(z_h.square().mean()), rel=0.5)  # an untrained network gives about nothing
-
-
-def test_a_frame_that_is_far_off_can_count_linearly():
-    squared, *_, z_h = step(mean_share=1.0)
+    assert squared == pytest.approx(float(z_h.square().mean()), rel=0.5)  # an untrained network gives about nothing
+    # a frame that is far off can count linearly
     loss, *_ = step(mean_share=1.0, mean_huber_delta=0.01)
     assert loss == pytest.approx(0.02 * float(z_h.square().mean(dim=1).sqrt().mean()), rel=0.5)
     assert loss < 0.1 * squared
     assert step(mean_share=0.0, mean_huber_delta=0.01)[0] == step(mean_share=0.0)[0]  # the flow stays squared
 
 
-def test_none_of_them_is_the_flow_alone():
-    _, z_t, t, *_ = step(mean_share=0.0)
-    assert (t < 1).all()
-    assert z_t.flatten(1).any(dim=1).all()
-
-
-def test_as_many_as_asked_for():
-    _, z_t, t, *_ = step(mean_share=0.5)
+def test_as_many_as_asked_for_start_from_no_noise_or_do_not_get_the_rolloff():
+    _, z_t, t, condition, _ = step(mean_share=0.5, untold_share=0.5)
     assert torch.equal(t == 1, ~z_t.flatten(1).any(dim=1))
     assert 12 <= int((t == 1).sum()) <= 28
-
-
-def test_some_items_are_not_told_the_rolloff_and_the_others_are_told_the_truth():
-    _, _, t, condition, _ = step(mean_share=0.5, untold_share=0.5)
     untold = condition.f_h == UNTOLD
     assert torch.equal(~untold, condition.f_h == 0.8)
     assert 12 <= int(untold.sum()) <= 28
@@ -77,7 +62,9 @@ def test_some_items_are_not_told_the_rolloff_and_the_others_are_told_the_truth()
 
 
 @pytest.mark.parametrize(("share", "f_h"), [(0.0, 0.8), (1.0, UNTOLD)])
-def test_all_of_them_or_none_is_told(share, f_h):
-    _, _, _, condition, _ = step(untold_share=share)
+def test_all_of_them_or_none_gets_the_rolloff_and_without_a_mean_share_all_have_noise(share, f_h):
+    _, z_t, t, condition, _ = step(mean_share=0.0, untold_share=share)
+    assert (t < 1).all()
+    assert z_t.flatten(1).any(dim=1).all()
     assert (condition.f_h == f_h).all()
     assert torch.equal(condition.f_l, torch.full((40,), 0.2))  # how bright the input is, it hears

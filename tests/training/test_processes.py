@@ -1,13 +1,11 @@
 """Several processes and nodes on the CPU train as one does: the same samples, losses and average; a killed training resumes."""
 
-from __future__ import annotations
-
 import socket
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import mlflow
 import pandas as pd
@@ -23,9 +21,9 @@ from saga_kedro.model.saga_sr import SagaSR
 from saga_kedro.training.devices import devices_per_node
 from saga_kedro.training.examples import make_segments
 from saga_kedro.training.fit import fit
-from saga_kedro.training.latents import Encoder, write_latents
+from saga_kedro.training.latents import write_latents
 from saga_kedro.training.processes import TrainingError, fit_in_processes, take_part
-from small_corpus import captions_of, states_of, tiny_parameters, write_clips
+from small_corpus import captions_of, encoder_of, states_of, tiny_parameters, write_clips
 
 STEPS = 8
 SPEED = {
@@ -37,16 +35,6 @@ SPEED = {
     "rolloff_draws": 8,
 }
 CURVES = ("train/loss", "val/loss", "val/loss/t0.5", "train/grad_norm", "lr-AdamW")
-
-
-class MadeUpStates:
-    """The states of `states_of`, in the place of a text encoder."""
-
-    def __init__(self, states: dict[str, torch.Tensor]) -> None:
-        self.states = states
-
-    def encode(self, captions: list[str]) -> list[torch.Tensor]:
-        return [self.states[caption] for caption in captions]
 
 
 @pytest.fixture(scope="module")
@@ -74,8 +62,7 @@ def latents(corpus, tmp_path_factory):
     """All of it encoded, with two low-passes of each segment."""
     folder = tmp_path_factory.mktemp("latents")
     parameters = tiny_parameters(degrade={"draws": 2})
-    codec = build_codec(**parameters.model.codec.model_dump())
-    encoder = Encoder(codec, cast(Any, MadeUpStates(corpus["states"])), torch.device("cpu"))
+    encoder = encoder_of(build_codec(**parameters.model.codec.model_dump()), corpus["states"])
     tables = corpus["tables"]
     for split in ("train", "validation"):
         segments = make_segments(tables["clips"], tables["captions"], corpus["states"], parameters, split)
@@ -132,8 +119,9 @@ def kill_process(rank: int, folder: Path) -> None:
 
 def curve(run: str, metric: str) -> dict[int, float]:
     points = mlflow.MlflowClient().get_metric_history(run, metric)
-    assert len({point.step for point in points}) == len(points), f"{metric} has a step twice"
-    return {point.step: point.value for point in points}
+    steps = {point.step: point.value for point in points}
+    assert len(steps) == len(points), f"{metric} has a step twice"
+    return steps
 
 
 def assert_same_curves(run: str, other: str) -> None:

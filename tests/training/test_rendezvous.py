@@ -1,7 +1,5 @@
 """A node of a training that ends, or gives no sign of life, ends the others with one sentence."""
 
-from __future__ import annotations
-
 import socket
 import time
 from concurrent.futures import ThreadPoolExecutor

@@ -1,15 +1,14 @@
 """Segments of a corpus of any size: a table that processes map into memory, pickled as its path."""
 
-from __future__ import annotations
-
 import pickle
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from saga_kedro.training.examples import make_segments, segments_of, table_path
+from saga_kedro.training.examples import make_segments, table_path
 from saga_kedro.training.segment_table import SegmentTable
+from saga_kedro.training.segments import Segments
 from small_corpus import captions_of, states_of, tiny_parameters, write_clips
 
 
@@ -27,10 +26,11 @@ def windows(*rows):
     return pd.DataFrame(rows, columns=["clip_id", "window", "caption"])
 
 
-def test_a_clip_has_the_captions_of_its_windows_in_their_order_whatever_the_order_of_the_table():
+def test_a_clip_has_the_rows_of_its_group_and_the_captions_of_its_windows_whatever_the_order_of_the_table():
     captions = windows(("b", 1, "b1"), ("c", 0, "c0"), ("a", 0, "a0"), ("of no clip", 0, "x"), ("b", 0, "old"), ("b", 0, "b0"))
-    held = SegmentTable.of_frames(table(), captions)
+    held = SegmentTable.of_frames(table(group=list("pqp")), captions)
     assert [held.captions(row).to_pylist() for row in range(3)] == [["a0"], ["b0", "b1"], ["c0"]]
+    assert [held.group(row).tolist() for row in range(3)] == [[0, 2], [1], [0, 2]]
 
 
 def test_captions_that_pandas_holds_in_chunks_are_the_same(tmp_path):
@@ -46,18 +46,14 @@ def test_a_window_without_a_caption_is_said(given):
         SegmentTable.of_frames(table(), windows(*given))
 
 
-def test_a_clips_group_are_the_rows_with_the_same_name():
-    held = SegmentTable.of_frames(table(group=list("pqp")), None)
-    assert [held.group(row).tolist() for row in range(3)] == [[0, 2], [1], [0, 2]]
-
-
 def test_segments_of_a_file_are_those_of_the_frames_and_are_pickled_as_its_path(clips, tmp_path):
     captions, parameters = captions_of(clips), tiny_parameters(vary={"ensemble": 0.5})
     states = states_of(captions)
     in_memory = make_segments(clips, captions, states, parameters, "train")
     make_segments(clips, captions, states, parameters, "train", tmp_path)
-    mapped = segments_of(SegmentTable.open(table_path(tmp_path, "train")), {}, parameters, "train")
-    pickled = pickle.dumps(mapped)
+    held = SegmentTable.open(table_path(tmp_path, "train"))
+    assert (held.samples.flags.writeable, held.samples.flags.owndata) == (False, False)  # mapped, not read
+    pickled = pickle.dumps(Segments(held, {}, parameters, "train"))
     assert len(pickled) < 4_000
     elsewhere = pickle.loads(pickled)
     assert len(in_memory) == len(elsewhere)
@@ -68,10 +64,3 @@ def test_segments_of_a_file_are_those_of_the_frames_and_are_pickled_as_its_path(
         ours, theirs = elsewhere.crop(*visit), in_memory.crop(*visit)
         assert np.array_equal(ours.high, theirs.high)
         assert (ours.bandwidth_hz, ours.valid, ours.caption) == (theirs.bandwidth_hz, theirs.valid, theirs.caption)
-
-
-def test_the_table_is_mapped_and_not_read(clips, tmp_path):
-    make_segments(clips, captions_of(clips), {}, tiny_parameters(), "train", tmp_path)
-    held = SegmentTable.open(table_path(tmp_path, "train"))
-    assert not held.samples.flags.writeable
-    assert not held.samples.flags.owndata

@@ -1,7 +1,5 @@
 """Which segments training sees: named draws, equal shares of the categories, no clip cut short without saying so."""
 
-from __future__ import annotations
-
 from collections import Counter
 
 import numpy as np
@@ -10,8 +8,9 @@ import pytest
 import torch
 
 from saga_kedro.audio.rolloff import rolloff
-from saga_kedro.training.examples import few_of_each_origin
-from saga_kedro.training.segments import Draws, Order, slots_of
+from saga_kedro.training.batches import Draws
+from saga_kedro.training.examples import few_of_each_origin, origins_of
+from saga_kedro.training.segments import Order, slots_of
 from small_corpus import segments_of_clips, tiny_parameters, write_clips
 
 
@@ -25,16 +24,10 @@ def segments(clips):
     return segments_of_clips(clips)
 
 
-def test_categories_come_equally_often_however_much_there_is_of_each():
-    clips = pd.DataFrame({"category": ["speech"] * 9 + ["music"], "samples": [5 * 44_100] * 10})
-    drawn = Counter(clips["category"][Order(clips, 0).at(draw)[0]] for draw in range(60))
-    assert drawn == {"speech": 30, "music": 30}
-
-
-def test_a_long_clip_counts_once_per_five_seconds():
-    clips = pd.DataFrame({"category": ["music"] * 2, "samples": [20 * 44_100, 5 * 44_100]})
-    drawn = Counter(Order(clips, 0).at(draw)[0] for draw in range(50))
-    assert drawn == {0: 40, 1: 10}
+def test_categories_come_equally_often_and_in_one_a_long_clip_once_per_five_seconds():
+    clips = pd.DataFrame({"category": ["speech"] + ["music"] * 2, "samples": [5 * 44_100, 20 * 44_100, 5 * 44_100]})
+    drawn = Counter(Order(clips, 0).at(draw)[0] for draw in range(100))
+    assert drawn == {0: 50, 1: 40, 2: 10}
 
 
 def test_every_slot_comes_once_a_round_in_another_order_each_round():
@@ -46,25 +39,18 @@ def test_every_slot_comes_once_a_round_in_another_order_each_round():
 
 
 def test_a_draw_is_the_same_whatever_was_drawn_before(segments):
-    first = segments[7]
-    for draw in (3, 20, 1):
-        segments[draw]
-    again = segments[7]
+    first, *_, again = (segments[draw] for draw in (7, 3, 20, 1, 7))
     assert first["name"] == again["name"]
     assert torch.equal(first["low"], again["low"])
     assert torch.equal(first["high"], again["high"])
 
 
-def test_rolloffs_are_those_of_input_and_target(segments):
-    example = segments[0]
-    f_l, f_h = rolloff(torch.stack([example["low"], example["high"]]))
-    assert (example["f_l"], example["f_h"]) == (f_l, f_h)
-    assert f_l < f_h
-
-
-def test_the_input_is_the_target_low_passed_between_2_and_16_khz(segments):
+def test_the_input_is_the_target_low_passed_between_2_and_16_khz_and_rolloffs_are_theirs(segments):
     for draw in range(6):
         example = segments[draw]
+        f_l, f_h = rolloff(torch.stack([example["low"], example["high"]]))
+        assert (example["f_l"], example["f_h"]) == (f_l, f_h)
+        assert f_l < f_h
         spectrum = torch.fft.rfft(example["low"][0] * torch.hann_window(example["low"].shape[-1])).abs()
         assert spectrum[-1_000:].mean() < 1e-2 * spectrum[100:1_000].mean()  # above 21 kHz nothing is left
         assert not torch.equal(example["low"], example["high"])
@@ -87,9 +73,7 @@ def test_a_clip_shorter_than_a_segment_is_joined_with_others_of_its_group(tmp_pa
 
 
 def test_what_no_clip_can_fill_is_zeros_and_said_not_to_be_audio(tmp_path):
-    clips = write_clips(tmp_path, seconds=0.3, per_category=2)
-    segments = segments_of_clips(clips)
-    example = segments[0]
+    example = segments_of_clips(write_clips(tmp_path, seconds=0.3, per_category=2))[0]
     assert example["valid"] == 13_230
     assert not example["high"][:, 13_230:].any()
 
@@ -107,12 +91,9 @@ def test_text_is_padded_with_zeros(segments):
     assert not text[5:].any()
 
 
-def test_an_empty_split_is_said(clips):
+def test_clips_that_carry_too_little_are_not_trained_on_and_an_empty_split_is_an_error(clips):
     with pytest.raises(ValueError, match="no clip to draw segments from"):
         segments_of_clips(clips, "test")
-
-
-def test_clips_that_carry_too_little_are_not_trained_on(clips):
     dull = clips.assign(bandwidth_hz=[5_000.0 if category == "music" else 20_000.0 for category in clips["category"]])
     wide = segments_of_clips(dull, fit={"minimum_bandwidth_hz": 16_000.0})
     assert "music" not in wide.clips.table["category"].to_pylist()
@@ -134,19 +115,12 @@ def notes(tmp_path_factory):
     return write_clips(tmp_path_factory.mktemp("notes"), seconds=0.6)
 
 
-def test_short_music_clips_are_heard_together_and_nothing_else_is(notes):
-    alone, together = drawn(notes, 0.0), drawn(notes, 1.0)
-    for category in ("speech", "effects", "music"):
-        pairs = list(zip(crops(alone, category), crops(together, category), strict=True))
-        changed = [not np.array_equal(one.high, other.high) for one, other in pairs]
-        assert all(changed) if category == "music" else not any(changed)
-        assert [one.caption for one, _ in pairs] == [other.caption for _, other in pairs]
-
-
-def test_long_music_clips_are_whole_already(clips):
-    alone, together = drawn(clips, 0.0), drawn(clips, 1.0)
-    for one, other in zip(crops(alone, "music"), crops(together, "music"), strict=True):
-        assert np.array_equal(one.high, other.high)
+def test_short_music_clips_are_heard_together_and_no_others(notes, clips):
+    for table, category in ((notes, "speech"), (notes, "effects"), (notes, "music"), (clips, "music")):
+        alone, together = (crops(drawn(table, ensemble), category) for ensemble in (0.0, 1.0))
+        changed = [not np.array_equal(one.high, other.high) for one, other in zip(alone, together, strict=True)]
+        assert changed == [table is notes and category == "music"] * len(changed)
+        assert [one.caption for one in alone] == [other.caption for other in together]
 
 
 def test_an_ensemble_is_the_same_each_time_fills_the_segment_and_stays_within_full_scale(notes):
@@ -161,14 +135,10 @@ def test_an_ensemble_is_the_same_each_time_fills_the_segment_and_stays_within_fu
     assert max(np.abs(crop.high).max() for crop in crops(loud, "music")) == pytest.approx(1, abs=1e-3)
 
 
-def test_an_ensemble_carries_no_more_than_the_dullest_of_its_voices(notes):
+def test_an_ensemble_carries_no_more_than_the_dullest_of_its_voices_and_is_mixed_as_often_as_asked_for(notes):
     dull = notes.assign(bandwidth_hz=[5_000.0 if clip == "music0" else 20_000.0 for clip in notes["clip_id"]])
     bandwidths = {crop.bandwidth_hz for crop in crops(drawn(dull, 1.0), "music")}
-    assert bandwidths <= {5_000.0, 20_000.0}
-    assert 5_000.0 in bandwidths
-
-
-def test_an_ensemble_is_mixed_as_often_as_asked_for(notes):
+    assert {5_000.0} <= bandwidths <= {5_000.0, 20_000.0}
     alone, sometimes = drawn(notes, 0.0), drawn(notes, 0.5)
     row = alone.clips.table["category"].to_pylist().index("music")
     mixed = [not np.array_equal(alone.crop(row, 0, k).high, sometimes.crop(row, 0, k).high) for k in range(60)]
@@ -189,20 +159,13 @@ def uneven():
     )
 
 
-def origins(clips):
-    return clips["group"].str.split("/").str[0]
-
-
-def test_no_origin_gives_more_segments_than_it_may_and_each_gives_a_clip(uneven):
+def test_no_origin_gives_more_segments_of_a_category_than_it_may_and_each_gives_a_clip(uneven):
     few = few_of_each_origin(uneven, 10, seed=0)
-    slots = few.assign(slots=slots_of(few["samples"])).groupby(origins(few))["slots"].sum()
+    slots = few.assign(slots=slots_of(few["samples"])).groupby(origins_of(few))["slots"].sum()
     assert slots.to_dict() == {"large": 10, "long": 12, "small": 2}
-
-
-def test_categories_of_one_origin_are_counted_apart(uneven):
     both = uneven.assign(category=["speech" if number < 20 else "music" for number in range(len(uneven))])
     few = few_of_each_origin(both, 10, seed=0)
-    assert few[origins(few) == "large"]["category"].value_counts().to_dict() == {"speech": 10, "music": 10}
+    assert few[origins_of(few) == "large"]["category"].value_counts().to_dict() == {"speech": 10, "music": 10}
 
 
 def test_they_are_the_same_every_time_in_their_order_and_others_with_another_seed(uneven):

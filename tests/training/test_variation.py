@@ -1,7 +1,5 @@
 """What training changes of a segment: what sounds in input and reference, and the noise under it in the input alone."""
 
-from __future__ import annotations
-
 from functools import partial
 from typing import Any
 
@@ -33,6 +31,11 @@ NOTHING: dict[str, Any] = {
 }
 
 
+EVERYTHING = Vary(
+    **NOTHING | {"gain_db": 6.0, "tilt_db": (3.0, 3.0), "room": 1.0, "ending": 1.0, "master": 1.0, "denoise": True, "hiss": 1.0}
+)
+
+
 def tone(channels=2):
     own = np.arange(1, channels + 1)[:, None]
     return (0.25 * np.sin(2 * np.pi * 440 * own * np.arange(44_100) / 44_100)).astype(np.float32)
@@ -55,23 +58,13 @@ def octaves(audio, *hertz):
     return [10 * np.log10(power[(bins > f) & (bins < 1.2 * f)].mean()) for f in hertz]
 
 
-def test_where_nothing_is_asked_for_a_segment_is_left_as_it_is():
-    audio = tone()
-    assert np.array_equal(varied(audio, Vary(**NOTHING), rng(0)), audio)
-    assert np.array_equal(hissing(audio, Vary(**NOTHING), rng(0)), audio)
-
-
-def test_the_same_draw_gives_the_same_segment():
-    everything = Vary(**NOTHING | {"gain_db": 6.0, "tilt_db": (-3.0, 3.0), "room": 1.0, "ending": 1.0, "hiss": 1.0})
-    for change in (varied, hissing):
-        first, again, other = (change(white(), everything, rng(draw)) for draw in (0, 0, 1))
-        assert np.array_equal(first, again)
-        assert not np.array_equal(first, other)
-
-
-def test_silence_stays_silent_but_for_the_hiss():
-    everything = Vary(**NOTHING | {"gain_db": 6.0, "tilt_db": (3.0, 3.0), "room": 1.0, "ending": 1.0, "denoise": True})
-    assert not varied(np.zeros((2, 44_100), np.float32), everything, rng(0)).any()
+@pytest.mark.parametrize("change", [varied, hissing])
+def test_the_same_draw_gives_the_same_segment_and_without_a_variation_it_stays_as_it_is(change):
+    assert np.array_equal(change(tone(), Vary(**NOTHING), rng(0)), tone())
+    first, again, other = (change(white(), EVERYTHING, rng(draw)) for draw in (0, 0, 1))
+    assert np.array_equal(first, again)
+    assert not np.array_equal(first, other)
+    assert change is hissing or not change(np.zeros((2, 44_100), np.float32), EVERYTHING, rng(0)).any()  # silence is kept
 
 
 def test_a_tilted_segment_changes_above_2_khz_and_keeps_its_peak():
@@ -125,10 +118,11 @@ def test_music_alone_is_mastered_up_to_full_scale_and_not_tilted():
     assert low - high == pytest.approx(24 - 12, abs=1)
 
 
-@pytest.mark.parametrize("what", ["room", "master", "ending"])
-def test_rooms_masters_and_endings_come_as_often_as_asked_for(what):
+@pytest.mark.parametrize("what", ["room", "master", "ending", "hiss"])
+def test_rooms_masters_endings_and_hisses_come_as_often_as_asked_for(what):
     audio, vary = white(1, 2_000), Vary(**NOTHING | {what: 0.3})
-    changed = [not np.allclose(varied(audio, vary, rng(draw), "music"), audio, atol=1e-6) for draw in range(300)]
+    change = hissing if what == "hiss" else partial(varied, category="music")
+    changed = [not np.allclose(change(audio, vary, rng(draw)), audio, atol=1e-6) for draw in range(300)]
     assert np.mean(changed) == pytest.approx(0.3, abs=0.08)
 
 
@@ -139,15 +133,12 @@ def test_a_denoised_segment_is_quiet_in_its_pauses_and_as_loud_as_before_elsewhe
     assert db(clean[:, sounding]) == pytest.approx(db(noisy[:, sounding]), abs=0.3)
 
 
-def test_each_channel_loses_the_noise_that_it_has():
+def test_each_channel_loses_the_noise_that_it_has_and_without_a_noise_floor_none():
     noisy, sounding = bursts_over_noise()
     loud = 0.1 * rng(1).standard_normal(noisy.shape[1])  # a channel in which nothing stands out
     clean = denoised(np.stack([noisy[0], loud.astype(np.float32)]))
     assert db(clean[0, ~sounding]) < db(noisy[0, ~sounding]) - 10
     assert np.array_equal(clean[1], loud.astype(np.float32))
-
-
-def test_what_has_no_noise_floor_is_not_denoised():
     assert measure_floor(tone()[0], 11_025) is None
     assert np.array_equal(varied(tone(), Vary(**NOTHING | {"denoise": True}), rng(0)), tone())
 
@@ -161,10 +152,9 @@ def test_levels_vary_within_the_bounds_and_never_exceed_full_scale():
 
 
 def test_identical_channels_stay_identical():
-    everything = {"hiss": 1.0, "gain_db": 6.0, "tilt_db": (3.0, 3.0), "room": 1.0, "ending": 1.0, "denoise": True}
     audio = np.repeat(bursts_over_noise(channels=1)[0], 2, axis=0)
     for change in (varied, partial(varied, category="music"), hissing):
-        changed = change(audio, Vary(**NOTHING | everything | {"master": 1.0}), rng(1))
+        changed = change(audio, EVERYTHING, rng(1))
         assert np.array_equal(changed[0], changed[1])
         assert not np.array_equal(changed, audio)
 
@@ -184,28 +174,17 @@ def test_the_noise_of_a_room_falls_until_that_of_the_microphone_covers_it():
     assert spectra[2] == pytest.approx(spectra[3], abs=0.5)
 
 
-def test_hiss_comes_as_often_as_asked_for():
-    audio, vary = tone(1)[:, :1000], Vary(**NOTHING | {"hiss": 0.8})
-    assert np.mean([not np.array_equal(hissing(audio, vary, rng(draw)), audio) for draw in range(400)]) == pytest.approx(
-        0.8, abs=0.06
-    )
-
-
 def test_the_spectrum_of_the_hiss_rises_by_the_slope():
     low, high = octaves(coloured_noise(1, 2**17, 6.0, rng(0))[0], 4_000, 8_000)
     assert high - low == pytest.approx(6.0, abs=0.3)
 
 
-def test_training_hears_the_hiss_in_the_input_and_never_in_the_reference(tmp_path):
-    clips = write_clips(tmp_path)
+def test_training_hears_the_hiss_in_the_input_another_in_each_version_and_never_in_the_reference(tmp_path):
+    clips = write_clips(tmp_path, seconds=0.5, per_category=2)
     plain, noisy = (segments_of_clips(clips, vary=NOTHING | {"hiss": share})[0] for share in (0.0, 1.0))
     assert torch.equal(noisy["high"], plain["high"])
     assert db((noisy["low"] - plain["low"]).numpy()) > -60
-
-
-def test_each_version_of_a_segment_has_noise_of_its_own(tmp_path):
-    clips = write_clips(tmp_path, seconds=0.5, per_category=2)
-    # nothing but the noise differs: one low-pass for all
+    # each version has its own noise; nothing but the noise differs: one low-pass for all
     one = {"minimum_order": 8, "maximum_order": 8, "minimum_hz": 4_000, "maximum_hz": 4_000, "draws": 2}
     segments = segments_of_clips(clips, vary=NOTHING | {"hiss": 1.0}, degrade=one, model={"segment_samples": 16_384})
     row, slot, _ = segments.order.at(0)

@@ -10,6 +10,7 @@ import pandas as pd
 import torch
 from scipy.signal import welch
 from torch import Tensor, nn
+from torch.utils.data import default_collate
 
 from saga_kedro.audio import SAMPLE_RATE
 from saga_kedro.audio.lowpass import KINDS, LOW_PASSES, LowPass
@@ -28,7 +29,7 @@ from saga_kedro.model.schedule import SCHEDULES
 from saga_kedro.parameters import Parameters
 from saga_kedro.training.examples import make_segments
 from saga_kedro.training.flow_training import FlowTraining
-from saga_kedro.training.segments import Segments, collate
+from saga_kedro.training.segments import Segments
 
 AUTHORS_RESPONSE = {1.0: -10.0, 1.1: -23.0, 1.2: -56.0, 1.5: -70.0}
 """Frequency over the cutoff -> dB: the authors' low-pass (C) on white noise at 4 kHz, Chebyshev I of order 8."""
@@ -57,7 +58,7 @@ class Setting:
 
     def batch(self, size: int = 2) -> dict[str, Any]:
         segments = self.segments()
-        return collate([segments[index] for index in range(size)])
+        return default_collate([segments[index] for index in range(size)])
 
     def training(self) -> FlowTraining:
         return FlowTraining(self.model.network, self.model.codec, self.parameters.fit)

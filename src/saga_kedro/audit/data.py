@@ -9,7 +9,7 @@ from torch import Tensor
 
 from saga_kedro.audio import SAMPLE_RATE
 from saga_kedro.audio.io import read_audio
-from saga_kedro.evaluation.match import fit_to
+from saga_kedro.evaluation.pairs import fit_to
 from saga_kedro.files import parameter_hash
 from saga_kedro.training.segments import slots_of
 

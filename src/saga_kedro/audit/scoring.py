@@ -18,7 +18,7 @@ from saga_kedro.audit.records import crash_of
 from saga_kedro.audit.training import Trained
 from saga_kedro.draws import seed_of
 from saga_kedro.evaluation.names import OURS, metric_name
-from saga_kedro.evaluation.rows import oracle_rolloff, ours
+from saga_kedro.evaluation.render import oracle_rolloff, ours
 from saga_kedro.model.initialise import initialise_by_name
 from saga_kedro.model.saga_sr import SagaSR
 from saga_kedro.parameters import Parameters, Sample

@@ -21,7 +21,7 @@ from saga_kedro.evaluation.model_scores import with_prompts
 from saga_kedro.evaluation.pairs import pairs_from_table
 from saga_kedro.files import parameter_hash
 from saga_kedro.parameters import Parameters, changed
-from saga_kedro.training.text_states import encode_captions, read_states
+from saga_kedro.training.encode import encode_captions, read_states
 
 STARTING_WEIGHTS = "start"  # the issue that needs a checkpoint
 SCORING = 1.3  # what a training costs with its scores and validation, against its steps alone

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import torch
 from filelock import FileLock
+from torch.utils.data import default_collate
 
 from saga_kedro.audit.as_found.network import PathsNetwork
 from saga_kedro.audit.data import AuditData
@@ -25,13 +26,13 @@ from saga_kedro.model.starting_weights import load_starting_weights
 from saga_kedro.model.text import TextEncoder
 from saga_kedro.parameters import Parameters, changed
 from saga_kedro.stages import key
-from saga_kedro.training.cache import encode_splits
+from saga_kedro.training.encode import encode_latents
 from saga_kedro.training.examples import make_segments
 from saga_kedro.training.fit import fit
 from saga_kedro.training.flow_training import FlowTraining
 from saga_kedro.training.folder import SUMMARY, finished, key_of
 from saga_kedro.training.latents import INDEX
-from saga_kedro.training.segments import Segments, as_text, collate
+from saga_kedro.training.segments import Segments, as_text
 from saga_kedro.weights import SCRATCH
 
 SHARES = (0.25, 0.5, 1.0)  # of the steps, after which weights are kept
@@ -82,7 +83,7 @@ def shared_draws(parameters: Parameters, data: AuditData, folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     with FileLock(folder / f"{name}.lock"):
         if not all((folder / name / split / INDEX).exists() for split in ("train", "validation")):
-            encode_splits(data.clips, data.captions, data.version, parameters, folder)
+            encode_latents(data.clips, data.captions, data.version, parameters, folder)
     return folder / name
 
 
@@ -139,7 +140,7 @@ def probe(parameters: Parameters, data: AuditData) -> dict[str, Any]:
         if started.audit.start == "random_channels":
             randomise_new_channels(model.network, started.seed)
         segments = make_segments(data.clips, data.captions, data.text_states, started, "train")
-        batches = [collate([segments[draw] for draw in draws]) for draws in _telling_draws(segments)]
+        batches = [default_collate([segments[draw] for draw in draws]) for draws in _telling_draws(segments)]
         losses.extend(steps_on(FlowTraining(model.network, model.codec, started.fit), batches))
     except Exception as error:
         return {"losses": losses, "weights": "", "error": crash_of(error)}

@@ -1,6 +1,4 @@
-"""The spectral-copy baseline: what a fixed rule gets from the input alone. A model must beat it."""
-
-from __future__ import annotations
+"""The spectral-copy baseline, a fixed rule on the input alone. A model must beat it."""
 
 import numpy as np
 
@@ -16,10 +14,10 @@ def copy_up(low: np.ndarray, cutoff_hz: float) -> np.ndarray:
 
     With STFT bins X[k] (Hann 2,048 / 512), e the bin just below the cutoff and w, about e / 2, the width copied:
     Y[k] = X[k] for k < e; above, Y[k] = X[k'] 10^(-slope log2(k / k') / 20) with k' = e - w + (k - e) mod w.
-    w is a multiple of 4 bins: a shift by 4 bins turns the phase by whole turns from hop to hop, so the copies stay coherent.
+    w is a multiple of 4 bins, a shift that turns the phase by whole turns from hop to hop, so the copies stay coherent.
 
-    ``low`` is float [channels, samples] at 44.1 kHz, the result float32 of its shape. Digital silence stays silence (but for
-    the length of a window beside sound).
+    ``low`` is float [channels, samples] at 44.1 kHz, the result float32 of its shape. Digital silence stays silence, except
+    within a window of sound.
 
     Raises:
         ValueError: the cutoff leaves no band to copy (under about 200 Hz) or is not below half the rate.

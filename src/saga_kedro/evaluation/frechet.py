@@ -1,6 +1,4 @@
-"""Frechet distance between sets of clips: how different all outputs of a row are from all references, whatever the pairs."""
-
-from __future__ import annotations
+"""Frechet distance between sets of clips: all outputs of a row against all references, whatever the pairs."""
 
 import logging
 import math
@@ -13,8 +11,7 @@ import pandas as pd
 from saga_kedro.audio import SAMPLE_RATE
 from saga_kedro.audio.io import UnreadableAudio, read_audio
 from saga_kedro.audio.spectra import hann
-from saga_kedro.evaluation.match import fit_to
-from saga_kedro.evaluation.pairs import records
+from saga_kedro.evaluation.pairs import fit_to, joined, records
 from saga_kedro.files import atomic_path, keep_only, parameter_hash
 from saga_kedro.parallel import parallel_map
 from saga_kedro.parameters import Evaluate
@@ -35,8 +32,8 @@ def log_mel(audio: np.ndarray) -> np.ndarray:
     """Mean and deviation of the log-mel spectrum over windows of 1 s: timbre and how much it moves, up to half the rate.
 
     32 mel bands (HTK, 0 to 22,050 Hz) of the power spectrum of the mono mix (Hann 2,048 / 512; a sine at full scale is 1),
-    log10(power + 1e-10); of each window of 1 s, every 0.5 s, the mean over its frames and their deviation. Of float
-    [channels, samples] at 44.1 kHz, filled up with zeros to a window, float32 [windows, 64].
+    log10(power + 1e-10); mean and deviation over the frames of each window of 1 s, every 0.5 s. float [channels, samples] at
+    44.1 kHz, filled up with zeros to a window, gives float32 [windows, 64].
     """
     mono = np.asarray(audio, np.float32).mean(axis=0)
     mono = np.pad(mono, (0, max(0, round(WINDOW_SECONDS * SAMPLE_RATE) - len(mono))))
@@ -53,7 +50,7 @@ def log_mel(audio: np.ndarray) -> np.ndarray:
 def _mel_filters() -> np.ndarray:
     """Triangles of height 1 between points evenly spaced in mel = 2595 log10(1 + f / 700), [1025, 32].
 
-    Written out, because the libraries that have them bring torch, which takes a worker longer to import than all the rest.
+    Written out, because the libraries that have them import torch, which takes a worker longer than all the rest.
     """
     highest = 2595 * np.log10(1 + SAMPLE_RATE / 2 / 700)
     points = 700 * (10 ** (np.linspace(0, highest, MEL_BANDS + 2) / 2595) - 1)
@@ -66,10 +63,10 @@ def _mel_filters() -> np.ndarray:
 def frechet_distance(first: np.ndarray, second: np.ndarray) -> float:
     """Frechet distance between the normal distributions with two sets' means and covariances (Dowson and Landau 1982).
 
-    d^2 = |mu_1 - mu_2|^2 + tr(S_1 + S_2 - 2 (S_1 S_2)^(1/2)), which, as FID and FAD do, is reported without the root; the last
-    trace is the sum of the roots of the eigenvalues of S_1 S_2. Small sets give values that are too large.
+    d^2 = |mu_1 - mu_2|^2 + tr(S_1 + S_2 - 2 (S_1 S_2)^(1/2)), reported without the root, as FID and FAD do; the last trace is
+    the sum of the roots of the eigenvalues of S_1 S_2. Small sets give values that are too large.
 
-    Of two sets [windows, width]; in the square of the embedding's unit, 0 (equal moments) upward; NaN of less than two.
+    Sets are [windows, width]. The unit is the square of the embedding's; 0 for equal moments, NaN for fewer than two windows.
     """
     if min(len(first), len(second)) < 2:
         return math.nan
@@ -89,29 +86,26 @@ def set_distances(
     Args:
         pairs: of `evaluation.pairs`.
         outputs: of `render.render_rows`; a row without a path is left out, and so is its reference for that row.
+        evaluate: has the metrics; without ``FD_logmel`` the result is empty.
         folder: embeddings are kept in ``embeddings/``; stale ones are removed.
-        workers: processes, None for one a core.
 
     Returns:
-        ``COLUMNS``; ``clips`` is how many clips the row has there. A distance that cannot be computed is NaN; the table is
-        empty where ``FD_logmel`` is not among the metrics.
+        ``COLUMNS``; ``clips`` is how many clips the row has there. A distance that cannot be computed is NaN.
     """
     if FD_LOGMEL not in evaluate.metrics:
         return pd.DataFrame(columns=COLUMNS)
-    by_id = {pair["pair_id"]: pair for pair in records(pairs)}
-    lines = [line for line in records(outputs) if line["path"]]
-    made = [_sound(by_id[line["pair_id"]], line["path"], line["key"]) for line in lines]
-    given = {key: _sound(pair, pair["reference"], pair["content_hash"]) for key, pair in by_id.items()}
+    lines = [line for line in joined(pairs, outputs) if line["path"]]
+    made = [_sound(line, line["path"], line["key"]) for line in lines]
+    given = {pair["pair_id"]: _sound(pair, pair["reference"], pair["content_hash"]) for pair in records(pairs)}
     sounds = list(dict.fromkeys((*made, *given.values())))
     place = Path(folder) / "embeddings"
     done = parallel_map(_embed, sounds, f"embeddings for {FD_LOGMEL}", workers=workers, folder=str(place))
     windows = dict(zip(sounds, done, strict=True))
     sets: dict[tuple[str, str, float], list[tuple[np.ndarray, np.ndarray]]] = {}
     for line, sound in zip(lines, made, strict=True):
-        pair = by_id[line["pair_id"]]
         output, reference = windows[sound], windows[given[line["pair_id"]]]
         if output is not None and reference is not None:
-            sets.setdefault((line["row"], pair["category"], float(pair["cutoff_khz"])), []).append((output, reference))
+            sets.setdefault((line["row"], line["category"], float(line["cutoff_khz"])), []).append((output, reference))
     table: list[tuple] = []
     for key, sides in sets.items():
         outs, references = (np.concatenate(side) for side in zip(*sides, strict=True))
@@ -121,7 +115,7 @@ def set_distances(
 
 
 def _sound(pair: dict, path: str, key: str) -> tuple[str, str, int]:
-    """The name of the embedding, the file to embed, and the length to cut or fill it up to."""
+    """The name of an embedding, its sound's file, and the length to cut or fill that up to."""
     return parameter_hash(code("evaluate"), FD_LOGMEL, key, path == pair["reference"]), path, int(pair["samples"])
 
 

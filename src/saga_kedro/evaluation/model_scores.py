@@ -1,4 +1,4 @@
-"""Judge a saved model: load it, let it and the baselines process every pair, score all rows."""
+"""Judge a saved model: it and the baselines process every pair, and all rows are scored."""
 
 from __future__ import annotations
 
@@ -43,7 +43,6 @@ def score_model(
     Args:
         pairs, pair_captions: of `evaluation.pairs`, and captions of their inputs.
         model_summary: ``folder`` and ``weights`` (a hash) of the saved model.
-        parameters: ``seed``, ``sample`` and ``evaluate`` are used.
         folder: of finished outputs and scores; stale ones are removed.
 
     Returns:
@@ -72,7 +71,7 @@ def score_model(
 
 @dataclass(frozen=True)
 class Judged:
-    """A saved model: what loads it in a process, a hash of all that decides its outputs, and its configuration."""
+    """A saved model: how a process loads it, a hash of all that decides its outputs, and its configuration."""
 
     model: LoadedOnce[SagaSR]
     weights: str
@@ -109,7 +108,7 @@ class NoModel(SagaError, FileNotFoundError):
 
 
 def find_model(folder: str | Path) -> dict[str, Any]:
-    """The summary of a saved model: folder, weights (a hash), steps (0 if not known), and what else its ``fit.json`` says.
+    """The summary of a saved model: folder, weights (a hash), steps (0 if not known), and the rest of its ``fit.json``.
 
     Raises:
         NoModel: there is none.

@@ -1,6 +1,4 @@
-"""How a number is called, wherever it is shown: ``eval/LSD/speech/4kHz``."""
-
-from __future__ import annotations
+"""The names of metrics: ``eval/LSD/speech/4kHz``."""
 
 import re
 
@@ -13,7 +11,7 @@ def cutoff_name(cutoff_khz: float) -> str:
 
 
 def metric_name(row: str, metric: str, category: str, cutoff_khz: float) -> str:
-    """The name of one mean in MLflow, in ``dvc metrics`` and in reports: ``eval/LSD/speech/4kHz``.
+    """The name of one mean in MLflow, in ``dvc metrics`` and in reports.
 
     Another row than ours (``untouched``, another system) gives ``eval_<row>/...``. Signs that MLflow refuses become ``_``.
     """

@@ -1,6 +1,4 @@
-"""Evaluation pairs: a low-passed excerpt and its reference, made from test clips or found beside other systems' outputs."""
-
-from __future__ import annotations
+"""Evaluation pairs: a low-passed excerpt and its reference, made from test clips or given beside other systems' outputs."""
 
 import json
 import logging
@@ -32,7 +30,7 @@ TOLERANCE_S = 0.1
 
 @dataclass(frozen=True)
 class Pair:
-    """One line of the table: paths are posix text, ``systems`` a JSON object of other systems' outputs (name -> path)."""
+    """A line of the table. Paths are posix text, ``systems`` a JSON object of other systems' outputs (name -> path)."""
 
     pair_id: str
     clip_id: str
@@ -47,15 +45,8 @@ class Pair:
     systems: str = "{}"
 
 
-@dataclass(frozen=True)
-class _Excerpt:
-    pair: Pair
-    flac: str
-    start: int
-    order: int
-
-
 COLUMNS = [field.name for field in fields(Pair)]
+_Excerpt = tuple[Pair, str, int, int]  # a pair, its clip's file, the first sample there, the low-pass's order
 
 
 def make_pairs(
@@ -64,19 +55,19 @@ def make_pairs(
     """The evaluation pairs of a dataset: those of ``pair_table`` where it has any, else low-passed excerpts of the test split.
 
     An excerpt is the middle of a clip, and its input the same low-passed by a Chebyshev I (`audio.lowpass`). A clip counts at a
-    cutoff only if its bandwidth is at least 1.5 times the cutoff: where nothing was taken away, nothing can be judged. Where
-    the low-passed excerpt would exceed full scale, both are turned down alike. File names hold the hash of content, parameters
-    and code: finished files are kept, and files of no pair are removed.
+    cutoff only if its bandwidth is at least 1.5 times the cutoff, so that there is something to restore. Where the low-passed
+    excerpt would exceed full scale, both are turned down alike. File names hold the hash of content, parameters and code:
+    finished files are kept, and files of no pair are removed.
 
     Args:
         clips: clip_id, group, category, content_hash, split, bandwidth_hz, flac (path of the 44.1 kHz file: the whole clip, or
             only the row's range), samples (of that file); start_s and end_s where a row is a range of a clip.
         pair_table: as for `pairs_from_table`; empty unless the source is ``pairs``.
-        degrade: as many groups as possible are among the ``pairs_per_category``.
-        folder: where the FLAC files are written; nothing else may be in it.
+        degrade: the ``pairs_per_category`` are from as many groups as possible.
+        folder: for the FLAC files; nothing else may be in it.
 
     Returns:
-        The pairs (``COLUMNS``), and what was refused (path, reason), also a clip without bandwidth enough.
+        The pairs (``COLUMNS``), and the refused clips (path, reason).
     """
     pairs, refused = pairs_from_table(pair_table, folder) if len(pair_table) else _excerpts(clips, degrade, Path(folder))
     logger.info("%d evaluation pairs; %d clips cannot be one.", len(pairs), len(refused))
@@ -102,21 +93,19 @@ def _excerpts(clips: pd.DataFrame, degrade: Degrade, folder: Path) -> tuple[pd.D
             taken[row["category"]] = taken.get(row["category"], 0) + 1
             wanted.append(_excerpt(row, folder, float(cutoff_khz), degrade.order, degrade.excerpt_seconds))
 
-    results = parallel_map(_write, wanted, "evaluation pairs", lost=lambda excerpt, reason: Rejected(excerpt.flac, reason))
+    results = parallel_map(_write, wanted, "evaluation pairs", lost=lambda excerpt, reason: Rejected(excerpt[1], reason))
     pairs = [result for result in results if isinstance(result, Pair)]
     refused += [result for result in results if isinstance(result, Rejected)]
     return _kept(folder, pairs, [path for pair in pairs for path in (pair.low, pair.reference)], refused)
 
 
 def pairs_from_table(table: pd.DataFrame, folder: str | Path) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Pairs whose inputs, references and other systems' outputs are given (`corpora.pairs`).
+    """Pairs whose inputs, references and other systems' outputs are given (`corpora.pairs`); returns what `make_pairs` does.
 
-    Files at 44.1 kHz are used in place; others are resampled into ``folder``. An input that differs from its reference in
-    length by more than 0.1 s is refused, as is a system's output that is shorter by more; small differences are cut or padded
-    when scored.
-
-    Of columns item, category, cutoff_khz, system, path (systems ``input`` and ``reference`` are the pair), the tables that
-    `make_pairs` gives; item is clip and group.
+    The table has item (clip and group), category, cutoff_khz, system, path; systems ``input`` and ``reference`` are the pair.
+    Files at 44.1 kHz are used in place; others are resampled into ``folder``. An input whose length differs from its
+    reference's by more than 0.1 s is refused, and so is a system's output that is shorter by more; small differences are cut
+    or padded when scored.
     """
     items = [
         (str(item), str(category), float(str(at)), dict(zip(lines["system"], lines["path"].astype(str), strict=True)))
@@ -130,14 +119,23 @@ def pairs_from_table(table: pd.DataFrame, folder: str | Path) -> tuple[pd.DataFr
     return _kept(Path(folder), pairs, used, [line for _, lines in results for line in lines])
 
 
-def system_paths(pair: dict | pd.Series) -> dict[str, str]:
-    """Other systems' outputs of a pair: name -> path."""
-    return dict(json.loads(pair["systems"] or "{}"))
-
-
 def records(table: pd.DataFrame) -> list[dict[str, Any]]:
     """A table's lines as dictionaries."""
     return [{str(name): value for name, value in line.items()} for line in table.to_dict("records")]
+
+
+def joined(pairs: pd.DataFrame, outputs: pd.DataFrame) -> list[dict[str, Any]]:
+    """The lines of `render.render_rows`, each with the columns of its pair."""
+    return records(outputs.merge(pairs, on="pair_id", how="left", validate="m:1"))
+
+
+def fit_to(estimate: np.ndarray, channels: int, samples: int) -> np.ndarray:
+    """An output as float32 [channels, samples], as its reference: mono is duplicated or mixed, the end cut or padded."""
+    audio = np.asarray(estimate, np.float32)
+    if len(audio) != channels:
+        audio = np.repeat(audio.mean(axis=0, keepdims=True, dtype=np.float32), channels, axis=0)
+    short = max(0, samples - audio.shape[1])
+    return np.ascontiguousarray(np.pad(audio[:, :samples], ((0, 0), (0, short))))
 
 
 def _excerpt(row: dict, folder: Path, cutoff_khz: float, order: int, excerpt_seconds: float) -> _Excerpt:
@@ -165,22 +163,22 @@ def _excerpt(row: dict, folder: Path, cutoff_khz: float, order: int, excerpt_sec
         reference=project_path(folder / f"{name}_reference.flac"),
         content_hash=key,
     )
-    return _Excerpt(pair, str(row["flac"]), start, order)
+    return pair, str(row["flac"]), start, order
 
 
 def _write(excerpt: _Excerpt) -> Pair | Rejected:
-    pair = excerpt.pair
+    pair, flac, start, order = excerpt
     if Path(pair.low).exists() and Path(pair.reference).exists():
         return pair
     try:
-        reference, rate = read_audio(excerpt.flac, excerpt.start, pair.samples)
+        reference, rate = read_audio(flac, start, pair.samples)
     except UnreadableAudio as error:
-        return Rejected(excerpt.flac, str(error))
+        return Rejected(flac, str(error))
     if rate != SAMPLE_RATE or reference.shape[1] != pair.samples:
-        return Rejected(excerpt.flac, f"expected {pair.samples} samples at 44.1 kHz, found {reference.shape[1]} at {rate} Hz")
+        return Rejected(flac, f"expected {pair.samples} samples at 44.1 kHz, found {reference.shape[1]} at {rate} Hz")
     if not np.any(reference):
-        return Rejected(excerpt.flac, "the excerpt is digital silence")
-    low = low_pass(reference, SAMPLE_RATE, LowPass("chebyshev", excerpt.order, round(1000 * pair.cutoff_khz)))
+        return Rejected(flac, "the excerpt is digital silence")
+    low = low_pass(reference, SAMPLE_RATE, LowPass("chebyshev", order, round(1000 * pair.cutoff_khz)))
     # a low-pass can overshoot what FLAC holds; turned down alike, the pair stays a pair
     gain = np.float32(min(1.0, 0.999 / max(float(np.abs(low).max()), 1e-9)))
     write_audio(pair.low, low * gain, SAMPLE_RATE)

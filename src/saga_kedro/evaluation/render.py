@@ -1,4 +1,4 @@
-"""The sounds of each row of the table: made once and kept as files, so that an interrupted evaluation resumes."""
+"""The rows of the table: what each makes of a pair's input, made once and kept as a file, so that an evaluation resumes."""
 
 from __future__ import annotations
 
@@ -15,16 +15,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+import torch
 
 from saga_kedro.audio import SAMPLE_RATE
 from saga_kedro.audio.io import UnreadableAudio, read_audio, write_audio
+from saga_kedro.audio.low_band import replace_low_band
+from saga_kedro.audio.resample import to_stereo
+from saga_kedro.audio.rolloff import rolloff as measure_rolloff
 from saga_kedro.corpora.manifest import project_path
 from saga_kedro.draws import seed_of
 from saga_kedro.evaluation.copy_up import copy_up
-from saga_kedro.evaluation.match import fit_to
 from saga_kedro.evaluation.names import OURS
-from saga_kedro.evaluation.pairs import records, system_paths
-from saga_kedro.evaluation.rows import CODEC, COPY_UP, ROLLOFF_REFERENCE, UNTOUCHED, codec_ceiling, oracle_rolloff, ours
+from saga_kedro.evaluation.pairs import fit_to, records
 from saga_kedro.files import atomic_path, content_hash, keep_only, parameter_hash
 from saga_kedro.parallel import parallel_map
 from saga_kedro.stages import code
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+UNTOUCHED, CODEC, COPY_UP, ROLLOFF_REFERENCE = "untouched", "codec", "copy_up", "rolloff_reference"
 OUTPUT_COLUMNS = ["pair_id", "row", "path", "key", "seconds", "peak_memory_GB"]
 _FILES = (("outputs", ".wav"), ("outputs", ".json"), ("scores", ".json"))
 _Line = tuple[str, str, str, str, float, float]
@@ -42,14 +45,13 @@ _Line = tuple[str, str, str, str, float, float]
 
 @dataclass(frozen=True)
 class Rows:
-    """What makes the rows of a table, and everything that decides them beside the pair.
+    """How the rows of a table are made, and everything that decides them beside the pair.
 
     Attributes:
-        model: loads what makes the rows ``ours`` and ``rolloff_reference``, where one is missing; None leaves them out.
+        model: loads the model for the rows ``ours`` and ``rolloff_reference``, where one is missing; None leaves them out.
         weights: hash of the model's weights, configuration and sampling.
         rolloff_reference: also ask the model for the reference's own roll-off (an oracle).
-        codec: loads what makes the row ``codec``; None leaves it out.
-        codec_parameters: of that codec.
+        codec: loads the codec for the row ``codec``, which has ``codec_parameters``; None leaves it out.
         low_band: the rule by which the row ``codec`` gets the input's band.
         seed: of the draws; each pair draws from this and its id.
     """
@@ -83,7 +85,7 @@ class _Sounds:
 
 @dataclass(frozen=True)
 class _Recipe:
-    """How a row is made of a pair with what ``load`` gives, and what decides the result beside the pair."""
+    """How a row is made of a pair with the model that ``load`` gives, and what decides the result beside the pair."""
 
     row: str
     decided_by: Any
@@ -98,14 +100,13 @@ def render_rows(pairs: pd.DataFrame, folder: str | Path, rows: Rows) -> pd.DataF
     are measured, too.
 
     Args:
-        pairs: of `evaluation.pairs`; a column ``prompt`` is given to the model where there is one.
-        folder: of finished outputs; file names are the hash of all that decides them, the code that makes them included.
-        rows: what to make.
+        pairs: of `evaluation.pairs`; a column ``prompt`` is given to the model.
+        folder: of finished outputs, named by the hash of all that decides them, code included.
 
     Returns:
-        ``OUTPUT_COLUMNS``, a line per pair and row: ``key`` hashes all that decides the sound; ``seconds`` and
-        ``peak_memory_GB`` are of its making, NaN where nothing was computed. What failed (an unreadable file, an output that is
-        not finite, a pair that killed its worker three times) has an empty path, and the reason is logged.
+        ``OUTPUT_COLUMNS``, a line per pair and row: ``key`` is that hash; ``seconds`` and ``peak_memory_GB`` are of the making,
+        NaN where nothing was computed. A failure (an unreadable file, an output that is not finite, a pair that killed its
+        worker three times) has an empty path, and its reason is logged.
     """
 
     def lost(pair: Mapping[str, Any], reason: str) -> list[_Line]:
@@ -116,7 +117,7 @@ def render_rows(pairs: pd.DataFrame, folder: str | Path, rows: Rows) -> pd.DataF
 
 
 def prune(folder: str | Path, outputs: pd.DataFrame) -> int:
-    """Remove what lies under ``folder`` (outputs, scores) and belongs to no line of ``outputs``; returns how many files."""
+    """Remove the outputs and scores under ``folder`` that belong to no line of ``outputs``; returns how many files."""
     folder = Path(folder)
     kept = [folder / part / f"{key}{suffix}" for key in outputs["key"] for part, suffix in _FILES]
     return sum(keep_only(folder / part, kept) for part in {part for part, _ in _FILES} if (folder / part).is_dir())
@@ -133,12 +134,12 @@ def _render_pair(pair: Mapping[str, Any], folder: str, rows: Rows) -> list[_Line
 
 
 def _with_given(pair: Mapping[str, Any], made: list[_Line]) -> list[_Line]:
-    systems = [_given(pair, system, path) for system, path in system_paths(pair).items()]
+    systems = [_given(pair, system, path) for system, path in json.loads(pair["systems"]).items()]
     return [_given(pair, UNTOUCHED, pair["low"]), *made, *systems]
 
 
 def _recipes(sounds: _Sounds, rows: Rows) -> list[_Recipe]:
-    """How the rows of a pair are made that are not given."""
+    """The recipes of a pair's rows that are not given."""
     cutoff_hz, seed, prompt = 1000 * float(sounds.pair["cutoff_khz"]), rows.seed_of(sounds.pair), prompt_of(sounds.pair)
 
     def of_codec(codec: Codec) -> np.ndarray:
@@ -177,7 +178,15 @@ def _rendered(pair: Mapping[str, Any], recipe: _Recipe, folder: Path) -> _Line:
     path, cost = folder / f"{key}.wav", folder / f"{key}.json"
     try:
         if not (path.exists() and cost.exists()):
-            _make(path, cost, recipe)
+            loaded = recipe.load()  # before the clock starts
+            started = time.perf_counter()
+            audio = recipe.make(loaded)
+            seconds = time.perf_counter() - started
+            if not np.isfinite(audio).all():
+                raise FloatingPointError("the output holds values that are not finite; it has no scores")
+            write_audio(path, audio, SAMPLE_RATE)
+            with atomic_path(cost) as temporary:
+                temporary.write_text(json.dumps({"seconds": seconds, "peak_memory_GB": peak_memory_gb()}))
     except (UnreadableAudio, FloatingPointError) as error:
         logger.warning("%s, %s: %s", pair["pair_id"], recipe.row, error)
         return _failed(pair, recipe)
@@ -189,22 +198,38 @@ def _failed(pair: Mapping[str, Any], recipe: _Recipe) -> _Line:
     return pair["pair_id"], recipe.row, "", _key(pair, recipe.row, recipe.decided_by), math.nan, math.nan
 
 
-def _make(path: Path, cost: Path, recipe: _Recipe) -> None:
-    loaded = recipe.load()  # once, and not a part of what the making of a sound takes
-    started = time.perf_counter()
-    audio = recipe.make(loaded)
-    seconds = time.perf_counter() - started
-    if not np.isfinite(audio).all():
-        raise FloatingPointError("the output holds values that are not finite; it has no scores")
-    write_audio(path, audio, SAMPLE_RATE)
-    with atomic_path(cost) as temporary:
-        temporary.write_text(json.dumps({"seconds": seconds, "peak_memory_GB": peak_memory_gb()}))
+@torch.no_grad()
+def codec_ceiling(
+    codec: Codec, reference: np.ndarray, low: np.ndarray, cutoff_hz: float, rule: str = "input_cutoff", seed: int = 0
+) -> np.ndarray:
+    """The reference's own latents (the posterior's mean) decoded, the input's band put back: a perfect model's output.
+
+    ``reference``, ``low`` and the result are float32 [C, N] at 44.1 kHz, C 1 or 2; the codec takes [1, 2, N]. ``rule`` is of
+    `audio.low_band.replace_low_band`, ``seed`` of the decoder's excitation, where it has one.
+    """
+    tensors = (*codec.parameters(), *codec.buffers()) if isinstance(codec, torch.nn.Module) else ()
+    device = tensors[0].device if tensors else torch.device("cpu")
+    stereo, stereo_low = (torch.from_numpy(to_stereo(audio).copy())[None].to(device) for audio in (reference, low))
+    z_h = codec.encode(stereo).mean
+    decoded = codec.decode(z_h, seeds=[seed])
+    decoded = torch.nn.functional.pad(decoded, (0, reference.shape[1] - decoded.shape[-1]))  # a negative padding cuts
+    replaced = replace_low_band(decoded, stereo_low, cutoff_hz, rule)[0].float().cpu().numpy()
+    return fit_to(replaced, *reference.shape)
+
+
+def ours(model: SuperResolver, low: np.ndarray, cutoff_hz: float, prompt: str | None, seed: int, **sampling: Any) -> np.ndarray:
+    """The model's output, of the input's shape: float32 [C, N] at 44.1 kHz. It gets the cutoff: the test set has it."""
+    output = model.super_resolve(low, SAMPLE_RATE, prompt=prompt, seed=seed, cutoff_hz=cutoff_hz, **sampling)
+    return fit_to(output, *low.shape)
+
+
+def oracle_rolloff(reference: np.ndarray) -> float:
+    """The reference's own roll-off in [0, 1), which no user has: its row is labelled `rolloff_reference`."""
+    return float(measure_rolloff(torch.from_numpy(np.ascontiguousarray(reference, np.float32)))[0])
 
 
 def peak_memory_gb() -> float:
     """The most memory ever in use, in 10^9 bytes: the GPU's where there is one, else this process's; NaN on Windows."""
-    import torch
-
     if torch.cuda.is_available():
         return torch.cuda.max_memory_allocated() / 1e9
     try:

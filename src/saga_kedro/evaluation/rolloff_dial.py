@@ -1,4 +1,4 @@
-"""Does the roll-off do what it is asked? The measured roll-off of outputs against the one requested."""
+"""The measured roll-off of outputs against the requested one."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ import pandas as pd
 from saga_kedro.audio import SAMPLE_RATE
 from saga_kedro.audio.io import read_audio
 from saga_kedro.evaluation.model_scores import judged_model, with_prompts
-from saga_kedro.evaluation.render import Rows, prompt_of
-from saga_kedro.evaluation.rows import oracle_rolloff, ours
+from saga_kedro.evaluation.render import Rows, oracle_rolloff, ours, prompt_of
 from saga_kedro.files import atomic_path, keep_only, parameter_hash
 from saga_kedro.parallel import parallel_map
 from saga_kedro.parameters import Parameters
@@ -22,8 +21,7 @@ if TYPE_CHECKING:
     from saga_kedro.model.super_resolver import SuperResolver
 
 COLUMNS = ["pair_id", "category", "cutoff_khz", "requested", "measured"]
-_Turn = tuple[Mapping[str, Any], Mapping[str, Any], str]
-"""A pair, what is asked of the model, and the file that keeps the measured roll-off."""
+_Turn = tuple[Mapping[str, Any], Mapping[str, Any], str]  # a pair, how the model is called, the file of the measurement
 
 
 def turn_dial(
@@ -33,15 +31,9 @@ def turn_dial(
     parameters: Parameters,
     folder: str | Path,
 ) -> pd.DataFrame:
-    """The roll-off dial of a saved model, over the first pairs of each category.
+    """The `rolloff_dial` of a saved model, over the first pairs of each category; empty where ``report.dial_pairs`` is 0.
 
-    Args:
-        pairs, pair_captions, model_summary: as for `model_scores.score_model`.
-        parameters: ``seed``, ``sample`` and ``report`` are used.
-        folder: of finished measurements.
-
-    Returns:
-        ``COLUMNS``; empty where ``report.dial_pairs`` is 0.
+    Arguments are those of `model_scores.score_model`.
     """
     report = parameters.report
     few = pairs.sort_values(["cutoff_khz", "pair_id"]).groupby("category").head(report.dial_pairs)
@@ -54,16 +46,10 @@ def turn_dial(
 
 
 def rolloff_dial(pairs: pd.DataFrame, folder: str | Path, rows: Rows, requested: Sequence[float]) -> pd.DataFrame:
-    """Super-resolve each pair's input once a requested roll-off and measure the roll-off of what comes out.
+    """Super-resolve each pair's input once a requested roll-off, from the same noise, and measure the output's roll-off.
 
-    Args:
-        pairs: a few of them.
-        folder: where finished measurements are kept, one small file each; stale ones are removed.
-        rows: has a model.
-        requested: roll-offs in [0, 1). Every value is asked of the same noise.
-
-    Returns:
-        ``COLUMNS``: roll-offs as of `audio.rolloff`, 1 is half the rate.
+    ``folder`` keeps finished measurements, one small file each; stale ones are removed. ``rows`` has a model. Returns
+    ``COLUMNS``; roll-offs are in [0, 1), as of `audio.rolloff`.
     """
     work: list[_Turn] = []
     for pair in pairs.to_dict("records"):

@@ -1,12 +1,9 @@
-"""Score every row of every pair, in parallel; what was measured once is kept. No torch is imported unless a metric needs it."""
-
-from __future__ import annotations
+"""Score every row of every pair, in parallel, once. No torch is imported unless a metric needs it."""
 
 import json
 import logging
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,8 +14,7 @@ import pandas as pd
 from saga_kedro.audio import SAMPLE_RATE, metrics
 from saga_kedro.audio.io import UnreadableAudio, read_audio
 from saga_kedro.evaluation.frechet import FD_LOGMEL
-from saga_kedro.evaluation.match import fit_to
-from saga_kedro.evaluation.pairs import records
+from saga_kedro.evaluation.pairs import fit_to, joined
 from saga_kedro.files import atomic_path
 from saga_kedro.parallel import parallel_map
 from saga_kedro.parameters import Report
@@ -38,16 +34,6 @@ COST_METRICS = ("RTF", "peak_memory_GB")  # of the making of a row, not of its s
 SCORE_COLUMNS = ["pair_id", "clip_id", "group", "category", "cutoff_khz", "row", "metric", "value"]
 
 
-@dataclass(frozen=True)
-class _Job:
-    """One output to measure: a line of `render.render_rows` and its pair; ``path`` is empty where there is none."""
-
-    pair: Mapping[str, Any]
-    row: str
-    path: str
-    key: str
-
-
 def check_metrics(names: Sequence[str]) -> None:
     """Refuse an unknown metric (ValueError) before anything is computed."""
     known = (*LSD_FAMILY, *METRICS, FD_LOGMEL)
@@ -59,16 +45,15 @@ def check_metrics(names: Sequence[str]) -> None:
 def score_outputs(
     pairs: pd.DataFrame, outputs: pd.DataFrame, folder: str | Path, names: Sequence[str], workers: int | None = None
 ) -> pd.DataFrame:
-    """Measure outputs against references, parallel over pairs and rows; only what the cache does not hold is computed.
+    """Measure outputs against references, parallel over pairs and rows; only missing scores are computed.
 
     Args:
         pairs, outputs: of `evaluation.pairs` and `render.render_rows`.
         folder: of the outputs; scores lie in ``scores/``, one JSON a pair and row.
         names: metrics; ``FD_logmel`` is left to `frechet.set_distances`.
-        workers: processes, None for one a core.
 
     Returns:
-        Long table ``SCORE_COLUMNS``. What could not be measured is NaN, never zero. Rows that took computing also have ``RTF``
+        Long table ``SCORE_COLUMNS``. A value that could not be measured is NaN, never zero. Computed rows also have ``RTF``
         (seconds of computing per second of audio) and ``peak_memory_GB`` (of the computing process up to then, or of the GPU).
 
     Raises:
@@ -76,36 +61,30 @@ def score_outputs(
     """
     check_metrics(names)
     names = [name for name in names if name != FD_LOGMEL]
-    jobs = _jobs(pairs, outputs)
+    lines = joined(pairs, outputs)
     arguments: dict[str, Any] = {"names": names, "folder": str(Path(folder) / "scores"), "version": code("evaluate")}
-    results = parallel_map(_measure, jobs, "scores", workers, lost=lambda job, reason: {}, **arguments)
+    results = parallel_map(_measure, lines, "scores", workers, lost=lambda line, reason: {}, **arguments)
     table: list[tuple] = []
-    for job, cost, values in zip(jobs, records(outputs), results, strict=True):
-        pair = job.pair
-        head = (pair["pair_id"], pair["clip_id"], pair["group"], pair["category"], float(pair["cutoff_khz"]), job.row)
+    for line, values in zip(lines, results, strict=True):
+        head = (line["pair_id"], line["clip_id"], line["group"], line["category"], float(line["cutoff_khz"]), line["row"])
         table += [(*head, name, values.get(name, math.nan)) for name in names]
-        if math.isfinite(cost["seconds"]):
-            table.append((*head, "RTF", cost["seconds"] * SAMPLE_RATE / int(pair["samples"])))
-            table.append((*head, "peak_memory_GB", cost["peak_memory_GB"]))
+        if math.isfinite(line["seconds"]):
+            table.append((*head, "RTF", line["seconds"] * SAMPLE_RATE / int(line["samples"])))
+            table.append((*head, "peak_memory_GB", line["peak_memory_GB"]))
     return pd.DataFrame(table, columns=SCORE_COLUMNS)
 
 
 def frequency_curves(pairs: pd.DataFrame, outputs: pd.DataFrame, report: Report, workers: int | None = None) -> pd.DataFrame:
-    """LSD against frequency, mean over clips: where in the spectrum a row is wrong.
-
-    Args:
-        pairs, outputs, workers: as for `score_outputs`.
-        report: ``frequency_bands`` of equal width in Hz; the bins of a band are averaged as mean squares.
+    """LSD against frequency, mean over clips, in ``report.frequency_bands`` of equal width; bins are averaged as mean squares.
 
     Returns:
         Columns row, category, cutoff_khz, frequency_hz (the band's middle), lsd (log10 of power, sounding frames).
     """
-    jobs = [job for job in _jobs(pairs, outputs) if job.path]
-    bands = report.frequency_bands
-    found = parallel_map(_by_frequency, jobs, "LSD against frequency", workers, lost=lambda job, reason: [], bands=bands)
+    lines, bands = [line for line in joined(pairs, outputs) if line["path"]], report.frequency_bands
+    found = parallel_map(_by_frequency, lines, "LSD against frequency", workers, lost=lambda line, reason: [], bands=bands)
     table = [
-        (job.row, job.pair["category"], float(job.pair["cutoff_khz"]), frequency, value)
-        for job, curve in zip(jobs, found, strict=True)
+        (line["row"], line["category"], float(line["cutoff_khz"]), frequency, value)
+        for line, curve in zip(lines, found, strict=True)
         for frequency, value in curve
     ]
     columns = ["row", "category", "cutoff_khz", "frequency_hz"]
@@ -113,27 +92,22 @@ def frequency_curves(pairs: pd.DataFrame, outputs: pd.DataFrame, report: Report,
     return frame.groupby(columns, sort=False)["lsd"].mean().reset_index()
 
 
-def _jobs(pairs: pd.DataFrame, outputs: pd.DataFrame) -> list[_Job]:
-    by_id = {pair["pair_id"]: pair for pair in records(pairs)}
-    return [_Job(by_id[line["pair_id"]], line["row"], line["path"], line["key"]) for line in records(outputs)]
-
-
-def _measure(job: _Job, names: Sequence[str], folder: str, version: str) -> dict[str, float]:
-    """The metrics of one output, without missing ones; what ``folder`` holds of this version is not computed again."""
-    path = Path(folder) / f"{job.key}.json"
+def _measure(line: Mapping[str, Any], names: Sequence[str], folder: str, version: str) -> dict[str, float]:
+    """The metrics of one output, without missing ones; those in ``folder`` of this version are not computed again."""
+    path = Path(folder) / f"{line['key']}.json"
     known = json.loads(path.read_text()) if path.exists() else {}
     if known.get("version") != version:
         known = {"version": version}
     missing = [name for name in names if name not in known]
-    if missing and job.path:
+    if missing and line["path"]:
         try:
-            reference, estimate = _sounds(job)
+            reference, estimate = _sounds(line)
         except UnreadableAudio as error:
-            logger.warning("%s, %s: %s", job.pair["pair_id"], job.row, error)
+            logger.warning("%s, %s: %s", line["pair_id"], line["row"], error)
             return {}
         values: dict[str, float] = {}
         if set(missing) & set(LSD_FAMILY):
-            values = metrics.lsd_family(reference, estimate, 1000 * float(job.pair["cutoff_khz"]))
+            values = metrics.lsd_family(reference, estimate, 1000 * float(line["cutoff_khz"]))
         values |= {name: METRICS[name](reference, estimate) for name in missing if name in METRICS}
         # null: JSON has no other word for a missing value
         known |= {name: float(value) if math.isfinite(value) else None for name, value in values.items()}
@@ -142,17 +116,17 @@ def _measure(job: _Job, names: Sequence[str], folder: str, version: str) -> dict
     return {name: float(known[name]) for name in names if known.get(name) is not None}
 
 
-def _by_frequency(job: _Job, bands: int) -> list[tuple[float, float]]:
-    """LSD of one output in bands: (middle in Hz, log10 of power). Empty where there is no sound to measure."""
+def _by_frequency(line: Mapping[str, Any], bands: int) -> list[tuple[float, float]]:
+    """LSD of one output in bands: (middle in Hz, log10 of power); empty where a file cannot be read."""
     try:
-        frequencies, values = metrics.lsd_by_frequency(*_sounds(job))
+        frequencies, values = metrics.lsd_by_frequency(*_sounds(line))
     except UnreadableAudio:
         return []
     parts = zip(np.array_split(frequencies, bands), np.array_split(values, bands), strict=True)
     return [(float(part.mean()), float(np.sqrt(np.mean(np.square(value))))) for part, value in parts]
 
 
-def _sounds(job: _Job) -> tuple[np.ndarray, np.ndarray]:
-    reference, _ = read_audio(job.pair["reference"], 0, int(job.pair["samples"]))
-    estimate, _ = read_audio(job.path)
+def _sounds(line: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:
+    reference, _ = read_audio(line["reference"], 0, int(line["samples"]))
+    estimate, _ = read_audio(line["path"])
     return reference, fit_to(estimate, *reference.shape)

@@ -1,7 +1,5 @@
 """Means over clips with their 95 % interval."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np
@@ -33,20 +31,19 @@ def summarise(scores: pd.DataFrame, distances: pd.DataFrame | None = None) -> pd
     """Mean and 95 % interval over clips, per row, category, cutoff and metric.
 
     Args:
-        scores: long table of `evaluation.score.score_outputs`; a value that is NaN is missing and counts nowhere.
+        scores: of `evaluation.score.score_outputs`; NaN is missing and counts nowhere.
         distances: of `evaluation.frechet.set_distances`: one value of all clips together, so without an interval.
 
     Returns:
         ``COLUMNS``: low and high are the interval, deviation is over clips, clips is how many were scored. A combination
-        without any value has no line.
+        without a value has no line.
     """
     lines = []
     present = scores.dropna(subset=["value"])
     for key, group in present.groupby(KEYS, sort=False):
         values = group["value"].to_numpy(np.float64)
         low, high = interval(values)
-        finite = len(values) > 1 and bool(np.isfinite(values).all())
-        deviation = float(np.std(values, ddof=1)) if finite else math.nan
+        deviation = math.nan if math.isnan(low) else float(np.std(values, ddof=1))
         lines.append((*key, float(np.mean(values)), low, high, deviation, len(values)))
     for line in (distances if distances is not None else scores.iloc[:0]).to_dict("records"):
         if math.isfinite(line["value"]):
@@ -56,7 +53,7 @@ def summarise(scores: pd.DataFrame, distances: pd.DataFrame | None = None) -> pd
 
 
 def flatten(summary: pd.DataFrame) -> dict[str, float]:
-    """The means as metrics under our names; what was not measured, or is not finite, is left out, never zero."""
+    """The means under their metric names; one that is missing or not finite is left out, never zero."""
     return {
         metric_name(line["row"], line["metric"], line["category"], line["cutoff_khz"]): float(line["mean"])
         for line in summary.to_dict("records")

@@ -1,4 +1,4 @@
-"""Work over many items, on the cores of this machine or on Dask's workers: `engine` chooses where, and no other code knows."""
+"""Work over many items, on the cores of this machine or on Dask's workers; only `engine` knows which."""
 
 from saga_kedro.parallel.executor import engine, parallel_map
 

@@ -1,5 +1,4 @@
-"""Work on Dask's workers, of a scheduler that somebody started or of this machine. Dask, an extra, is imported only here and in
-`preflight`."""
+"""Work on Dask's workers, of a running scheduler or of this machine. Only this module and `preflight` import Dask, an extra."""
 
 from __future__ import annotations
 
@@ -32,7 +31,7 @@ SETTINGS = {
     "distributed.deploy.lost-worker-timeout": "1000d",
     "distributed.nanny.pre-spawn-environ.DASK_LOGGING__DISTRIBUTED": "critical",
 }
-"""Of a scheduler and workers that are started here; docs/cluster.md says how others are started."""
+"""Of a scheduler and workers started here; docs/cluster.md shows how others are started."""
 
 AHEAD = 2  # batches for each worker: one that it works on, one that waits there
 BATCHES = 16  # at least so many for each worker, so that all of them end at about the same time
@@ -44,9 +43,9 @@ GIVE_UP = 6  # so many killed batches, before any item was done, are no accident
 def dask_engine(
     address: str | None, gpus_per_worker: int, project: Path, needs: Collection[str | Path]
 ) -> Iterator[DaskEngine]:
-    """The engine of `executor.engine`, which describes arguments and errors; without an address it starts a cluster here."""
+    """The engine of `executor.engine`; without an address it starts a cluster here."""
     for name in [name for name in logging.root.manager.loggerDict if name.startswith("distributed")]:
-        logging.getLogger(name).setLevel(logging.CRITICAL)  # what goes wrong is one sentence of ours
+        logging.getLogger(name).setLevel(logging.CRITICAL)  # errors are one sentence of ours
     where = f"The scheduler at {address}" if address else "Dask's own scheduler"
     with dask.config.set(SETTINGS), nullcontext(address) if address else _cluster_here(gpus_per_worker) as scheduler:
         client = connect(scheduler, where)
@@ -102,7 +101,7 @@ class DaskEngine:
         lost: Callable[[Any, str], Any] | None,
         arguments: Mapping[str, Any],
     ) -> list[Any]:
-        """In three rounds: batches; each item of a killed batch alone; each that was killed again alone on all workers."""
+        """In three rounds: batches; each item of a killed batch alone; each of those killed again alone on all workers."""
         work = _Map(self, function, items, describe, self.gpus if gpu else 0, arguments)
         with work.bar:
             killed = work.round(list(range(len(items))), min(LARGEST, math.ceil(len(items) / (BATCHES * work.slots()))))

@@ -33,12 +33,12 @@ def parallel_map(
     """``function(item, **arguments)`` of every item, in their order, in processes or on Dask's workers (see `engine`).
 
     Args:
-        function: a module-level function; it returns what goes wrong with one item, and does not raise it. It writes its files
-            atomically where all workers see them, and finds them when it is called again: a killed worker's items are.
-        items: what to work on.
+        function: a module-level function, which returns an item's error and does not raise it. It writes its files atomically
+            where all workers see them, and finds them when a killed worker's item is done again.
+        items: in any number.
         describe: the progress bar's text.
-        workers: processes; None is one a core, at most LOKY_MAX_CPU_COUNT where that is set. 1 stays in this process,
-            whatever the engine, unless it is work for a GPU. Dask uses all its workers otherwise.
+        workers: processes; None is one a core, at most LOKY_MAX_CPU_COUNT. 1 stays in this process, whatever the engine, unless
+            it is work for a GPU. Dask uses all its workers otherwise.
         gpu: the function computes on a GPU where there is one. Without Dask it then stays in this process, which has the GPU.
         lost: ``lost(item, reason)`` is the result of an item that killed its Dask worker three times. Without it such an item
             ends the run, after all others are done.
@@ -63,9 +63,11 @@ def parallel_map(
 def engine(workers: Workers, project: str | Path = ".", needs: Collection[str | Path] = ()) -> Iterator[None]:
     """Within the block, `parallel_map` uses the engine that the parameters name.
 
-    All workers must see ``project`` and ``needs``, further files and folders where they exist, under the same paths. SagaError
-    is raised within 30 s where no scheduler or no worker answers, or a worker has another version of this package, does not
-    see a folder, may not start processes, or has no GPU where GPUs are asked for.
+    All workers must see ``project`` and, where they exist, the files and folders in ``needs``, under the same paths.
+
+    Raises:
+        SagaError: within 30 s, where no scheduler or worker answers, or a worker has another version of this package, does not
+            see a folder, may not start processes, or has no GPU where GPUs are asked for.
     """
     global _engine
     if workers.engine == "processes":
@@ -108,9 +110,9 @@ def _map_in_processes(
         done = list(tqdm(Parallel(workers, return_as="generator")(calls), total=len(items), desc=describe, unit="item"))
     except TerminatedWorkerError:
         raise SagaError(
-            f"{describe}: a worker process was killed, most likely for want of memory. The same command goes on where it was; "
+            f"{describe}: a worker process was killed, most likely for want of memory. The same command resumes; "
             "LOKY_MAX_CPU_COUNT=1 before it takes less memory, and workers.engine=dask passes over an item that kills workers."
         ) from None
-    # joblib would keep the processes for the next call, and take what another library needs there for a leak.
+    # joblib would keep the processes for the next call, and take another library's resources there for a leak.
     get_reusable_executor().shutdown(wait=True)
     return done

@@ -1,6 +1,4 @@
-"""What is checked before any work is given to Dask's workers. What is wrong is one sentence that names the worker."""
-
-from __future__ import annotations
+"""Checks of Dask's workers before they get any work. A failed check is one sentence that names the worker."""
 
 import multiprocessing
 import platform
@@ -45,7 +43,7 @@ async def _greet(address: str) -> None:
 
 
 def check(client: Client, where: str, gpus_per_worker: int, project: Path, needs: Collection[str | Path]) -> None:
-    """Ask every worker what it sees: what exists here must exist there, and some must have as many GPUs as are asked for."""
+    """Ask every worker what it sees: paths that exist here must exist there, and some worker must have enough GPUs."""
     has_gpus = [worker["resources"].get("GPU", 0) for worker in client.scheduler_info(-1)["workers"].values()]
     if gpus_per_worker and max(has_gpus, default=0) < gpus_per_worker:
         raise SagaError(
@@ -83,8 +81,8 @@ def check(client: Client, where: str, gpus_per_worker: int, project: Path, needs
 
 
 def seen(paths: Sequence[str], gpus_per_worker: int, dask_worker: Any) -> tuple[str, str, list[str], bool, bool]:
-    """A worker's versions and host; the paths that it does not see; whether it is a daemon, which may not start processes;
-    whether the GPU that it claims exists. Dask puts in ``dask_worker``."""
+    """A worker's versions, host, and the paths that it does not see; whether it is a daemon, which may not start processes;
+    whether the GPU that it claims exists. Dask fills in ``dask_worker``."""
     gpu = True
     if dask_worker.state.total_resources.get("GPU", 0) >= gpus_per_worker > 0:
         import torch

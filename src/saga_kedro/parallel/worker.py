@@ -1,6 +1,4 @@
-"""What a worker process does. Its own calls of `parallel_map` stay in it, since the other cores are taken."""
-
-from __future__ import annotations
+"""Work inside a worker process. Its own calls of `parallel_map` stay in it, since the other cores are taken."""
 
 import os
 import pickle
@@ -32,8 +30,8 @@ def run_one(function: Callable[..., Any], item: Any, arguments: Mapping[str, Any
 def run_batch(job: bytes, version: str, project: str, items: list[Any]) -> list[Any]:
     """Some items, on a Dask worker, which may have joined after the others were checked.
 
-    ``job`` is the pickled function with its arguments, ``version`` the hash of the driver's package, and ``project`` the
-    driver's working folder, which items' relative paths start from.
+    ``job`` is the pickled function with its arguments, ``version`` the hash of the driver's package, and ``project`` its
+    working folder, where relative paths start.
     """
     if not working():
         time.sleep(SETTLED_S)  # A nanny does not restart a worker that dies while it is still being started.

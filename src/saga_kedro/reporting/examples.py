@@ -14,9 +14,9 @@ import soundfile
 from saga_kedro.audio import SAMPLE_RATE
 from saga_kedro.audio.io import read_audio
 from saga_kedro.corpora.manifest import project_path
-from saga_kedro.evaluation.match import fit_to
 from saga_kedro.evaluation.names import OURS, cutoff_name
-from saga_kedro.evaluation.rows import COPY_UP, UNTOUCHED
+from saga_kedro.evaluation.pairs import fit_to
+from saga_kedro.evaluation.render import COPY_UP, UNTOUCHED
 from saga_kedro.files import atomic_path, keep_only
 from saga_kedro.parameters import Evaluate
 from saga_kedro.reporting.blocks import Figure, Player, Players

@@ -1,6 +1,4 @@
-"""The mean of several models of one architecture, as a model: what comes with the package is the mean of two."""
-
-from __future__ import annotations
+"""The mean of several models of one architecture, as a model."""
 
 import json
 from collections.abc import Sequence
@@ -16,44 +14,35 @@ from saga_kedro.model.saved import HASHES, WEIGHTS, read_config, write_model
 from saga_kedro.training.export import read_trained
 from saga_kedro.training.folder import SUMMARY
 
-AVERAGED = "averaged"
-"""Where saga_sr.json and fit.json say what a model is the mean of."""
-FREE = {"sample", HASHES, AVERAGED}
-"""What may differ between the configurations of models that are averaged."""
+AVERAGED = "averaged"  # in saga_sr.json and fit.json: the models that this one is the mean of
+FREE = {"sample", HASHES, AVERAGED}  # may differ between the configurations of models that are averaged
 
 
 def average(sources: Sequence[str | Path], folder: str | Path) -> dict[str, Any]:
-    """Average networks, and write the model that this gives into ``folder``.
+    """Average networks in 64 bits, and write the model into ``folder``.
 
-    The network is the mean, taken in 64 bits. Tables that are fitted to data (roll-off predictor, noise floors) and sampling
-    defaults are the last source's.
+    Fitted tables (roll-off predictor, noise floors) and sampling defaults are the last source's.
 
-    Args:
-        sources: at least two, each the folder of a saved model or a checkpoint of a training.
-        folder: for ``model.safetensors``, ``saga_sr.json`` and ``fit.json``.
+    ``sources`` are folders of saved models or checkpoints of trainings.
 
     Returns:
-        What ``fit.json`` holds: the last source's summary where it has one; ``folder``; ``weights`` (a hash); ``averaged``, for
-        each source where it lay, its hash and the steps of its training, None where nothing says how many.
+        What ``fit.json`` holds: the last source's summary where it has one, ``folder``, ``weights`` (a hash), and ``averaged``:
+        the path, the hash and the steps (None if unknown) of each source.
 
     Raises:
-        SagaError: there are fewer than two, or one is no model, or another architecture than the first.
+        SagaError: fewer than two sources, no model, or another architecture than the first.
     """
     if len(sources) < 2:
         raise SagaError(f"An average needs at least two models, {len(sources)} were named.")
     folder = Path(folder)
+    first: dict[str, Any] = {}
     mean: dict[str, torch.Tensor] = {}
     about: list[dict[str, Any]] = []
-    first: dict[str, Any] = {}
-    config: dict[str, Any] = {}
-    state: dict[str, torch.Tensor] = {}
-    summary: dict[str, Any] = {}
     for source in map(Path, sources):
         config, state, summary = _read(source)
+        own = {name: value for name, value in state.items() if name.startswith("network.")}
         if not about:
-            first = config
-            mean = {name: torch.zeros(value.shape, dtype=torch.float64) for name, value in state.items() if _trained(name)}
-        own = {name: value for name, value in state.items() if _trained(name)}
+            first, mean = config, {name: torch.zeros(value.shape, dtype=torch.float64) for name, value in own.items()}
         wrong = sorted(name for name in {*first, *config} - FREE if first.get(name) != config.get(name))
         if wrong := wrong or sorted(tensors.misfits(mean, own)):
             raise SagaError(f"{source} is another architecture than {sources[0]}, so there is no mean of them: {wrong[0]}.")
@@ -67,10 +56,6 @@ def average(sources: Sequence[str | Path], folder: str | Path) -> dict[str, Any]
     with atomic_path(folder / SUMMARY) as temporary:
         temporary.write_text(json.dumps(summary, indent=2))
     return summary
-
-
-def _trained(name: str) -> bool:
-    return name.startswith("network.")
 
 
 def _read(source: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor], dict[str, Any]]:

@@ -1,54 +1,47 @@
-"""What is measured while training, and under which step: gradient norms, throughput."""
-
-from __future__ import annotations
+"""What a training measures, and how it reaches MLflow: each step once, under its own number."""
 
 import time
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
 
 import lightning.pytorch as pl
 import torch
 from lightning.pytorch import Callback
+from lightning.pytorch.loggers.logger import Logger
+from mlflow import MlflowClient
+from mlflow.entities import Metric
 from torch.distributed.tensor import DTensor
 
 from saga_kedro.model.network import SagaNetwork
+from saga_kedro.tracking import last_step
+from saga_kedro.training.devices import is_first
 
 
 def gradient_norms(network: SagaNetwork) -> dict[str, float]:
-    """L2 norms of the gradients: ``train/grad_norm`` of all, ``train/grad_norm/<module>`` of each part of the network.
-
-    Modules are the network's own and, of the DiT, its direct parts.
-    """
-    squares: dict[str, list[torch.Tensor]] = {}
+    """L2 norms of the gradients: ``train/grad_norm`` of all, ``train/grad_norm/<module>`` of each part of network and DiT."""
+    gradients: dict[str, list[torch.Tensor]] = {}
     for name, parameter in network.named_parameters():
         if parameter.grad is not None:
             module = name.removeprefix("dit.model.").split(".")[0]
-            squares.setdefault(module, []).append(parameter.grad)
-    parts = {module: [whole(norm) for norm in torch._foreach_norm(gradients)] for module, gradients in squares.items()}
-    norms = {module: float(torch.stack(part).norm()) for module, part in parts.items()}
+            gradients.setdefault(module, []).append(parameter.grad)
+    norms = {}
+    for module, of_module in gradients.items():
+        parts = [norm.full_tensor() if isinstance(norm, DTensor) else norm for norm in torch._foreach_norm(of_module)]
+        norms[module] = float(torch.stack(parts).norm())
     total = sum(norm**2 for norm in norms.values()) ** 0.5
     return {"train/grad_norm": total} | {f"train/grad_norm/{module}": norm for module, norm in norms.items()}
 
 
-def whole(value: torch.Tensor) -> torch.Tensor:
-    """A tensor that FSDP shards, put together; any other as it is."""
-    return value.full_tensor() if isinstance(value, DTensor) else value
-
-
 class StepNumbers(Callback):
-    """Has Lightning log each step under its own number; it must come before the callbacks that log.
-
-    Lightning counts the steps that it logs apart from the steps that it did, and is one ahead after a resume.
-    """
+    """Has Lightning, which is one ahead after a resume, log each step under its own number; it comes before all that log."""
 
     def on_train_batch_start(self, trainer: pl.Trainer, module: pl.LightningModule, batch, batch_index: int) -> None:
         trainer.fit_loop.epoch_loop._batches_that_stepped = trainer.global_step
 
 
 class GradientNorms(Callback):
-    """Logs the true gradient norms: after unscaling under mixed precision, before clipping.
-
-    Args:
-        every: steps between two logged ones.
-    """
+    """Logs the true gradient norms every so many steps: after unscaling under mixed precision, before clipping."""
 
     def __init__(self, every: int) -> None:
         self.every = every
@@ -61,11 +54,7 @@ class GradientNorms(Callback):
 
 
 class Throughput(Callback):
-    """Logs segments per second over each stretch between two logged steps.
-
-    Args:
-        every: steps between two logged ones.
-    """
+    """Logs segments per second over each stretch of ``every`` steps."""
 
     def __init__(self, every: int) -> None:
         self.every = every
@@ -78,3 +67,34 @@ class Throughput(Callback):
         if self.segments and trainer.global_step % self.every == 0:
             module.log("train/segments_per_second", self.segments / (time.perf_counter() - self.since))
             self.since, self.segments = time.perf_counter(), 0
+
+
+class RunLogger(Logger):
+    """Logs to an existing run, whose status is not changed, and leaves out the steps that it already has.
+
+    A resumed training repeats the steps since its last checkpoint; being deterministic, it would only log them again.
+    """
+
+    def __init__(self, run_id: str) -> None:
+        super().__init__()
+        self.run_id = run_id
+        self.last_step = cache(lambda metric: last_step(run_id, metric))
+
+    @property
+    def name(self) -> str:
+        return "mlflow"
+
+    @property
+    def version(self) -> str:
+        return self.run_id
+
+    def log_hyperparams(self, *arguments: Any, **named: Any) -> None:
+        """kedro-mlflow logs the parameters."""
+
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        if not is_first():
+            return
+        now, step = int(time.time() * 1000), step or 0
+        new = {name: float(value) for name, value in metrics.items() if name != "epoch" and step > self.last_step(name)}
+        if new:
+            MlflowClient().log_batch(self.run_id, metrics=[Metric(name, value, now, step) for name, value in new.items()])

@@ -1,7 +1,5 @@
 """How many processes a training has, which of them writes, and how Lightning spreads the network over them."""
 
-from __future__ import annotations
-
 import os
 
 import torch
@@ -11,7 +9,7 @@ from saga_kedro.parameters import Fit
 
 
 def devices_per_node(fit: Fit) -> int:
-    """Processes that a training has on each node: one a device."""
+    """Processes of a training on each node: one a device."""
     if isinstance(fit.devices, list):
         return len(fit.devices)
     if fit.devices not in ("auto", "-1", -1):
@@ -20,19 +18,15 @@ def devices_per_node(fit: Fit) -> int:
 
 
 def is_first() -> bool:
-    """Whether this is the process that writes files and logs: the only one, or the first that torchrun's launcher started.
-
-    RANK alone says nothing: job schedulers and notebooks set it too.
-    """
+    """Whether this process writes files and logs: the only one, or torchrun's first. (Job schedulers set RANK, too.)"""
     return "TORCHELASTIC_RUN_ID" not in os.environ or os.environ["RANK"] == "0"
 
 
 def strategy_of(fit: Fit) -> str | ModelParallelStrategy:
-    """What Lightning is given for ``fit.strategy``.
+    """Lightning's strategy for ``fit.strategy``.
 
-    ``fsdp`` is FSDP2, whose parameters keep their names and are sharded one by one, so that the average's shards match the
-    network's and `ema_pytorch` can update them. (With FSDP1 the names change, and the average silently stands still.)
-    Checkpoints are whole files.
+    ``fsdp`` is FSDP2, where the average's shards match the network's. (FSDP1 renames parameters, and `ema_pytorch` would
+    silently stop updating the average.) Checkpoints are whole files.
     """
     if fit.strategy != "fsdp":
         return fit.strategy

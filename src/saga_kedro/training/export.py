@@ -1,6 +1,4 @@
-"""A model from a training's checkpoint, in one process: of an interrupted training too, and of one sharded over many."""
-
-from __future__ import annotations
+"""A model from a training's checkpoint, in one process: the training may be interrupted, or sharded over many."""
 
 import pickle
 from collections.abc import Mapping
@@ -19,11 +17,7 @@ MODEL = "saga_sr"  # where a checkpoint keeps what a model has beside its networ
 
 
 class Exportable(Callback):
-    """Puts into every checkpoint what a model has beside its network: its configuration and its fitted tables.
-
-    Args:
-        model: that is trained, its tables fitted.
-    """
+    """Puts the configuration of the trained model and its fitted tables into every checkpoint."""
 
     def __init__(self, model: SagaSR) -> None:
         self.model = model
@@ -35,41 +29,25 @@ class Exportable(Callback):
 
 
 def model_state(state: Mapping[str, torch.Tensor], tables: Mapping[str, Any]) -> dict[str, torch.Tensor]:
-    """The tensors of the model that a training gives, by name.
-
-    Args:
-        state: of the training, whole; its averaged network is taken.
-        tables: that were fitted.
-    """
+    """The tensors of a model by name: the averaged network of a training's whole ``state``, and its fitted tables."""
     network = {f"network.{name.removeprefix(EMA)}": value for name, value in state.items() if name.startswith(EMA)}
     fitted = {name: torch.as_tensor(table) for name, table in tables.items()}
     return {name: value.detach().cpu().contiguous() for name, value in (network | fitted).items()}
 
 
 def export(checkpoint: str | Path, folder: str | Path) -> int:
-    """Write the model that a checkpoint holds into ``folder``, as a training that came to its end would.
-
-    Args:
-        checkpoint: that `fit` wrote.
-        folder: for ``model.safetensors`` and ``saga_sr.json``.
-
-    Returns:
-        The steps that it was trained for.
-
-    Raises:
-        FileNotFoundError, ValueError: as of `read_trained`.
-    """
+    """Write the model of `read_trained` into ``folder``, as a finished training would; returns its steps."""
     config, state, steps = read_trained(checkpoint)
     write_model(folder, config, state)
     return steps
 
 
 def read_trained(checkpoint: str | Path) -> tuple[dict[str, Any], dict[str, torch.Tensor], int]:
-    """The averaged model in a checkpoint: its configuration, its tensors by name, the steps that it was trained for.
+    """The averaged model in a checkpoint: configuration, tensors by name, steps.
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: it is no checkpoint of a training of this package.
+        ValueError: it is no checkpoint of this package.
     """
     if not Path(checkpoint).is_file():
         raise FileNotFoundError(f"There is no checkpoint {checkpoint}: a training writes <its folder>/training/last.ckpt.")

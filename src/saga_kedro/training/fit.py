@@ -1,6 +1,4 @@
-"""Train a model from resampled clips, captions and text states, and save it; an interrupted training resumes."""
-
-from __future__ import annotations
+"""Train a model and save it; an interrupted training resumes."""
 
 import warnings
 from collections.abc import Mapping, Sequence
@@ -11,17 +9,18 @@ import lightning.pytorch as pl
 import pandas as pd
 from lightning.pytorch import Callback
 from lightning.pytorch.callbacks import LearningRateMonitor, ModelCheckpoint, TQDMProgressBar
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils.data import Dataset
 
 from saga_kedro.files import content_hash
 from saga_kedro.model.saga_sr import build_model
 from saga_kedro.model.saved import WEIGHTS, write_model
 from saga_kedro.model.starting_weights import load_starting_weights
-from saga_kedro.parameters import Parameters
+from saga_kedro.model.text import TextEncoder
+from saga_kedro.parameters import Parameters, Text
 from saga_kedro.tracking import log_table
 from saga_kedro.training.batches import SegmentBatches
-from saga_kedro.training.callbacks import GradientNorms, StepNumbers, Throughput
+from saga_kedro.training.callbacks import GradientNorms, RunLogger, StepNumbers, Throughput
 from saga_kedro.training.devices import is_first, strategy_of
 from saga_kedro.training.examples import SPLITS, make_segments
 from saga_kedro.training.export import Exportable, model_state
@@ -30,9 +29,7 @@ from saga_kedro.training.flow_training import FlowTraining
 from saga_kedro.training.folder import WholeCheckpoints, begin, key_of
 from saga_kedro.training.latents import CachedSegments
 from saga_kedro.training.noise_floors import floors_of
-from saga_kedro.training.run_logger import RunLogger
 from saga_kedro.training.segments import Segments
-from saga_kedro.training.text_states import EncodedBefore
 from saga_kedro.weights import SCRATCH
 
 
@@ -50,18 +47,16 @@ def fit(
     """Train in this process, and save the model with its EMA weights.
 
     Args:
-        clips: resampled clips of the training and validation splits.
-        captions: of their windows.
-        text_states: of the captions.
-        parameters: all of them.
+        clips, captions: resampled clips of the training and validation splits, and the captions of their windows.
+        text_states: of the captions, by text.
         folder: of this training: checkpoints and the saved model.
-        data_version: of the clips. A training that began on other data, code or parameters begins anew.
+        data_version: of the clips. A training that began on other data, code or parameters starts over.
         run_id: MLflow run that metrics go to; None logs nowhere.
         callbacks: Lightning's, besides those that every training has.
         latents: folder of the cache that `encode_latents` wrote; None encodes while training, from ``text_states``.
 
     Returns:
-        What the catalog keeps as ``fit.json``: as `train`, with the training's key and the data's version.
+        What the catalog keeps as ``fit.json``: the summary of `train`, with the training's key and the data's version.
     """
     folder, key = Path(folder), key_of("fit", parameters, data_version, captions)
     segments = prepare(clips, None if latents else captions, text_states, parameters, folder, key)
@@ -77,7 +72,7 @@ def prepare(
     folder: Path,
     key: str,
 ) -> dict[str, Segments]:
-    """Begin a training in its folder, before any process looks for a checkpoint: the segments of each split, written there."""
+    """Begin a training in its folder, before any process looks for a checkpoint there; returns each split's segments."""
     begin(folder, key)
     tables = folder / "training"
     return {split: make_segments(clips, captions, text_states, parameters, split, tables) for split in SPLITS}
@@ -92,19 +87,14 @@ def train(
     callbacks: Sequence[Callback] = (),
     latents: str | Path | None = None,
 ) -> dict[str, Any]:
-    """What every process of a training does.
-
-    Args:
-        clips, parameters, folder, run_id, callbacks, latents: as of `fit`.
-        segments: of ``SPLITS``.
+    """Train in one of a training's processes. Arguments are those of `fit`, and ``segments`` of ``SPLITS``.
 
     Returns:
-        folder, weights (a hash), steps, run_id, the data's source, yardsticks and the roll-off predictor's error. Empty in
+        folder, weights (a hash), steps, run_id, yardsticks with the roll-off predictor's error, and the data's source. Empty in
         every process but the first.
     """
     examples: dict[str, Dataset] = {
-        split: CachedSegments(online, Path(latents) / split, parameters.model.text.max_tokens) if latents else online
-        for split, online in segments.items()
+        split: CachedSegments(online, Path(latents) / split) if latents else online for split, online in segments.items()
     }
     text_width = examples["train"][0]["text"].shape[-1]
     model = build_model(parameters, EncodedBefore(parameters.model.text, text_width))
@@ -179,3 +169,15 @@ def train(
         "yardsticks": known,
         "ingest": parameters.ingest.model_dump(),
     }
+
+
+class EncodedBefore(TextEncoder):
+    """Replaces the text encoder where text states are on disk already: it knows their width, and loads nothing."""
+
+    def __init__(self, text: Text, width: int) -> None:
+        nn.Module.__init__(self)
+        self.name, self.max_tokens, self.width = text.encoder, text.max_tokens, width
+        self.__dict__["model"] = nn.Identity()
+
+    def encode(self, texts: Sequence[str]) -> list[Tensor]:
+        raise NotImplementedError("A training reads text states, it does not make them.")

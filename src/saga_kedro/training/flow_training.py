@@ -1,7 +1,5 @@
 """The training step of SAGA-SR as a Lightning module."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from typing import Any
 
@@ -11,6 +9,7 @@ from ema_pytorch import EMA
 from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor, distributed
 from torch.distributed.fsdp import FSDPModule, fully_shard
+from torch.optim.lr_scheduler import LambdaLR
 
 from saga_kedro.draws import generator, seed_of
 from saga_kedro.model.codec import Codec
@@ -20,7 +19,7 @@ from saga_kedro.model.flow import OBJECTIVES, TIMESTEPS, flow_loss
 from saga_kedro.model.network import SagaNetwork
 from saga_kedro.model.parts import part
 from saga_kedro.parameters import Fit
-from saga_kedro.training.inverse_lr import inverse_lr
+from saga_kedro.training.inverse_lr import LR_SCHEDULES
 
 VALIDATION_T = (0.1, 0.3, 0.5, 0.7, 0.9)  # stable_audio_tools/training/diffusion.py, validation_timesteps
 
@@ -29,12 +28,7 @@ class FlowTraining(pl.LightningModule):
     """Trains the network on z_t = (1 - t) z_h + t noise towards v = noise - z_h, with z_l and the context dropped at times.
 
     Noise, t and dropout of an example are drawn from its name, so they do not depend on its place in a batch, on the device, or
-    on what was drawn before. The codec is frozen: it is no submodule, is not saved, and follows the network's device.
-
-    Args:
-        network: what is trained.
-        codec: audio to latents.
-        fit: the section of parameters.
+    on earlier draws. The codec is frozen: it is no submodule, is not saved, and follows the network's device.
     """
 
     def __init__(self, network: SagaNetwork, codec: Codec, fit: Fit) -> None:
@@ -76,7 +70,8 @@ class FlowTraining(pl.LightningModule):
         optimizer = torch.optim.AdamW(
             self.network.parameters(), lr=self.fit.learning_rate, betas=self.fit.betas, weight_decay=self.fit.weight_decay
         )
-        scheduler = inverse_lr(optimizer, **self.fit.inverse_lr.model_dump(), schedule=self.fit.lr_schedule)
+        factor, shape = part("lr_schedule", LR_SCHEDULES, self.fit.lr_schedule), self.fit.inverse_lr
+        scheduler = LambdaLR(optimizer, lambda step: factor(step, shape.inv_gamma, shape.power, shape.warmup))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 
     @torch.no_grad()
@@ -93,11 +88,7 @@ class FlowTraining(pl.LightningModule):
 
     @torch.no_grad()
     def encode(self, batch: dict[str, Any]) -> tuple[Tensor, Condition, Tensor]:
-        """A batch of segments as z_h [B, C, T], the network's condition, and the frames that are audio, bool [B, T].
-
-        Args:
-            batch: of `Segments`, or of `CachedSegments`, which are encoded already.
-        """
+        """A batch of `Segments` or `CachedSegments` as z_h [B, C, T], condition, and the frames that are audio, bool [B, T]."""
         posterior, z_l = self.latents(batch)
         z_h = self.drawn(posterior, batch["name"])
         frames = torch.arange(z_h.shape[-1], device=z_h.device)
@@ -117,19 +108,15 @@ class FlowTraining(pl.LightningModule):
     def untold(self, condition: Condition, items: Tensor) -> Condition:
         """The condition without f_h for the given items, bool [B].
 
-        Where nobody turns the dial, f_h is not known. A network that always got the true f_h believes any prediction, errors
-        and all; one that had to do without learns what is likely, and still obeys the dial.
+        A network that always gets the true f_h believes any prediction, errors and all. One that sometimes does without learns
+        what is likely, and still obeys the dial.
         """
         return replace(condition, f_h=condition.f_h.masked_fill(items, UNTOLD))
 
     def share(self, mask: Tensor) -> Tensor | float:
-        """What this process's mean counts for, so that the mean over all processes is the mean over all of their frames.
+        """The weight of this process's mean, so that the mean over processes is the mean over their frames, which may differ.
 
-        Where segments are shorter than their windows, one process may have fewer frames than another; a mean of means would
-        then be another loss than that of one process with the same batch.
-
-        Args:
-            mask: bool [B, T], the frames that count.
+        ``mask`` is bool [B, T], the frames that count.
         """
         if not (distributed.is_available() and distributed.is_initialized()):
             return 1.0

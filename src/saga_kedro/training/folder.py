@@ -1,6 +1,4 @@
-"""The folder of a training: the version of its data, its checkpoints, and its summary when it is finished."""
-
-from __future__ import annotations
+"""The folder of a training: its key, its checkpoints, and its summary when it is finished."""
 
 import json
 import logging
@@ -23,7 +21,7 @@ SUMMARY = "fit.json"
 
 
 class WholeCheckpoints(TorchCheckpointIO):
-    """Checkpoints beside their place, then renamed: Lightning writes aside to /tmp, and copies from there to another device."""
+    """Writes a checkpoint beside its place and renames it. (Lightning writes to /tmp and copies to another device.)"""
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:
         with atomic_path(path) as temporary, temporary.open("wb") as file:
@@ -31,12 +29,12 @@ class WholeCheckpoints(TorchCheckpointIO):
 
 
 def key_of(stage: str, parameters: Parameters, data_version: str, captions: pd.DataFrame) -> str:
-    """The key of a training or of its latents: of the parameters and the code, of the clips and of what is said of them."""
+    """The key of a training or of its latents: of parameters, code, clips and captions."""
     return key(stage, parameters, parameter_hash(data_version, list(captions["caption"])))
 
 
 def finished(folder: str | Path, key: str) -> dict[str, Any] | None:
-    """What `fit` returned for this folder, if a training with this key came to its end there."""
+    """What `fit` returned for this folder, if a training with this key has ended there."""
     path = Path(folder) / SUMMARY
     if not path.exists() or not (path.parent / WEIGHTS).exists():
         return None
@@ -45,7 +43,7 @@ def finished(folder: str | Path, key: str) -> dict[str, Any] | None:
 
 
 def begin(folder: Path, key: str) -> None:
-    """Note the key of a training; one that began with another key is removed, and half a checkpoint of a killed one."""
+    """Note a training's key; remove a training with another key, and half-written checkpoints."""
     for half in (folder / "training").glob(".*.ckpt"):
         half.unlink()
     began = folder / "training" / "began.json"

@@ -1,36 +1,19 @@
 """The learning rate schedule of SAGA-SR and stable-audio-tools."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
-
-from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LambdaLR
-
-from saga_kedro.model.parts import part
 
 
 def inverse_lr_factor(step: int, inv_gamma: float, power: float, warmup: float) -> float:
-    """(1 - warmup^(step + 1)) (1 + step / inv_gamma)^-power.
+    """(1 - warmup^(step + 1)) (1 + step / inv_gamma)^-power: what multiplies the learning rate, in (0, 1].
 
     stable_audio_tools/training/utils.py, InverseLR._get_closed_form_lr with final_lr = 0; its class does not run on torch 2.14.
 
     Args:
         step: optimiser steps done, from 0.
         inv_gamma: steps until the rate has fallen to (1/2)^power of its start.
-        power: exponent of the decay.
         warmup: in [0, 1); 0.99 gives 1 % of the rate at step 0 and 90 % at step 229.
-
-    Returns:
-        What the learning rate is multiplied by, in (0, 1].
     """
     return (1 - warmup ** (step + 1)) * (1 + step / inv_gamma) ** -power
 
 
 LR_SCHEDULES: dict[str, Callable[[int, float, float, float], float]] = {"inverse_lr": inverse_lr_factor}
-
-
-def inverse_lr(optimizer: Optimizer, inv_gamma: float, power: float, warmup: float, schedule: str = "inverse_lr") -> LambdaLR:
-    """A scheduler, to be stepped once per optimiser step, that multiplies the learning rate by the part ``schedule``."""
-    factor = part("lr_schedule", LR_SCHEDULES, schedule)
-    return LambdaLR(optimizer, lambda step: factor(step, inv_gamma, power, warmup))

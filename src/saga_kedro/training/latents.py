@@ -1,12 +1,9 @@
 """Latents on disk, for codecs that are slow: every crop of a segment and its K low-passed versions encoded once.
 
-A shard is a safetensors file, and a task of `parallel_map`. It is written whole or not at all, so a run that was killed leaves
-whole shards, and the next one writes those that are missing. An index says that all are there.
-
-Latents are float16 (a relative error of 5e-4, far below the posterior's deviation), text states bfloat16 and without padding.
+A shard is a safetensors file, a task of `parallel_map`, and whole: after a killed run the next one writes those that are
+missing, and then an index. Latents are float16 (a relative error of 5e-4, far below the posterior's deviation), text states
+bfloat16 and without padding.
 """
-
-from __future__ import annotations
 
 import json
 from collections.abc import Callable
@@ -37,12 +34,7 @@ OPEN_SHARDS = 256  # that a process keeps mapped
 
 
 class Crops(Dataset):
-    """Place of a crop -> it and all its low-passed versions: what is to be encoded. A slot's crops lie side by side.
-
-    Args:
-        segments: with ``degrade.draws`` set.
-        places: which ones.
-    """
+    """Place of a crop -> it and all its low-passed versions, to be encoded. A slot's crops lie side by side."""
 
     def __init__(self, segments: Segments, places: range) -> None:
         self.segments, self.places = segments, places
@@ -71,12 +63,7 @@ class Crops(Dataset):
 
 @dataclass(frozen=True)
 class Encoder:
-    """The frozen models that a cache spares.
-
-    Attributes:
-        codec, text_encoder: on the same device.
-        device: where they are.
-    """
+    """The frozen models that a cache spares, on one device."""
 
     codec: Codec
     text_encoder: TextEncoder
@@ -84,12 +71,8 @@ class Encoder:
 
     @torch.no_grad()
     def __call__(self, crops: list[dict[str, Any]]) -> dict[str, Any]:
-        """Encode B `Crops`.
-
-        Returns:
-            float16 ``mean``, ``deviation`` of z_h [B, C, T], drawn ``z_l`` [B, K, C, T]; ``f_h`` [B], ``f_l`` [B, K];
-            ``valid`` [B] in samples; ``text``: a list of bfloat16 [L, W].
-        """
+        """B `Crops` as float16 ``mean`` and ``deviation`` of z_h [B, C, T] and drawn ``z_l`` [B, K, C, T]; ``f_h`` [B], ``f_l``
+        [B, K]; ``valid`` [B] in samples; ``text``, a list of bfloat16 [L, W]."""
         states = self.text_encoder.encode([crop["caption"] for crop in crops])
         z_h = self.codec.encode(torch.stack([crop["audio"][0] for crop in crops]).to(self.device))
         low = self.codec.encode(torch.cat([crop["audio"][1:] for crop in crops]).to(self.device))
@@ -129,12 +112,11 @@ def write_latents(
 
     Args:
         segments: of one split, with ``degrade.draws`` set.
-        encoder: gives what encodes, in whichever process it is asked: a `LoadedOnce`.
+        encoder: a `LoadedOnce`, which gives each process its `Encoder`.
         folder: of this split; every worker has to see it.
-        batch_size: crops encoded together.
-        shard_segments: crops in a shard.
+        batch_size, shard_segments: crops encoded together, and crops in a shard.
         readers: processes that read and low-pass for a GPU.
-        workers: of `parallel_map`. A shard is a task of one thread, so that its bytes are the same wherever it is made.
+        workers: of `parallel_map`. A shard is made in one thread, so its bytes are the same wherever that is.
 
     Returns:
         ``crops``, ``shards`` and ``bytes`` of the whole.
@@ -176,7 +158,7 @@ def write_shard(
     batch_size: int,
     readers: int,
 ) -> None:
-    """Write one shard: its number and its places; the rest is as of `write_latents`."""
+    """Write one shard: its number and its places; other arguments as of `write_latents`."""
     number, places = shard
     encode = encoder()
     if encode.device.type == "cpu":
@@ -200,20 +182,15 @@ def _opened(path: str) -> Any:
 
 
 class CachedSegments(Dataset):
-    """Draw number -> one training example, as `Segments` gives it, but encoded.
-
-    Args:
-        segments: of the same split; only their order and names are used.
-        folder: that `write_latents` filled.
-        max_tokens: text positions, zeros behind the caption's own.
+    """Draw number -> one training example from a cache of `write_latents`, in the order and with the names of ``segments``.
 
     Raises:
         FileNotFoundError: the folder holds no finished cache.
         ValueError: it holds another number of segments.
     """
 
-    def __init__(self, segments: Segments, folder: str | Path, max_tokens: int) -> None:
-        self.segments, self.folder, self.max_tokens = segments, Path(folder), max_tokens
+    def __init__(self, segments: Segments, folder: str | Path) -> None:
+        self.segments, self.folder = segments, Path(folder)
         if not (self.folder / INDEX).exists():
             raise FileNotFoundError(f"There are no finished latents in {folder}: run the pipeline `encode`.")
         index = json.loads((self.folder / INDEX).read_text())
@@ -225,11 +202,7 @@ class CachedSegments(Dataset):
         return len(self.segments)
 
     def __getitem__(self, draw: int) -> dict[str, Any]:
-        """One example.
-
-        Returns:
-            name, low_name, valid, text, f_l, f_h as `Segments` gives them; z_h_mean, z_h_deviation, z_l: float32 [C, T].
-        """
+        """One example: `Segments` without its audio, and float32 [C, T] z_h_mean, z_h_deviation, z_l."""
         row, slot, k = self.segments.order.at(draw)
         degradation = self.segments.degradation(k)
         version, crop = divmod(degradation, self.segments.degrade.crops)
@@ -244,13 +217,13 @@ class CachedSegments(Dataset):
             "z_h_deviation": posterior.deviation,
             "z_l": shard.get_slice("z_l")[index, version].float(),
             "valid": int(shard.get_slice("valid")[index]),
-            "text": pad_states([states], self.max_tokens, states.shape[-1])[0],
+            "text": pad_states([states], self.segments.max_tokens, states.shape[-1])[0],
             "f_l": shard.get_slice("f_l")[index, version],
             "f_h": shard.get_slice("f_h")[index],
         }
 
     def statistics(self, segments: int) -> dict[str, float]:
-        """`posterior_statistics` of z_h of that many segments, spread over the whole."""
+        """`posterior_statistics` of z_h of so many segments, spread over the whole."""
         total = self.segments.crops
         places = range(0, total, max(1, total // segments))
         return posterior_statistics(_posterior(*self._shard(place)) for place in places)

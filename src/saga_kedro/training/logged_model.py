@@ -1,6 +1,4 @@
-"""The saved model as an MLflow model: loaded anywhere with `mlflow.pyfunc.load_model`."""
-
-from __future__ import annotations
+"""The saved model as an MLflow model, which `mlflow.pyfunc.load_model` loads anywhere."""
 
 import warnings
 from pathlib import Path
@@ -28,12 +26,12 @@ def signature() -> ModelSignature:
 
 
 def log_model(folder: str | Path) -> None:
-    """Log the model saved in ``folder`` to the active run, as a file of code and its weights: nothing is pickled."""
+    """Log the model saved in ``folder`` to the active run, as a file of code and its weights; nothing is pickled."""
     import saga_kedro
     from saga_kedro.training import served_model
 
     with warnings.catch_warnings():
-        # MLflow would like an example of an input and type hints: the signature says what both would.
+        # MLflow asks for an example of an input and for type hints; the signature holds the same
         warnings.simplefilter("ignore", UserWarning)
         mlflow.pyfunc.log_model(
             name="model",

@@ -1,6 +1,4 @@
-"""What a mastering engineer does to a mix: balances it over the octaves, compresses it, makes it louder than peaks allow."""
-
-from __future__ import annotations
+"""Mastering a mix: balance over the octaves, compression, and more loudness than peaks allow."""
 
 from collections.abc import Callable
 
@@ -21,18 +19,12 @@ LOUDNESS_DB = (-20.0, -8.0)  # root mean square under full scale, before the cli
 
 
 def mastered(audio: np.ndarray, source: np.random.Generator) -> np.ndarray:
-    """A mix as it is published.
+    """A mix as it is published: [channels, samples] at 44.1 kHz, not silent; the result is between -1 and 1.
 
     Its octaves go part of the way to a straight line of -7.5 to -2.5 dB an octave, measured per Hz. Published music has some -5
     from 100 Hz to 4 kHz (P. D. Pestana, Z. Ma, J. D. Reiss, A. Barbosa, D. A. A. Black, "Spectral characteristics of popular
     commercial recordings 1950-2010", AES 135th Convention, 2013). The range about it, the compressor and the clipper are ours.
-
-    Args:
-        audio: [channels, samples] at 44.1 kHz, not silent.
-        source: of the draws.
-
-    Returns:
-        The same shape, between -1 and 1. Identical channels stay identical.
+    Identical channels stay identical.
     """
     slope_db, strength, ratio, loudness_db = (source.uniform(*bounds) for bounds in (SLOPE_DB, STRENGTH, RATIO, LOUDNESS_DB))
     audio = compressed(balanced(audio, slope_db, strength), ratio)

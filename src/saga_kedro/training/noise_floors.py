@@ -1,6 +1,4 @@
-"""The noise floors of the training clips, which the continuation of another one is made of."""
-
-from __future__ import annotations
+"""The noise floors of the training clips, from which the floor of another recording is continued."""
 
 from pathlib import Path
 from typing import Any
@@ -13,28 +11,23 @@ from saga_kedro.audio.io import read_audio
 from saga_kedro.audio.noise_floor import measure_floor
 from saga_kedro.model.noise_floor import HERTZ, LEAST_CUTOFF_HZ, ROWS, Floor, level_of
 from saga_kedro.parallel import parallel_map
-from saga_kedro.training.origins import in_drawn_order, origins_of
+from saga_kedro.training.examples import in_drawn_order, origins_of
 
 SHORTEST_S, LONGEST_S = 1.2, 30.0
 CLIPS_PER_GROUP, CLIPS_PER_ORIGIN = 40, 400
 BELOW_REACH = 0.93
 ENCODED = (".ogg", ".oga", ".mp3", ".opus")
-ENCODED_REACH_HZ = 12_000.0
-"""Above, encoders drop what nobody hears, the floor first, so such a file does not show the recording's floor."""
-LEAST_DB = -97.0
-"""A floor near the rounding of 16 bits is a file's."""
+ENCODED_REACH_HZ = 12_000.0  # above it, encoders drop what nobody hears, the recording's floor first
+LEAST_DB = -97.0  # a floor near the rounding of 16 bits is a file's
 
 
 def floors_of(clips: pd.DataFrame, seed: int, workers: int | None = None) -> list[Floor]:
-    """One floor of each group that has one: the mean, in dB, of its clips' floors.
+    """One floor of each group that has one, the mean in dB of its clips' floors; at most ``ROWS``, in the order of a hash.
 
     Args:
         clips: rows with clip_id, group, path, bandwidth_hz, samples and flac.
         seed: of the choice of clips where a group or an origin has many.
         workers: processes; None is one a core.
-
-    Returns:
-        At most ``ROWS`` floors, in the order of a hash.
     """
     return floors_of_groups(floors_of_clips(clips, seed, workers))
 
@@ -46,7 +39,7 @@ def floors_of_clips(
     per_group: int = CLIPS_PER_GROUP,
     per_origin: int = CLIPS_PER_ORIGIN,
 ) -> list[tuple[str, Floor]]:
-    """Group and floor of each clip that has one, of at most so many clips a group and an origin; the rest as `floors_of`."""
+    """Group and floor of each clip that has one, of at most so many clips a group and an origin."""
     chosen = chosen_clips(clips, seed, per_group, per_origin)
     return [found for found in parallel_map(_floor_of, chosen.to_dict("records"), "noise floors", workers) if found]
 
@@ -60,7 +53,7 @@ def chosen_clips(clips: pd.DataFrame, seed: int, per_group: int, per_origin: int
 
 
 def floors_of_groups(found: list[tuple[str, Floor]]) -> list[Floor]:
-    """One floor of each group, the mean in dB of what was found in it; at most ``ROWS``."""
+    """One floor of each group, the mean in dB of its clips' floors; at most ``ROWS``."""
     groups: dict[str, list[Floor]] = {}
     for group, floor in found:
         groups.setdefault(group, []).append(floor)

@@ -1,10 +1,8 @@
 """Training on several devices: one process each, started as torchrun does, apart from the process that runs the pipeline.
 
-Lightning would start the further processes by running the command line again, and with it every node of the pipeline. Of
-several machines the first runs the pipeline; the others take part in its training and write nothing.
+Lightning would run the command line again for each, and so the whole pipeline. Of several machines the first runs the pipeline;
+the others take part in its training and write nothing.
 """
-
-from __future__ import annotations
 
 import json
 import logging
@@ -33,12 +31,13 @@ from torch.multiprocessing.spawn import _prctl_pr_set_pdeathsig
 from saga_kedro.files import NoSpace, atomic_path
 from saga_kedro.parameters import Fit, Parameters
 from saga_kedro.training.devices import devices_per_node
-from saga_kedro.training.examples import SPLITS, segments_of, table_path
+from saga_kedro.training.encode import read_states
+from saga_kedro.training.examples import SPLITS, table_path
 from saga_kedro.training.fit import prepare, train
 from saga_kedro.training.folder import key_of
 from saga_kedro.training.rendezvous import GO_ON, MEETING, TrainingError, settings
 from saga_kedro.training.segment_table import SegmentTable
-from saga_kedro.training.text_states import read_states
+from saga_kedro.training.segments import Segments
 
 logger = logging.getLogger(__name__)
 
@@ -60,12 +59,12 @@ def fit_in_processes(
 
     Args:
         tables: ``clips``, ``captions``, ``text_index``.
-        parameters, folder: as of `saga_kedro.training.fit.fit`, and the result, too.
-        job: ``text_states_file``, and ``data_version``, ``run_id`` and ``latents`` as of `fit`.
-        environment: says the place of this node among several.
+        parameters, folder: as of `saga_kedro.training.fit.fit`; so is the result.
+        job: ``text_states_file``; ``data_version``, ``run_id`` and ``latents`` as of `fit`.
+        environment: holds this node's place among several.
 
     Raises:
-        TrainingError: there are several nodes and the environment lacks this one's place, or a process failed.
+        TrainingError: a process failed, or the environment lacks this node's place.
     """
     place = _place(parameters.fit, environment)
     key = key_of("fit", parameters, job["data_version"], tables["captions"])
@@ -84,10 +83,7 @@ def fit_in_processes(
 
 
 def take_part(fit: Fit, folder: str | Path, environment: Mapping[str, str] = os.environ) -> None:
-    """Train on a further node, from what `fit_in_processes` of the first one wrote into the folder that they share.
-
-    Arguments and errors are those of `fit_in_processes`.
-    """
+    """Train on a further node, from the files that `fit_in_processes` of the first one wrote into their shared folder."""
     _launch(_job_folder(folder), fit, _place(fit, environment))
 
 
@@ -109,7 +105,7 @@ def _place(fit: Fit, environment: Mapping[str, str]) -> tuple[int, str] | None:
 
 
 def _launch(where: Path, fit: Fit, place: tuple[int, str] | None) -> None:
-    """Start this node's processes and wait for their end, which is that of the training."""
+    """Start this node's processes and wait until the training ends."""
     rank, address = place or (0, "localhost:0")
     config = LaunchConfig(
         min_nodes=fit.nodes,
@@ -178,21 +174,21 @@ def work(where: str | Path) -> None:
     parameters = Parameters.model_validate(job["parameters"])
     folder = Path(job["folder"])
     tables = {split: SegmentTable.open(table_path(folder / "training", split)) for split in SPLITS}
-    segments = {split: segments_of(table, states, parameters, split) for split, table in tables.items()}
+    segments = {split: Segments(table, states, parameters, split) for split, table in tables.items()}
     try:
         summary = train(clips, segments, parameters, folder, job["run_id"], latents=job["latents"])
     except RuntimeError as error:
         if not (isinstance(error, DistError) or re.search("gloo|nccl", str(error), re.IGNORECASE)):
             raise
         time.sleep(LAST_WORDS)
-        raise TrainingError(f"Another process of the training is gone. {GO_ON}") from error
+        raise TrainingError(f"Another process of the training has ended. {GO_ON}") from error
     if summary:
         with atomic_path(where / DONE) as temporary:
             temporary.write_text(json.dumps(summary))
 
 
 def _of_the_first_process(text: str) -> str:
-    """What the first process of the training has given here."""
+    """The ``text`` of the training's first process."""
     store = TCPStore(os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"]), is_master=False)
     if os.environ["RANK"] == "0":
         store.set("token", text)

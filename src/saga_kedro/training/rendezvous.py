@@ -1,9 +1,7 @@
 """Where the nodes of a training meet: torchrun's c10d rendezvous, in which each node gives signs of life.
 
-torchrun would continue without a lost node. A training on several nodes cannot, so here the others end, and say why.
+torchrun would continue without a lost node. A training cannot, so here the others end, and say why.
 """
-
-from __future__ import annotations
 
 import socket
 from contextlib import suppress
@@ -30,7 +28,7 @@ ENDED = "ended"
 
 
 class TrainingError(SagaError, RuntimeError):
-    """A training that did not come to its end."""
+    """A training that failed or was stopped."""
 
 
 class AllNodes(DynamicRendezvousHandler):
@@ -50,12 +48,12 @@ class AllNodes(DynamicRendezvousHandler):
         return info
 
     def num_nodes_waiting(self) -> int:
-        """What the agent asks several times a second; here it also hears of the others."""
+        """As torchrun's, which asks it several times a second; here it also looks for nodes that ended."""
         try:
             waiting = super().num_nodes_waiting()
         except RendezvousConnectionError:
             first = next(node for node, rank in self.nodes.items() if rank == 0)
-            raise TrainingError(f"The first node, at {first.addr}, is gone, so the training ends. {GO_ON}") from None
+            raise TrainingError(f"The first node, at {first.addr}, does not answer, so the training ends. {GO_ON}") from None
         state = self._state_holder.state
         if state.closed:
             by = self._store.get(ENDED).decode() if self._store.check([ENDED]) else "Another node"
@@ -63,7 +61,8 @@ class AllNodes(DynamicRendezvousHandler):
         for node, rank in self.nodes.items():
             if node not in state.participants:
                 seconds = SIGN_OF_LIFE * MISSED
-                who = f"Node {rank} of {len(self.nodes)} (from 0), {_host(node.addr)},"
+                host = node.addr.split(" ", 1)[-1] if node.addr.startswith("~") else f"at {node.addr}"
+                who = f"Node {rank} of {len(self.nodes)} (from 0), {host},"
                 raise TrainingError(f"{who} is gone: {seconds} s without a sign of life. {GO_ON}")
         return waiting
 
@@ -75,12 +74,7 @@ class AllNodes(DynamicRendezvousHandler):
 
 
 def settings(rank: int, address: str) -> dict[str, Any]:
-    """The part of torchrun's `LaunchConfig` that says where nodes meet.
-
-    Args:
-        rank: of this node.
-        address: "host:port" of the first one, which keeps the store.
-    """
+    """The part of torchrun's `LaunchConfig` for where nodes meet: at "host:port" of the first one, which keeps the store."""
     # c10d numbers nodes in the order of their names; "~" is behind all letters.
     name = address.rsplit(":", 1)[0] if rank == 0 else f"~{rank:05d} on {socket.gethostname()}"
     return {
@@ -89,10 +83,6 @@ def settings(rank: int, address: str) -> dict[str, Any]:
         "rdzv_configs": {"is_host": rank == 0, "read_timeout": MEETING},
         "local_addr": name,
     }
-
-
-def _host(name: str) -> str:
-    return name.split(" ", 1)[-1] if name.startswith("~") else f"at {name}"
 
 
 def _create(parameters: RendezvousParameters) -> AllNodes:

@@ -1,7 +1,7 @@
 """The clips that segments are cut from, and their captions, as a table that all processes share.
 
-Of 3,800 hours these are half a million clips and two million captions: too much for a dictionary in every process that loads.
-An Arrow file is mapped into memory instead: it is parsed by nobody, pickled as its path, and lies in memory once a machine.
+3,800 hours are half a million clips and two million captions: too much for a dictionary in every process. An Arrow file is
+mapped into memory instead, once a machine: nothing parses it, and it is pickled as its path.
 """
 
 from __future__ import annotations
@@ -20,13 +20,7 @@ from saga_kedro.files import atomic_path
 class SegmentTable:
     """One row a clip: its own columns, the rows of its group, and the captions of its windows.
 
-    Args:
-        table: of `of_frames`.
-        path: of the file that it is mapped from; None where it lies in this process alone.
-
-    Attributes:
-        samples: int64 [clips], at 44.1 kHz.
-        bandwidth_hz: float64 [clips].
+    ``samples`` is int64 [clips], at 44.1 kHz; ``bandwidth_hz`` float64 [clips]; ``path`` the mapped file, or None.
     """
 
     def __init__(self, table: pa.Table, path: Path | None = None) -> None:
@@ -37,11 +31,11 @@ class SegmentTable:
 
     @classmethod
     def of_frames(cls, clips: pd.DataFrame, captions: pd.DataFrame | None) -> SegmentTable:
-        """Put clips and their captions together.
+        """Join clips and captions, which may be of other clips too; None where segments are encoded already.
 
         Args:
             clips: clip_id, group, category, bandwidth_hz, samples and flac (a path).
-            captions: clip_id, window, caption, of other clips too; None where what is read is encoded already.
+            captions: clip_id, window, caption.
 
         Raises:
             ValueError: there is no clip, or one lacks the caption of a window.

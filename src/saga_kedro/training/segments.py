@@ -1,6 +1,4 @@
-"""Training segments: which clip, where, with which low-pass. All of it follows from the number of the draw."""
-
-from __future__ import annotations
+"""Training segments: which clip, where, and with which low-pass follows from the number of the draw."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -13,18 +11,18 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import torch
 from torch import Tensor
-from torch.utils.data import Dataset, Sampler, default_collate
+from torch.utils.data import Dataset
 
 from saga_kedro.audio import SAMPLE_RATE
 from saga_kedro.audio.io import read_audio
-from saga_kedro.audio.lowpass import LOW_PASSES, LowPass, draw_low_pass
+from saga_kedro.audio.lowpass import LOW_PASSES, draw_low_pass
 from saga_kedro.audio.resample import CHANNELS
 from saga_kedro.audio.rolloff import ROLLOFFS
 from saga_kedro.captioning.windows import window_at
-from saga_kedro.draws import rng
+from saga_kedro.draws import rng, seed_of
 from saga_kedro.model.parts import part
 from saga_kedro.model.text import pad_states
-from saga_kedro.parameters import Degrade, Vary
+from saga_kedro.parameters import Parameters
 from saga_kedro.training.segment_table import SegmentTable
 from saga_kedro.training.variation import hissing, varied
 
@@ -39,9 +37,7 @@ def slots_of(samples: pd.Series | pa.ChunkedArray) -> np.ndarray:
 class Order:
     """The order of the draws: categories take turns, and within a category every slot comes once per round.
 
-    Args:
-        clips: one row a clip, with ``category`` and ``samples`` (at 44.1 kHz).
-        seed: of the permutations.
+    ``clips`` has one row a clip, with ``category`` and ``samples`` (at 44.1 kHz).
     """
 
     def __init__(self, clips: pd.DataFrame | pa.Table, seed: int) -> None:
@@ -81,19 +77,12 @@ class Order:
 
 @dataclass(frozen=True)
 class Crop:
-    """A segment before it is low-passed.
+    """A segment before it is low-passed."""
 
-    Attributes:
-        high: float32 [2, segment_samples].
-        bandwidth_hz: smallest own bandwidth of the clips in it, in Hz.
-        valid: samples that are audio; behind them are zeros.
-        caption: of the window that holds its middle.
-    """
-
-    high: np.ndarray
-    bandwidth_hz: float
-    valid: int
-    caption: str
+    high: np.ndarray  # float32 [2, segment_samples]
+    bandwidth_hz: float  # the smallest own bandwidth of the clips in it
+    valid: int  # samples that are audio; behind them are zeros
+    caption: str  # of the window that holds its middle
 
 
 class Segments(Dataset):
@@ -101,45 +90,24 @@ class Segments(Dataset):
 
     A segment is a random crop of a clip, another one at every visit; with ``degrade.draws`` = K there are ``degrade.crops`` of
     them, each low-passed in K ways, which visits use in turn: that is what a cache can hold. A clip shorter than a segment is
-    joined with others of its group, in its own order; the rest is zeros, which ``valid`` leaves out of the
-    loss.
+    joined with others of its group in a drawn order; the rest is zeros, which ``valid`` leaves out of the loss.
 
     Args:
         clips: of the split, with their captions.
         text_states: caption -> its token states [L, W].
-        vary: how levels and noise floors differ from the clips'.
-        degrade: which low-passes are drawn.
-        segment_samples: samples of a segment.
-        window_seconds: of the captions' windows.
-        max_tokens: text positions, zeros behind the caption's own.
-        seed: of every draw; give validation another one.
-        channels, rolloff: parts by name.
+        split: gives the draws their seed.
     """
 
-    def __init__(
-        self,
-        clips: SegmentTable,
-        text_states: Mapping[str, Tensor],
-        vary: Vary,
-        degrade: Degrade,
-        segment_samples: int,
-        window_seconds: float,
-        max_tokens: int,
-        seed: int,
-        channels: str = "stereo",
-        rolloff: str = "magnitude",
-    ) -> None:
-        self.clips = clips
-        self.text_states = text_states
-        self.vary = vary
-        self.degrade = degrade
-        self.segment_samples = segment_samples
-        self.window_seconds = window_seconds
-        self.max_tokens = max_tokens
-        self.seed = seed
-        self.low_pass = part("low_pass", LOW_PASSES, degrade.low_pass)
-        self.channels = part("channels", CHANNELS, channels)
-        self.measure_rolloff = part("rolloff", ROLLOFFS, rolloff)
+    def __init__(self, clips: SegmentTable, text_states: Mapping[str, Tensor], parameters: Parameters, split: str) -> None:
+        self.clips, self.text_states = clips, text_states
+        self.seed = seed_of(parameters.seed, split)
+        self.vary, self.degrade = parameters.vary, parameters.degrade
+        self.segment_samples = parameters.model.segment_samples
+        self.window_seconds = parameters.caption.window_seconds
+        self.max_tokens = parameters.model.text.max_tokens
+        self.low_pass = part("low_pass", LOW_PASSES, parameters.degrade.low_pass)
+        self.channels = part("channels", CHANNELS, parameters.model.channels)
+        self.measure_rolloff = part("rolloff", ROLLOFFS, parameters.model.rolloff)
         self._number()
 
     def _number(self) -> None:
@@ -163,8 +131,9 @@ class Segments(Dataset):
         """One example.
 
         Returns:
-            name: str, what the draws of noise, t, dropout and z_h are made of; low_name: str, that of z_l; high, low: float32
-            [2, segment_samples]; valid: samples that are audio; text: [max_tokens, W]; f_l, f_h: roll-offs in [0, 1).
+            name: what noise, t, dropout and z_h are drawn from; low_name: what z_l is drawn from; high, low: float32
+            [2, segment_samples]; valid: samples that are audio; text: [max_tokens, W], zeros behind the caption's own tokens;
+            f_l, f_h: roll-offs in [0, 1).
         """
         row, slot, k = self.order.at(draw)
         crop = self.crop(row, slot, k)
@@ -184,9 +153,8 @@ class Segments(Dataset):
         }
 
     def name(self, row: int, slot: int, k: int | None = None) -> tuple:
-        """What a visit's draws are made of; without ``k``, those that all visits of the slot share."""
-        visit = () if k is None else (k,)
-        return (self.seed, self.clips.clip_id(row), slot, *visit)
+        """What a visit's draws are made from; without ``k``, those that all visits of the slot share."""
+        return (self.seed, self.clips.clip_id(row), slot, *(() if k is None else (k,)))
 
     @property
     def crops(self) -> int:
@@ -222,7 +190,15 @@ class Segments(Dataset):
         """The segment with a noise floor, low-passed as drawn for ``name``, and rounded as a file would hold it."""
         heard = crop.high.copy()
         heard[:, : crop.valid] = hissing(heard[:, : crop.valid], self.vary, rng("hiss", *name))
-        low = self.low_pass(heard, SAMPLE_RATE, self._filter(name, crop.bandwidth_hz))
+        drawn = draw_low_pass(
+            rng("low_pass", *name),
+            crop.bandwidth_hz,
+            minimum_hz=self.degrade.minimum_hz,
+            maximum_hz=self.degrade.maximum_hz,
+            orders=(self.degrade.minimum_order, self.degrade.maximum_order),
+            spread=self.degrade.spread,
+        )
+        low = self.low_pass(heard, SAMPLE_RATE, drawn)
         return low if self.degrade.bits is None else rounded(low, self.degrade.bits)
 
     def _ensemble(self, first: np.ndarray, bandwidth_hz: float, source: np.random.Generator) -> tuple[np.ndarray, float, int]:
@@ -260,16 +236,6 @@ class Segments(Dataset):
         others = self.clips.group(row)
         yield from rng("join", *name).permutation(others[others != row]).tolist()
 
-    def _filter(self, name: tuple, bandwidth_hz: float) -> LowPass:
-        return draw_low_pass(
-            rng("low_pass", *name),
-            bandwidth_hz,
-            minimum_hz=self.degrade.minimum_hz,
-            maximum_hz=self.degrade.maximum_hz,
-            orders=(self.degrade.minimum_order, self.degrade.maximum_order),
-            spread=self.degrade.spread,
-        )
-
 
 def rounded(audio: np.ndarray, bits: int) -> np.ndarray:
     """Audio in [-1, 1] as integers of so many bits hold it; what exceeds full scale is kept."""
@@ -280,30 +246,3 @@ def rounded(audio: np.ndarray, bits: int) -> np.ndarray:
 def as_text(name: tuple) -> str:
     """A draw's name in one string."""
     return "/".join(map(str, name))
-
-
-class Draws(Sampler[list[int]]):
-    """Batches of draw numbers, from ``first`` on, shared out over the processes of a distributed training.
-
-    Args:
-        first: first draw number, the same in every process.
-        batches: batches that each process gets.
-        batch_size: draws in a batch.
-        rank, world_size: this process, and how many there are.
-    """
-
-    def __init__(self, first: int, batches: int, batch_size: int, rank: int = 0, world_size: int = 1) -> None:
-        self.first, self.batches, self.batch_size, self.rank, self.world_size = first, batches, batch_size, rank, world_size
-
-    def __len__(self) -> int:
-        return self.batches
-
-    def __iter__(self) -> Iterator[list[int]]:
-        for batch in range(self.batches):
-            start = self.first + (batch * self.world_size + self.rank) * self.batch_size
-            yield list(range(start, start + self.batch_size))
-
-
-def collate(examples: list[dict[str, Any]]) -> dict[str, Any]:
-    """Examples to a batch: tensors stacked, names in lists."""
-    return default_collate(examples)

@@ -1,6 +1,4 @@
-"""What MLflow runs when a logged model is loaded."""
-
-from __future__ import annotations
+"""The code that MLflow runs when it loads a logged model."""
 
 from pathlib import Path
 from typing import Any

@@ -1,11 +1,8 @@
-"""What is changed of a training segment, so that a model hears more than its corpus: of what sounds, level, brightness, room,
-mastering and ending; and the noise of room and microphone under the input.
+"""How training segments are varied, so that a model hears more than its corpus: level, brightness, room, mastering, ending.
 
-The noise is added to the input alone. Its continuation above the cutoff is the task of the noise floor (`model.noise_floor`);
-the network learns to tell sound from noise.
+The input alone also gets the noise of a room and a microphone: the network learns to tell sound from noise, and
+`model.noise_floor` continues the noise above the cutoff.
 """
-
-from __future__ import annotations
 
 import numpy as np
 from scipy import signal
@@ -23,17 +20,11 @@ ROOM_DB = (-24.0, -6.0)  # of a room's sound under the direct sound
 
 
 def varied(audio: np.ndarray, vary: Vary, source: np.random.Generator, category: str = "other") -> np.ndarray:
-    """What sounds, of another brightness, in another room, at another level, without its own noise floor.
+    """A segment with another brightness, room and level, and without its own noise floor.
 
-    Args:
-        audio: float32 [channels, samples] at 44.1 kHz. Identical channels stay identical.
-        vary: how far, and how often.
-        source: of the draws.
-        category: of the clip; speech is tilted by ``speech_tilt_db``; music alone is mastered, which takes the tilt's place.
-
-    Returns:
-        float32 of the same shape. Brightening keeps the peak, and mastering makes it 1; a gain that would exceed full scale is
-        reduced to it.
+    float32 [channels, samples] at 44.1 kHz; identical channels stay identical. Speech is tilted by ``speech_tilt_db``; music
+    alone is mastered, instead of tilted. Brightening keeps the peak, and mastering makes it 1; a gain that would exceed full
+    scale is reduced to it.
     """
     tilts_db = vary.speech_tilt_db if category == "speech" else vary.tilt_db
     tilt_db, gain_db = source.uniform(*tilts_db), source.uniform(-vary.gain_db, vary.gain_db)
@@ -59,10 +50,7 @@ def varied(audio: np.ndarray, vary: Vary, source: np.random.Generator, category:
 
 
 def hissing(audio: np.ndarray, vary: Vary, source: np.random.Generator) -> np.ndarray:
-    """The same with a noise floor: a room's noise, which falls with frequency, and a microphone's, which hardly does.
-
-    Arguments and result as `varied`.
-    """
+    """The segment with a noise floor: a room's noise, which falls with frequency, and a microphone's, which hardly does."""
     hisses = source.uniform() < vary.hiss
     slopes_db = source.uniform(-vary.room_slope_db, 0), source.uniform(-vary.microphone_slope_db, vary.microphone_slope_db)
     levels_db = source.uniform(vary.hiss_minimum_db, vary.hiss_maximum_db, size=len(slopes_db))
@@ -95,8 +83,7 @@ def tilted(audio: np.ndarray, slope_db: float, pivot_hz: float, ending_hz: float
 
 
 def reverberation(audio: np.ndarray, decay_s: float, source: np.random.Generator) -> np.ndarray:
-    """A room's answer, of the audio's own level: convolved with noise that decays by 60 dB in ``decay_s`` and faster in its
-    highs, which air and walls take."""
+    """A room's answer at the audio's own level: noise that decays by 60 dB in ``decay_s``, and faster in its highs."""
     channels, samples = _independent(audio), int(decay_s * SAMPLE_RATE)
     time = np.arange(samples) / SAMPLE_RATE
     noise = source.standard_normal((2, channels, samples)) * 10 ** (-3 * time / decay_s)

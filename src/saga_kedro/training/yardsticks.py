@@ -1,4 +1,4 @@
-"""What loss a predictor that knows little would reach: the numbers to hold a training loss against."""
+"""The losses of predictors that know little, to compare a training loss with."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ QUANTILES = 20_000
 
 
 def timestep_quantiles(timesteps: str) -> np.ndarray:
-    """Evenly spaced quantiles of a distribution of t, [QUANTILES], in (0, 1): integrals over t become means.
+    """Evenly spaced quantiles of a distribution of t, [QUANTILES], in (0, 1), over which integrals become means.
 
-    Those of ``uniform`` and ``logit_normal`` are exact; another registered distribution is drawn from.
+    Those of ``uniform`` and ``logit_normal`` are exact; any other registered distribution is sampled.
     """
     levels = (np.arange(QUANTILES) + 0.5) / QUANTILES
     if timesteps == "uniform":
@@ -34,14 +34,10 @@ def timestep_quantiles(timesteps: str) -> np.ndarray:
 
 
 def gaussian_floor(deviation: float, timesteps: str) -> float:
-    """Least flow loss for data with a known deviation s, and nothing else known: the mean over t of s^2 / ((1-t)^2 s^2 + t^2).
+    """Least flow loss where only the deviation s of the data is known: the mean over t of s^2 / ((1-t)^2 s^2 + t^2).
 
     The variance of noise - z_h given z_t for Gaussian z_h. Under uniform t it is s pi / 2 (1.571 at s = 1), under
     logit-normal t 1.741 at s = 1. With s the residual deviation of z_h given z_l, it is the floor when z_l is known.
-
-    Args:
-        deviation: s, in latent units.
-        timesteps: name of the distribution of t.
     """
     t = timestep_quantiles(timesteps)
     s2 = deviation**2
@@ -49,17 +45,13 @@ def gaussian_floor(deviation: float, timesteps: str) -> float:
 
 
 def residual_deviation(z_h: Tensor, z_l: Tensor) -> float:
-    """Deviation of z_h around its linear regression on z_l, frame by frame, over all channels.
-
-    Args:
-        z_h, z_l: [N, C, T].
-    """
+    """Deviation of z_h around its linear regression on z_l, both [N, C, T], frame by frame and over all channels."""
     import torch
 
     target = z_h.transpose(1, 2).flatten(0, 1).double()
     known = z_l.transpose(1, 2).flatten(0, 1).double()
     known = torch.cat([known, torch.ones(len(known), 1, dtype=known.dtype)], dim=1)
-    # A ridge of 1e-6: channels of z_l that are constant, as above the low-pass, would make the system singular.
+    # A ridge of 1e-6: constant channels of z_l, as above the low-pass, would make the system singular.
     gram = known.T @ known
     gram += 1e-6 * gram.diagonal().mean() * torch.eye(len(gram), dtype=gram.dtype)
     residual = target - known @ torch.linalg.solve(gram, known.T @ target)
@@ -67,11 +59,7 @@ def residual_deviation(z_h: Tensor, z_l: Tensor) -> float:
 
 
 def yardsticks(z_h: Tensor, z_l: Tensor, timesteps: str) -> dict[str, float]:
-    """The losses of three predictors that learn nothing more, on a run's own latents and its own distribution of t.
-
-    Args:
-        z_h, z_l: [N, C, T], latents of training draws.
-        timesteps: name of the distribution of t.
+    """The losses of three predictors on a run's own latents, [N, C, T], and its own distribution of t.
 
     Returns:
         ``yardstick/nothing``: 1 + s^2, v = 0; ``yardstick/variance``: knows the deviation; ``yardstick/z_l``: knows z_l as
