@@ -26,7 +26,7 @@ from saga_kedro.model.guidance import eq4
 from saga_kedro.model.saga_sr import SagaSR, build_model
 from saga_kedro.parameters import Parameters, changed, validate
 from saga_kedro.training.batches import SegmentBatches
-from saga_kedro.training.callbacks import GradientNorms, RunLogger, Throughput
+from saga_kedro.training.callbacks import RunLogger, StepLog, Throughput
 from saga_kedro.training.encode import encode_captions, encode_latents, read_states
 from saga_kedro.training.examples import SPLITS, make_segments
 from saga_kedro.training.flow_training import FlowTraining
@@ -98,7 +98,7 @@ def steps_of(batches: SegmentBatches, model: SagaSR, run_id: str, folder: Path) 
         enable_progress_bar=False,
         enable_model_summary=False,
         use_distributed_sampler=False,
-        callbacks=[GradientNorms(fit.log_every), Throughput(fit.log_every), times],
+        callbacks=[StepLog(fit.log_every), Throughput(fit.log_every), times],
         default_root_dir=folder,
     ).fit(FlowTraining(model.network, model.codec, fit), datamodule=batches)
     return times.means()

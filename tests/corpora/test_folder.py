@@ -5,7 +5,10 @@ from pathlib import Path
 import pytest
 
 from corpus_files import write_empty, write_tree
-from saga_kedro.corpora.folder import audio_files, find_folder, group_of
+from saga_kedro.audio.files import audio_files
+from saga_kedro.corpora.examine import examine
+from saga_kedro.corpora.folder import find_folder, group_of
+from saga_kedro.corpora.manifest import Rejected
 
 
 def found(root, index=None):
@@ -13,10 +16,32 @@ def found(root, index=None):
 
 
 def test_audio_is_known_by_its_suffix_in_any_case(tmp_path):
-    names = ["a.wav", "B.FLAC", "c/d.Ogg", "c/e.mp3", "f.aiff", "g.aif", "h.opus", "i.oga"]
+    names = ["a.wav", "B.FLAC", "c/d.Ogg", "c/e.mp3", "f.aiff", "g.aif", "h.opus", "i.oga", "j.m4a"]
     write_empty(tmp_path, *names, "notes.txt", "cover.jpg", ".hidden.wav", ".trash/j.wav")
-    (tmp_path / "link.wav").symlink_to(tmp_path / "a.wav")
     assert [path.relative_to(tmp_path).as_posix() for path in audio_files(tmp_path)] == sorted(names)
+
+
+def test_links_are_followed_once_each_and_loops_are_not(tmp_path):
+    write_empty(tmp_path, "corpus/a.wav", "elsewhere/b.wav")
+    for name, target in (
+        ("c.wav", "../elsewhere/b.wav"),
+        ("more", "../elsewhere"),
+        ("again", "."),
+        ("gone.wav", "nowhere.wav"),
+    ):
+        (tmp_path / "corpus" / name).symlink_to(target)
+    found = [path.relative_to(tmp_path / "corpus").as_posix() for path in audio_files(tmp_path / "corpus")]
+    assert found == ["a.wav", "c.wav", "gone.wav", "more/b.wav"]
+    assert audio_files(tmp_path / "corpus", follow_links=False) == [tmp_path / "corpus/a.wav"]
+
+
+def test_a_corpus_says_why_it_cannot_use_a_file(tmp_path):
+    (tmp_path / "a.m4a").write_bytes(bytes(1000))
+    (tmp_path / "gone.wav").symlink_to("nowhere.wav")
+    found = [examine(source) for source in find_folder(tmp_path)]
+    reasons = [one.reason for one in found if isinstance(one, Rejected)]
+    assert "libsndfile does not read .m4a files: convert it first, as with `ffmpeg -i a.m4a a.flac`" in reasons[0]
+    assert "No such file" in reasons[1]
 
 
 def test_category_and_group_come_from_sub_folders(tmp_path):

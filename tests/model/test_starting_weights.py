@@ -98,10 +98,13 @@ def test_new_channels_still_learn(network, condition, tmp_path):
     assert network.dit.model.transformer.project_in.weight.grad[:, C:].abs().max() > 0
 
 
+@pytest.mark.parametrize("compiled", ["", "_orig_mod."], ids=["", "compiled"])
 @pytest.mark.parametrize("average", [True, False], ids=["with an average", "without"])
-def test_a_training_checkpoint_of_the_library_gives_its_average_where_it_has_one(network, condition, tmp_path, average):
+def test_a_training_checkpoint_of_the_library_gives_its_average_where_it_has_one(
+    network, condition, tmp_path, average, compiled
+):
     config, model = original()
-    state = {f"diffusion.{name}": value for name, value in model.state_dict().items()}
+    state = {f"diffusion.model.{compiled}{name.removeprefix('model.')}": value for name, value in model.state_dict().items()}
     if average:
         state = {name: torch.zeros_like(value) for name, value in state.items()}
         state |= {f"diffusion_ema.ema_{name}": value for name, value in model.state_dict().items()}

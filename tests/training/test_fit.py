@@ -1,6 +1,8 @@
 """A training that is killed and started again is the training that was never killed."""
 
 import json
+from types import SimpleNamespace
+from typing import Any
 
 import mlflow
 import pytest
@@ -10,6 +12,7 @@ from safetensors.torch import load_file
 
 from saga_kedro.model.saga_sr import SagaSR
 from saga_kedro.model.text import TextEncoder
+from saga_kedro.training.callbacks import Diverged, Finite
 from saga_kedro.training.fit import fit
 from saga_kedro.training.folder import finished
 from small_corpus import captions_of, states_of, tiny_parameters, write_clips
@@ -97,3 +100,46 @@ def test_two_trainings_with_one_seed_are_the_same_and_another_seed_is_another(da
         train(data, tmp_path / name, None, seed=seed)
     assert same_weights(tmp_path / "first", tmp_path / "second")
     assert not same_weights(tmp_path / "first", tmp_path / "other")
+
+
+def test_a_training_that_diverges_ends_with_that_step_saves_no_model_and_keeps_the_checkpoint_before(data, tmp_path):
+    with pytest.raises(Diverged, match=r"diverged in step 0: its loss is .*fit.learning_rate"):
+        train(data, tmp_path / "run", None, fit={"learning_rate": 1e38})
+    assert not list((tmp_path / "run").rglob("model.safetensors"))
+
+    class Overflow(Callback):
+        def on_train_batch_start(self, trainer, module, batch, batch_index) -> None:
+            if trainer.global_step == 3:
+                next(module.network.parameters()).data.fill_(torch.inf)
+
+    with pytest.raises(Diverged, match="diverged in step 3: its loss is nan"):
+        train(data, tmp_path / "run", None, [Overflow()], data_version="2")
+    assert not list((tmp_path / "run").rglob("model.safetensors"))
+    state = torch.load(tmp_path / "run/training/last.ckpt", weights_only=False)["state_dict"]
+    assert all(value.isfinite().all() for value in state.values())
+    train(data, tmp_path / "run", None, data_version="2")  # the same command, without what went wrong, goes on from there
+    assert (tmp_path / "run/model.safetensors").exists()
+
+
+@pytest.mark.parametrize(("scale", "ends"), [(512.0, False), (0.5, True)])
+def test_in_16_bits_a_skipped_step_ends_nothing_and_a_scale_below_1_does(scale, ends):
+    module: Any = SimpleNamespace(network=torch.nn.Linear(2, 2))  # the scaler kept the weights finite
+    plugin = SimpleNamespace(scaler=SimpleNamespace(get_scale=lambda: scale))
+    trainer: Any = SimpleNamespace(
+        global_step=5, precision_plugin=plugin, callback_metrics={"train/loss": torch.tensor(torch.nan)}
+    )
+    try:
+        Finite().on_train_batch_end(trainer, module, None, None, 0)
+        ended = False
+    except Diverged:
+        ended = True
+    assert ended == ends
+
+
+def test_a_step_logs_its_learning_rate_and_its_throughput_once_whatever_it_accumulates(data, tmp_path, run_id):
+    run = run_id()
+    train(data, tmp_path / "run", run, fit={"accumulate": 2})
+    for metric in ("lr-AdamW", "train/segments_per_second"):
+        steps = [step for step, _ in curve(run, metric)]
+        assert steps == sorted(set(steps))
+        assert len(steps) == 6

@@ -10,7 +10,7 @@ from mutagen import id3
 from corpus_files import write_empty
 from saga_kedro.audio.full_scale import gain_for
 from saga_kedro.audio.resample import resample
-from saga_kedro.use.one_file import super_resolve_file
+from saga_kedro.use.one_file import UNFINISHED, _alone, super_resolve_file
 from saga_kedro.use.places import Job, find_jobs
 from saga_kedro.use.settings import Settings
 from saga_kedro.use.spool import Spool, decode
@@ -93,6 +93,56 @@ def test_results_keep_the_inputs_format_where_they_can_and_are_flac_where_not(tm
     assert {job.target.suffix for job in find_jobs([tmp_path / "in"], tmp_path / "out", "ogg", False)} == {".ogg"}
 
 
+def test_only_suffixes_of_audio_are_replaced_and_names_that_would_collide_keep_theirs(tmp_path):
+    write_empty(tmp_path / "in", "take.1.wav", "song.mp3", "song.aiff", "song.wav")
+    write_empty(tmp_path, "take.1", "take.2")
+    jobs = find_jobs([tmp_path / "in", tmp_path / "take.1", tmp_path / "take.2"], tmp_path / "out", None, False)
+    assert not [job.problem for job in jobs if job.problem and "take.1" not in job.problem]
+    made = {job.source.name: job.target.name for job in jobs}
+    assert made == {
+        "song.aiff": "song.aiff.flac", "song.mp3": "song.mp3.flac", "song.wav": "song.wav", "take.1.wav": "take.1.wav",
+        "take.1": "take.1.flac", "take.2": "take.2.flac",
+    }  # fmt: skip
+
+
+def test_a_name_that_is_too_long_or_a_link_that_loops_stops_no_other_file(tmp_path, model):
+    long = "n" * 251 + ".wav"
+    for name in (long, "ok.wav"):
+        soundfile.write(tmp_path / name, muffled(0.3).T, 44_100)
+    (tmp_path / "loop.wav").symlink_to("loop.wav")
+    jobs = find_jobs([tmp_path], tmp_path / "out", "flac", False)
+    done = {job.source.name: super_resolve_file(model, job, Settings(form="flac", cutoff_hz=4_000.0)) for job in jobs}
+    assert done["ok.wav"].status == done[long].status == "super-resolved"
+    assert len(Path(done[long].output).name) <= 240
+    assert "loop.wav: there is no such file" in done["loop.wav"].why
+
+
+def test_what_a_killed_process_left_is_removed_and_what_a_living_one_holds_is_not(tmp_path, model):
+    out = tmp_path / "out"
+    (out / f"{UNFINISHED}killed").mkdir(parents=True)
+    (out / f"{UNFINISHED}held").mkdir()
+    soundfile.write(tmp_path / "in.wav", muffled(0.3).T, 44_100)
+    with _alone(out / f"{UNFINISHED}held"):
+        super_resolve_file(model, Job(tmp_path / "in.wav", out / "in.flac"), Settings(cutoff_hz=4_000.0))
+    assert sorted(path.name for path in out.iterdir()) == [f"{UNFINISHED}held", "in.flac"]
+
+
+def test_floats_over_full_scale_keep_their_level_in_a_float_wav(tmp_path, model):
+    audio = 4 * muffled(0.3)
+    soundfile.write(tmp_path / "in.wav", audio.T, 44_100, "FLOAT")
+    done = super_resolve_file(model, Job(tmp_path / "in.wav", tmp_path / "out.wav"), Settings(cutoff_hz=4_000.0))
+    assert done.notes == []
+    assert np.abs(soundfile.read(tmp_path / "out.wav")[0]).max() > 1
+
+
+def test_a_file_that_libsndfile_does_not_read_fails_with_what_to_do(tmp_path, model):
+    (tmp_path / "voice.m4a").write_bytes(bytes(1000))
+    (job,) = find_jobs([tmp_path], tmp_path / "out", None, False)
+    failed = super_resolve_file(model, job, Settings())
+    assert failed.status == "failed"
+    assert "convert it first, as with `ffmpeg -i voice.m4a voice.flac`" in failed.why
+
+
 def test_results_inside_the_folder_of_inputs_are_not_taken_for_inputs(tmp_path):
     write_empty(tmp_path, "a.wav", "out/a.wav")
     assert [job.source.name for job in find_jobs([tmp_path], tmp_path / "out", None, True)] == ["a.wav"]
@@ -142,4 +192,3 @@ def test_a_spool_gives_any_range_back(tmp_path):
 def test_a_peak_is_brought_under_full_scale_and_no_further():
     assert gain_for(0.9) == 1
     assert gain_for(2.0) * 2.0 == pytest.approx(0.999)
-    assert gain_for(2.0, allowed=3.0) == 1  # floats that came louder than full scale may stay so

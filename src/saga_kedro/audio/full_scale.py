@@ -7,9 +7,9 @@ import numpy as np
 FULL_SCALE = 0.999
 
 
-def gain_for(peak: float, allowed: float = 1.0) -> float:
-    """The factor that keeps a peak from clipping, 1 where nothing clips."""
-    return 1.0 if peak <= max(allowed, 1.0) else max(allowed, 1.0) * FULL_SCALE / peak
+def gain_for(peak: float) -> float:
+    """The factor that keeps a peak from clipping in integer samples, 1 where nothing clips."""
+    return 1.0 if peak <= 1 else FULL_SCALE / peak
 
 
 def decibels(gain: float) -> float:

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
+from saga_kedro.audio.files import OTHERS
 from saga_kedro.files import atomic_path
 
 
@@ -32,7 +33,7 @@ def audio_info(path: str | Path) -> AudioInfo:
     try:
         header = soundfile.info(str(path))
     except (OSError, RuntimeError) as error:
-        raise UnreadableAudio(_unreadable(path, error)) from error
+        raise UnreadableAudio(unreadable(path, error)) from error
     return AudioInfo(header.samplerate, header.channels, header.frames, header.format)
 
 
@@ -48,7 +49,7 @@ def read_audio(path: str | Path, start: int = 0, samples: int | None = None) -> 
             audio = file.read(-1 if samples is None else samples, dtype="float32", always_2d=True)
             return np.ascontiguousarray(audio.T), file.samplerate
     except (OSError, RuntimeError) as error:
-        raise UnreadableAudio(_unreadable(path, error)) from error
+        raise UnreadableAudio(unreadable(path, error)) from error
 
 
 def write_audio(path: str | Path, audio: np.ndarray, rate: int) -> None:
@@ -77,8 +78,13 @@ def write_audio(path: str | Path, audio: np.ndarray, rate: int) -> None:
             raise ValueError(f"{path}: audio is written as .flac or .wav, not as {suffix or 'a file without a suffix'!r}.")
 
 
-def _unreadable(path: str | Path, error: Exception) -> str:
-    if not Path(path).exists():
+def unreadable(path: str | Path, error: Exception) -> str:
+    """The sentence for a file that libsndfile fails to read, and what to do."""
+    path = Path(path)
+    if not path.exists():
         return f"{path}: there is no such file."
+    if path.suffix.lower() in OTHERS:
+        new = path.with_suffix(".flac").name
+        return f"{path}: libsndfile does not read {path.suffix} files: convert it first, as with `ffmpeg -i {path.name} {new}`."
     reason = str(error).split(": ", 1)[-1].rstrip(".")
     return f"{path}: cannot be read as audio ({reason})."

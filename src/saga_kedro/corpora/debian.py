@@ -9,7 +9,8 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from saga_kedro.corpora.folder import audio_files, category_of, group_of
+from saga_kedro.audio.files import audio_files
+from saga_kedro.corpora.folder import category_of, group_of
 from saga_kedro.corpora.manifest import Category, Rejected, Source, project_path
 
 # Category of a package's files, and a pattern of their paths whose match is the group: a speaker, a piece, a family of samples,
@@ -107,7 +108,7 @@ def _run(command: list[str], folder: Path) -> str:
 def _sources(package: Path, name: str) -> list[Source]:
     licence = licence_of(package, name)
     sources = []
-    for file in audio_files(package):
+    for file in audio_files(package, follow_links=False):
         relative = file.relative_to(package)
         known = ((kind, re.search(pattern, relative.as_posix())) for kind, pattern in KNOWN.get(name, ()))
         category, belongs = next(((kind, found) for kind, found in known if found), (None, None))

@@ -1,6 +1,5 @@
 """Any tree of audio files."""
 
-import os
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -8,9 +7,8 @@ from typing import cast
 
 import pandas as pd
 
+from saga_kedro.audio.files import audio_files
 from saga_kedro.corpora.manifest import CATEGORIES, Category, OfficialSplit, Source
-
-SUFFIXES = frozenset({".wav", ".flac", ".ogg", ".oga", ".mp3", ".aiff", ".aif", ".opus"})
 
 CATEGORY_OF: dict[str, Category] = {
     "speech": "speech", "voice": "speech", "voices": "speech",
@@ -18,19 +16,6 @@ CATEGORY_OF: dict[str, Category] = {
     "effects": "effects", "effect": "effects", "sound_effects": "effects", "sfx": "effects", "fx": "effects",
     "other": "other",
 }  # fmt: skip
-
-
-def audio_files(folder: str | Path) -> list[Path]:
-    """Every audio file under ``folder`` (by suffix, without hidden files and links), sorted; ValueError if it is no folder."""
-    folder = Path(folder)
-    if not folder.is_dir():
-        raise ValueError(f"There is no folder {folder}. Give the folder that holds the audio (ingest.path).")
-    found = []
-    for parent, folders, names in os.walk(folder):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        paths = (Path(parent, name) for name in names if not name.startswith("."))
-        found += [path for path in paths if path.suffix.lower() in SUFFIXES and not path.is_symlink()]
-    return sorted(found, key=lambda path: path.relative_to(folder).as_posix())
 
 
 def find_folder(folder: str | Path, index: str | Path | None = None) -> list[Source]:

@@ -12,7 +12,8 @@ from typing import Any
 
 import pandas as pd
 
-from saga_kedro.corpora.folder import audio_files, group_of
+from saga_kedro.audio.files import audio_files
+from saga_kedro.corpora.folder import group_of
 from saga_kedro.corpora.manifest import OfficialSplit, Source
 
 

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pandas as pd
 
+from saga_kedro.audio.files import audio_files
 from saga_kedro.audio.io import UnreadableAudio, read_audio
-from saga_kedro.corpora.folder import CATEGORY_OF, audio_files, read_index
+from saga_kedro.corpora.folder import CATEGORY_OF, read_index
 from saga_kedro.corpora.manifest import CATEGORIES, Rejected, project_path, rejected_frame
 
 COLUMNS = ["item", "category", "cutoff_khz", "system", "path"]

@@ -12,7 +12,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from saga_kedro.corpora.folder import SUFFIXES, audio_files
+from saga_kedro.audio.files import READABLE, audio_files
 from saga_kedro.corpora.manifest import Rejected, Source, project_path
 from saga_kedro.parameters import Repository
 
@@ -148,7 +148,7 @@ def _files(one: Repository, store: Path) -> dict[str, str]:
     files = {}
     for line in _git(store, "ls-tree", "-r", "-z", one.commit).decode(errors="surrogateescape").split("\0")[:-1]:
         (mode, _, blob), path = line.split("\t")[0].split(), line.split("\t", 1)[1]
-        audio = mode.startswith("100") and PurePosixPath(path).suffix.lower() in SUFFIXES
+        audio = mode.startswith("100") and PurePosixPath(path).suffix.lower() in READABLE
         wanted = any(part.folder == "." or path.startswith(f"{part.folder}/") for part in one.audio)
         if audio and wanted and not (one.exclude and re.search(one.exclude, path)):
             files[path] = blob
@@ -197,7 +197,7 @@ def _listed(one: Repository, place: Path, lacking: list[str]) -> tuple[list[Sour
         if not folder.is_dir():
             rejected.append(Rejected(project_path(folder), f"{one.name} has no audio there at commit {one.commit[:10]}"))
             continue
-        for file in audio_files(folder):
+        for file in audio_files(folder, follow_links=False):
             found = re.search(part.group, file.relative_to(place).as_posix()) if part.group else None
             group = f"{one.name}/{found[1] if found and found[1] else 'all'}"
             sources.setdefault(file, Source(file, part.category, group, one.licence))

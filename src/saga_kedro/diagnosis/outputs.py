@@ -10,10 +10,10 @@ from scipy import fft, signal
 
 from saga_kedro.audio import SAMPLE_RATE, metrics
 from saga_kedro.audio.bandwidth import CLIPPED, measure_cutoff
+from saga_kedro.audio.files import audio_files
 from saga_kedro.audio.io import UnreadableAudio, read_audio
 from saga_kedro.audio.resample import resample
 from saga_kedro.audit.as_found.metrics import BATCH, SHIFT, flattened_sdr, lsd_in_decibels
-from saga_kedro.corpora.folder import audio_files
 from saga_kedro.diagnosis.numbers import Cause, Evidence
 from saga_kedro.parallel import parallel_map
 

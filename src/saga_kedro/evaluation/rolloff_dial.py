@@ -36,6 +36,7 @@ def turn_dial(
     Arguments are those of `model_scores.score_model`.
     """
     report = parameters.report
+    Path(folder).mkdir(parents=True, exist_ok=True)
     few = pairs.sort_values(["cutoff_khz", "pair_id"]).groupby("category").head(report.dial_pairs)
     if few.empty:
         return pd.DataFrame(columns=COLUMNS)

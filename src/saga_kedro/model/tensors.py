@@ -42,8 +42,8 @@ def read(path: Path, only: tuple[str, ...] = ()) -> dict[str, Any]:
     try:
         with safe_open(path, framework="pt") as file:
             names = list(file.keys())
-            inner = [name for name in names if only and name.startswith(only)]
-            return {name: file.get_tensor(name) for name in inner or names}
+            inner = [name for name in names if only and _uncompiled(name).startswith(only)]
+            return {_uncompiled(name): file.get_tensor(name) for name in inner or names}
     except Exception as error:
         raise _unreadable(path, error) from error
 
@@ -53,9 +53,17 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     import torch
 
     try:
-        return dict(torch.load(path, map_location="cpu", weights_only=True))
+        content = dict(torch.load(path, map_location="cpu", weights_only=True))
     except Exception as error:
         raise _unreadable(path, error) from error
+    if isinstance(state := content.get("state_dict"), Mapping):
+        content["state_dict"] = {_uncompiled(name): value for name, value in state.items()}
+    return {_uncompiled(name): value for name, value in content.items()}
+
+
+def _uncompiled(name: str) -> str:
+    """A tensor's name without what `torch.compile` puts into it."""
+    return name.replace("_orig_mod.", "")
 
 
 def misfits(own: Mapping[str, Any], given: Mapping[str, Any]) -> list[str]:

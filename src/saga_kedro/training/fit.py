@@ -8,7 +8,7 @@ from typing import Any
 import lightning.pytorch as pl
 import pandas as pd
 from lightning.pytorch import Callback
-from lightning.pytorch.callbacks import LearningRateMonitor, ModelCheckpoint, TQDMProgressBar
+from lightning.pytorch.callbacks import ModelCheckpoint, TQDMProgressBar
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
@@ -20,7 +20,7 @@ from saga_kedro.model.text import TextEncoder
 from saga_kedro.parameters import Parameters, Text
 from saga_kedro.tracking import log_table
 from saga_kedro.training.batches import SegmentBatches
-from saga_kedro.training.callbacks import GradientNorms, RunLogger, StepNumbers, Throughput
+from saga_kedro.training.callbacks import Finite, RunLogger, StepLog, StepNumbers, Throughput
 from saga_kedro.training.devices import is_first, strategy_of
 from saga_kedro.training.examples import SPLITS, make_segments
 from saga_kedro.training.export import Exportable, model_state
@@ -125,12 +125,12 @@ def train(
         plugins=[WholeCheckpoints()],
         callbacks=[
             StepNumbers(),
+            Finite(),
             ModelCheckpoint(last.parent, filename="{step}", save_last=True, save_top_k=1, save_on_train_epoch_end=True),
-            GradientNorms(parameters.fit.log_every),
+            StepLog(parameters.fit.log_every),
             Throughput(parameters.fit.log_every),
             Exportable(model),
             TQDMProgressBar(refresh_rate=10),
-            *([LearningRateMonitor("step")] if run_logger else []),
             *callbacks,
         ],
         default_root_dir=folder,

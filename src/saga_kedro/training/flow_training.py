@@ -152,7 +152,7 @@ class FlowTraining(pl.LightningModule):
         self._losses.clear()
 
     def on_before_zero_grad(self, optimizer: torch.optim.Optimizer) -> None:
-        # Where stable-audio-tools updates it: after the optimiser's step, before the next one's gradients.
+        # As in stable-audio-tools, before the next step's gradients: the saved average lacks the last step.
         self.ema.update()
 
     def validation_step(self, batch: dict[str, Any], batch_index: int) -> None:

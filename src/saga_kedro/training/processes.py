@@ -30,6 +30,7 @@ from torch.multiprocessing.spawn import _prctl_pr_set_pdeathsig
 
 from saga_kedro.files import NoSpace, atomic_path
 from saga_kedro.parameters import Fit, Parameters
+from saga_kedro.training.callbacks import Diverged
 from saga_kedro.training.devices import devices_per_node
 from saga_kedro.training.encode import read_states
 from saga_kedro.training.examples import SPLITS, table_path
@@ -44,7 +45,7 @@ logger = logging.getLogger(__name__)
 JOB, DONE = "job.json", "done.json"
 TABLES = ("clips", "text_index")
 PLACE = ("NODE_RANK", "MASTER_ADDR", "MASTER_PORT")
-SENTENCES = (TrainingError.__name__, NoSpace.__name__)
+SENTENCES = (TrainingError.__name__, NoSpace.__name__, Diverged.__name__)
 LAST_WORDS = 5  # s that a process waits after a failed exchange, so that the killed process is found first
 
 

@@ -1,10 +1,11 @@
 """One file in, one file out."""
 
+import os
 import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -22,6 +23,11 @@ from saga_kedro.use.places import FORMATS, Job, format_of
 from saga_kedro.use.settings import Settings
 from saga_kedro.use.spool import Source, Spool, at_own_rate, decode, read_parts
 from saga_kedro.use.tags import info_of, read_tags, write_tags
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
 
 UNFINISHED = ".saga-unfinished-"
 RIFF_BYTES = 4_000_000_000  # a WAV's header counts to 4 GiB
@@ -100,7 +106,7 @@ def _leave(job: Job, source: Source, settings: Settings, folder: Path) -> tuple[
     """Copy the file, or write it in another format if one was asked for."""
     own = FORMATS.get(job.source.suffix.lower(), job.source.suffix.lower().lstrip("."))
     if settings.form in (None, own):
-        target = job.target.with_suffix(job.source.suffix)
+        target = job.target.with_name(job.source.name)
         if target != job.target and target.exists() and not job.overwrite:
             raise ValueError(f"{target} is there already: --overwrite replaces it.")
         copy = folder / target.name
@@ -121,7 +127,7 @@ def _finish(target: Path, form: str, result: Spool, rate: int, source: Source, f
     subtype = "VORBIS" if form == "ogg" else "FLOAT" if floats else "PCM_24"
     container = ("RF64" if result.samples * result.channels * 4 > RIFF_BYTES else "WAV") if form == "wav" else form.upper()
     effort = FLAC_EFFORT if form == "flac" else None
-    gain = gain_for(result.peak, source.spool.peak if floats else 1.0)
+    gain = 1.0 if floats else gain_for(result.peak)
     path, tags = folder / target.name, read_tags(source.path)
     with soundfile.SoundFile(
         str(path), "w", rate, result.channels, subtype, format=container, compression_level=effort
@@ -139,8 +145,29 @@ def _finish(target: Path, form: str, result: Spool, rate: int, source: Source, f
 
 @contextmanager
 def _unfinished(beside: Path | None) -> Iterator[Path]:
-    """A temporary folder, on the disk of the result."""
+    """A temporary folder, on the disk of the result; those of killed processes are removed there."""
     if beside is not None:
         beside.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=UNFINISHED, dir=beside) as folder:
+    with ExitStack() as held:
+        with _alone(beside):
+            folder = held.enter_context(tempfile.TemporaryDirectory(prefix=UNFINISHED, dir=beside))
+            held.enter_context(_alone(folder))
+            for other in Path(beside).glob(f"{UNFINISHED}*") if beside and fcntl else ():
+                with suppress(OSError), _alone(other, wait=False):
+                    shutil.rmtree(other, ignore_errors=True)
         yield Path(folder)
+
+
+@contextmanager
+def _alone(folder: str | Path | None, wait: bool = True) -> Iterator[None]:
+    """Hold a folder's flock(2), which ends with the process. OSError if it is not to wait and another process has it."""
+    if folder is None or fcntl is None:
+        yield
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        with suppress(OSError) if wait else nullcontext():  # there are file systems without locks
+            fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        yield
+    finally:
+        os.close(handle)

@@ -10,7 +10,7 @@ import soundfile
 import soxr
 
 from saga_kedro.audio import SAMPLE_RATE
-from saga_kedro.audio.io import UnreadableAudio
+from saga_kedro.audio.io import UnreadableAudio, unreadable
 from saga_kedro.audio.resample import to_stereo
 from saga_kedro.model.silence import SHORTEST, THRESHOLD
 
@@ -91,9 +91,8 @@ def decode(path: Path, folder: Path) -> Source:
         raise UnreadableAudio(f"{path}: it holds {error}.") from error
     except UnreadableAudio:
         raise
-    except (RuntimeError, ValueError) as error:
-        reason = str(error).split(": ", 1)[-1].rstrip(".")
-        raise UnreadableAudio(f"{path}: cannot be read as audio ({reason}).") from error
+    except (OSError, RuntimeError, ValueError) as error:
+        raise UnreadableAudio(unreadable(path, error)) from error
     if not observed.samples:
         raise UnreadableAudio(f"{path}: it holds no samples.")
     return Source(spool, path, rate, of_file, observed.samples, subtype, observed.identical, observed.silent())
