@@ -84,7 +84,8 @@ def _traced(model: SagaSR, example: dict[str, Tensor]) -> onnx.ModelProto:
             verbose=False,
         )
     assert program is not None
-    model, graph = program.model_proto, program.model_proto.graph
+    model = program.model_proto
+    graph = model.graph
     # notes on each node's origin: twenty times the graph, and full of the machine's paths
     del graph.value_info[:], model.metadata_props[:]
     for note in (*graph.node, *graph.input, *graph.output, *graph.initializer, graph):

@@ -30,7 +30,7 @@ def treatment(bandwidth: Bandwidth, sample_rate: int = SAMPLE_RATE, asked_hz: fl
     if asked_hz is not None:
         return Treatment(asked_hz, asked_hz < CUT_BELOW * reaches, f"cutoff {_khz(asked_hz)} as asked for")
     if bandwidth.ends == "dark":
-        why = f"it carries nothing above {_khz(reaches)}, too little to guess what is missing; --cutoff treats it anyway"
+        why = f"it carries nothing above {_khz(reaches)}, too little to guess the rest; --cutoff treats it anyway"
         return Treatment(None, False, why)
     if bandwidth.ends == "full" and reaches == SAMPLE_RATE / 2:
         return Treatment(None, False, "it is full-band already; --cutoff treats it anyway")
