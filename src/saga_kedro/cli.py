@@ -2,10 +2,9 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from enum import StrEnum
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import click
 import typer
@@ -61,14 +60,6 @@ def saga(
     """SAGA-SR: audio super-resolution. Everything runs on this machine; nothing is sent or fetched."""
 
 
-class Format(StrEnum):
-    """Formats that files are written in."""
-
-    wav = "wav"
-    flac = "flac"
-    ogg = "ogg"
-
-
 @app.command(
     "super-resolve",
     help=f"""Give muffled audio the upper band that it could have had.
@@ -82,7 +73,7 @@ class Format(StrEnum):
 def super_resolve(
     inputs: Annotated[list[Path], argument(help="Audio files, and folders of them.")],
     out: Annotated[Path, option("--out", "-o", help="Folder for the results.")],
-    format: Annotated[Format | None, _dial("form")] = None,
+    format: Annotated[Literal["wav", "flac", "ogg"] | None, _dial("form")] = None,
     cutoff: Annotated[float | None, _dial("cutoff_hz")] = None,
     rolloff: Annotated[float | None, _dial("rolloff")] = None,
     noise_floor: Annotated[float | None, _dial("noise_floor")] = None,
@@ -100,7 +91,7 @@ def super_resolve(
 ) -> None:
     from saga_kedro.use.command import WrongUsage, run
 
-    settings = Settings(rolloff, noise_floor, prompt, steps, s_a, s_t, seed, fast, format and format.value, cutoff)
+    settings = Settings(rolloff, noise_floor, prompt, steps, s_a, s_t, seed, fast, format, cutoff)
     with _usage_errors(WrongUsage):
         raise typer.Exit(run(inputs, out, settings, device, model, overwrite, dry_run, json))
 

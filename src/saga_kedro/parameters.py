@@ -41,15 +41,11 @@ def _grouping(pattern: str) -> str:
     return pattern
 
 
-def _all_or_inside(path: str) -> str:
-    return path if path == "." else _inside(path)
-
-
 Inside = Annotated[str, AfterValidator(_inside)]
 
 
 class RepositoryAudio(Section):
-    folder: Annotated[str, AfterValidator(_all_or_inside)]
+    folder: Annotated[str, AfterValidator(lambda path: path if path == "." else _inside(path))]
     category: Literal["speech", "music", "effects"]
     group: Annotated[str, AfterValidator(_grouping)] | None = None
 

@@ -1,9 +1,7 @@
 import pandas as pd
 import pytest
 
-from saga_kedro.captioning.captions import caption
 from saga_kedro.captioning.table import captions_from_table
-from saga_kedro.parameters import Caption
 
 RATE = 44_100
 WINDOW = 2.0
@@ -70,9 +68,3 @@ def test_other_files_are_refused(tmp_path):
     (tmp_path / "broken.parquet").write_bytes(b"PAR?")
     with pytest.raises(ValueError, match="cannot be read"):
         captions_from_table(tmp_path / "broken.parquet", CLIPS, WINDOW)
-
-
-def test_a_table_that_is_not_named_is_asked_for(tmp_path):
-    settings = Caption(source="table", path=None, window_seconds=WINDOW, batch_size=1, max_new_tokens=1)
-    with pytest.raises(ValueError, match=r"^caption.source=table needs caption.path: a .csv or .parquet table of captions.$"):
-        caption(CLIPS.assign(split="train"), settings, tmp_path)

@@ -60,9 +60,7 @@ def _captions_of(clips: pd.DataFrame, caption: Caption, folder: str | Path, path
     captioner: Captioner
     match caption.source:
         case "table":
-            if caption.path is None:
-                raise ValueError("caption.source=table needs caption.path: a .csv or .parquet table of captions.")
-            return captions_from_table(caption.path, clips, caption.window_seconds)
+            return captions_from_table(str(caption.path), clips, caption.window_seconds)
         case "descriptors":
             captioner = DescriptorCaptioner()
         case "qwen2_audio":
