@@ -2,6 +2,7 @@
 
 import json
 
+import librosa
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,10 +11,11 @@ from typer.testing import CliRunner
 
 from saga_kedro.audio import SAMPLE_RATE
 from saga_kedro.audio.io import write_audio
+from saga_kedro.audio.resample import resample
 from saga_kedro.audit.as_found.metrics import lsd_in_decibels
 from saga_kedro.cli import app
 from saga_kedro.diagnosis.numbers import Evidence
-from saga_kedro.diagnosis.outputs import measure_pair, of_outputs
+from saga_kedro.diagnosis.outputs import lsd_kind, measure_pair, of_outputs
 
 SECONDS = 1.5
 SHIFTED_NOISE, SILENT_START = 0.79, 0.36
@@ -112,6 +114,33 @@ def test_lsd_in_db_is_told_from_the_papers_unit():
     reported = lsd_in_decibels(REFERENCE.mean(axis=0), estimate.mean(axis=0))
     assert f"your LSD of {reported:g} is in dB" in findings(estimate, Evidence(lsd=reported))
     assert findings(estimate, Evidence(lsd=measure_pair(REFERENCE, estimate)["LSD"])) == []
+
+
+@pytest.mark.parametrize(
+    ("n_fft", "hop", "rate", "factor", "floor", "kind"),
+    [
+        (2_048, 441, 44_100, np.log(10), 0.0, "with the natural logarithm"),
+        (2_048, 441, 44_100, 0.5, 0.0, "of amplitude"),
+        (1_024, 256, 44_100, 1.0, 1e-6, "frames 1024/256, a floor of 1e-6 under the power"),
+        (2_048, 512, 48_000, 1.0, 0.0, "frames 2048/512 at 48 kHz"),
+    ],
+)
+def test_a_reported_lsd_is_named_by_how_it_was_computed(n_fft, hop, rate, factor, floor, kind):
+    estimate = 0.001 * low_passed(REFERENCE)
+    sounds = (resample(audio.mean(axis=0, keepdims=True), 44_100, rate)[0] for audio in (REFERENCE, estimate))
+    s, s_hat = (np.maximum(np.abs(librosa.stft(audio, n_fft=n_fft, hop_length=hop)), floor**0.5) for audio in sounds)
+    ratio = s**2 / (s_hat + 1e-12) ** 2 + 1e-12
+    reported = factor * np.sqrt((np.log10(ratio) ** 2).mean(axis=0)).mean()
+    row = measure_pair(REFERENCE, estimate)
+    assert lsd_kind(pd.DataFrame([row]), reported) == kind
+    assert lsd_kind(pd.DataFrame([row]), row["LSD"]) == ""
+
+
+def test_one_silent_output_does_not_hide_the_unit():
+    estimate = new_upper_band(REFERENCE, 4_000)
+    rows = [measure_pair(REFERENCE, audio) for audio in (estimate, estimate, estimate, 0 * estimate)]
+    reported = lsd_in_decibels(REFERENCE.mean(axis=0), estimate.mean(axis=0))
+    assert lsd_kind(pd.DataFrame(rows), reported) == "in dB"
 
 
 def test_sdr_of_a_flattened_batch_is_told_from_that_of_an_item():

@@ -8,6 +8,7 @@ import mlflow
 import numpy as np
 import pandas as pd
 import pytest
+from click import ClickException
 
 from saga_kedro.audio.io import write_audio
 from saga_kedro.audio.lowpass import LowPass, low_pass
@@ -98,5 +99,5 @@ def test_the_targets_are_written_once(judged):
 
 
 def test_without_a_model_one_sentence_says_what_to_do(judged):
-    with pytest.raises(FileNotFoundError, match=r"holds no model .*train one with .* evaluate\.model=<folder>"):
+    with pytest.raises(ClickException, match=r"holds no model .*train one with .* evaluate\.model=<folder>"):
         run_pipeline(judged, "evaluate", evaluate={"model": "data/06_models/nothing"})

@@ -23,6 +23,12 @@ if TYPE_CHECKING:
 N_FFT = 2_048
 HOP = 441
 EPSILON = 1e-12
+LSD_FRAMES = {"": (N_FFT, HOP, SAMPLE_RATE), "frames 2048/512": (2_048, 512, SAMPLE_RATE)}
+LSD_FRAMES |= {"frames 1024/256": (1_024, 256, SAMPLE_RATE), "frames 2048/512 at 48 kHz": (2_048, 512, 48_000)}
+LSD_FLOORS = {"": EPSILON, "a floor of 1e-8 under the power": 1e-8, "a floor of 1e-6 under the power": 1e-6}
+LSD_UNITS = {"": 1.0, "in dB": 10.0, "with the natural logarithm": np.log(10), "of amplitude": 0.5}
+LSD_UNITS |= {"of amplitude, with the natural logarithm": np.log(10) / 2}
+"""How others compute LSD: window and hop at a rate, the smallest power, what multiplies log10 of power. First, ours."""
 
 
 def lsd(reference: np.ndarray, estimate: np.ndarray) -> float:
@@ -47,6 +53,22 @@ def lsd_family(reference: np.ndarray, estimate: np.ndarray, cutoff_hz: float) ->
     bands = {"LSD_below": difference[:, :first], "LSD_above": difference[:, first:]}
     values = {name: _mean(_rms_over_bins(band)[sounding]) if band.shape[1] else float("nan") for name, band in bands.items()}
     return {"LSD": float(whole.mean()), "LSD_sounding": _mean(whole[sounding]), **values}
+
+
+def lsd_variants(reference: np.ndarray, estimate: np.ndarray) -> dict[str, float]:
+    """LSD as other code computes it, by what differs from `lsd`, whose own name is empty: each of ``LSD_FRAMES``,
+    ``LSD_FLOORS`` (AP-BWE clamps the power at 1e-8) and ``LSD_UNITS``."""
+    _check(reference, estimate)
+    found = {}
+    for frames, (n_fft, hop, rate) in LSD_FRAMES.items():
+        s, s_hat = (_magnitude(resample(audio, SAMPLE_RATE, rate), n_fft, hop) for audio in (reference, estimate))
+        for floor, least in LSD_FLOORS.items():
+            clamped = np.maximum(s**2, least) / np.maximum(s_hat**2, least)
+            ratio = np.log10(clamped if floor else s**2 / (s_hat + least) ** 2 + least)
+            for unit, factor in LSD_UNITS.items():
+                name = ", ".join(filter(None, (unit, frames, floor)))
+                found[name] = float(factor * _rms_over_bins(ratio).mean())
+    return found
 
 
 def lsd_by_frequency(reference: np.ndarray, estimate: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -127,10 +149,10 @@ def _log_ratio(reference: np.ndarray, estimate: np.ndarray) -> tuple[np.ndarray,
     return np.log10(s**2 / (s_hat + EPSILON) ** 2 + EPSILON), s.any(axis=-1)
 
 
-def _magnitude(audio: np.ndarray) -> np.ndarray:
+def _magnitude(audio: np.ndarray, n_fft: int = N_FFT, hop: int = HOP) -> np.ndarray:
     # as librosa: windowed in single precision, transformed in double
-    frames = frame_view(np.pad(_mono(audio)[0], N_FFT // 2), N_FFT, HOP)
-    return np.abs(np.fft.rfft(frames * hann(N_FFT)))
+    frames = frame_view(np.pad(_mono(audio)[0], n_fft // 2), n_fft, hop)
+    return np.abs(np.fft.rfft(frames * hann(n_fft)))
 
 
 def _rms_over_bins(difference: np.ndarray) -> np.ndarray:
