@@ -1,5 +1,6 @@
 """`dvc repro` builds everything from nothing, runs only what depends on a change, and certifies nothing that is stale."""
 
+import io
 import json
 import os
 import shutil
@@ -7,11 +8,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import yaml
 
 from saga_kedro.stages import STAGES
-from scratch_project import make_project, merged
+from scratch_project import ROOT, make_project, merged
 
 BIN = Path(sys.executable).parent
 ALL = {"keys", *(stage for stage in STAGES if not stage.startswith("audit"))}
@@ -30,6 +32,11 @@ def repro(folder: Path, *stages: str) -> set[str]:
     return {
         line.split("'")[1] for line in run(folder, "dvc", "repro", *stages).splitlines() if line.startswith("Running stage")
     }
+
+
+def git(folder: Path, *arguments: str) -> None:
+    person = ["-c", "user.name=a", "-c", "user.email=a@b.org"]
+    subprocess.run(["git", *person, *arguments], cwd=folder, check=True, capture_output=True)
 
 
 def set_parameters(folder: Path, changes: dict, file: str = "conf/base/parameters.yml") -> None:
@@ -54,10 +61,13 @@ def built(tmp_path_factory):
     """A project that `dvc repro` built from nothing; the tests change it one after the other."""
     folder = make_project(tmp_path_factory.mktemp("dvc") / "project")
     (folder / "conf/local/.gitkeep").touch()
-    run(folder, "dvc", "init", "--no-scm", "--quiet")
-    shutil.copy(Path(__file__).parents[2] / ".dvc/config", folder / ".dvc/config")
-    run(folder, "dvc", "config", "core.no_scm", "true")
+    shutil.copy(ROOT / ".gitignore", folder)
+    git(folder, "init", "--quiet")
+    run(folder, "dvc", "init", "--quiet")
+    shutil.copy(ROOT / ".dvc/config", folder / ".dvc/config")
     assert repro(folder) == ALL
+    git(folder, "add", "--all")
+    git(folder, "commit", "--quiet", "--message", "built")
     return folder
 
 
@@ -65,6 +75,20 @@ def test_a_second_time_nothing_runs_and_numbers_and_plots_are_there(built):
     assert repro(built) == set()
     assert "eval" in run(built, "dvc", "metrics", "show", "--json")
     assert "summary.csv" in run(built, "dvc", "plots", "show", "--json")
+
+
+def test_an_experiment_without_pictures_and_dial_is_compared_with_the_last_commit(built):
+    changes = ("sample.steps=1", "evaluate.examples=0", "report.examples=0", "report.dial_pairs=0")
+    run(built, "dvc", "exp", "run", *(f"--set-param=conf/base/parameters.yml:{change}" for change in changes))
+    metric, column = "eval/LSD/music/4kHz", "data/08_reporting/demo/metrics.json:eval/LSD/music/4kHz"
+    (changed,) = json.loads(run(built, "dvc", "metrics", "diff", "--json")).values()
+    assert changed[metric]["old"] != changed[metric]["new"]
+    shown = pd.read_csv(io.StringIO(run(built, "dvc", "exp", "show", "--csv")))
+    values = shown[column if column in shown else metric].astype(float)
+    assert set(values) == {changed[metric]["old"], changed[metric]["new"]}
+    git(built, "reset", "--hard", "--quiet")
+    run(built, "dvc", "checkout")
+    assert repro(built) == set()
 
 
 def test_a_docstring_runs_nothing_but_the_keys(built):
