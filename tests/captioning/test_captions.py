@@ -103,16 +103,18 @@ def test_a_killed_run_continues_where_it_was(clips, tmp_path):
     assert again.batches == []
 
 
-@pytest.mark.parametrize("change", ["content", "window", "captioner"])
-def test_what_a_caption_depends_on_makes_it_due_again(change, clips, tmp_path):
+@pytest.mark.parametrize("change", ["content", "window", "captioner", "code"])
+def test_what_a_caption_depends_on_makes_it_due_again(change, clips, tmp_path, monkeypatch):
     caption_clips(clips, Counting(), WINDOW, tmp_path, "flac")
     captioner = Counting()
     if change == "content":
         clips = clips.assign(content_hash=clips["content_hash"].where(clips["clip_id"] != "a", "other"))
     if change == "captioner":
         captioner.parameters = {"captioner": "counting", "prompt": "another"}
+    if change == "code":
+        monkeypatch.setattr("saga_kedro.captioning.captions.code", lambda stage: f"other code of {stage}")
     caption_clips(clips, captioner, 2.5 if change == "window" else WINDOW, tmp_path, "flac")
-    assert sum(captioner.batches) == {"content": 1, "window": 8, "captioner": 9}[change]
+    assert sum(captioner.batches) == {"content": 1, "window": 8, "captioner": 9, "code": 9}[change]
 
 
 @pytest.mark.parametrize("captioner", [DescriptorCaptioner(), Counting()], ids=["in processes", "in batches"])

@@ -18,6 +18,7 @@ from saga_kedro.captioning.windows import window_table
 from saga_kedro.files import atomic_path, names_in, parameter_hash
 from saga_kedro.parallel import parallel_map
 from saga_kedro.parameters import Caption
+from saga_kedro.stages import code
 
 BATCHES = 8
 """Batches of a task: the last one is seldom full."""
@@ -28,7 +29,7 @@ class Captioner(Protocol):
 
     @property
     def parameters(self) -> Mapping[str, Any]:
-        """All besides the audio that captions depend on; part of the cache's key."""
+        """What captions depend on besides the audio and the code; part of the cache's key."""
         ...
 
     @property
@@ -83,7 +84,7 @@ def caption_clips(
         of_clip.setdefault(clip_id, []).append((start, samples))
     items = []
     for clip_id, path, content in zip(clips["clip_id"], clips[path_column], clips["content_hash"], strict=True):
-        key = parameter_hash(content, dict(captioner.parameters), window_seconds)[:16]
+        key = parameter_hash(content, dict(captioner.parameters), code("caption"), window_seconds)[:16]
         if clip_id in of_clip:
             items.append(_Item(Path(path), Path(cache_folder) / f"{clip_id}-{key}.json", of_clip[clip_id]))
     held = names_in(cache_folder)

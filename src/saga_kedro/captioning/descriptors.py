@@ -13,7 +13,6 @@ from scipy import fft
 from scipy.ndimage import maximum_filter1d
 
 from saga_kedro.audio.spectra import hann
-from saga_kedro.stages import code
 
 Array = NDArray[np.float32]
 Kind = Literal["silence", "speech", "music", "percussion", "tone", "noise", "hit"]
@@ -280,7 +279,7 @@ class DescriptorCaptioner:
 
     @property
     def parameters(self) -> Mapping[str, Any]:
-        return {"captioner": "descriptors", "code": code("caption")}
+        return {"captioner": "descriptors"}
 
     def __call__(self, windows: Sequence[Array], rate: int) -> list[str]:
         return [caption(audio, rate) for audio in windows]
