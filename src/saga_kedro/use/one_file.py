@@ -120,14 +120,14 @@ def _leave(job: Job, source: Source, settings: Settings, folder: Path) -> tuple[
 
 
 def _finish(target: Path, form: str, result: Spool, rate: int, source: Source, folder: Path) -> list[str]:
-    """Encode the result, move it to its place and return notes. Floats in a WAV stay floats, others become 24 bit."""
+    """Encode the result, move it to its place and return notes. Floats in a WAV stay so, loud ones too; others become 24 bit."""
     if rate > HIGHEST_RATE[form]:
         raise ValueError(f"{form} holds at most {HIGHEST_RATE[form]} Hz and this is {rate} Hz: ask for --format wav.")
     floats = form == "wav" and source.subtype in ("FLOAT", "DOUBLE")
     subtype = "VORBIS" if form == "ogg" else "FLOAT" if floats else "PCM_24"
     container = ("RF64" if result.samples * result.channels * 4 > RIFF_BYTES else "WAV") if form == "wav" else form.upper()
     effort = FLAC_EFFORT if form == "flac" else None
-    gain = 1.0 if floats else gain_for(result.peak)
+    gain = 1.0 if floats and source.spool.peak > 1 else gain_for(result.peak)
     path, tags = folder / target.name, read_tags(source.path)
     with soundfile.SoundFile(
         str(path), "w", rate, result.channels, subtype, format=container, compression_level=effort
