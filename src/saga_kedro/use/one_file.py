@@ -120,7 +120,7 @@ def _leave(job: Job, source: Source, settings: Settings, folder: Path) -> tuple[
 
 
 def _finish(target: Path, form: str, result: Spool, rate: int, source: Source, folder: Path) -> list[str]:
-    """Encode the result, move it to its place and return notes. Floats in a WAV stay so, loud ones too; others become 24 bit."""
+    """Encode the result, move it to its place and return notes. Floats in a WAV stay floats; others become 24 bit."""
     if rate > HIGHEST_RATE[form]:
         raise ValueError(f"{form} holds at most {HIGHEST_RATE[form]} Hz and this is {rate} Hz: ask for --format wav.")
     floats = form == "wav" and source.subtype in ("FLOAT", "DOUBLE")
