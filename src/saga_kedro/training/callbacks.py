@@ -32,6 +32,7 @@ def gradient_norms(network: SagaNetwork) -> dict[str, float]:
     return {"train/grad_norm": total} | {f"train/grad_norm/{module}": norm for module, norm in norms.items()}
 
 
+@torch.no_grad()
 def _norm(tensors: list[torch.Tensor]) -> float:
     norms = [norm.full_tensor() if isinstance(norm, DTensor) else norm for norm in torch._foreach_norm(tensors)]
     return float(torch.stack(norms).norm())
