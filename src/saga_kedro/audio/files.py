@@ -32,10 +32,11 @@ def audio_files(folder: str | Path, follow_links: bool = True) -> list[Path]:
             continue
         seen.add(os.path.realpath(parent))
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        found += [Path(parent, name) for name in names if not name.startswith(".") and _is_audio(name)]
+        found += [Path(parent, name) for name in names if not name.startswith(".") and is_audio(name)]
     found = [path for path in found if follow_links or not path.is_symlink()] + [Path(error.filename) for error in closed]
     return sorted(found, key=lambda path: path.relative_to(folder).as_posix())
 
 
-def _is_audio(name: str) -> bool:
+def is_audio(name: str) -> bool:
+    """Whether a file's suffix is one of audio, readable or not."""
     return Path(name).suffix.lower() in READABLE | OTHERS

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from saga_kedro.audio.files import OTHERS, READABLE, audio_files
+from saga_kedro.audio.files import audio_files, is_audio
 
 FORMATS = {".wav": "wav", ".wave": "wav", ".w64": "wav", ".rf64": "wav", ".ogg": "ogg", ".oga": "ogg", ".opus": "ogg"}
 LOSSLESS = "flac"
@@ -51,7 +51,7 @@ def find_jobs(inputs: Sequence[Path], out: Path, form: str | None, overwrite: bo
 
 def _stem(name: str) -> str:
     """A name without the suffix of an audio format: ``take.1`` is a whole name."""
-    return Path(name).stem if Path(name).suffix.lower() in READABLE | OTHERS else name
+    return Path(name).stem if is_audio(name) else name
 
 
 def _short(stem: str, suffix: str) -> str:
