@@ -1,6 +1,7 @@
 """`saga diagnose --outputs --references`: made-up outputs with each fault."""
 
 import json
+from typing import Any
 
 import librosa
 import numpy as np
@@ -11,11 +12,12 @@ from typer.testing import CliRunner
 
 from saga_kedro.audio import SAMPLE_RATE
 from saga_kedro.audio.io import write_audio
+from saga_kedro.audio.metrics import lsd_variants
 from saga_kedro.audio.resample import resample
 from saga_kedro.audit.as_found.metrics import lsd_in_decibels
 from saga_kedro.cli import app
 from saga_kedro.diagnosis.numbers import Evidence
-from saga_kedro.diagnosis.outputs import lsd_kind, measure_pair, of_outputs
+from saga_kedro.diagnosis.outputs import VARIANTS, lsd_kind, measure_pair, of_outputs
 
 SECONDS = 1.5
 SHIFTED_NOISE, SILENT_START = 0.79, 0.36
@@ -47,9 +49,14 @@ def new_upper_band(audio: np.ndarray, above: float, seed: int = 5) -> np.ndarray
     return (signal.sosfiltfilt(sections[0], audio) + signal.sosfiltfilt(sections[1], sound(seed))).astype(np.float32)
 
 
+def measured(estimate: np.ndarray) -> dict[str, Any]:
+    """A line of `measure_outputs` with the variants of LSD."""
+    return {VARIANTS: lsd_variants(REFERENCE, estimate)} | measure_pair(REFERENCE, estimate)
+
+
 def findings(estimate: np.ndarray, evidence: Evidence | None = None, **facts) -> list[str]:
     row = {"name": "a", "rate": 44_100, "reference_rate": 44_100, "channels": 2, "reference_channels": 2, "missing": 0}
-    row |= {"SI-SDR, flattened batch": -50.0} | measure_pair(REFERENCE, estimate) | facts
+    row |= {"SI-SDR, flattened batch": -50.0} | measured(estimate) | facts
     return [cause.says for cause in of_outputs(pd.DataFrame([row]), evidence or Evidence())]
 
 
@@ -131,14 +138,14 @@ def test_a_reported_lsd_is_named_by_how_it_was_computed(n_fft, hop, rate, factor
     s, s_hat = (np.maximum(np.abs(librosa.stft(audio, n_fft=n_fft, hop_length=hop)), floor**0.5) for audio in sounds)
     ratio = s**2 / (s_hat + 1e-12) ** 2 + 1e-12
     reported = factor * np.sqrt((np.log10(ratio) ** 2).mean(axis=0)).mean()
-    row = measure_pair(REFERENCE, estimate)
+    row = measured(estimate)
     assert lsd_kind(pd.DataFrame([row]), reported) == kind
     assert lsd_kind(pd.DataFrame([row]), row["LSD"]) == ""
 
 
 def test_one_silent_output_does_not_hide_the_unit():
     estimate = new_upper_band(REFERENCE, 4_000)
-    rows = [measure_pair(REFERENCE, audio) for audio in (estimate, estimate, estimate, 0 * estimate)]
+    rows = [measured(audio) for audio in (estimate, estimate, estimate, 0 * estimate)]
     reported = lsd_in_decibels(REFERENCE.mean(axis=0), estimate.mean(axis=0))
     assert lsd_kind(pd.DataFrame(rows), reported) == "in dB"
 

@@ -49,10 +49,11 @@ def diagnose(
     if checkpoint:
         found += [replace(cause, seen_in=checkpoint.name) for cause in of_tensors(read_checkpoint(checkpoint))]
     if outputs and references:
-        from saga_kedro.diagnosis.outputs import measure_outputs, of_outputs
+        from saga_kedro.diagnosis.outputs import VARIANTS, measure_outputs, of_outputs
 
-        measured = measure_outputs(outputs, references)
+        measured = measure_outputs(outputs, references, with_variants=evidence.lsd is not None)
         found += [replace(cause, seen_in=outputs.name) for cause in of_outputs(measured["files"], evidence)]
+        measured["files"] = measured["files"].drop(columns=VARIANTS, errors="ignore")
     found.sort(key=lambda cause: -cause.likelihood)
     return Diagnosis(yardsticks(evidence), found, drawn, measured)
 

@@ -27,11 +27,14 @@ RELATED = 27.0
 Measured on 12 clips of 2 to 5 s: 48 inputs and outputs of three models have 158 to 268 against their references, and 72 at most
 23.0 against another clip's. Above 5.5 kHz these have up to 55, as clips are empty there.
 """
+VARIANTS = "LSD variants"
 KEPT, BAND = 0.9, 4  # share of a band's power that is the reference's; bins of 21.5 Hz in a band
 
 
-def measure_outputs(outputs: Path, references: Path) -> dict[str, Any]:
+def measure_outputs(outputs: Path, references: Path, with_variants: bool = False) -> dict[str, Any]:
     """Every output beside the reference of the same name (without suffix); a ValueError if no pair can be measured.
+
+    ``with_variants`` adds `metrics.lsd_variants`, which `of_outputs` needs to name a reported LSD.
 
     Returns:
         ``files``: table, a line a pair: ``name``, SI-SDR of its flattened batch of four, and what `measure_pair` gives;
@@ -49,7 +52,8 @@ def measure_outputs(outputs: Path, references: Path) -> dict[str, Any]:
     if not pairs:
         raise ValueError(f"{outputs}: no output has the name of a reference in {references}: give them the same names.")
     batches = [pairs[start : start + BATCH] for start in range(0, len(pairs), BATCH)]
-    rows = parallel_map(_measure_batch, batches, "scoring outputs, in fours", 1 if len(pairs) <= FEW else None)
+    workers = 1 if len(pairs) <= FEW else None
+    rows = parallel_map(_measure_batch, batches, "scoring outputs, in fours", workers, with_variants=with_variants)
     found = [row for batch in rows for row in batch]
     left_out += [row for row in found if isinstance(row, str)]
     files = pd.DataFrame([row for row in found if not isinstance(row, str)])
@@ -58,7 +62,7 @@ def measure_outputs(outputs: Path, references: Path) -> dict[str, Any]:
     return {"files": files, "without_partner": alone, "left_out": left_out}
 
 
-def _measure_batch(pairs: Sequence[tuple[Path, Path]]) -> list[dict[str, Any] | str]:
+def _measure_batch(pairs: Sequence[tuple[Path, Path]], with_variants: bool) -> list[dict[str, Any] | str]:
     found: list[dict[str, Any] | str] = []
     references, estimates = list[np.ndarray](), list[np.ndarray]()
     for paths in pairs:
@@ -67,7 +71,7 @@ def _measure_batch(pairs: Sequence[tuple[Path, Path]]) -> list[dict[str, Any] | 
         except UnreadableAudio as error:
             found.append(str(error))
             continue
-        facts = {"rate": rate, "reference_rate": reference_rate}
+        facts: dict[str, Any] = {"rate": rate, "reference_rate": reference_rate}
         facts |= {"channels": len(estimate), "reference_channels": len(reference)}
         if len(estimate) != len(reference):
             estimate, reference = (audio.mean(axis=0, keepdims=True) for audio in (estimate, reference))
@@ -80,6 +84,8 @@ def _measure_batch(pairs: Sequence[tuple[Path, Path]]) -> list[dict[str, Any] | 
         facts["missing"] = reference.shape[1] - estimate.shape[1]
         references.append(reference[:, :length])
         estimates.append(estimate[:, :length])
+        if with_variants:
+            facts[VARIANTS] = metrics.lsd_variants(references[-1], estimates[-1])
         found.append({"name": paths[0].stem, **facts, **measure_pair(references[-1], estimates[-1])})
     flattened = {"SI-SDR, flattened batch": flattened_sdr(references, estimates)}
     return [row | flattened if isinstance(row, dict) else row for row in found]
@@ -99,7 +105,6 @@ def measure_pair(reference: np.ndarray, estimate: np.ndarray) -> dict[str, Any]:
     row: dict[str, Any] = {
         "LSD": metrics.lsd(reference, estimate),
         "LSD in dB": lsd_in_decibels(r, e),
-        "LSD variants": metrics.lsd_variants(reference, estimate),
         "SI-SDR": metrics.si_sdr(reference, estimate),
         "SNR": metrics.snr(reference, estimate),
         "broken": float((~np.isfinite(estimate)).mean()),
@@ -240,13 +245,17 @@ def lsd_kind(files: pd.DataFrame, value: float) -> str:
     The fewest differences that come within 1 % win; a single clip of digital silence must not hide them, so means and medians
     count. In dB a quarter is near enough: floors and averages differ there most.
     """
-    table = pd.DataFrame(files["LSD variants"].tolist(), index=files.index)
-    table["in dB "] = files["LSD in dB"]  # the failing code's: its mean over frames is inside the root
-    off = {str(name): min(abs(value / table[name].agg(how) - 1) for how in ("mean", "median")) for name in table}
-    if off[""] < 0.02:
+
+    def distance(values: pd.Series) -> float:
+        return min(abs(value / values.agg(how) - 1) for how in ("mean", "median"))
+
+    table = pd.DataFrame(files[VARIANTS].tolist())
+    in_decibels = distance(files["LSD in dB"])  # the failing code's, whose mean over frames is inside the root
+    if distance(table[""]) < 0.02:
         return ""
-    fits = sorted((name.count(", "), distance, name) for name, distance in off.items() if distance < 0.01)
-    return fits[0][2].strip() if fits else "in dB" if off["in dB "] < 0.25 else ""
+    off = [(name.count(", "), distance(table[name]), name) for name in map(str, table)] + [(0, in_decibels, "in dB")]
+    fits = sorted(one for one in off if one[1] < 0.01)
+    return fits[0][2] if fits else "in dB" if in_decibels < 0.25 else ""
 
 
 def _spread(values: pd.Series) -> str:
