@@ -107,11 +107,11 @@ class NoModel(SagaError, FileNotFoundError):
     """A folder holds no saved model."""
 
 
-def find_model(folder: str | Path) -> dict[str, Any]:
-    """The summary of a saved model: folder, weights (a hash), steps (0 if not known), and the rest of its ``fit.json``.
+def require_model(folder: str | Path) -> Path:
+    """The folder, once it is known to hold a saved model.
 
     Raises:
-        NoModel: there is none.
+        NoModel: it holds none.
     """
     folder = Path(folder)
     absent = [name for name in (WEIGHTS, CONFIG) if not (folder / name).is_file()]
@@ -120,6 +120,16 @@ def find_model(folder: str | Path) -> dict[str, Any]:
             f"{folder} holds no model ({' and '.join(absent)} missing): train one with `kedro run --pipeline train` under the "
             "same parameters, or name a model's folder with --params evaluate.model=<folder>."
         )
+    return folder
+
+
+def find_model(folder: str | Path) -> dict[str, Any]:
+    """The summary of a saved model: folder, weights (a hash), steps (0 if not known), and the rest of its ``fit.json``.
+
+    Raises:
+        NoModel: there is none.
+    """
+    folder = require_model(folder)
     written = folder / "fit.json"
     known = json.loads(written.read_text()) if written.is_file() else {"steps": 0, "run_id": None}
     return {**known, "folder": folder.as_posix(), "weights": content_hash(folder / WEIGHTS)}

@@ -228,9 +228,9 @@ def _check_paths(parameters: Parameters, nodes: set[str]) -> None:
         if used and path and not Path(path).exists():
             raise SagaError(f"{name}={path}: there is nothing at {Path(path).resolve()}. Correct the path, or put it there.")
     if parameters.evaluate.model and "find_model" in nodes:
-        from saga_kedro.evaluation.model_scores import find_model
+        from saga_kedro.evaluation.model_scores import require_model
 
-        find_model(parameters.evaluate.model)
+        require_model(parameters.evaluate.model)
 
 
 def _check_environment(context: KedroContext) -> None:
