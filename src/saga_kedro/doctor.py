@@ -1,4 +1,4 @@
-"""`saga doctor`: what this machine can run, what is missing, and how to get it."""
+"""`saga doctor`: what this machine can run, which parts are missing, and how to get them."""
 
 import importlib.metadata
 import json

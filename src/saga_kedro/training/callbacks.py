@@ -60,7 +60,7 @@ class Finite(Callback):
         self.step = 0
 
     def on_train_batch_end(self, trainer: pl.Trainer, module: pl.LightningModule, outputs, batch, batch_index: int) -> None:
-        if trainer.global_step == self.step:  # the step goes on with another batch
+        if trainer.global_step == self.step:  # the step continues with another batch
             return
         self.step = trainer.global_step
         scaler = getattr(trainer.precision_plugin, "scaler", None)
