@@ -37,6 +37,13 @@ def test_lsd_is_its_formula_on_the_mono_mix(reference, estimate):
     assert m.lsd(reference, reference / 10) == pytest.approx(2, abs=1e-3)
 
 
+def test_a_louder_copy_scores_as_the_copy_does_once_it_is_scaled(reference, estimate):
+    assert m.gain_db(reference, 2 * reference) == pytest.approx(20 * np.log10(2), abs=1e-4)
+    assert m.lsd_scaled(reference, 2 * reference) == pytest.approx(0, abs=1e-4)
+    assert m.lsd_scaled(reference, 2 * estimate) == pytest.approx(m.lsd_scaled(reference, estimate), abs=1e-4)
+    assert np.isnan(m.lsd_scaled(reference, np.zeros_like(reference)))
+
+
 def test_a_frame_of_digital_silence_scores_12_even_where_it_is_met():
     silence = np.zeros((1, 10 * 441), np.float32)
     assert m.lsd(silence, silence) == pytest.approx(12)

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 import soundfile
 
+from saga_kedro.evaluation.score import PLACEMENT
 from saga_kedro.evaluation.summary import summarise
 from saga_kedro.reporting.blocks import Block, Callout, Details, Figure, Player, Players, Report, Section, Table, Text
 from saga_kedro.reporting.charts import loss_chart, smoothed
@@ -19,6 +20,7 @@ from saga_kedro.reporting.figures import row_styles
 from saga_kedro.reporting.html import render_html, write_html
 from saga_kedro.reporting.likeness import Likeness
 from saga_kedro.reporting.markdown import write_markdown
+from saga_kedro.reporting.placement import misplaced, placement
 from saga_kedro.reporting.report import Findings, build_report, gap_table
 from small_corpus import tiny_parameters
 
@@ -81,6 +83,22 @@ def test_headline_has_our_rows_and_the_papers(document):
     assert " ± " in headline
     assert "The codec, training data and test set of this run are not the paper" in html.unescape(document)
     assert "reading order alone" in document
+
+
+def test_a_row_at_another_level_time_or_length_is_warned_of():
+    placed = [
+        ("ours", 0.4, 0, 0),
+        ("ours", -0.9, 0, 0),
+        ("other", 6.0, 0, 16),
+        ("other", 5.5, -3, 0),
+        ("unrelated", 0.0, np.nan, 0),
+    ]
+    lines = [(row, metric, value) for row, *values in placed for metric, value in zip(PLACEMENT, values, strict=True)]
+    scores = pd.DataFrame(lines, columns=["row", "metric", "value"])
+    warned = ["other: gain in dB 5.5 to 6.0", "other: extra samples 16", "other: delay in samples -3"]
+    assert misplaced(scores) == warned
+    assert placement(scores).iloc[1].tolist() == ["other", "5.5 to 6.0", "-3 to 0", "0 to 16"]
+    assert placement(scores).iloc[2].tolist() == ["unrelated", "0.0", "–", "0"]
 
 
 def test_pictures_and_players_are_inside(document):

@@ -55,6 +55,18 @@ def lsd_family(reference: np.ndarray, estimate: np.ndarray, cutoff_hz: float) ->
     return {"LSD": float(whole.mean()), "LSD_sounding": _mean(whole[sounding]), **values}
 
 
+def gain_db(reference: np.ndarray, estimate: np.ndarray) -> float:
+    """Level of the estimate over the reference's in the lowest tenth of the bins, 0 to 2.2 kHz, of the mono mix: dB."""
+    _check(reference, estimate)
+    energies = [float(np.square(_magnitude(audio)[:, : N_FFT // 20]).sum()) for audio in (estimate, reference)]
+    return 10 * float(np.log10(energies[0] / energies[1])) if min(energies) > 0 else float("nan")
+
+
+def lsd_scaled(reference: np.ndarray, estimate: np.ndarray) -> float:
+    """`lsd` of the estimate at the reference's level by `gain_db`: a louder or softer copy scores as the copy does."""
+    return lsd(reference, estimate * np.float32(10 ** (-gain_db(reference, estimate) / 20)))
+
+
 def lsd_variants(reference: np.ndarray, estimate: np.ndarray) -> dict[str, float]:
     """LSD as other code computes it, by what differs from `lsd`, whose own name is empty: each of ``LSD_FRAMES``,
     ``LSD_FLOORS`` (AP-BWE clamps the power at 1e-8) and ``LSD_UNITS``."""

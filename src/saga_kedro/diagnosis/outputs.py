@@ -10,6 +10,7 @@ from scipy import fft, signal
 
 from saga_kedro.audio import SAMPLE_RATE, metrics
 from saga_kedro.audio.bandwidth import CLIPPED, measure_cutoff
+from saga_kedro.audio.delay import delay_of
 from saga_kedro.audio.files import audio_files
 from saga_kedro.audio.io import UnreadableAudio, read_audio
 from saga_kedro.audio.resample import resample
@@ -19,14 +20,6 @@ from saga_kedro.parallel import parallel_map
 
 SHORTEST = 4_096  # samples that an item must have
 FEW = 32  # items up to which no further processes are started
-BANDS = tuple(5_512.5 / 2**octave for octave in range(6))
-"""Hz: upper edges of the bands in which a delay is looked for, down to 172."""
-RELATED = 27.0
-"""Height of the correlation's peak over its root mean square, in the best of `BANDS`, from which two sounds are related.
-
-Measured on 12 clips of 2 to 5 s: 48 inputs and outputs of three models have 158 to 268 against their references, and 72 at most
-23.0 against another clip's. Above 5.5 kHz these have up to 55, as clips are empty there.
-"""
 VARIANTS = "LSD variants"
 KEPT, BAND = 0.9, 4  # share of a band's power that is the reference's; bins of 21.5 Hz in a band
 
@@ -116,7 +109,7 @@ def measure_pair(reference: np.ndarray, estimate: np.ndarray) -> dict[str, Any]:
         return row | dict.fromkeys(nothing, np.nan) | {"inverted": False, "related": True}
     size = fft.next_fast_len(len(r) + len(e), real=True)
     spectra = [fft.rfft(audio.astype(np.float64), size) for audio in (r, e)]
-    delay, related, inverted = _delay(spectra[0], spectra[1], size)
+    delay, related, inverted = delay_of(r, e)
     cutoffs = [measure_cutoff(audio, SAMPLE_RATE) for audio in (reference, estimate)]
     shared = max(1, int(min(cutoffs) / SAMPLE_RATE * size))
     powers = [float((np.abs(spectrum[:shared]) ** 2).sum()) for spectrum in spectra]
@@ -132,26 +125,6 @@ def measure_pair(reference: np.ndarray, estimate: np.ndarray) -> dict[str, Any]:
         "cutoff_hz": cutoffs[1],
         "reference_hz": cutoffs[0],
     }
-
-
-def _delay(reference: np.ndarray, estimate: np.ndarray, size: int) -> tuple[int, bool, bool]:
-    """Delay in samples, whether there is one, and whether polarity is inverted: the correlation's peak, with phase transform.
-
-    Every bin weighs the same (Knapp and Carter 1976), so tones and loud low bands give no broad peaks. The band with the
-    highest peak counts: a generated band is noise, which moves a peak by a sample or hides a narrow kept band. A delay of 0 is
-    taken if it fits within 2 %: a narrow band cannot tell them apart (at 5.5 kHz one sample is 10 %).
-    """
-    cross = estimate * reference.conj()
-    cross /= np.abs(cross) + 1e-12 * np.abs(cross).max()
-    found = []
-    for edge in BANDS:
-        correlation = fft.irfft(np.where(np.arange(len(cross)) <= edge / SAMPLE_RATE * size, cross, 0), size)
-        peak = int(np.argmax(np.abs(correlation)))
-        peak = 0 if abs(correlation[0]) > 0.98 * abs(correlation[peak]) else peak
-        height = float(abs(correlation[peak]) / np.sqrt(np.mean(correlation**2)))
-        found.append((height, peak if peak < size // 2 else peak - size, bool(correlation[peak] < 0)))
-    height, delay, inverted = max(found)
-    return delay, height > RELATED, inverted
 
 
 def _kept(reference: np.ndarray, estimate: np.ndarray) -> float:

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from saga_kedro.audio import SAMPLE_RATE, metrics
+from saga_kedro.audio.delay import delay_of
 from saga_kedro.audio.io import UnreadableAudio, read_audio
 from saga_kedro.evaluation.frechet import FD_LOGMEL
 from saga_kedro.evaluation.pairs import fit_to, joined
@@ -24,6 +25,7 @@ logger = logging.getLogger(__name__)
 
 LSD_FAMILY = ("LSD", "LSD_sounding", "LSD_below", "LSD_above")
 METRICS: dict[str, Callable[[np.ndarray, np.ndarray], float]] = {
+    "LSD_scaled": metrics.lsd_scaled,
     "SI-SDR": metrics.si_sdr,
     "SNR": metrics.snr,
     "SDR": metrics.sdr,
@@ -31,6 +33,7 @@ METRICS: dict[str, Callable[[np.ndarray, np.ndarray], float]] = {
     "ViSQOL_speech": partial(metrics.visqol, mode="speech"),
 }
 COST_METRICS = ("RTF", "peak_memory_GB")  # of the making of a row, not of its sound
+PLACEMENT = ("gain_dB", "delay", "extra_samples")  # how an output lies to its reference, always measured
 SCORE_COLUMNS = ["pair_id", "clip_id", "group", "category", "cutoff_khz", "row", "metric", "value"]
 
 
@@ -53,14 +56,16 @@ def score_outputs(
         names: metrics; ``FD_logmel`` is left to `frechet.set_distances`.
 
     Returns:
-        Long table ``SCORE_COLUMNS``. A value that could not be measured is NaN, never zero. Computed rows also have ``RTF``
-        (seconds of computing per second of audio) and ``peak_memory_GB`` (of the computing process up to then, or of the GPU).
+        Long table ``SCORE_COLUMNS``, with ``PLACEMENT`` after the metrics: `metrics.gain_db`, `delay.delay_of` (NaN for two
+        unrelated sounds) and samples beyond the reference's. A value that could not be measured is NaN, never zero. Computed
+        rows also have ``RTF`` (seconds of computing per second of audio) and ``peak_memory_GB`` (of the computing process up
+        to then, or of the GPU).
 
     Raises:
         ValueError: an unknown metric.
     """
     check_metrics(names)
-    names = [name for name in names if name != FD_LOGMEL]
+    names = [*(name for name in names if name != FD_LOGMEL), *PLACEMENT]
     lines = joined(pairs, outputs)
     arguments: dict[str, Any] = {"names": names, "folder": str(Path(folder) / "scores"), "version": code("evaluate")}
     results = parallel_map(_measure, lines, "scores", workers, lost=lambda line, reason: {}, **arguments)
@@ -101,7 +106,7 @@ def _measure(line: Mapping[str, Any], names: Sequence[str], folder: str, version
     missing = [name for name in names if name not in known]
     if missing and line["path"]:
         try:
-            reference, estimate = _sounds(line)
+            reference, estimate, extra = _sounds(line)
         except UnreadableAudio as error:
             logger.warning("%s, %s: %s", line["pair_id"], line["row"], error)
             return {}
@@ -109,6 +114,8 @@ def _measure(line: Mapping[str, Any], names: Sequence[str], folder: str, version
         if set(missing) & set(LSD_FAMILY):
             values = metrics.lsd_family(reference, estimate, 1000 * float(line["cutoff_khz"]))
         values |= {name: METRICS[name](reference, estimate) for name in missing if name in METRICS}
+        placed = {"gain_dB": metrics.gain_db(reference, estimate), "delay": _delay(reference, estimate), "extra_samples": extra}
+        values |= placed
         # null: JSON has no other word for a missing value
         known |= {name: float(value) if math.isfinite(value) else None for name, value in values.items()}
         with atomic_path(path) as temporary:
@@ -116,17 +123,25 @@ def _measure(line: Mapping[str, Any], names: Sequence[str], folder: str, version
     return {name: float(known[name]) for name in names if known.get(name) is not None}
 
 
+def _delay(reference: np.ndarray, estimate: np.ndarray) -> float:
+    if not (np.isfinite(estimate).all() and estimate.any() and reference.any()):
+        return math.nan
+    delay, related, _ = delay_of(reference.mean(axis=0), estimate.mean(axis=0))
+    return delay if related else math.nan
+
+
 def _by_frequency(line: Mapping[str, Any], bands: int) -> list[tuple[float, float]]:
     """LSD of one output in bands: (middle in Hz, log10 of power); empty where a file cannot be read."""
     try:
-        frequencies, values = metrics.lsd_by_frequency(*_sounds(line))
+        frequencies, values = metrics.lsd_by_frequency(*_sounds(line)[:2])
     except UnreadableAudio:
         return []
     parts = zip(np.array_split(frequencies, bands), np.array_split(values, bands), strict=True)
     return [(float(part.mean()), float(np.sqrt(np.mean(np.square(value))))) for part, value in parts]
 
 
-def _sounds(line: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:
+def _sounds(line: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray, int]:
+    """A line's reference and output, of one shape, and how many samples longer the output was."""
     reference, _ = read_audio(line["reference"], 0, int(line["samples"]))
     estimate, _ = read_audio(line["path"])
-    return reference, fit_to(estimate, *reference.shape)
+    return reference, fit_to(estimate, *reference.shape), estimate.shape[1] - reference.shape[1]

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from saga_kedro.evaluation.names import metric_name
+from saga_kedro.evaluation.score import PLACEMENT
 
 KEYS = ["row", "category", "cutoff_khz", "metric"]
 COLUMNS = [*KEYS, "mean", "low", "high", "deviation", "clips"]
@@ -31,7 +32,7 @@ def summarise(scores: pd.DataFrame, distances: pd.DataFrame | None = None) -> pd
     """Mean and 95 % interval over clips, per row, category, cutoff and metric.
 
     Args:
-        scores: of `evaluation.score.score_outputs`; NaN is missing and counts nowhere.
+        scores: of `evaluation.score.score_outputs`; NaN is missing and counts nowhere, nor does ``PLACEMENT``.
         distances: of `evaluation.frechet.set_distances`: one value of all clips together, so without an interval.
 
     Returns:
@@ -39,7 +40,7 @@ def summarise(scores: pd.DataFrame, distances: pd.DataFrame | None = None) -> pd
         without a value has no line.
     """
     lines = []
-    present = scores.dropna(subset=["value"])
+    present = scores[scores["value"].notna() & ~scores["metric"].isin(PLACEMENT)]
     for key, group in present.groupby(KEYS, sort=False):
         values = group["value"].to_numpy(np.float64)
         low, high = interval(values)

@@ -13,12 +13,14 @@ from saga_kedro.reporting.blocks import Block, Callout, Details, Figure, Report,
 from saga_kedro.reporting.examples import Example, example_blocks
 from saga_kedro.reporting.figures import Picture, png
 from saga_kedro.reporting.likeness import Likeness
+from saga_kedro.reporting.placement import misplaced, placement
 from saga_kedro.reporting.tables import MISSING, column_title, columns_of, number, row_order, row_title, wide_table
 from saga_kedro.reporting.targets import READING_NOTE, TARGET, display_name, gap, target_metrics
 
 HEADLINE = "LSD"
 METRIC_NOTES = {
     "LSD": "log10 of power, lower is better; a frame whose reference is digital silence scores 12 whatever the estimate",
+    "LSD_scaled": "as LSD, after the gain that brings the estimate to the reference's level below 2.2 kHz",
     "LSD_sounding": "as LSD, without frames whose reference is digital silence",
     "LSD_below": "LSD of the bins below the cutoff, sounding frames: what the input already had",
     "LSD_above": "LSD of the bins above the cutoff, sounding frames: the generated band",
@@ -49,6 +51,7 @@ class Findings:
     summary: pd.DataFrame  # of `evaluation.summary.summarise`
     targets: pd.DataFrame  # of `targets.checked_targets`
     likeness: Likeness
+    scores: pd.DataFrame | None = None  # of `evaluation.score.score_outputs`
     history: pd.DataFrame | None = None  # of `tracking.read_history`
     curves: pd.DataFrame | None = None  # of `evaluation.score.frequency_curves`
     dial: pd.DataFrame | None = None  # of `evaluation.rolloff_dial.turn_dial`
@@ -135,6 +138,8 @@ def _results(findings: Findings) -> list[Block]:
         blocks.append(Text("LSD was not measured in this run."))
     if not findings.likeness.is_reproduction:
         blocks.append(Callout(f"Rows *paper: ...* are the paper's own numbers. {findings.likeness.sentence()}"))
+    if findings.scores is not None:
+        blocks += _placement(findings.scores)
     folded = {metric for group in GROUPS.values() for metric in group}
     blocks += _tables(summary, [metric for metric in metrics if metric not in folded])
     for title, group in GROUPS.items():
@@ -145,6 +150,16 @@ def _results(findings: Findings) -> list[Block]:
         clips = wide_table(counted, HEADLINE, cell=lambda line: str(int(line["clips"])))
         blocks.append(Details("Clips behind each mean", [Table(clips, "clips scored")]))
     return blocks
+
+
+def _placement(scores: pd.DataFrame) -> list[Block]:
+    over = misplaced(scores)
+    note = "A louder copy can have a lower LSD than the copy itself: compare LSD_scaled. SI-SDR and SNR do not forgive a delay."
+    warning = (
+        [Callout(f"**Other level, time or length than the references:** {'; '.join(over)}. {note}", "bad")] if over else []
+    )
+    title = "Level, delay and length against the references"
+    return [*([warning] if over else []), Details(title, [Table(placement(scores), f"{title}, least and greatest over clips")])]
 
 
 def _tables(summary: pd.DataFrame, metrics: Sequence[str]) -> list[Block]:

@@ -78,14 +78,15 @@ def evaluation_note(
 
 
 def gather(
-    summary: pd.DataFrame, pairs: pd.DataFrame, outputs: pd.DataFrame, paper_targets: pd.DataFrame,
-    model_summary: dict[str, Any], data_version: str, parameters: Parameters,
+    summary: pd.DataFrame, scores: pd.DataFrame, pairs: pd.DataFrame, outputs: pd.DataFrame,
+    paper_targets: pd.DataFrame, model_summary: dict[str, Any], data_version: str, parameters: Parameters,
 ) -> Findings:  # fmt: skip
     """The evaluation's part of the report: numbers, examples and facts."""
     return Findings(
         summary=summary,
         targets=checked_targets(paper_targets),
         likeness=likeness_of(model_summary, parameters.ingest.model_dump(), set(pairs["cutoff_khz"])),
+        scores=scores,
         examples=choose_examples(pairs, outputs, parameters.report.examples),
         facts=facts(model_summary, data_version, len(pairs), parameters),
         name=f"SAGA-SR on {parameters.dataset_name}, {model_summary['steps']} steps",

@@ -25,7 +25,7 @@ def create_pipeline(**_) -> Pipeline:
             node(plot, ["lsd_by_frequency", "training_history"], ["lsd_by_frequency_plot", "loss_plot"], name="plot"),
             node(
                 gather,
-                ["summary", "pairs", "outputs", "paper_targets", "model_summary", "data_version", "settings"],
+                ["summary", "scores", "pairs", "outputs", "paper_targets", "model_summary", "data_version", "settings"],
                 "report_findings",
                 name="gather",
             ),
