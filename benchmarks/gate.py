@@ -77,7 +77,7 @@ class Project:
         """The demo, from nothing to its report, unless that is done: the model's folder."""
         if not (self.data / "08_reporting/demo/metrics.json").is_file():
             self.must("kedro", "run", "--pipeline", "train", *(["--params", TINY] if quick else []))
-        return next(self.data.glob("06_models/demo/*/model.safetensors")).parent
+        return next(self.data.glob("06_models/demo/**/model.safetensors")).parent
 
 
 def outputs(project: Project, quick: bool) -> Any:

@@ -1,5 +1,6 @@
 """FD over OpenL3 embeddings of a finished evaluation: `python experiments/openl3/fd.py DATASET`, from the project's folder."""
 
+import math
 import sys
 from functools import cache
 from pathlib import Path
@@ -8,8 +9,6 @@ import numpy as np
 import openl3
 import pandas as pd
 import soundfile
-
-from saga_kedro.evaluation.frechet import frechet_distance
 
 
 @cache
@@ -22,6 +21,24 @@ def embedded(path: str, kind: str) -> np.ndarray:
 @cache
 def model(kind: str):
     return openl3.models.load_audio_embedding_model("mel256", kind, 512)
+
+
+def frechet_distance(first: np.ndarray, second: np.ndarray) -> float:
+    """Frechet distance between the normal distributions with two sets' means and covariances (Dowson and Landau 1982).
+
+    d^2 = |mu_1 - mu_2|^2 + tr(S_1 + S_2 - 2 (S_1 S_2)^(1/2)), reported without the root, as FID and FAD do; the last trace is
+    the sum of the roots of the eigenvalues of S_1 S_2. Small sets give values that are too large.
+
+    Sets are [windows, width]. The unit is the square of the embedding's; 0 for equal moments, NaN for fewer than two windows.
+    """
+    if min(len(first), len(second)) < 2:
+        return math.nan
+    first, second = np.asarray(first, np.float64), np.asarray(second, np.float64)
+    means = first.mean(axis=0) - second.mean(axis=0)
+    one, two = np.atleast_2d(np.cov(first, rowvar=False)), np.atleast_2d(np.cov(second, rowvar=False))
+    # of a product of two covariances: real and not negative, but for rounding
+    eigenvalues = np.linalg.eigvals(one @ two).real.clip(min=0)
+    return max(0.0, float(means @ means + np.trace(one) + np.trace(two) - 2 * np.sqrt(eigenvalues).sum()))
 
 
 def main(dataset: str) -> None:

@@ -57,7 +57,7 @@ STAGES = {
     "fit": Stage(("model", "fit"), ("training.run",), ("encode",)),
     "evaluate": Stage(
         ("seed", "sample", "evaluate"),
-        ("evaluation.model_scores", "evaluation.frechet", "reporting.results", "reporting.examples"),
+        ("evaluation.model_scores", "reporting.results", "reporting.examples"),
         ("fit", "degrade", "caption_pairs"),
     ),
     "report": Stage(

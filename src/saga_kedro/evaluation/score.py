@@ -14,7 +14,6 @@ import pandas as pd
 from saga_kedro.audio import SAMPLE_RATE, metrics
 from saga_kedro.audio.delay import delay_of
 from saga_kedro.audio.io import UnreadableAudio, read_audio
-from saga_kedro.evaluation.frechet import FD_LOGMEL
 from saga_kedro.evaluation.pairs import fit_to, joined
 from saga_kedro.files import atomic_path
 from saga_kedro.parallel import parallel_map
@@ -39,7 +38,7 @@ SCORE_COLUMNS = ["pair_id", "clip_id", "group", "category", "cutoff_khz", "row",
 
 def check_metrics(names: Sequence[str]) -> None:
     """Refuse an unknown metric (ValueError) before anything is computed."""
-    known = (*LSD_FAMILY, *METRICS, FD_LOGMEL)
+    known = (*LSD_FAMILY, *METRICS)
     unknown = [name for name in names if name not in known]
     if unknown:
         raise ValueError(f"There is no metric {unknown[0]!r}; evaluation knows {', '.join(known)}.")
@@ -53,7 +52,6 @@ def score_outputs(
     Args:
         pairs, outputs: of `evaluation.pairs` and `render.render_rows`.
         folder: of the outputs; scores lie in ``scores/``, one JSON a pair and row.
-        names: metrics; ``FD_logmel`` is left to `frechet.set_distances`.
 
     Returns:
         Long table ``SCORE_COLUMNS``, with ``PLACEMENT`` after the metrics: `metrics.gain_db`, `delay.delay_of` (NaN for two
@@ -65,7 +63,7 @@ def score_outputs(
         ValueError: an unknown metric.
     """
     check_metrics(names)
-    names = [*(name for name in names if name != FD_LOGMEL), *PLACEMENT]
+    names = [*names, *PLACEMENT]
     lines = joined(pairs, outputs)
     arguments: dict[str, Any] = {"names": names, "folder": str(Path(folder) / "scores"), "version": code("evaluate")}
     results = parallel_map(_measure, lines, "scores", workers, lost=lambda line, reason: {}, **arguments)

@@ -28,12 +28,11 @@ def interval(values: np.ndarray, confidence: float = 0.95) -> tuple[float, float
     return mean - half, mean + half
 
 
-def summarise(scores: pd.DataFrame, distances: pd.DataFrame | None = None) -> pd.DataFrame:
+def summarise(scores: pd.DataFrame) -> pd.DataFrame:
     """Mean and 95 % interval over clips, per row, category, cutoff and metric.
 
     Args:
         scores: of `evaluation.score.score_outputs`; NaN is missing and counts nowhere, nor does ``PLACEMENT``.
-        distances: of `evaluation.frechet.set_distances`: one value of all clips together, so without an interval.
 
     Returns:
         ``COLUMNS``: low and high are the interval, deviation is over clips, clips is how many were scored. A combination
@@ -46,10 +45,6 @@ def summarise(scores: pd.DataFrame, distances: pd.DataFrame | None = None) -> pd
         low, high = interval(values)
         deviation = math.nan if math.isnan(low) else float(np.std(values, ddof=1))
         lines.append((*key, float(np.mean(values)), low, high, deviation, len(values)))
-    for line in (distances if distances is not None else scores.iloc[:0]).to_dict("records"):
-        if math.isfinite(line["value"]):
-            key = tuple(line[name] for name in KEYS)
-            lines.append((*key, float(line["value"]), math.nan, math.nan, math.nan, int(line["clips"])))
     return pd.DataFrame(lines, columns=COLUMNS)
 
 

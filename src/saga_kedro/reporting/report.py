@@ -31,7 +31,6 @@ METRIC_NOTES = {
     "ViSQOL_speech": "1 to 5, higher is better; speech mode, 16 kHz",
     "RTF": "seconds of computing per second of audio, lower is better",
     "peak_memory_GB": "10^9 bytes, of the process up to then or of the GPU",
-    "FD_logmel": "Frechet distance over log-mel statistics, lower is better; not OpenL3, not the paper's FD",
     "MOS": "opinions of listeners, 1 to 5",
 }
 # folded
@@ -153,13 +152,12 @@ def _results(findings: Findings) -> list[Block]:
 
 
 def _placement(scores: pd.DataFrame) -> list[Block]:
-    over = misplaced(scores)
-    note = "A louder copy can have a lower LSD than the copy itself: compare LSD_scaled. SI-SDR and SNR do not forgive a delay."
-    warning = (
-        [Callout(f"**Other level, time or length than the references:** {'; '.join(over)}. {note}", "bad")] if over else []
-    )
     title = "Level, delay and length against the references"
-    return [*([warning] if over else []), Details(title, [Table(placement(scores), f"{title}, least and greatest over clips")])]
+    blocks: list[Block] = [Details(title, [Table(placement(scores), f"{title}, least and greatest over clips")])]
+    if over := misplaced(scores):
+        note = "A louder copy can have a lower LSD than the copy itself: compare LSD_scaled."
+        blocks.insert(0, Callout(f"**Other level, time or length than the references:** {'; '.join(over)}. {note}", "bad"))
+    return blocks
 
 
 def _tables(summary: pd.DataFrame, metrics: Sequence[str]) -> list[Block]:

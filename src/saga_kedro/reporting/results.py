@@ -30,16 +30,16 @@ PACKAGES = ("saga-kedro", "torch", "stable-audio-tools", "transformers", "kedro"
 
 
 def summarise(
-    scores: pd.DataFrame, distances: pd.DataFrame, model_summary: dict[str, Any], data_version: str,
+    scores: pd.DataFrame, model_summary: dict[str, Any], data_version: str,
     paper_targets: pd.DataFrame, parameters: Parameters,
 ) -> tuple[pd.DataFrame, dict[str, float], Logged]:  # fmt: skip
-    """Summarise scores and distances (`evaluation.summary.summarise`), and print the table of LSD.
+    """Summarise scores (`evaluation.summary.summarise`), and print the table of LSD.
 
     Returns the summary; its means and their gaps to the paper's by metric names; and for MLflow those metrics, tags that
     identify weights, data and likeness, and the run's description.
     """
     targets = checked_targets(paper_targets)
-    summary = mean_and_interval(scores, distances)
+    summary = mean_and_interval(scores)
     metrics = flatten(summary)
     metrics |= gap(metrics, target_metrics(targets))
     likeness = likeness_of(model_summary, parameters.ingest.model_dump(), set(scores["cutoff_khz"]))

@@ -2,7 +2,6 @@
 
 from kedro.pipeline import Pipeline, node
 
-from saga_kedro.evaluation.frechet import set_distances
 from saga_kedro.evaluation.model_scores import find_model, score_model
 from saga_kedro.reporting.examples import write_examples
 from saga_kedro.reporting.results import summarise
@@ -23,10 +22,9 @@ def create_pipeline(**_) -> Pipeline:
                 name="score",
                 tags=["weights.text", "weights.codec"],
             ),
-            node(set_distances, ["pairs", "outputs", "evaluate_settings", "outputs_folder"], "distances", name="measure_sets"),
             node(
                 summarise,
-                ["scores", "distances", "model_summary", "data_version", "paper_targets", "settings"],
+                ["scores", "model_summary", "data_version", "paper_targets", "settings"],
                 ["summary", "metrics", "summary_to_mlflow"],
                 name="summarise",
             ),
