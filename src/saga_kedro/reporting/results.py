@@ -21,7 +21,7 @@ from saga_kedro.reporting.markdown import files_folder, write_markdown
 from saga_kedro.reporting.report import HEADLINE, Findings, build_report, gap_table, with_paper
 from saga_kedro.reporting.tables import LEADING_ROWS, markdown_table, print_table, wide_table
 from saga_kedro.reporting.targets import READING_NOTE, checked_targets, gap, target_metrics
-from saga_kedro.stages import logged
+from saga_kedro.stages import code, logged
 from saga_kedro.tracking import Logged
 
 logger = logging.getLogger(__name__)
@@ -98,7 +98,8 @@ def facts(
 ) -> dict[str, dict[str, object]]:
     """Where the numbers come from: title -> name -> value."""
     yardsticks = {name: f"{value:.4g}" for name, value in model_summary.get("yardsticks", {}).items()}
-    code = {"code (git)": tracking.git_revision(".") or "not under git", "Python": platform.python_version()}
+    # no git revision, which is in MLflow: a commit that changes no code must not change the report
+    versions = {"code": code("report"), "Python": platform.python_version()}
     return {
         "Model": {
             "folder": model_summary["folder"],
@@ -109,7 +110,7 @@ def facts(
         },
         "Evaluation": {"data version": data_version, "pairs": pairs, "MLflow run": tracking.active_run_id()},
         **({"Measured when its training began": yardsticks} if yardsticks else {}),
-        "Versions": code | {package: _version(package) for package in PACKAGES},
+        "Versions": versions | {package: _version(package) for package in PACKAGES},
         "Parameters": tracking.flat(logged(parameters)),
     }
 
