@@ -10,7 +10,6 @@ from saga_kedro.audio.reading import from_array
 from saga_kedro.audit.data import Pair
 from saga_kedro.audit.scoring import outputs
 from saga_kedro.model.dials import Dials
-from saga_kedro.model.initialise import initialise_by_name
 from saga_kedro.model.saga_sr import SagaSR
 from saga_kedro.model.treatment import Treatment
 from saga_kedro.parameters import Sample, Text
@@ -25,9 +24,7 @@ NO_TEXT = {"encoder": "none", "path": None, "max_tokens": 8}
 
 @pytest.fixture(scope="module")
 def speechless():
-    saga = SagaSR(CONFIGURATION | {"text": NO_TEXT})
-    initialise_by_name(saga.network, 0)
-    return saga
+    return tiny_model("none")
 
 
 def test_the_network_is_given_as_many_positions_of_zeros_as_in_training(speechless):
