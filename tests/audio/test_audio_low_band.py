@@ -10,12 +10,12 @@ from saga_kedro.audio.low_band import RULES, replace_low_band
 from saga_kedro.audio.lowpass import KINDS, LowPass, low_pass
 from saga_kedro.draws import rng
 
-N = 40_000
+N = 160_000
 
 
 @pytest.fixture(scope="module")
 def full():
-    return torch.from_numpy((0.1 * np.random.default_rng(0).standard_normal((2, N))).astype(np.float32))
+    return torch.from_numpy((0.1 * rng(0, "full").standard_normal((2, N))).astype(np.float32))
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +25,7 @@ def low(full):
 
 @pytest.fixture(scope="module")
 def generated():
-    return torch.from_numpy((0.1 * np.random.default_rng(1).standard_normal((2, N))).astype(np.float32))
+    return torch.from_numpy((0.1 * rng(0, "generated").standard_normal((2, N))).astype(np.float32))
 
 
 def spectrum(audio):
@@ -95,14 +95,6 @@ def powers_db(audio, reference):
 @pytest.mark.parametrize("kind", KINDS)
 class TestSeamless:
     """What the slope of a low-pass took below the cutoff is filled up with generated audio, here of the right level."""
-
-    @pytest.fixture(scope="class")
-    def full(self):
-        return torch.from_numpy((0.1 * rng(0, "full").standard_normal((2, 4 * N))).astype(np.float32))
-
-    @pytest.fixture(scope="class")
-    def generated(self):
-        return torch.from_numpy((0.1 * rng(0, "generated").standard_normal((2, 4 * N))).astype(np.float32))
 
     @pytest.fixture
     def edge(self, cutoff_hz):

@@ -29,8 +29,6 @@ from saga_kedro.model.sampler import SAMPLERS
 from saga_kedro.model.schedule import SCHEDULES
 from saga_kedro.training.inverse_lr import LR_SCHEDULES, inverse_lr_factor
 
-SIZE: dict[str, Any] = {"embed_dim": 64, "depth": 1, "num_heads": 2}
-
 
 def draws(*shape: int, seed: int = 0) -> torch.Tensor:
     return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
@@ -43,7 +41,7 @@ def condition(batch: int = 2, channels: int = 6) -> Condition:
 
 
 def network(kind: type[SagaNetwork] = SagaNetwork, **options) -> Any:
-    made = kind(6, 16, **SIZE, **options)
+    made = kind(6, 16, embed_dim=64, depth=1, num_heads=2, **options)
     initialise_by_name(made, 0)
     with torch.no_grad():  # output layers start at zero, and would hide every difference
         for name, parameter in made.named_parameters():
@@ -83,13 +81,6 @@ def test_a_prepended_token_holds_the_timestep_beside_the_global_one():
     timestep = dit.to_timestep_embed(dit.timestep_features(torch.tensor([[0.3], [0.7]])))
     rest = made.to_prepend(torch.cat([made.f_l(condition().f_l), made.f_h(condition().f_h)], dim=-1))
     torch.testing.assert_close(seen["token"][:, 0], timestep + rest)
-
-
-def test_an_unknown_path_is_refused_and_a_prepended_token_without_projection_crashes():
-    with pytest.raises(ValueError, match="rolloff_global is one of"):
-        network(PathsNetwork, rolloff_global="sideways")
-    with pytest.raises(AttributeError, match="to_prepend_embed"):
-        velocity(network(PathsNetwork, rolloff_global="prepend_unprojected"))
 
 
 def test_a_joint_token_is_one_token():

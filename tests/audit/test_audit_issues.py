@@ -7,17 +7,6 @@ from saga_kedro.audit.issues import Catalogue, as_found_changes, choose, read_ca
 from saga_kedro.audit.plan import AS_FOUND, arm_of, baselines, plan
 from tiny_audit import ISSUES, catalogue, differing, planned, tiny_parameters
 
-REFERENCE_IDS = [
-    *("rolloff_global", "rolloff_prepend_dim", "guidance_branches", "lr_schedule", "rolloff_token_width", "low_band"),
-    *("flow_objective", "ema", "vae_weights", "metric_units", "gradient_logging", "checkpoint_loading", "latent_dropout"),
-    *("text_null", "rolloff_definition", "timesteps", "t_schedule", "low_pass", "stereo", "start"),
-]
-
-
-def test_every_issue_of_the_reference_is_there_and_the_documents_are_quoted_in_their_own_words():
-    assert [issue.id for issue in catalogue().issues] == REFERENCE_IDS
-    assert {*REFERENCE_IDS[:8]} <= {issue.id for issue in catalogue().issues if issue.claim.zh}
-
 
 def test_issues_are_joined_with_a_plus_and_an_unknown_id_lists_the_known_ones_and_names_the_nearest():
     assert [issue.id for issue in choose(catalogue(), "ema+low_band+ema")] == ["ema", "low_band"]
@@ -27,25 +16,10 @@ def test_issues_are_joined_with_a_plus_and_an_unknown_id_lists_the_known_ones_an
 
 def test_another_suspicion_takes_one_entry_and_no_code(tmp_path):
     content = yaml.safe_load(ISSUES.read_text())
-    content["issues"].append(
-        {
-            "id": "weak_guidance",
-            "title": "Weak guidance",
-            "source": [{"document": "P", "section": "4.1"}],
-            "claim": {"en": "s_a of 1 is too weak."},
-            "acts_in": "sampling",
-            "metric": "LSD",
-            "direction": "lower",
-            "smallest_effect": 0.1,
-            "arms": {"aligned": {"says": "1.4"}, "weak": {"says": "1.0", "set": {"sample.s_a": 1.0}}},
-            "as_found": None,
-            "not_in_baseline": "nobody did it",
-            "differs": "no",
-            "difference": "none",
-            "authors": "1.4",
-            "do": "nothing",
-        }
-    )
+    (guidance,) = [issue for issue in content["issues"] if issue["id"] == "guidance_branches"]
+    arms = {"aligned": {"says": "1.4"}, "weak": {"says": "1.0", "set": {"sample.s_a": 1.0}}}
+    entry = {"id": "weak_guidance", "arms": arms, "as_found": None, "not_in_baseline": "nobody did it"}
+    content["issues"].append(guidance | entry)
     path = tmp_path / "issues.yml"
     path.write_text(yaml.safe_dump(content, allow_unicode=True))
     known = read_catalogue(path)

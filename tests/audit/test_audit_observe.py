@@ -70,14 +70,6 @@ def test_what_the_machine_lacks_ends_the_run_and_is_not_stored(data, tmp_path, m
     assert not list((tmp_path / "records").rglob("*.json"))
 
 
-def test_what_an_arm_raises_is_its_result(data, tmp_path, monkeypatch):
-    parameters = tiny_parameters()
-    bench = tiny_bench(data, tmp_path, parameters)
-    monkeypatch.setattr(bench, "trained", lambda *_: None)
-    assert bench.scored(parameters, 0)["error"].startswith("AttributeError")  # None has no folder
-    assert len(list((tmp_path / "records").rglob("*.json"))) == 1
-
-
 def test_missing_weights_end_the_first_steps_too(data, tmp_path):
     parameters = changed(tiny_parameters(), {"fit.start": str(tmp_path / "nowhere")})
     bench = tiny_bench(data, tmp_path, parameters)

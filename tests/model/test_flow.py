@@ -6,7 +6,7 @@ from scipy.special import pseudo_huber
 from torch.nn import functional as F
 
 from saga_kedro.draws import generator
-from saga_kedro.model.flow import OBJECTIVES, flow_loss, interpolate, logit_normal, target_velocity, uniform
+from saga_kedro.model.flow import flow_loss, interpolate, logit_normal, target_velocity, uniform
 from saga_kedro.model.sampler import euler
 from saga_kedro.model.schedule import linear
 
@@ -24,7 +24,6 @@ def test_the_path_runs_from_data_to_noise(batch):
     assert torch.equal(z_t[0], z_h[0])
     assert torch.equal(z_t[2], noise[2])
     torch.testing.assert_close(z_t[1], 0.6 * z_h[1] + 0.4 * noise[1])
-    assert OBJECTIVES["rectified_flow"].interpolate is interpolate
 
 
 def test_the_velocity_is_the_derivative_of_the_path(batch):

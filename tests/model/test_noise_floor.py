@@ -22,7 +22,6 @@ from saga_kedro.model.noise_floor import (
     Floor,
     FloorPredictor,
     FloorTrack,
-    level_of,
     track_floor,
 )
 from saga_kedro.model.saga_sr import SagaSR
@@ -291,10 +290,3 @@ class TestSuperResolve:
         again = SagaSR.from_pretrained(tmp_path)
         for name, value in vars(model.floor_predictor).items():
             assert np.array_equal(vars(again.floor_predictor)[name], value), name
-
-
-def test_the_levels_of_bands_are_the_mean_powers_of_their_bins():
-    np.testing.assert_allclose(level_of(np.full(1_025, 1e-6, np.float32)), -60, atol=1e-3)
-    power = np.zeros(1_025, np.float32)
-    power[100] = 8.0
-    assert np.count_nonzero(level_of(power) > -150) == 1

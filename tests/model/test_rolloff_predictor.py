@@ -69,10 +69,6 @@ def test_features_that_never_change_do_no_harm(data):
     assert predictor.predict(torch.ones(2, C, 5)).isfinite().all()
 
 
-def test_unfitted_or_impossible_fits_are_refused():
-    with pytest.raises(ValueError, match="no fitted roll-off predictor"):
-        RolloffPredictor(C).predict(torch.zeros(1, C, 4))
-    with pytest.raises(ValueError, match="at least two"):
-        RolloffPredictor(C).fit(torch.zeros(1, 2 * C), torch.zeros(1))
+def test_latents_that_are_not_finite_are_refused():
     with pytest.raises(ValueError, match="not finite"):
         RolloffPredictor(C).fit(torch.full((3, 2 * C), torch.nan), torch.zeros(3))

@@ -1,12 +1,12 @@
 """``SagaSR`` keeps what its input had: length, channels, silence, low band; and saves what it loads."""
 
 from typing import Any
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from torch import nn
 
 from saga_kedro.audio import SAMPLE_RATE
 from saga_kedro.audio.reading import from_array
@@ -16,36 +16,12 @@ from saga_kedro.model.saved import CONFIG, WEIGHTS
 from saga_kedro.model.super_resolver import Stretch, SuperResolver
 from saga_kedro.model.treatment import Treatment
 from sounds import muffled
-from tiny_model import CONFIGURATION as TINY
-from tiny_model import away_from_zero
-
-CONFIGURATION: dict[str, Any] = TINY | {
-    "codec": {"name": "band_envelope", "hop": 1024, "bands": 16},
-    "text": {"encoder": "minilm", "path": None, "max_tokens": 6},
-    "sample": TINY["sample"] | {"steps": 3},
-}
-
-
-class Letters(nn.Module):
-    """A text encoder: one state a letter."""
-
-    width, max_tokens = 8, 6
-
-    def encode(self, texts):
-        self.seen = list(texts)
-        return [torch.tensor([[ord(letter) / 128] * self.width for letter in text[: self.max_tokens]]) for text in texts]
-
-
-def letters() -> Any:
-    return Letters()
+from tiny_model import tiny_model
 
 
 @pytest.fixture(scope="module")
 def saga():
-    saga = SagaSR(CONFIGURATION, text_encoder=letters())
-    source = away_from_zero(saga.network)
-    saga.rolloff_predictor.fit(torch.randn(50, 64, generator=source), torch.rand(50, generator=source))
-    return saga
+    return tiny_model(steps=3)
 
 
 def only_stretch(model: SuperResolver, audio: np.ndarray, cutoff_hz: float = 4_000.0, **dials: Any) -> Stretch:
@@ -67,36 +43,12 @@ def test_the_result_is_at_44_1_khz(saga):
     assert saga.super_resolve(muffled(0.8)[:, ::2], SAMPLE_RATE // 2, rolloff=0.8).shape == (2, int(0.8 * SAMPLE_RATE))
 
 
-def test_an_upper_band_appears_and_the_low_band_is_the_inputs(saga):
-    audio = muffled(0.8)
-    out = saga.super_resolve(audio, SAMPLE_RATE, rolloff=0.8, cutoff_hz=4_000)
-    spectra = [torch.stft(torch.from_numpy(x), 2048, window=torch.hann_window(2048), return_complex=True) for x in (audio, out)]
-    before, after = (spectrum[:, :, 4:-4] for spectrum in spectra)
-    torch.testing.assert_close(after[:, :170], before[:, :170], atol=0.02 * before.abs().max().item(), rtol=0)
-    assert after[:, 250:700].abs().mean() > 100 * before[:, 250:700].abs().mean()
-
-
 def test_at_temperature_zero_the_seed_of_the_noise_does_not_matter(saga, monkeypatch):
     given = only_stretch(saga, muffled(0.5), rolloff=0.8, prompt="a sound")
     monkeypatch.setattr(saga, "sample", saga.sample | {"temperature": 0.0})
     assert torch.equal(saga.generate(given, Dials(seed=1)), saga.generate(given, Dials(seed=2)))
     monkeypatch.setattr(saga, "sample", saga.sample | {"temperature": 1.0})
     assert not torch.equal(saga.generate(given, Dials(seed=1)), saga.generate(given, Dials(seed=2)))
-
-
-def test_the_global_generator_is_neither_used_nor_moved(saga):
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        state = torch.get_rng_state()
-        saga.super_resolve(muffled(0.3), SAMPLE_RATE, rolloff=0.8)
-        assert torch.equal(torch.get_rng_state(), state)
-
-
-def test_how_many_windows_run_at_once_changes_nothing(saga, monkeypatch):
-    audio = muffled(1.5)
-    together = saga.super_resolve(audio, SAMPLE_RATE, rolloff=0.8)
-    monkeypatch.setattr("saga_kedro.model.super_resolver.WINDOWS_AT_ONCE", 1)
-    np.testing.assert_allclose(saga.super_resolve(audio, SAMPLE_RATE, rolloff=0.8), together, atol=1e-4)
 
 
 def test_every_control_changes_the_result(saga):
@@ -111,12 +63,15 @@ def test_every_control_changes_the_result(saga):
     assert np.array_equal(resolve(steps=3, s_a=1.4, s_t=1.2), usual)
 
 
-def test_without_a_prompt_each_stretch_of_audio_is_described(saga):
+def test_without_a_prompt_each_stretch_of_audio_is_described(saga, monkeypatch):
+    encode = Mock(wraps=saga.text_encoder.encode)
+    monkeypatch.setattr(saga.text_encoder, "encode", encode)
     audio = muffled(8.0)
     audio[:, int(5.9 * SAMPLE_RATE) :] = 0
     saga.super_resolve(audio, SAMPLE_RATE, rolloff=0.8, steps=1)
-    assert len(set(saga.text_encoder.seen)) == 2
-    assert saga.text_encoder.seen[0] != saga.text_encoder.seen[-1] == "Silence."
+    (captions,) = encode.call_args.args
+    assert len(set(captions)) == 2
+    assert captions[0] != captions[-1] == "Silence."
 
 
 def test_decoding_the_inputs_own_latent_gives_the_input_back(saga):
@@ -145,7 +100,7 @@ def test_broken_audio_is_refused(saga):
 
 def test_what_is_saved_is_what_is_loaded(saga, tmp_path):
     saga.save_pretrained(tmp_path / "model")
-    again = SagaSR.from_pretrained(tmp_path / "model", text_encoder=letters())
+    again = SagaSR.from_pretrained(tmp_path / "model")
     assert again.config == saga.config
     assert not again.network.training
     assert {name.split(".")[0] for name in saga.learned_state()} == {"network", "rolloff_predictor", "floors"}  # nothing frozen
@@ -161,6 +116,6 @@ def test_weights_of_another_model_are_refused(saga, tmp_path):
     state["rolloff_predictor.bias"] = torch.zeros(2)
     save_file(state, tmp_path / WEIGHTS)
     with pytest.raises(ValueError, match=r"project_out.weight is missing; network.other has no place; .*bias is \[2\]"):
-        SagaSR.from_pretrained(tmp_path, text_encoder=letters())
+        SagaSR.from_pretrained(tmp_path)
     with pytest.raises(FileNotFoundError, match=r"no saga_sr.json in"):
         SagaSR.from_pretrained(tmp_path / "nowhere")

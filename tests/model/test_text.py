@@ -3,7 +3,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from saga_kedro.model.text import NoText, TextEncoder, pad_states
+from saga_kedro.model.text import TextEncoder, pad_states
 from saga_kedro.weights import MissingWeights
 from tiny_checkpoints import tiny_t5
 
@@ -129,13 +129,3 @@ def test_a_checkpoint_with_a_hole_is_refused_not_filled_with_random_numbers(tmp_
     save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
     with pytest.raises(MissingWeights, match=r"encoder\.block\.1\.layer\.1\.DenseReluDense\.wi\.weight"):
         TextEncoder.load("t5", folder)
-
-
-def test_without_an_encoder_no_caption_has_a_token():
-    encoder = TextEncoder.load("none", max_tokens=32)
-    assert isinstance(encoder, NoText)
-    assert [states.shape for states in encoder.encode(CAPTIONS)] == [(0, encoder.width)] * len(CAPTIONS)
-    assert encoder.encode([]) == []
-    assert torch.equal(padded(encoder, CAPTIONS), torch.zeros(len(CAPTIONS), encoder.max_tokens, encoder.width))
-    assert not encoder.state_dict()
-    assert encoder.to("meta").device.type == "cpu"

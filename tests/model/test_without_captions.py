@@ -10,13 +10,11 @@ from saga_kedro.audio.reading import from_array
 from saga_kedro.audit.data import Pair
 from saga_kedro.audit.scoring import outputs
 from saga_kedro.model.dials import Dials
-from saga_kedro.model.initialise import initialise_by_name
 from saga_kedro.model.saga_sr import SagaSR
 from saga_kedro.model.treatment import Treatment
-from saga_kedro.parameters import ParameterError, Sample, Text, validate
+from saga_kedro.parameters import Sample, Text
 from saga_kedro.training.encode import cache_of, encode_captions, encode_latents, read_states
 from saga_kedro.training.fit import fit
-from scratch_project import base_parameters, merged
 from small_corpus import captions_of, tiny_parameters, write_clips
 from sounds import muffled
 from tiny_model import CONFIGURATION, tiny_model
@@ -26,9 +24,7 @@ NO_TEXT = {"encoder": "none", "path": None, "max_tokens": 8}
 
 @pytest.fixture(scope="module")
 def speechless():
-    saga = SagaSR(CONFIGURATION | {"text": NO_TEXT})
-    initialise_by_name(saga.network, 0)
-    return saga
+    return tiny_model("none")
 
 
 def test_the_network_is_given_as_many_positions_of_zeros_as_in_training(speechless):
@@ -117,10 +113,3 @@ def test_the_network_is_given_no_rolloff_then():
     assert seen
     assert all((f_h < 0).all() for f_h in seen)
     assert not any(model.network.f_h(f_h).any() for f_h in seen)
-
-
-@pytest.mark.parametrize(("name", "value"), [("rolloff", "unsaid"), ("noise_floor", 2.0)])
-def test_parameters_accept_no_other_rolloff_or_amount_of_noise_floor(name, value):
-    assert (validate(base_parameters()).sample.rolloff, validate(base_parameters()).sample.noise_floor) == ("predicted", 0.0)
-    with pytest.raises(ParameterError, match=f"parameter sample.{name}"):
-        validate(merged(base_parameters(), {"sample": {name: value}}))

@@ -17,6 +17,7 @@ import dask
 import pytest
 import torch
 from distributed import Client, LocalCluster
+from distributed.utils import open_port
 
 import saga_kedro
 from saga_kedro.errors import SagaError
@@ -179,7 +180,7 @@ def kill_once_work_began(process, folder):
 @contextmanager
 def started(folder, package=None):
     """The address and process of a scheduler with one worker, which imports the package in the folder ``package``."""
-    port = free_port()
+    port = open_port()
     address = f"tcp://127.0.0.1:{port}"
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "DASK_DISTRIBUTED__WORKER__DAEMON": "False"}
     other = environment | ({"PYTHONPATH": f"{package}{os.pathsep}{environment['PYTHONPATH']}"} if package else {})
@@ -204,12 +205,6 @@ def started(folder, package=None):
             process.wait()
 
 
-def free_port():
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
-
-
 def refused(workers, folder, *needs):
     started = time.monotonic()
     with pytest.raises(SagaError) as caught, engine(workers, folder, needs):
@@ -229,7 +224,7 @@ def test_an_address_where_no_scheduler_answers_is_refused(who, tmp_path, impatie
     with socket.socket() as deaf:
         deaf.bind(("127.0.0.1", 0))
         deaf.listen()
-        ports = {"nobody": free_port(), "another program": deaf.getsockname()[1]}
+        ports = {"nobody": open_port(), "another program": deaf.getsockname()[1]}
         address = f"tcp://127.0.0.1:{ports[who]}" if who in ports else who
         assert refused(on(address), tmp_path).startswith(f"workers.address={address}: no Dask scheduler answers there; start")
 

@@ -31,25 +31,21 @@ def model(tmp_path):
     return make
 
 
-def checkpoint(folder, path, steps):
-    """A saved model as a training would leave it."""
-    state, config = load_file(folder / "model.safetensors"), json.loads((folder / "saga_sr.json").read_text())
-    network = {EMA + name.removeprefix("network."): value for name, value in state.items() if name.startswith("network.")}
-    tables = {name: value for name, value in state.items() if not name.startswith("network.")}
-    torch.save({"state_dict": network, "global_step": steps, MODEL: {"config": config, "tables": tables}}, path)
-    return path
-
-
 def test_the_mean_of_saved_models_and_checkpoints_is_taken_in_64_bits_and_recorded(model, tmp_path):
     folders = [model("a", steps=10), model("b", 1e-7), model("c", 0.5)]
-    sources = [*folders[:2], checkpoint(folders[2], tmp_path / "c.ckpt", 30)]
-    summary = average(sources, tmp_path / "mean")
     given = [load_file(folder / "model.safetensors") for folder in folders]
+    network = {EMA + name.removeprefix("network."): value for name, value in given[2].items() if name.startswith("network.")}
+    tables = {name: value for name, value in given[2].items() if not name.startswith("network.")}
+    config = json.loads((folders[2] / "saga_sr.json").read_text())
+    held = {"state_dict": network, "global_step": 30, MODEL: {"config": config, "tables": tables}}
+    torch.save(held, tmp_path / "c.ckpt")  # as a training would leave it
+    sources = [*folders[:2], tmp_path / "c.ckpt"]
+    summary = average(sources, tmp_path / "mean")
     mean = load_file(tmp_path / "mean/model.safetensors")
     assert mean.keys() == given[0].keys()
     for name, value in mean.items():
-        network = name.startswith("network.")
-        expected = torch.stack([one[name].double() / 3 for one in given]).sum(dim=0).float() if network else given[2][name]
+        averaged = torch.stack([one[name].double() / 3 for one in given]).sum(dim=0).float()
+        expected = averaged if name.startswith("network.") else given[2][name]
         assert torch.equal(value, expected), name
     about = [
         {"source": sources[0].as_posix(), "weights": content_hash(sources[0] / "model.safetensors"), "steps": 10},

@@ -2,7 +2,6 @@
 
 import sys
 from functools import partial
-from importlib.util import find_spec
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
@@ -23,8 +22,8 @@ AT = {0: 0.01, 1: 0.0199, 100: 0.637596, 229: 0.900792, 26_000: 0.987248}  # (1 
 
 @pytest.fixture
 def library(monkeypatch):
-    if find_spec("audiotools") is None:  # wanted on import by a HuBERT loss that diffusion training does not use
-        monkeypatch.setitem(sys.modules, "audiotools", ModuleType("audiotools"))
+    # wanted on import by a HuBERT loss that diffusion training does not use
+    monkeypatch.setitem(sys.modules, "audiotools", ModuleType("audiotools"))
     from stable_audio_tools.training import diffusion, utils
 
     return SimpleNamespace(wrapper=diffusion.DiffusionCondTrainingWrapper, inverse_lr=utils.InverseLR)

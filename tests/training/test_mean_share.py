@@ -56,15 +56,7 @@ def test_as_many_as_asked_for_start_from_no_noise_or_do_not_get_the_rolloff():
     assert 12 <= int((t == 1).sum()) <= 28
     untold = condition.f_h == UNTOLD
     assert torch.equal(~untold, condition.f_h == 0.8)
+    assert (condition.f_l == 0.2).all()  # how bright the input is, it hears
     assert 12 <= int(untold.sum()) <= 28
     assert (t[untold] < 1).any()  # the two are drawn apart
     assert (t[untold] == 1).any()
-
-
-@pytest.mark.parametrize(("share", "f_h"), [(0.0, 0.8), (1.0, UNTOLD)])
-def test_all_of_them_or_none_gets_the_rolloff_and_without_a_mean_share_all_have_noise(share, f_h):
-    _, z_t, t, condition, _ = step(mean_share=0.0, untold_share=share)
-    assert (t < 1).all()
-    assert z_t.flatten(1).any(dim=1).all()
-    assert (condition.f_h == f_h).all()
-    assert torch.equal(condition.f_l, torch.full((40,), 0.2))  # how bright the input is, it hears

@@ -1,6 +1,5 @@
 """Several processes and nodes on the CPU train as one does: the same samples, losses and average; a killed training resumes."""
 
-import socket
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -13,6 +12,7 @@ import psutil
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from torch.distributed.elastic.utils.distributed import get_free_port
 from typer.testing import CliRunner
 
 from saga_kedro.cli import app
@@ -94,10 +94,8 @@ def shared_out(corpus, folder: Path, run: str | None, latents: str | None = None
 
 def on_two_nodes(given: dict[str, Any], meanwhile: Callable[[], None] = lambda: None) -> list[BaseException | None]:
     """Train on two nodes of one process each, and do something else meanwhile: how each node ended."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    places = [{"NODE_RANK": str(node), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)} for node in range(2)]
+    port = str(get_free_port())
+    places = [{"NODE_RANK": str(node), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port} for node in range(2)]
     with ThreadPoolExecutor(2) as nodes:
         first: Future = nodes.submit(fit_in_processes, **given, environment=places[0])
         second: Future = nodes.submit(take_part, given["parameters"].fit, given["folder"], places[1])

@@ -7,24 +7,18 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from torch.distributed.elastic.rendezvous import RendezvousParameters
 from torch.distributed.elastic.rendezvous.registry import get_rendezvous_handler
+from torch.distributed.elastic.utils.distributed import get_free_port
 
 from saga_kedro.training import rendezvous
 from saga_kedro.training.rendezvous import TrainingError, settings
 
 
 @pytest.fixture
-def quick(monkeypatch):
-    """Signs of life follow each other quickly."""
+def nodes(monkeypatch):
+    """Two that have met, and whose signs of life follow each other quickly; the second came first."""
     monkeypatch.setattr(rendezvous, "SIGN_OF_LIFE", 2)
     monkeypatch.setattr(rendezvous, "MISSED", 3)
-
-
-@pytest.fixture
-def nodes():
-    """Two that have met; the second came first."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{free.getsockname()[1]}"
+    address = f"127.0.0.1:{get_free_port()}"
 
     def meet(rank):
         place = settings(rank, address)
@@ -64,7 +58,7 @@ def test_a_node_that_ends_is_named_by_the_other(nodes, which):
     assert sentence_of(nodes[1 - which], 20).startswith(named)
 
 
-def test_a_silent_node_is_named_and_nodes_that_give_signs_of_life_are_not(quick, nodes):
+def test_a_silent_node_is_named_and_nodes_that_give_signs_of_life_are_not(nodes):
     time.sleep(8)
     assert [node.num_nodes_waiting() for node in nodes] == [0, 0]
     nodes[1]._stop_heartbeats()

@@ -8,10 +8,9 @@ import pytest
 import torch
 
 from saga_kedro.audio.rolloff import rolloff
-from saga_kedro.training.batches import Draws
 from saga_kedro.training.examples import few_of_each_origin, origins_of
 from saga_kedro.training.segments import Order, slots_of
-from small_corpus import segments_of_clips, tiny_parameters, write_clips
+from small_corpus import segments_of_clips, write_clips
 
 
 @pytest.fixture(scope="module")
@@ -36,13 +35,6 @@ def test_every_slot_comes_once_a_round_in_another_order_each_round():
     rounds = [[order.at(draw)[0] for draw in range(start, start + 12)] for start in (0, 12)]
     assert sorted(rounds[0]) == sorted(rounds[1]) == list(range(12))
     assert rounds[0] != rounds[1]
-
-
-def test_a_draw_is_the_same_whatever_was_drawn_before(segments):
-    first, *_, again = (segments[draw] for draw in (7, 3, 20, 1, 7))
-    assert first["name"] == again["name"]
-    assert torch.equal(first["low"], again["low"])
-    assert torch.equal(first["high"], again["high"])
 
 
 def test_the_input_is_the_target_low_passed_between_2_and_16_khz_and_rolloffs_are_theirs(segments):
@@ -76,19 +68,6 @@ def test_what_no_clip_can_fill_is_zeros_and_said_not_to_be_audio(tmp_path):
     example = segments_of_clips(write_clips(tmp_path, seconds=0.3, per_category=2))[0]
     assert example["valid"] == 13_230
     assert not example["high"][:, 13_230:].any()
-
-
-def test_processes_share_the_draws_out_without_a_gap_or_a_repeat():
-    alone = sorted(draw for batch in Draws(first=24, batches=4, batch_size=6) for draw in batch)
-    together = [draw for rank in (0, 1) for batch in Draws(24, 4, 3, rank, world_size=2) for draw in batch]
-    assert sorted(together) == alone == list(range(24, 48))
-
-
-def test_text_is_padded_with_zeros(segments):
-    text = segments[0]["text"]
-    assert text.shape == (tiny_parameters().model.text.max_tokens, 384)
-    assert text[:5].any(dim=1).all()
-    assert not text[5:].any()
 
 
 def test_clips_that_carry_too_little_are_not_trained_on_and_an_empty_split_is_an_error(clips):

@@ -14,15 +14,6 @@ def test_the_floor_is_s_pi_half_under_uniform_t_and_1_741_for_unit_latents_under
     assert gaussian_floor(1.0, "logit_normal") == pytest.approx(1.741, abs=1e-3)
 
 
-def test_the_floor_is_what_the_best_predictor_of_gaussian_latents_reaches():
-    s, source = 0.8, torch.Generator().manual_seed(0)
-    z, noise = s * torch.randn(400_000, generator=source), torch.randn(400_000, generator=source)
-    t = torch.rand(400_000, generator=source)
-    z_t = (1 - t) * z + t * noise
-    best = z_t * (t - (1 - t) * s**2) / ((1 - t) ** 2 * s**2 + t**2)
-    assert (best - (noise - z)).square().mean() == pytest.approx(gaussian_floor(s, "uniform"), rel=0.01)
-
-
 def test_what_a_linear_map_of_z_l_explains_is_taken_away():
     source = torch.Generator().manual_seed(0)
     z_l = torch.randn(4, 6, 500, generator=source)
