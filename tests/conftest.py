@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import mlflow
 import pytest
 
 from scratch_project import make_project
@@ -39,6 +40,15 @@ def _one_thread() -> None:
     torch.set_num_threads(1)
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     os.environ.setdefault("LOKY_MAX_CPU_COUNT", "1")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _put_back() -> Iterator[None]:
+    """A run sets the working folder and MLflow's store: the next module finds both as this one did."""
+    folder, store = Path.cwd(), mlflow.get_tracking_uri()
+    yield
+    os.chdir(folder)
+    mlflow.set_tracking_uri(store)
 
 
 @pytest.fixture

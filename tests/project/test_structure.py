@@ -1,4 +1,4 @@
-"""The house's rules: imports go one way, and only the edges know Kedro and click."""
+"""The house's rules: imports go one way, and only the edges know Kedro and click, a lock names no index."""
 
 import ast
 import re
@@ -62,6 +62,11 @@ def test_only_the_pipelines_know_kedro():
 
 def test_only_the_commands_know_click():
     assert importers("click", "typer") <= set(COMMANDS)
+
+
+def test_locks_name_no_index():
+    assert not re.search(r"https?:|file:|--(extra-)?index|--find-links", (ROOT / "requirements.lock").read_text())
+    assert "resolved" not in (ROOT / "web/package-lock.json").read_text()
 
 
 def test_experiments_are_imported_by_nothing():
