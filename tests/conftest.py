@@ -60,10 +60,12 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Pa
 
 @pytest.fixture(scope="session")
 def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A saved model with random weights, small enough to be used hundreds of times."""
-    from tiny_model import write_tiny_model
+    """A saved model with random weights in half precision, small enough to be used hundreds of times."""
+    from tiny_model import tiny_model
 
-    return write_tiny_model(tmp_path_factory.mktemp("tiny") / "model")
+    folder = tmp_path_factory.mktemp("tiny")
+    tiny_model().save_pretrained(folder, half=True)
+    return folder
 
 
 @pytest.fixture(scope="session")

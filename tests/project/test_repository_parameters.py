@@ -83,8 +83,9 @@ def test_a_repository_is_listed_once():
 
 
 @pytest.mark.parametrize("source", ["git", "debian+git"])
-def test_the_source_git_needs_no_path_but_repositories(source):
+def test_the_source_git_needs_no_path_but_repositories_and_names_its_dataset(source):
     assert checked(ENTRY, source=source).ingest.path is None
+    assert checked(ENTRY, source=source).dataset_name == source.replace("+", "-")
     with pytest.raises(ParameterError, match=re.escape(f"ingest.source={source} needs repositories")):
         checked(source=source)
 

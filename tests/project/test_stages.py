@@ -129,7 +129,6 @@ def test_a_corpus_of_ones_own_has_a_folder_of_its_own_name():
     assert shorter["encode"] == "My-Corpus"
     assert shorter["fit"].startswith("My-Corpus-")
     assert changed(own, {"dataset": "mine"}).dataset_name == "mine"
-    assert changed(BASE, {"ingest.source": "debian+git"}).dataset_name == "debian-git"
 
 
 def test_dvc_reads_the_key_of_each_stage():

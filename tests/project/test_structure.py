@@ -56,11 +56,8 @@ def importers(*packages: str) -> set[str]:
     return {place(file) for file in FILES if any(name.split(".")[0] in packages for name in named(file))}
 
 
-def test_only_the_pipelines_know_kedro():
+def test_only_the_pipelines_know_kedro_and_only_the_commands_know_click():
     assert {file for file in importers("kedro", "kedro_mlflow", "kedro_datasets") if not file.startswith(EDGES)} == set()
-
-
-def test_only_the_commands_know_click():
     assert importers("click", "typer") <= set(COMMANDS)
 
 

@@ -19,9 +19,6 @@ from saga_kedro.quiet import without_warnings
 from scratch_project import TINY, make_project, run_pipeline
 from tiny_model import network_bytes
 
-DATA = Path("data")
-
-
 # `UserWarning:`, a log's WARNING, and `/path/of/a/library.py:123: ...`, as Lightning prints it
 WARNS = re.compile(r"warning|\.py:\d+: ", re.IGNORECASE)
 
@@ -67,7 +64,7 @@ def history(run, metric):
 
 
 def saved_model(trained):
-    return trained / DATA / "06_models/demo"
+    return trained / "data/06_models/demo"
 
 
 def test_a_run_prints_no_warning(printed):
@@ -85,7 +82,7 @@ def test_a_warning_that_is_not_named_still_shows(recwarn):
 
 
 def test_the_manifest_says_what_each_clip_is_and_no_group_is_in_two_splits(trained):
-    manifest = pd.read_parquet(trained / DATA / "02_intermediate/demo/manifest.parquet")
+    manifest = pd.read_parquet(trained / "data/02_intermediate/demo/manifest.parquet")
     columns = {"clip_id", "group", "path", "content_hash", "category", "duration_s", "sample_rate", "channels", "bandwidth_hz"}
     assert columns <= set(manifest.columns)
     assert not manifest["clip_id"].duplicated().any()
@@ -103,7 +100,7 @@ def test_a_model_is_saved_with_its_configuration(trained):
 
 
 def test_every_row_of_the_table_is_scored_and_examples_are_there_to_hear_and_to_see(trained):
-    reporting = trained / DATA / "08_reporting/demo"
+    reporting = trained / "data/08_reporting/demo"
     metrics = json.loads((reporting / "metrics.json").read_text())
     for row in ("eval", "eval_untouched", "eval_codec", "eval_copy_up"):
         for metric in ("LSD", "LSD_sounding", "SI-SDR", "SNR"):
@@ -139,7 +136,7 @@ def test_the_logged_model_super_resolves(run, trained):
 
 def test_running_again_does_nothing_again(trained, run):
     weights = saved_model(trained) / "model.safetensors"
-    audio = [path for layer in ("01_raw", "03_primary", "07_model_output") for path in (trained / DATA / layer).rglob("*.*")]
+    audio = [path for layer in ("01_raw", "03_primary", "07_model_output") for path in (trained / "data" / layer).rglob("*.*")]
     made = [path for path in audio if path.suffix in (".flac", ".wav")]
     before = {path: path.stat().st_mtime_ns for path in (*made, weights)}
     losses = history(run, "train/loss")
@@ -169,11 +166,11 @@ def test_sampling_otherwise_judges_the_same_weights_in_a_run_of_its_own(trained,
 
 def test_the_same_seed_gives_the_same_manifest_and_the_same_loss_curve(trained, run, tmp_path):
     losses = history(run, "train/loss")
-    manifest = pd.read_parquet(trained / DATA / "02_intermediate/demo/manifest.parquet")
+    manifest = pd.read_parquet(trained / "data/02_intermediate/demo/manifest.parquet")
     again = make_project(tmp_path / "again")
     try:
         run_pipeline(again, "train")
-        pd.testing.assert_frame_equal(pd.read_parquet(again / DATA / "02_intermediate/demo/manifest.parquet"), manifest)
+        pd.testing.assert_frame_equal(pd.read_parquet(again / "data/02_intermediate/demo/manifest.parquet"), manifest)
         (other,) = runs_of_configurations()
         assert history(other, "train/loss") == losses
         assert other.data.metrics["eval/LSD/music/4kHz"] == run.data.metrics["eval/LSD/music/4kHz"]

@@ -147,7 +147,6 @@ def test_help_is_quick_and_loads_nothing_heavy():
 
 
 def test_a_kill_leaves_nothing_unfinished(files, model):
-    """A process that gets SIGTERM while it works on a file removes unfinished files."""
     seen: list[Path] = []
 
     def advance(seconds: float) -> None:
