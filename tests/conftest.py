@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import mlflow
 import pytest
 
 from scratch_project import make_project
@@ -41,6 +42,15 @@ def _one_thread() -> None:
     os.environ.setdefault("LOKY_MAX_CPU_COUNT", "1")
 
 
+@pytest.fixture(autouse=True, scope="module")
+def _put_back() -> Iterator[None]:
+    """A run sets the working folder and MLflow's store: the next module finds both as this one did."""
+    folder, store = Path.cwd(), mlflow.get_tracking_uri()
+    yield
+    os.chdir(folder)
+    mlflow.set_tracking_uri(store)
+
+
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
     """Makes scratch projects; the working folder is put back afterwards."""
@@ -50,10 +60,12 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Pa
 
 @pytest.fixture(scope="session")
 def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A saved model with random weights, small enough to be used hundreds of times."""
-    from tiny_model import write_tiny_model
+    """A saved model with random weights in half precision, small enough to be used hundreds of times."""
+    from tiny_model import tiny_model
 
-    return write_tiny_model(tmp_path_factory.mktemp("tiny") / "model")
+    folder = tmp_path_factory.mktemp("tiny")
+    tiny_model().save_pretrained(folder, half=True)
+    return folder
 
 
 @pytest.fixture(scope="session")

@@ -4,10 +4,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import soundfile
 
-from saga_kedro.corpora.manifest import Clip, manifest_frame
+from saga_kedro.corpora.manifest import Clip
 
 
 def noise(seconds: float = 0.5, rate: int = 8_000, channels: int = 1, seed: int = 0) -> np.ndarray:
@@ -47,8 +46,3 @@ def clip(number: int, **fields: Any) -> Clip:
     given |= {"clip_id": digest[:16], "content_hash": digest, "sample_rate": 8_000, "channels": 1, "bandwidth_hz": 4_000}
     given |= fields
     return Clip(**given, end_s=given["duration_s"])
-
-
-def manifest_of(*clips: Clip) -> pd.DataFrame:
-    """Rows as a manifest."""
-    return manifest_frame(clips)

@@ -8,16 +8,6 @@ import mlflow
 import yaml
 
 ROOT = Path(__file__).parents[1]
-LAYERS = (
-    "01_raw",
-    "02_intermediate",
-    "03_primary",
-    "04_feature",
-    "05_model_input",
-    "06_models",
-    "07_model_output",
-    "08_reporting",
-)
 
 # What makes the default run small: the same parts, less of everything.
 TINY: dict[str, Any] = {
@@ -51,8 +41,8 @@ def make_project(folder: Path, over: dict[str, Any] = TINY) -> Path:
     for name in ("pyproject.toml", "dvc.yaml", ".dvcignore"):
         shutil.copy(ROOT / name, folder / name)
     shutil.copytree(ROOT / "src", folder / "src", ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
-    for name in ("mlruns", "conf/local", *(f"data/{layer}" for layer in LAYERS)):
-        (folder / name).mkdir(parents=True, exist_ok=True)
+    for name in ("mlruns", "conf/local", *(f"data/{layer.name}" for layer in (ROOT / "data").glob("0*"))):
+        (folder / name).mkdir(parents=True)
     return folder
 
 

@@ -17,8 +17,6 @@ from saga_kedro.training.latents import Encoder
 from saga_kedro.training.segments import Segments
 from scratch_project import TINY, base_parameters, merged
 
-TEXT_WIDTH = 384
-
 
 def write_clips(folder: Path, seconds: float = 2.0, per_category: int = 4) -> pd.DataFrame:
     """Noise that falls by 6 dB an octave or so, a different colour each; the last clip of a category is for validation."""
@@ -54,7 +52,7 @@ def captions_of(clips: pd.DataFrame) -> pd.DataFrame:
 def states_of(captions: pd.DataFrame) -> dict[str, torch.Tensor]:
     """Made-up states as wide as MiniLM's, so that no text encoder has to be loaded."""
     return {
-        caption: torch.from_numpy(rng("state", caption).standard_normal((5, TEXT_WIDTH)).astype(np.float32))
+        caption: torch.from_numpy(rng("state", caption).standard_normal((5, 384)).astype(np.float32))
         for caption in sorted(set(captions["caption"]))
     }
 

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-import yaml
 
 from saga_kedro.audio import SAMPLE_RATE
 from saga_kedro.audio.io import write_audio
@@ -19,8 +18,8 @@ from saga_kedro.audit.plan import Planned, differences, plan
 from saga_kedro.audit.records import Records
 from saga_kedro.audit.runs import Runs
 from saga_kedro.parameters import Parameters, changed, validate
+from scratch_project import ROOT, base_parameters
 
-ROOT = Path(__file__).parents[1]
 ISSUES = ROOT / "conf/base/audit/issues.yml"
 CAPTION = "A sound."
 STEPS = 4
@@ -32,7 +31,7 @@ def catalogue() -> Catalogue:
 
 def tiny_parameters(changes: Mapping[str, Any] | None = None, **audit: Any) -> Parameters:
     """conf/base with a small network and a budget of a few steps; ``changes`` are dotted, ``audit`` are of its section."""
-    parameters = yaml.safe_load((ROOT / "conf/base/parameters.yml").read_text())
+    parameters = base_parameters()
     parameters["model"] |= {
         "segment_samples": 16_384,
         "backbone": parameters["model"]["backbone"] | {"embed_dim": 64, "depth": 1, "num_heads": 2},

@@ -5,8 +5,6 @@ from pathlib import Path
 
 import torch
 
-AUDIO_MARKS = ("<|audio_bos|>", "<|AUDIO|>", "<|audio_eos|>")
-
 
 def tiny_t5(folder: Path, width: int = 768, max_positions: int = 128) -> Path:
     """A T5 encoder of two small layers, ``width`` wide like T5-base, and a tokenizer of letters and a few words."""
@@ -43,7 +41,8 @@ def tiny_qwen2_audio(folder: Path) -> Path:
 
     vocabulary = {character: index for index, character in enumerate(sorted(ByteLevel.alphabet()))}
     vocabulary["<|endoftext|>"] = len(vocabulary)
-    tokenizer = Qwen2Tokenizer(vocab=vocabulary, merges=[], additional_special_tokens=list(AUDIO_MARKS))
+    marks = ["<|audio_bos|>", "<|AUDIO|>", "<|audio_eos|>"]
+    tokenizer = Qwen2Tokenizer(vocab=vocabulary, merges=[], additional_special_tokens=marks)
     processor = Qwen2AudioProcessor(WhisperFeatureExtractor(feature_size=128), tokenizer)
     torch.manual_seed(0)
     config = Qwen2AudioConfig(

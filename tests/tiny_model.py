@@ -66,14 +66,8 @@ def tiny_model(text: str = "minilm", **sample: Any) -> SagaSR:
     return saga
 
 
-def write_tiny_model(folder: Path) -> Path:
-    """The model in half precision, as weights are shipped."""
-    tiny_model().save_pretrained(folder, half=True)
-    return folder
-
-
 def write_exported_model(folder: Path) -> Path:
-    """The same without captions, and with its ONNX graph."""
+    """The model without captions, in half precision as weights are shipped, and with its ONNX graph."""
     model = tiny_model(text="none")
     model.save_pretrained(folder, half=True)
     export_onnx(model, folder)

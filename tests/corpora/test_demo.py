@@ -104,8 +104,3 @@ def test_clips_do_not_clip_and_are_stereo_but_for_a_few(clips):
         assert 0.2 < np.abs(audio).max() <= 1
     alike = synthesise(next(clip for clip in planned if clip.identical), 0)
     assert np.array_equal(alike[0], alike[1])
-
-
-def test_no_minutes_are_refused(tmp_path):
-    with pytest.raises(ValueError, match=r"more than 0 minutes, not 0.0 \(ingest.demo_minutes\)"):
-        write_demo(tmp_path, 0, 0.0)

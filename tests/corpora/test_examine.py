@@ -41,11 +41,6 @@ def write_bad(folder, name):
     return Source(path, "speech", "someone")
 
 
-@pytest.fixture(autouse=True)
-def _here(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-
-
 @pytest.fixture
 def source(tmp_path):
     return Source(write_noise(tmp_path / "a.wav"), "speech", "someone", "CC0-1.0", "test")

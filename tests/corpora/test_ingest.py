@@ -1,9 +1,8 @@
 """From the name of a source to a manifest."""
 
-from typing import Any, get_args
+from typing import get_args
 
 import pytest
-from omegaconf import OmegaConf
 
 from corpus_files import write_noise, write_tree
 from git_repositories import entry, make_repository, serve_from
@@ -12,9 +11,9 @@ from saga_kedro.corpora.ingest import find_clips
 from saga_kedro.corpora.layouts import LAYOUTS
 from saga_kedro.corpora.manifest import Clip, Source, data_version, project_path
 from saga_kedro.parameters import Ingest, ParameterError, validate
-from scratch_project import ROOT, merged
+from scratch_project import base_parameters, merged
 
-BASE: Any = OmegaConf.to_container(OmegaConf.load(ROOT / "conf/base/parameters.yml"))
+BASE = base_parameters()
 SOURCES = get_args(Ingest.model_fields["source"].annotation)
 
 
@@ -24,9 +23,8 @@ def run(tmp_path, repositories=(), **changes):
 
 
 @pytest.fixture
-def corpus(tmp_path, monkeypatch):
+def corpus(tmp_path):
     """Six speakers with two sentences each, a broken file and a copy."""
-    monkeypatch.chdir(tmp_path)
     root = write_tree(tmp_path / "audio", *(f"speech/{name}/{take}.wav" for name in "abcdef" for take in (1, 2)))
     (root / "speech/a/broken.wav").write_text("no audio")
     (root / "speech/b/copy.wav").write_bytes((root / "speech/b/1.wav").read_bytes())
@@ -52,8 +50,7 @@ def test_pairs_are_listed_and_nothing_is_trained_on_them(tmp_path):
     assert rejected.empty
 
 
-def test_demo_makes_its_audio_in_the_raw_folder(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+def test_demo_makes_its_audio_in_the_raw_folder(tmp_path):
     manifest, rejected, *_ = run(tmp_path, source="demo", demo_minutes=0.4)
     assert len(manifest) == 24
     assert rejected.empty
@@ -92,8 +89,6 @@ def test_a_repository_can_be_held_out(voices, tmp_path):
     held_out = {"validation": [], "test": ["ann/voices"]}
     manifest, *_ = run(tmp_path, voices, source="debian+git", held_out=held_out)
     assert set(manifest.loc[manifest["split"] == "test", "group"]) == {f"ann/voices/{name}" for name in "abcdef"}
-    with pytest.raises(ValueError, match="Nothing of ann/none is in the corpus"):
-        run(tmp_path, voices, source="debian+git", held_out={"validation": ["ann/none"], "test": []})
 
 
 def test_the_data_version_is_of_what_is_held_out_and_of_the_list_of_repositories(voices, tmp_path):

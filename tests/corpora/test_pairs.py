@@ -9,11 +9,6 @@ PATTERN = "{category}_{item}_{order}_{system}.wav"
 INDEX = "item,category,cutoff_khz,system,path\n"
 
 
-@pytest.fixture(autouse=True)
-def _here(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-
-
 def named(*items):
     return [f"{item}_{system}.wav" for item in items for system in ("0_lr", "1_saga_sr", "2_hr")]
 

@@ -14,20 +14,14 @@ from saga_kedro.corpora.resampled import resample
 from saga_kedro.corpora.splits import assign_splits
 
 
-@pytest.fixture
-def here(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
 def manifest_of(*paths):
     clips, _ = examine_all([Source(path, "music", path.stem) for path in paths], workers=1)
     return manifest_frame(clips)
 
 
-def test_rate_and_channels_are_what_they_should_be(here):
+def test_rate_and_channels_are_what_they_should_be(tmp_path):
     kinds = {"a": (8_000, 1), "b": (48_000, 2), "c": (SAMPLE_RATE, 2), "d": (22_050, 4)}
-    manifest = manifest_of(*(write_noise(here / f"{k}.wav", rate=r, channels=c) for k, (r, c) in kinds.items()))
+    manifest = manifest_of(*(write_noise(tmp_path / f"{k}.wav", rate=r, channels=c) for k, (r, c) in kinds.items()))
     clips, rejected = resample(manifest, "out", workers=1)
     infos = {row["path"][0]: audio_info(row["flac"]) for row in clips.to_dict("records")}
     assert {info.rate for info in infos.values()} == {SAMPLE_RATE}
@@ -38,21 +32,21 @@ def test_rate_and_channels_are_what_they_should_be(here):
     assert rejected.empty
 
 
-def test_the_sound_is_the_sources_and_a_row_that_is_a_range_is_cut(here):
-    manifest = assign_splits(manifest_of(write_noise(here / "a.wav", seconds=4.0)), 0, validation=0.25, test=0.25)
+def test_the_sound_is_the_sources_and_a_row_that_is_a_range_is_cut(tmp_path):
+    manifest = assign_splits(manifest_of(write_noise(tmp_path / "a.wav", seconds=4.0)), 0, validation=0.25, test=0.25)
     clips, _ = resample(manifest, "out", workers=1)
     assert list(clips["samples"]) == pytest.approx([2 * SAMPLE_RATE, SAMPLE_RATE, SAMPLE_RATE], abs=1)
     last, _ = read_audio(clips["flac"][2])
     assert np.abs(last - to_rate(noise(4.0)[:, 24_000:], 8_000, SAMPLE_RATE)).max() < 2**-14
 
 
-def test_finished_files_are_not_made_again_and_stale_ones_are_removed(here):
-    first = manifest_of(*(write_noise(here / f"{seed}.wav", seed) for seed in range(3)))
+def test_finished_files_are_not_made_again_and_stale_ones_are_removed(tmp_path):
+    first = manifest_of(*(write_noise(tmp_path / f"{seed}.wav", seed) for seed in range(3)))
     clips, _ = resample(first, "out", workers=1)
-    times = {path: path.stat().st_mtime_ns for path in (here / "out").iterdir()}
-    second = manifest_of(here / "0.wav", here / "2.wav", write_noise(here / "3.wav", 3))
+    times = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").iterdir()}
+    second = manifest_of(tmp_path / "0.wav", tmp_path / "2.wav", write_noise(tmp_path / "3.wav", 3))
     again, _ = resample(second, "out", workers=1)
-    now = {path: path.stat().st_mtime_ns for path in (here / "out").iterdir()}
+    now = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").iterdir()}
     kept = times.keys() & now.keys()
     assert len(now) == 3
     assert {path.name for path in kept} == {clips["flac"][number].split("/")[-1] for number in (0, 2)}
@@ -60,8 +54,8 @@ def test_finished_files_are_not_made_again_and_stale_ones_are_removed(here):
     assert list(again["flac"][:2]) == [clips["flac"][0], clips["flac"][2]]
 
 
-def test_another_range_or_other_code_is_another_file(here, monkeypatch):
-    manifest = manifest_of(write_noise(here / "a.wav", seconds=2.0))
+def test_another_range_or_other_code_is_another_file(tmp_path, monkeypatch):
+    manifest = manifest_of(write_noise(tmp_path / "a.wav", seconds=2.0))
     whole, _ = resample(manifest, "out", workers=1)
     half, _ = resample(manifest.assign(end_s=1.0), "out", workers=1)
     assert whole["flac"][0] != half["flac"][0]
@@ -70,10 +64,10 @@ def test_another_range_or_other_code_is_another_file(here, monkeypatch):
     assert resample(manifest, "out", workers=1)[0]["flac"][0] not in (whole["flac"][0], half["flac"][0])
 
 
-def test_files_that_changed_or_went_are_rejected_and_the_rest_goes_on(here):
-    manifest = manifest_of(*(write_noise(here / f"{seed}.wav", seed) for seed in range(3)))
-    (here / "0.wav").unlink()
-    write_noise(here / "1.wav", rate=16_000)
+def test_files_that_changed_or_went_are_rejected_and_the_rest_goes_on(tmp_path):
+    manifest = manifest_of(*(write_noise(tmp_path / f"{seed}.wav", seed) for seed in range(3)))
+    (tmp_path / "0.wav").unlink()
+    write_noise(tmp_path / "1.wav", rate=16_000)
     clips, rejected = resample(manifest, "out", workers=1)
     assert list(clips["path"]) == ["2.wav"]
     assert "no such file" in rejected["reason"][0]

@@ -90,16 +90,6 @@ def test_an_event_file_gives_the_same_curves(tmp_path, monkeypatch):
     assert curves["norm"]["step"].tolist() == STEPS.tolist()
 
 
-def test_an_event_file_is_read_by_tensorboard_itself(tmp_path):
-    pytest.importorskip("tensorboard")
-    from torch.utils.tensorboard import SummaryWriter
-
-    with SummaryWriter(str(tmp_path)) as writer:
-        for step, loss in zip(STEPS, LOSS, strict=True):
-            writer.add_scalar("train/loss", loss, step)
-    assert read_curves(tmp_path)["loss"]["value"].to_numpy() == pytest.approx(LOSS, abs=1e-6)
-
-
 def test_without_tensorboards_reader_one_sentence_says_what_to_do(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "tensorboard", None)
     path = tmp_path / "events.out.tfevents.1.host"

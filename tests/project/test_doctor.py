@@ -1,8 +1,6 @@
 """`saga doctor`: one screen that says what is there, what is missing, and what to do about it."""
 
-import os
 import shutil
-from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -23,7 +21,6 @@ PRETRAINED = "data/06_models/pretrained"
 @pytest.fixture(scope="module")
 def project(tmp_path_factory):
     """T5 and the VAE are there, Qwen2-Audio and all corpora but one are not; a dataset was ingested."""
-    here = Path.cwd()
     folder = make_project(tmp_path_factory.mktemp("doctor") / "project", over={})
     tiny_t5(folder / PRETRAINED / "t5-base", width=16)
     write_tiny_autoencoder(folder / PRETRAINED / "stable-audio-open-1.0")
@@ -31,8 +28,7 @@ def project(tmp_path_factory):
     manifest = folder / "data/02_intermediate/demo/manifest.parquet"
     manifest.parent.mkdir()
     pd.DataFrame({"duration_s": [1800.0, 1800.0]}).to_parquet(manifest)
-    yield folder
-    os.chdir(here)
+    return folder
 
 
 @pytest.fixture(scope="module")

@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 import yaml
 
+from git_repositories import commit, git
 from saga_kedro.stages import STAGES
 from scratch_project import ROOT, make_project, merged
 
@@ -32,11 +33,6 @@ def repro(folder: Path, *stages: str) -> set[str]:
     return {
         line.split("'")[1] for line in run(folder, "dvc", "repro", *stages).splitlines() if line.startswith("Running stage")
     }
-
-
-def git(folder: Path, *arguments: str) -> None:
-    person = ["-c", "user.name=a", "-c", "user.email=a@b.org"]
-    subprocess.run(["git", *person, *arguments], cwd=folder, check=True, capture_output=True)
 
 
 def set_parameters(folder: Path, changes: dict, file: str = "conf/base/parameters.yml") -> None:
@@ -66,8 +62,7 @@ def built(tmp_path_factory):
     run(folder, "dvc", "init", "--quiet")
     shutil.copy(ROOT / ".dvc/config", folder / ".dvc/config")
     assert repro(folder) == ALL
-    git(folder, "add", "--all")
-    git(folder, "commit", "--quiet", "--message", "built")
+    commit(folder)
     return folder
 
 

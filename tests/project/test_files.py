@@ -1,13 +1,6 @@
-"""Folders are listed once, and hold what they are to hold."""
+"""Folders hold what they are to hold."""
 
-from saga_kedro.files import keep_only, names_in
-
-
-def test_a_folder_is_listed_by_name_and_one_that_is_not_there_holds_nothing(tmp_path):
-    (tmp_path / "a.json").touch()
-    (tmp_path / "b").mkdir()
-    assert names_in(tmp_path) == {"a.json", "b"}
-    assert names_in(tmp_path / "nowhere") == set()
+from saga_kedro.files import keep_only
 
 
 def test_only_what_is_wanted_stays_however_its_path_is_written(tmp_path, monkeypatch):

@@ -126,8 +126,3 @@ def test_the_command_that_uses_a_model_says_the_same(monkeypatch, capsys):
     with pytest.raises(SystemExit, match="1"):
         cli.main()
     assert capsys.readouterr().err == "Error: No space is left on the device of out\n"
-
-
-def test_other_errors_stay_what_they_are(tmp_path):
-    with pytest.raises(ValueError, match="wrong"), atomic_path(tmp_path / "a.txt"):
-        raise ValueError("wrong")

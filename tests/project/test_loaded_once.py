@@ -17,17 +17,19 @@ def load(name, options):
 @pytest.fixture(autouse=True)
 def _fresh():
     loads.clear()
-    let_go()
     yield
     let_go()
 
 
-def test_a_model_is_loaded_with_the_first_task_and_kept_for_the_next_ones():
+def test_a_model_is_loaded_with_the_first_task_and_kept_for_the_next_ones_until_it_is_let_go():
     model = LoadedOnce(load, ("a", {"width": 1}))
     assert loads == []
     sent_with_another_task = pickle.loads(pickle.dumps(model))
     assert model() is sent_with_another_task()
     assert loads == ["a"]
+    let_go()
+    model()
+    assert loads == ["a", "a"]
 
 
 def test_another_model_takes_its_place():
@@ -35,11 +37,3 @@ def test_another_model_takes_its_place():
     assert first() != second()
     first()
     assert loads == ["a", "a", "a"]
-
-
-def test_it_can_be_let_go():
-    model = LoadedOnce(load, ("a", {}))
-    model()
-    let_go()
-    model()
-    assert loads == ["a", "a"]

@@ -17,10 +17,9 @@ from click import ClickException
 from kedro.framework.project import configure_project
 
 from saga_kedro.locks import InUse, RunLock, joins_another
-from saga_kedro.parameters import ParameterError, validate
 from saga_kedro.pipeline_registry import register_pipelines
 from saga_kedro.pipelines.run_hook import uses
-from scratch_project import ROOT, base_parameters, make_project, merged, run_pipeline
+from scratch_project import ROOT, make_project, run_pipeline
 
 MANIFEST, CLIPS = "data/02_intermediate/demo/manifest.parquet", "data/03_primary/demo/clips.parquet"
 
@@ -141,11 +140,6 @@ def test_a_further_node_joins_the_run_of_the_first_and_what_a_scheduler_sets_cha
         monkeypatch.setenv(name, "1")
     assert joins_another(nodes=2)
     assert not joins_another(nodes=1)
-
-
-def test_how_a_run_waits_is_checked():
-    with pytest.raises(ParameterError, match="parameter lock = 'never': input should be 'refuse' or 'wait'"):
-        validate(merged(base_parameters(), {"lock": "never"}))
 
 
 def catalog(dataset: str, run: str) -> dict[str, dict[str, str]]:

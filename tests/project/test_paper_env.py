@@ -47,14 +47,7 @@ def write_tiny_stable_audio_open(folder: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def here():
-    folder = Path.cwd()
-    yield
-    os.chdir(folder)
-
-
-@pytest.fixture(scope="module")
-def project(here, tmp_path_factory):
+def project(tmp_path_factory):
     """A project with the tiny checkpoints where conf/paper looks for the real ones."""
     folder = make_project(tmp_path_factory.mktemp("paper") / "project")
     tiny_t5(folder / PRETRAINED / "t5-base", width=WIDTH)
@@ -109,11 +102,6 @@ def trained(project):
 
 
 @pytest.fixture
-def folder(trained):
-    return next((trained / "data/06_models").glob("demo*/fit.json")).parent
-
-
-@pytest.fixture
 def run(trained):
     runs = mlflow.search_runs(experiment_names=["saga_kedro"], output_format="list")
     (run,) = [run for run in runs if run.data.tags.get("saga.env") == "paper"]
@@ -153,9 +141,9 @@ def test_captions_are_qwen2_audios(trained):
     assert not captions["caption"].str.startswith("a sound").any()
 
 
-def test_the_export_super_resolves(trained, folder):
+def test_the_export_super_resolves(trained):
     os.chdir(trained)
-    saga = SagaSR.from_pretrained(folder)
+    saga = SagaSR.from_pretrained(next(Path("data/06_models").glob("demo*/fit.json")).parent)
     assert (type(saga.codec).__name__, saga.text_encoder.name) == ("Autoencoder", "t5")
     audio = 0.1 * np.random.default_rng(0).standard_normal((2, 16_000)).astype(np.float32)
     high = saga.super_resolve(audio, 16_000, steps=2, cutoff_hz=7_000.0)
@@ -168,7 +156,7 @@ def test_it_is_evaluated(trained):
     assert {"eval/LSD/music/4kHz", "eval_codec/LSD/music/4kHz", "eval_untouched/LSD/music/4kHz"} <= metrics.keys()
 
 
-def test_without_weights_a_run_stops_before_it_does_anything(here, tmp_path):
+def test_without_weights_a_run_stops_before_it_does_anything(tmp_path):
     folder = make_project(tmp_path / "bare")
     with pytest.raises(ClickException) as refused:
         run_pipeline(folder, "train", env="paper", **SMALL)
@@ -185,7 +173,7 @@ def test_without_weights_a_run_stops_before_it_does_anything(here, tmp_path):
     assert not [path for path in folder.glob("data/**/*") if path.is_file()]
 
 
-def test_what_needs_no_weights_is_not_refused(here, tmp_path):
+def test_what_needs_no_weights_is_not_refused(tmp_path):
     parameters = read_parameters(make_project(tmp_path / "bare"), "paper")
     assert missing_weights(parameters, set()) == []
     assert len(missing_weights(parameters, {"weights.caption"})) == 1

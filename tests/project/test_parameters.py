@@ -7,13 +7,17 @@ import pytest
 from click import ClickException
 
 from saga_kedro.parameters import ParameterError, changed, validate
+from saga_kedro.pipelines.configuration import read_parameters
 from scratch_project import ROOT, base_parameters, merged, run_pipeline
 
 BASE = base_parameters()
 
 
-def test_the_committed_parameters_are_valid():
+def test_the_committed_parameters_are_valid_and_conf_box_holds_out_what_it_has():
     assert validate(BASE).fit.steps > 0
+    box = read_parameters(ROOT, "box")
+    known = {*box.ingest.packages, *(one.name for one in box.repositories)}
+    assert {*box.ingest.held_out.validation, *box.ingest.held_out.test} <= known
 
 
 @pytest.mark.parametrize(
@@ -25,7 +29,6 @@ def test_the_committed_parameters_are_valid():
         ({"fit": {"steps": "many"}}, "parameter fit.steps = 'many'"),
         ({"fit": {"steps": 2.5}}, "parameter fit.steps = 2.5"),
         ({"sample": {"rolloff": "bright"}}, "parameter sample.rolloff = 'bright'"),
-        ({"ingest": {"source": "folder"}}, "ingest.source=folder needs ingest.path"),
         ({"caption": {"source": "table"}}, "caption.source=table needs caption.path"),
         (
             {"workers": {"address": "tcp://head:8786"}},
@@ -63,13 +66,6 @@ def test_every_parameter_has_a_comment():
     lines = [line for line in (ROOT / "conf/base/parameters.yml").read_text().splitlines() if ":" in line.split("#")[0]]
     bare = [line for line in lines if "#" not in line and not line.rstrip().endswith(":")]
     assert not bare
-
-
-def test_corpora_have_folders_of_their_own():
-    assert validate(BASE).dataset_name == "demo"
-    folder = merged(BASE, {"ingest": {"source": "folder", "path": "/audio/My Corpus/"}})
-    assert validate(folder).dataset_name == "My-Corpus"
-    assert validate(merged(BASE, {"dataset": "mine"})).dataset_name == "mine"
 
 
 def test_one_parameter_is_changed_by_its_dotted_name_and_checked():

@@ -1,8 +1,6 @@
 """`saga plan`: what a corpus of some hours will take. Its formulas are held against torch's counter and a cache on disk."""
 
-import os
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any, cast
 
 import pandas as pd
@@ -11,7 +9,7 @@ import torch
 import yaml
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from saga_kedro.captioning.windows import window_table
 from saga_kedro.cli import app
@@ -51,15 +49,12 @@ def test_what_is_done_to_every_hour_grows_with_the_hours():
         assert ten_times[name] == once[name]
 
 
-def test_twice_the_gpus_take_half_the_time_and_do_the_same_work():
+def test_twice_the_gpus_take_half_the_time_but_for_gradients_that_travel_between_nodes():
     eight, sixteen = steps_of(nodes=1, cores=256), steps_of(nodes=1, gpus=16, cores=256)
     for name in ("captions", "latents", "training"):
         assert sixteen[name].gpu_hours == eight[name].gpu_hours
     for name in ("captions", "latents"):
         assert sixteen[name].wall_hours == pytest.approx(eight[name].wall_hours / 2)
-
-
-def test_gradients_that_travel_between_nodes_keep_training_from_halving():
     one, two = steps_of(nodes=1)["training"], steps_of(nodes=2)["training"]
     assert one.gpu_hours == two.gpu_hours
     assert one.wall_hours / 2 < two.wall_hours < one.wall_hours
@@ -79,10 +74,6 @@ def test_other_parameters_make_another_plan():
     assert "latents" not in online
     assert online["training"].gpu_hours > paper["training"].gpu_hours
     assert online["text states"].disk_bytes == pytest.approx(online["captions"].words.startswith("2,4") * 2_414_394 * 61_440)
-
-
-def test_the_batch_of_a_step_stays_on_any_number_of_gpus():
-    assert steps_of(gpus=8)["training"].words == steps_of(gpus=2)["training"].words == "26,000 steps x 256"
 
 
 def test_without_gpus_cores_do_the_work_and_captions_of_a_7_b_model_are_not_reckoned():
@@ -119,8 +110,6 @@ def test_operations_and_parameters_of_the_dit_are_those_that_torch_counts(projec
 
 
 def test_the_papers_network_is_as_large_as_it_was_counted():
-    mean = merged(PAPER, {"model": {"codec": {"posterior": "mean"}}})  # without a deviation
-    assert segment_bytes(validate(PAPER), 40) - segment_bytes(validate(mean), 40) == 64 * 128 * 2
     shape = dit(validate(PAPER).model)
     assert shape.parameters() == pytest.approx(1.0573e9, rel=1e-3)
     assert shape.forward_flops() == pytest.approx(275.65e9, rel=1e-3)
@@ -185,8 +174,6 @@ def test_what_the_plan_knows_of_the_model_and_the_training_is_what_they_have():
 def test_every_unit_cost_has_a_comment_and_is_checked():
     lines = [line for line in COSTS_FILE.read_text().splitlines() if ":" in line.split("#")[0]]
     assert not [line for line in lines if "#" not in line and not line.rstrip().endswith(":")]
-    with pytest.raises(ParameterError, match="unknown parameter plan"):
-        validate({**BASE, "plan": COSTS.model_dump()})
     with pytest.raises(ParameterError, match="unknown parameter cores.exmine: did you mean cores.examine"):
         unit_costs(merged(COSTS.model_dump(), {"cores": {"exmine": 1.0}}))
     with pytest.raises(ParameterError, match="parameter gpu.utilisation = 35"):
@@ -195,35 +182,32 @@ def test_every_unit_cost_has_a_comment_and_is_checked():
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory):
-    here = Path.cwd()
-    yield make_project(tmp_path_factory.mktemp("plan") / "project", over={})
-    os.chdir(here)
+    return make_project(tmp_path_factory.mktemp("plan") / "project", over={})
 
 
-def saga_plan(project: Path, *arguments: str) -> SimpleNamespace:
-    answer = CliRunner().invoke(app, ["plan", "--project", str(project), *arguments], env={"COLUMNS": "130"})
-    return SimpleNamespace(code=answer.exit_code, said=answer.output)
+def saga_plan(project: Path, *arguments: str) -> Result:
+    return CliRunner().invoke(app, ["plan", "--project", str(project), *arguments], env={"COLUMNS": "130"})
 
 
 def test_the_papers_plan_fits_a_screen(project):
     answer = saga_plan(project, "--hours", "3800", "--gpus", "8", "--nodes", "2", "--env", "paper")
-    assert answer.code == 0, answer.said
-    assert "3,800 h of audio, conf/paper, 2 nodes of 8 GPUs and 128 cores" in answer.said
-    assert len(answer.said.splitlines()) <= 45
-    assert max(map(len, answer.said.splitlines())) <= 130
+    assert answer.exit_code == 0, answer.output
+    assert "3,800 h of audio, conf/paper, 2 nodes of 8 GPUs and 128 cores" in answer.output
+    assert len(answer.output.splitlines()) <= 45
+    assert max(map(len, answer.output.splitlines())) <= 130
     for sign in ("26,000 steps x 256", "375 GiB", "measured 2026", "given", "fit.nodes=2,fit.devices=8,fit.accumulate=1"):
-        assert sign in answer.said
+        assert sign in answer.output
 
 
 def test_without_options_the_demo_is_planned_then_the_dataset_that_is_there(project, tmp_path):
-    assert "0.1667 h of audio, conf/base, one node of" in saga_plan(project).said
+    assert "0.1667 h of audio, conf/base, one node of" in saga_plan(project).output
     manifest = project / "data/02_intermediate/demo/manifest.parquet"
     manifest.parent.mkdir(parents=True)
     pd.DataFrame({"start_s": [0.0, 0.0], "end_s": [7200.0, 3600.0], "split": ["train", "test"]}).to_parquet(manifest)
     answer = saga_plan(project)
     manifest.unlink()
-    assert "3 h of audio" in answer.said
-    assert "2 clips" in answer.said
+    assert "3 h of audio" in answer.output
+    assert "2 clips" in answer.output
 
 
 @pytest.mark.parametrize(
@@ -240,11 +224,11 @@ def test_without_options_the_demo_is_planned_then_the_dataset_that_is_there(proj
 )
 def test_bad_input_is_one_sentence(project, arguments, sentence):
     answer = saga_plan(project, *arguments)
-    assert answer.code == 2
-    assert sentence in answer.said
-    assert len(answer.said.splitlines()) == 1
+    assert answer.exit_code == 2
+    assert sentence in answer.output
+    assert len(answer.output.splitlines()) == 1
 
 
 def test_a_number_of_gpus_that_the_batch_does_not_divide_by_is_said(project):
     answer = saga_plan(project, "--hours", "10", "--gpus", "3", "--env", "paper")
-    assert "256 segments a step are no multiple of 3 GPUs x fit.batch_size=16" in answer.said
+    assert "256 segments a step are no multiple of 3 GPUs x fit.batch_size=16" in answer.output

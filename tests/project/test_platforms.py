@@ -1,22 +1,17 @@
 """What can be installed where: resolved for each platform from here, not run there. docs/platforms.md has it as a table."""
 
-import re
-
 import pytest
 
 from package_index import PLATFORMS, PYTHONS, ROOT, need_index, resolve
 
-LOCK = ROOT / "requirements.lock"
 
-
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def _from_an_index_for_macos_14(monkeypatch):
     """PyTorch's and onnxruntime's wheels are for macOS 14 and later; uv takes 13 by default."""
     need_index()
     monkeypatch.setenv("MACOSX_DEPLOYMENT_TARGET", "14.0")
 
 
-@pytest.mark.usefixtures("_from_an_index_for_macos_14")
 @pytest.mark.parametrize("python", PYTHONS)
 @pytest.mark.parametrize("platform", PLATFORMS)
 def test_the_light_package_resolves(platform, python, tmp_path):
@@ -26,20 +21,14 @@ def test_the_light_package_resolves(platform, python, tmp_path):
         assert f"+ {heavy}==" not in found
 
 
-@pytest.mark.usefixtures("_from_an_index_for_macos_14")
 def test_the_project_resolves_but_for_what_the_lock_adds(tmp_path):
     found = resolve(["-r", "pyproject.toml", "--extra", "project", "--extra", "demo"], PLATFORMS[0], "3.11", tmp_path)
     assert "+ torch==2.14.1" in found
     assert "stable-audio-tools" not in found
 
 
-@pytest.mark.usefixtures("_from_an_index_for_macos_14")
 @pytest.mark.parametrize("platform", PLATFORMS)
 def test_the_lock_installs_without_dependencies(platform, tmp_path):
-    found = resolve(["--no-deps", "-r", str(LOCK)], platform, "3.11", tmp_path)
+    found = resolve(["--no-deps", "-r", str(ROOT / "requirements.lock")], platform, "3.11", tmp_path)
     assert "+ stable-audio-tools==0.0.19" in found
     assert ("+ triton==" in found) == ("+ nvidia-cublas==" in found) == ("linux" in platform)
-
-
-def test_the_lock_names_no_index():
-    assert not re.search(r"https?:|file:|--(extra-)?index|--find-links", LOCK.read_text(encoding="utf-8"))

@@ -1,14 +1,11 @@
-"""`evaluate_pairs`, `report`, `targets` on a scratch project: other systems in the same tables, the paper beside them."""
+"""`evaluate_pairs` and `report` on a scratch project: other systems in the same tables, the paper beside them."""
 
 import json
-import os
-from pathlib import Path
 
 import mlflow
 import numpy as np
 import pandas as pd
 import pytest
-from click import ClickException
 
 from saga_kedro.audio.io import write_audio
 from saga_kedro.audio.lowpass import LowPass, low_pass
@@ -22,7 +19,6 @@ RATE = 44_100
 @pytest.fixture(scope="module")
 def judged(tmp_path_factory):
     """A project in which an untrained model was judged on three given pairs beside another system."""
-    here = Path.cwd()
     root = tmp_path_factory.mktemp("judged")
     for index, category in enumerate("fms"):
         reference = (0.1 * np.random.default_rng(index).standard_normal((1, RATE))).astype(np.float32)
@@ -45,8 +41,7 @@ def judged(tmp_path_factory):
         sample={"rolloff": 0.8},  # an untrained model has no predictor of its own
         report={"dial": [0.5], "dial_seconds": 1.0},
     )
-    yield folder
-    os.chdir(here)
+    return folder
 
 
 def reporting(judged):
@@ -86,18 +81,3 @@ def test_the_run_says_what_it_is_and_holds_the_report(judged):
     paper = {run.info.run_name: run for run in runs if "paper.system" in run.data.tags}
     shared = paper["paper: SAGA-SR"].data.metrics.keys() & ours.data.metrics.keys()
     assert "eval/LSD/speech/4kHz" in shared
-
-
-def test_the_targets_are_written_once(judged):
-    def paper():
-        runs = mlflow.search_runs(experiment_names=["saga_kedro"], output_format="list")
-        return {run.info.run_id: run.data.metrics for run in runs if "paper.system" in run.data.tags}
-
-    before = paper()
-    run_pipeline(judged, "targets")
-    assert paper() == before
-
-
-def test_without_a_model_one_sentence_says_what_to_do(judged):
-    with pytest.raises(ClickException, match=r"holds no model .*train one with .* evaluate\.model=<folder>"):
-        run_pipeline(judged, "evaluate", evaluate={"model": "data/06_models/nothing"})

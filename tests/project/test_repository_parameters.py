@@ -4,21 +4,14 @@ import re
 
 import pytest
 
+from git_repositories import entry
 from saga_kedro.parameters import UNFREE, ParameterError, validate
 from saga_kedro.pipelines.configuration import read_parameters
 from saga_kedro.stages import digits, logged
 from scratch_project import ROOT, base_parameters, merged
 
 AUDIO = {"folder": "a/b", "category": "speech"}
-ENTRY = {
-    "address": "https://example.org/ann/voices",
-    "commit": "0" * 40,
-    "licence": "CC0-1.0",
-    "licence_file": "LICENSE",
-    "licence_sha256": "0" * 64,
-    "attribution": "Ann",
-    "audio": [AUDIO],
-}
+ENTRY = entry("ann/voices", "0" * 40, AUDIO).model_dump()
 OTHER = ENTRY | {"commit": "1" * 40}
 
 
@@ -80,9 +73,7 @@ def test_what_is_wrong_with_an_entry_is_said_in_a_sentence(change, sentence):
 
 
 def test_what_an_entry_lacks_is_said_with_the_file_that_it_belongs_to():
-    with pytest.raises(
-        ParameterError, match="repositories.0.commit is missing: set it in conf/base/parameters_repositories.yml"
-    ):
+    with pytest.raises(ParameterError, match="0.commit is missing: set it in conf/base/parameters_repositories.yml"):
         checked({name: value for name, value in ENTRY.items() if name != "commit"})
 
 
@@ -92,8 +83,9 @@ def test_a_repository_is_listed_once():
 
 
 @pytest.mark.parametrize("source", ["git", "debian+git"])
-def test_the_source_git_needs_no_path_but_repositories(source):
+def test_the_source_git_needs_no_path_but_repositories_and_names_its_dataset(source):
     assert checked(ENTRY, source=source).ingest.path is None
+    assert checked(ENTRY, source=source).dataset_name == source.replace("+", "-")
     with pytest.raises(ParameterError, match=re.escape(f"ingest.source={source} needs repositories")):
         checked(source=source)
 
@@ -117,7 +109,3 @@ def test_a_training_depends_on_the_list_if_it_is_of_git_and_not_on_where_clones_
 def test_of_the_list_a_run_logs_names_and_commits_if_it_is_of_git():
     assert "repositories" not in logged(checked(ENTRY))
     assert logged(checked(ENTRY, source="git"))["repositories"] == {"ann/voices": "0" * 40}
-
-
-def test_both_sources_together_have_a_folder_of_their_own():
-    assert checked(ENTRY, source="debian+git").dataset_name == "debian-git"

@@ -128,6 +128,7 @@ def test_a_corpus_of_ones_own_has_a_folder_of_its_own_name():
     shorter = folders(changed(own, {"fit.steps": 500}), BASE)
     assert shorter["encode"] == "My-Corpus"
     assert shorter["fit"].startswith("My-Corpus-")
+    assert changed(own, {"dataset": "mine"}).dataset_name == "mine"
 
 
 def test_dvc_reads_the_key_of_each_stage():

@@ -1,4 +1,4 @@
-"""The house's rules: imports go one way, and only the edges know Kedro and click."""
+"""The house's rules: imports go one way, and only the edges know Kedro and click, a lock names no index."""
 
 import ast
 import re
@@ -56,12 +56,14 @@ def importers(*packages: str) -> set[str]:
     return {place(file) for file in FILES if any(name.split(".")[0] in packages for name in named(file))}
 
 
-def test_only_the_pipelines_know_kedro():
+def test_only_the_pipelines_know_kedro_and_only_the_commands_know_click():
     assert {file for file in importers("kedro", "kedro_mlflow", "kedro_datasets") if not file.startswith(EDGES)} == set()
-
-
-def test_only_the_commands_know_click():
     assert importers("click", "typer") <= set(COMMANDS)
+
+
+def test_locks_name_no_index():
+    assert not re.search(r"https?:|file:|--(extra-)?index|--find-links", (ROOT / "requirements.lock").read_text())
+    assert "resolved" not in (ROOT / "web/package-lock.json").read_text()
 
 
 def test_experiments_are_imported_by_nothing():

@@ -19,9 +19,6 @@ from saga_kedro.quiet import without_warnings
 from scratch_project import TINY, make_project, run_pipeline
 from tiny_model import network_bytes
 
-DATA = Path("data")
-
-
 # `UserWarning:`, a log's WARNING, and `/path/of/a/library.py:123: ...`, as Lightning prints it
 WARNS = re.compile(r"warning|\.py:\d+: ", re.IGNORECASE)
 
@@ -44,17 +41,10 @@ def printed(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def trained(printed):
-    """The project after one `train`; the working folder while these tests run."""
-    here = Path.cwd()
+    """The project after one `train`."""
     folder, _ = printed
     run_pipeline(folder, "targets")  # sets the project up in this process
-    yield folder
-    os.chdir(here)
-
-
-@pytest.fixture
-def manifest(trained):
-    return pd.read_parquet(trained / DATA / "02_intermediate/demo/manifest.parquet")
+    return folder
 
 
 def runs_of_configurations():
@@ -74,7 +64,7 @@ def history(run, metric):
 
 
 def saved_model(trained):
-    return trained / DATA / "06_models/demo"
+    return trained / "data/06_models/demo"
 
 
 def test_a_run_prints_no_warning(printed):
@@ -91,16 +81,14 @@ def test_a_warning_that_is_not_named_still_shows(recwarn):
     assert [str(one.message) for one in recwarn] == ["another"]
 
 
-def test_every_group_is_in_one_split_only(manifest):
-    assert manifest.groupby("group")["split"].nunique().max() == 1
-    assert set(manifest["split"]) == {"train", "validation", "test"}
-
-
-def test_the_manifest_says_what_each_clip_is(manifest):
+def test_the_manifest_says_what_each_clip_is_and_no_group_is_in_two_splits(trained):
+    manifest = pd.read_parquet(trained / "data/02_intermediate/demo/manifest.parquet")
     columns = {"clip_id", "group", "path", "content_hash", "category", "duration_s", "sample_rate", "channels", "bandwidth_hz"}
     assert columns <= set(manifest.columns)
     assert not manifest["clip_id"].duplicated().any()
     assert not any(Path(path).is_absolute() for path in manifest["path"])
+    assert manifest.groupby("group")["split"].nunique().max() == 1
+    assert set(manifest["split"]) == {"train", "validation", "test"}
 
 
 def test_a_model_is_saved_with_its_configuration(trained):
@@ -111,29 +99,24 @@ def test_a_model_is_saved_with_its_configuration(trained):
     assert summary["yardsticks"]["yardstick/nothing"] > summary["yardsticks"]["yardstick/z_l"] > 0
 
 
-def test_every_row_of_the_table_is_scored(trained):
-    metrics = json.loads((trained / DATA / "08_reporting/demo/metrics.json").read_text())
+def test_every_row_of_the_table_is_scored_and_examples_are_there_to_hear_and_to_see(trained):
+    reporting = trained / "data/08_reporting/demo"
+    metrics = json.loads((reporting / "metrics.json").read_text())
     for row in ("eval", "eval_untouched", "eval_codec", "eval_copy_up"):
         for metric in ("LSD", "LSD_sounding", "SI-SDR", "SNR"):
             assert math.isfinite(metrics[f"{row}/{metric}/music/4kHz"])
     assert metrics["eval_codec/LSD/music/4kHz"] < metrics["eval_untouched/LSD/music/4kHz"]
+    pictures = list(reporting.glob("examples/*.png"))
+    assert pictures
+    assert len(list(reporting.glob("examples/*.flac"))) >= 3 * len(pictures)
 
 
-def test_examples_are_there_to_hear_and_to_see(trained):
-    folder = trained / DATA / "08_reporting/demo/examples"
-    assert list(folder.glob("*.png"))
-    assert len(list(folder.glob("*.flac"))) >= 3 * len(list(folder.glob("*.png")))
-
-
-def test_mlflow_has_losses_gradient_norms_and_yardsticks(run):
+def test_mlflow_has_curves_yardsticks_flat_parameters_and_the_tags_that_tell_runs_apart(run):
     assert [step for step, _ in history(run, "train/loss")] == list(range(TINY["fit"]["steps"]))
     assert len(history(run, "val/loss/t0.5")) == TINY["fit"]["steps"] // TINY["fit"]["steps_per_epoch"]
     assert {"train/grad_norm", "train/grad_norm/transformer", "train/grad_norm/f_l"} <= run.data.metrics.keys()
     assert {"yardstick/nothing", "yardstick/variance", "yardstick/z_l"} <= run.data.metrics.keys()
     assert "train/segments_per_second" in run.data.metrics
-
-
-def test_mlflow_has_flat_parameters_and_the_tags_that_tell_runs_apart(run):
     assert run.data.params["fit.steps"] == str(TINY["fit"]["steps"])
     assert run.data.params["model.codec.name"] == "band_envelope"
     tags = {"saga.configuration", "saga.data_version", "saga.weights", "saga.git_revision", "saga.seed", "saga.env"}
@@ -153,7 +136,7 @@ def test_the_logged_model_super_resolves(run, trained):
 
 def test_running_again_does_nothing_again(trained, run):
     weights = saved_model(trained) / "model.safetensors"
-    audio = [path for layer in ("01_raw", "03_primary", "07_model_output") for path in (trained / DATA / layer).rglob("*.*")]
+    audio = [path for layer in ("01_raw", "03_primary", "07_model_output") for path in (trained / "data" / layer).rglob("*.*")]
     made = [path for path in audio if path.suffix in (".flac", ".wav")]
     before = {path: path.stat().st_mtime_ns for path in (*made, weights)}
     losses = history(run, "train/loss")
@@ -183,11 +166,11 @@ def test_sampling_otherwise_judges_the_same_weights_in_a_run_of_its_own(trained,
 
 def test_the_same_seed_gives_the_same_manifest_and_the_same_loss_curve(trained, run, tmp_path):
     losses = history(run, "train/loss")
-    manifest = pd.read_parquet(trained / DATA / "02_intermediate/demo/manifest.parquet")
+    manifest = pd.read_parquet(trained / "data/02_intermediate/demo/manifest.parquet")
     again = make_project(tmp_path / "again")
     try:
         run_pipeline(again, "train")
-        pd.testing.assert_frame_equal(pd.read_parquet(again / DATA / "02_intermediate/demo/manifest.parquet"), manifest)
+        pd.testing.assert_frame_equal(pd.read_parquet(again / "data/02_intermediate/demo/manifest.parquet"), manifest)
         (other,) = runs_of_configurations()
         assert history(other, "train/loss") == losses
         assert other.data.metrics["eval/LSD/music/4kHz"] == run.data.metrics["eval/LSD/music/4kHz"]

@@ -2,7 +2,6 @@
 
 import importlib.util
 from collections.abc import Iterator
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -17,8 +16,8 @@ from saga_kedro.reporting.examples import choose_examples
 from saga_kedro.reporting.likeness import Likeness
 from saga_kedro.reporting.report import Findings
 from saga_kedro.reporting.targets import checked_targets
+from scratch_project import ROOT
 
-ROOT = Path(__file__).parents[2]
 RATE = 44_100
 
 

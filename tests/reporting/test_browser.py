@@ -23,14 +23,12 @@ def ui(pictures, paper_targets, tmp_path_factory):
     """MLflow's UI over a store with one run of ours and the paper's: its address and the experiment's id."""
     folder = tmp_path_factory.mktemp("ui")
     store = f"sqlite:///{folder / 'mlflow.db'}"
-    before = mlflow.get_tracking_uri()
     mlflow.set_tracking_uri(store)
     experiment = mlflow.MlflowClient().create_experiment("saga_kedro", artifact_location=str(folder / "artifacts"))
     log_paper_runs(paper_targets, experiment)
     set_up_experiment(experiment)
     with mlflow.start_run(experiment_id=experiment, run_name="demo, 6 steps"):
         mlflow.log_metric("eval/LSD/speech/4kHz", 1.9876)
-    mlflow.set_tracking_uri(before)
     port = pictures.free_port()
     address = f"http://127.0.0.1:{port}"
     command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", store, "--port", str(port), "--workers", "1"]

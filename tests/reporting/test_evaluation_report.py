@@ -14,9 +14,8 @@ import soundfile
 from saga_kedro.evaluation.score import PLACEMENT
 from saga_kedro.evaluation.summary import summarise
 from saga_kedro.reporting.blocks import Block, Callout, Details, Figure, Player, Players, Report, Section, Table, Text
-from saga_kedro.reporting.charts import loss_chart, smoothed
+from saga_kedro.reporting.charts import loss_chart
 from saga_kedro.reporting.examples import choose_examples, listenable, write_examples
-from saga_kedro.reporting.figures import row_styles
 from saga_kedro.reporting.html import render_html, write_html
 from saga_kedro.reporting.likeness import Likeness
 from saga_kedro.reporting.markdown import write_markdown
@@ -127,13 +126,6 @@ def test_what_was_not_measured_is_said_not_shown_as_zero(paper_targets):
     assert "0.00" not in document
 
 
-def test_the_distance_table_subtracts(findings, paper_targets):
-    table = gap_table(findings.summary, paper_targets).set_index("what")
-    line = table.loc["LSD, speech, 4kHz"]
-    assert float(line["ours minus the paper's"]) == pytest.approx(float(line["ours"]) - 1.28, abs=0.011)
-    assert table.loc["LSD, effects, 4kHz", "ours"] == "–"
-
-
 def test_markdown_says_the_same_and_keeps_its_files_beside_it(findings, tmp_path):
     report = build_report(findings)
     write_html(report, tmp_path / "report.html")
@@ -162,12 +154,6 @@ def test_every_kind_of_block_is_written_in_both(tmp_path):
     for part in ("> **✘** it *fails*\n> twice", "**more**", "[first](audit_files/one.flac)", "![a dot](audit_files/dot.png)"):
         assert part in text
     assert all(part in text for part in ("audit_files/line.svg", "made by hand"))
-
-
-def test_two_pictures_of_one_name_are_refused(tmp_path):
-    blocks = [Figure(b"\x89PNG1", "same"), Figure(b"\x89PNG2", "same")]
-    with pytest.raises(ValueError, match=r"both called same\.png"):
-        write_markdown(Report("r", "", [Section("s", blocks)]), tmp_path / "r.md")
 
 
 def test_examples_take_turns_over_cutoffs_and_know_their_sounds():
@@ -205,9 +191,3 @@ def test_the_loss_is_drawn_with_its_yardsticks(findings):
     assert picture
     labels = picture.axes[0].get_legend_handles_labels()[1]
     assert labels == ["train/loss", "predicts nothing: 2", "knows the variance: 1.57", "knows z_l, linearly: 1.2"]
-
-
-def test_running_means_and_row_styles():
-    np.testing.assert_allclose(smoothed(np.array([1.0, 3.0, 5.0]), 2), [1, 2, 4])
-    styles = row_styles(["ours", "untouched", "codec", "audiosr", "flashsr", "saga_sr", "another"])
-    assert len(set(styles.values())) == len(styles)

@@ -20,9 +20,9 @@ from saga_kedro.audio import SAMPLE_RATE
 from saga_kedro.audio.lowpass import LowPass, low_pass
 from saga_kedro.cli import app
 from saga_kedro.model.saved import GRAPH, SHIPPED
+from scratch_project import ROOT
 from sounds import bursts_over_noise, full_band
 
-ROOT = Path(__file__).parents[2]
 WAIT = 80_000  # ms
 DROP = """([name, base64]) => {
   const bytes = Uint8Array.from(atob(base64), letter => letter.charCodeAt(0));
@@ -175,7 +175,3 @@ def test_a_browser_without_webassembly_is_told(browser, address):
     opened.goto(address)
     assert "lacks WebAssembly" in opened.locator("#status.problem").inner_text()
     opened.close()
-
-
-def test_the_lock_names_no_registry():
-    assert "resolved" not in (ROOT / "web" / "package-lock.json").read_text()

@@ -21,14 +21,12 @@ def use(project: Path) -> None:
 @pytest.fixture(scope="module")
 def project(tmp_path_factory):
     """A project with an experiment whose artifacts lie in it, as conf/base/mlflow.yml has it."""
-    before = mlflow.get_tracking_uri()
     folder = tmp_path_factory.mktemp("tracking") / "project"
     (folder / "mlruns").mkdir(parents=True)
     use(folder)
     mlflow.create_experiment("saga_kedro", artifact_location=str(folder / "mlruns" / "artifacts"))
     mlflow.set_experiment("saga_kedro")
-    yield folder
-    mlflow.set_tracking_uri(before)
+    return folder
 
 
 def test_after_the_data_changed_the_new_run_has_the_parameters_and_the_old_one_stays(project):

@@ -16,13 +16,11 @@ from saga_kedro.model import blocks, piecewise
 from saga_kedro.model.onnx_model import OnnxSagaSR
 from saga_kedro.use.browser import BrowserSagaSR, from_channels, spectrogram, super_resolve, to_answer, to_wav
 from sounds import bursts_over_noise, full_band, muffled
-from tiny_model import write_exported_model
 
 
 @pytest.fixture(scope="module")
-def both(tmp_path_factory):
-    folder = write_exported_model(tmp_path_factory.mktemp("exported") / "model")
-    return OnnxSagaSR(folder), BrowserSagaSR(folder)
+def both(exported_folder):
+    return OnnxSagaSR(exported_folder), BrowserSagaSR(exported_folder)
 
 
 def lowered(audio):

@@ -27,9 +27,9 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with a muffled file, a full-band one in a sub-folder, and a broken one."""
     monkeypatch.chdir(tmp_path)
     folder = tmp_path / "in"
-    (folder / "deep").mkdir(parents=True)
+    (folder / "zwei Wörter").mkdir(parents=True)
     soundfile.write(folder / "muffled.wav", muffled(0.5).T, 44_100)
-    soundfile.write(folder / "deep" / "full.flac", full_band(0.5).T, 44_100)
+    soundfile.write(folder / "zwei Wörter" / "音.flac", full_band(0.5).T, 44_100)
     (folder / "broken.wav").write_text("no audio")
     return folder
 
@@ -38,14 +38,14 @@ def saga(*arguments: object):
     return CliRunner().invoke(app, ["super-resolve", *map(str, arguments)])
 
 
-def test_some_files_fail_and_the_others_are_done(files, model_folder):
+def test_some_files_fail_and_the_others_are_done_whatever_their_names(files, model_folder):
     done = saga(files, "-o", "out", "--model", model_folder)
     assert done.exit_code == 1
     assert "2 of 3 files done, 1 failed." in done.stdout
     assert "broken.wav: cannot be read as audio" in done.stderr
     assert "carries signal up to 4." in done.stdout
     assert "left as it is (it is full-band already" in done.stdout
-    assert sorted(str(path) for path in Path("out").rglob("*.*")) == ["out/deep/full.flac", "out/muffled.wav"]
+    assert sorted(str(path) for path in Path("out").rglob("*.*")) == ["out/muffled.wav", "out/zwei Wörter/音.flac"]
 
 
 @pytest.mark.parametrize(
@@ -104,7 +104,7 @@ def test_json_is_all_that_is_printed(files, model_folder):
     by_name = {Path(file["input"]).name: file for file in report["files"]}
     assert by_name["muffled.wav"]["cutoff_hz"] == pytest.approx(4_000, rel=0.1)
     assert by_name["muffled.wav"]["status"] == "super-resolved"
-    assert by_name["full.flac"]["cutoff_hz"] is None
+    assert by_name["音.flac"]["cutoff_hz"] is None
     assert by_name["nowhere.wav"]["why"] == "nowhere.wav: there is no such file."
     assert by_name["empty"]["why"] == "empty: there is no audio file in this folder."
     assert done.stderr == ""
@@ -147,7 +147,6 @@ def test_help_is_quick_and_loads_nothing_heavy():
 
 
 def test_a_kill_leaves_nothing_unfinished(files, model):
-    """A process that gets SIGTERM while it works on a file removes unfinished files."""
     seen: list[Path] = []
 
     def advance(seconds: float) -> None:
@@ -158,12 +157,3 @@ def test_a_kill_leaves_nothing_unfinished(files, model):
         super_resolve_file(model, Job(files / "muffled.wav", Path("out/muffled.wav")), Settings(), advance)
     assert seen
     assert list(Path("out").iterdir()) == []
-
-
-def test_names_with_spaces_and_letters_of_any_script_are_names_like_others(tmp_path, model_folder):
-    source = tmp_path / "mit Leerzeichen" / "schöne Aufnahme 音.wav"
-    source.parent.mkdir()
-    soundfile.write(source, muffled(0.5).T, 44_100)
-    done = saga(source.parent, "-o", tmp_path / "aus gabe", "--model", model_folder)
-    assert done.exit_code == 0, done.stderr
-    assert soundfile.info(tmp_path / "aus gabe" / source.name).frames == 22_050

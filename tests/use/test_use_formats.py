@@ -8,7 +8,6 @@ import soundfile
 from mutagen import id3
 
 from corpus_files import write_empty
-from saga_kedro.audio.full_scale import gain_for
 from saga_kedro.audio.resample import resample
 from saga_kedro.use.one_file import UNFINISHED, _alone, super_resolve_file
 from saga_kedro.use.places import Job, find_jobs
@@ -187,8 +186,3 @@ def test_a_spool_gives_any_range_back(tmp_path):
     assert spool.read(4_400, 5_000).shape == (2, 10)
     assert spool.read(9_000, 9_100).shape == (2, 0)
     assert spool.peak == np.abs(audio).max()
-
-
-def test_a_peak_is_brought_under_full_scale_and_no_further():
-    assert gain_for(0.9) == 1
-    assert gain_for(2.0) * 2.0 == pytest.approx(0.999)

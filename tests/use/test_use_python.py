@@ -29,12 +29,8 @@ def test_a_full_band_array_comes_back_as_it_was(model):
     assert np.array_equal(model.super_resolve(audio, SAMPLE_RATE), audio)
 
 
-@pytest.fixture(scope="module")
-def captioned(model_folder) -> SagaSR:
-    return SagaSR.from_pretrained(model_folder)
-
-
-def test_captions_may_be_given_stretch_by_stretch(captioned, monkeypatch):
+def test_captions_may_be_given_stretch_by_stretch(model_folder, monkeypatch):
+    captioned = SagaSR.from_pretrained(model_folder)
     audio = muffled(13.0)
     seen: list[str] = []
     encode = captioned.text_encoder.encode
