@@ -26,6 +26,8 @@ STEADY_DB = 12.0  # between the 25th and 99th percentile of a band's level over 
 LOUD_DB = 20.0
 RAGGED = 0.85
 CLIFF_BINS = 9
+LINE_BINS, LINE_DB, LINES, UNCHANGED_DB = 21, 10.0, 0.99, 0.5
+"""Lines lie 10 dB over the median around them. Tones have 99 % of the power in lines, and the same power in every frame."""
 CLIPPED = 0.999
 # what C's low-pass leaves (Chebyshev, order 8, on white noise): frequency over cutoff, dB
 RESPONSE = np.array(
@@ -45,11 +47,12 @@ class Bandwidth:
 
     ``cutoff_hz`` is half the rate for ``full``, 0 for ``silent``. ``full``: no edge, or above 17 kHz; ``edge``: where a
     low-pass or a resampler cut; ``ragged``: an edge that moves from frame to frame, as lossy codecs leave it; ``nothing``: no
-    edge, but all above lies 90 dB under the loudest; ``dark``: the same below 1.7 kHz, where a low-pass is unlikely.
+    edge, but all above lies 90 dB under the loudest; ``dark``: the same below 1.7 kHz, where a low-pass is unlikely; ``tones``:
+    single lines, which no low-pass cut.
     """
 
     cutoff_hz: float
-    ends: Literal["silent", "full", "edge", "ragged", "nothing", "dark"]
+    ends: Literal["silent", "full", "edge", "ragged", "nothing", "dark", "tones"]
 
 
 def own_bandwidth(audio: np.ndarray, rate: int) -> float:
@@ -85,6 +88,8 @@ def measure_bandwidth(power: np.ndarray, rate: int) -> Bandwidth:
         return Bandwidth(0.0, "silent")
     level = 10 * np.log10(np.percentile(power, 99, axis=0) + 1e-20)
     loud = np.flatnonzero(level > level.max() - AUDIBLE_DB)
+    if _are_tones(power):
+        return Bandwidth(float(loud[-1] * rate / N_FFT), "tones")
     level = _running_median(np.maximum(level, level.max() - AUDIBLE_DB)[None], 5)[0]
 
     edge = _highest_edge(level, power, first=int(LOWEST_HZ * N_FFT / rate))
@@ -175,6 +180,16 @@ def _steady(power: np.ndarray) -> bool:
     bands = power[:, : power.shape[1] // width * width].reshape(len(power), -1, width).mean(axis=-1)
     level = 10 * np.log10(bands + 1e-20)
     return float(np.median(np.percentile(level, 99, axis=0) - np.percentile(level, 25, axis=0))) <= STEADY_DB
+
+
+def _are_tones(power: np.ndarray) -> bool:
+    """Whether frames hold nothing but lines that never change, as no recording does."""
+    total = power.sum(axis=1)
+    if float((10 * np.log10(total + 1e-20)).std()) > UNCHANGED_DB:
+        return False
+    mean = power.mean(axis=0)
+    lines = mean > _running_median(mean[None], LINE_BINS)[0] * 10 ** (LINE_DB / 10)
+    return float(mean[lines].sum()) > LINES * float(mean.sum())
 
 
 def _median_end(power: np.ndarray, level: np.ndarray, edge: int, cutoff: int) -> float:

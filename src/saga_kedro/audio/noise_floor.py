@@ -48,7 +48,7 @@ def measure_floor(audio: np.ndarray, cutoff_hz: float) -> np.ndarray | None:
     usual = np.quantile(power[:, first:top], QUIET_SHARE, axis=0) + 1e-20
     level = (power[:, first:top] / usual).mean(axis=-1)
     quiet = power[np.argsort(level, kind="stable")[: max(LEAST_FRAMES, int(QUIET_SHARE * len(level)))]]
-    mean = _moving_mean(quiet.mean(axis=0), SMOOTHING_BINS, axis=0)
+    mean = moving_mean(quiet.mean(axis=0), SMOOTHING_BINS, axis=0)
     here = float(mean[bins].mean())
     loud = np.quantile(power[:, bins].mean(axis=-1), 0.95)
     if here < TOO_QUIET or loud < here * 10 ** (BENEATH_DB / 10):
@@ -66,7 +66,7 @@ def without_floor(audio: np.ndarray, floor: np.ndarray) -> np.ndarray:
     window = np.sqrt(np.hanning(N_FFT + 1)[:-1]).astype(np.float32)
     frames = frame_view(padded, N_FFT, HOP) * window
     spectra = np.fft.rfft(frames, axis=-1).astype(np.complex64, copy=False)  # before NumPy 2 in double precision
-    power = _moving_mean(_moving_mean(np.abs(spectra) ** 2 / np.square(window).sum(), 3, axis=0), 5, axis=1)
+    power = moving_mean(moving_mean(np.abs(spectra) ** 2 / np.square(window).sum(), 3, axis=0), 5, axis=1)
     spectra *= np.sqrt(np.maximum(1 - OVERSUBTRACTION * floor / np.maximum(power, 1e-20), LEAST_GAIN**2))
     parts = np.fft.irfft(spectra, axis=-1) * window
     total = np.zeros(len(padded), np.float32)
@@ -76,7 +76,7 @@ def without_floor(audio: np.ndarray, floor: np.ndarray) -> np.ndarray:
     return total[N_FFT : N_FFT + len(audio)] / (N_FFT / HOP / 2)
 
 
-def _moving_mean(values: np.ndarray, size: int, axis: int) -> np.ndarray:
+def moving_mean(values: np.ndarray, size: int, axis: int) -> np.ndarray:
     """The mean of an odd number of values around each along an axis; the outermost continue beyond the ends."""
     half = size // 2
     padded = np.pad(values, [(half, half) if k == axis else (0, 0) for k in range(values.ndim)], mode="edge")

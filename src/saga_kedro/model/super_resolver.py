@@ -24,12 +24,14 @@ from saga_kedro.model.condition import UNTOLD, Condition
 from saga_kedro.model.dials import OWN, Dials, Prompt
 from saga_kedro.model.guidance import GUIDANCE
 from saga_kedro.model.noise_floor import HERTZ, FloorPredictor, FloorTrack, track_floor
+from saga_kedro.model.onsets import onset_gain
 from saga_kedro.model.parts import part
 from saga_kedro.model.piecewise import PIECE_SECONDS, PiecewiseCodec
 from saga_kedro.model.rolloff_predictor import RolloffPredictor
 from saga_kedro.model.sampler import SAMPLERS
 from saga_kedro.model.schedule import SCHEDULES
 from saga_kedro.model.silence import digital_silence
+from saga_kedro.model.steady import BURST, SteadyTrack, track_steady
 from saga_kedro.model.treatment import Treatment, treatment
 
 WINDOWS_AT_ONCE = 8  # bounds the memory of one guided step; results do not depend on it
@@ -99,8 +101,8 @@ class SuperResolver(ABC):
 
         Args:
             audio: float [channels, samples] in [-1, 1] at ``sample_rate`` Hz, or a file, which brings its own rate.
-            cutoff_hz: where the input's signal ends; the result keeps the input below it. None measures it, and leaves a
-                full-band input as it is.
+            cutoff_hz: where the input's signal ends, from 1,000 to 22,050 Hz; the result keeps the input below it, and nothing
+                above it is heard. None measures it, and leaves a full-band input as it is.
             progress: show a progress bar over the seconds of audio.
             dials: of `Dials`: rolloff, noise_floor, prompt, steps, s_a, s_t, seed, fast.
 
@@ -109,8 +111,8 @@ class SuperResolver(ABC):
             silent, identical channels stay identical.
 
         Raises:
-            ValueError: the audio has not two dimensions, no channel, or values that are not finite; a rate, a roll-off or a
-                number of captions that does not fit. `UnreadableAudio` for a file.
+            ValueError: the audio has not two dimensions, no channel, or values that are not finite; a rate, a cutoff, a
+                roll-off or a number of captions that does not fit. `UnreadableAudio` for a file.
         """
         from tqdm import tqdm  # a browser has none of this, and gives arrays to `stretches`
 
@@ -123,11 +125,8 @@ class SuperResolver(ABC):
         samples = low.shape[-1]
 
         read = from_array(low)
-        if cutoff_hz is None:
-            measured = measure_bandwidth(frame_powers(read, samples, without_clipping=True), SAMPLE_RATE)
-            todo = treatment(measured, sample_rate or 0)
-        else:
-            todo = Treatment(cutoff_hz if low.any() else None, False, "")
+        measured = measure_bandwidth(frame_powers(read, samples, without_clipping=True), SAMPLE_RATE)
+        todo = treatment(measured, sample_rate or 0, cutoff_hz)
         with tqdm(total=samples / SAMPLE_RATE, desc="super-resolving", unit="s", disable=not progress) as bar:
             parts = self.stream(read, samples, todo, np.array_equal(low[0], low[1]), Dials(**dials), bar.update)
             high = np.concatenate([low[:, :0], *parts], axis=1)
@@ -167,10 +166,11 @@ class SuperResolver(ABC):
         codec, hop, length = PiecewiseCodec(self.codec, self.array), self.codec.hop, self.segment_frames
         hear = low_passed(read, samples, LIKE_TRAINING(int(cutoff_hz))) if todo.low_pass else read
         floor = track_floor(hear, samples, cutoff_hz, self.floor_predictor, amount)
+        steady = track_steady(hear, samples, cutoff_hz) if hasattr(self.codec, "faded_to_noise") else {}
         keep_low = partial(self._with_low_band, cutoff_hz, identical)
 
         def finish(z_l: Array, block: Block, z_h: Array) -> Iterator[np.ndarray]:
-            z_h = self._with_floor(z_h, z_l, floor, block.first)
+            z_h = self._with_noise(z_h, z_l, floor, steady, block.first)
             ours = shifted(read, samples, block.first * hop)
             return codec.decode(z_h, ours, keep_low, block.begin, min(samples, block.end), dials.seed, block.first)
 
@@ -244,17 +244,25 @@ class SuperResolver(ABC):
             raise ValueError(f"The codec {self.config['codec']['name']} adds no noise floor: ask for noise_floor=0.")
         return named[rolloff] if rolloff in named else float(rolloff), float(amount)
 
-    def _with_floor(self, z_h: Array, z_l: Array, floor: FloorTrack, first: int) -> Array:
-        """z_h [C, L], which starts at frame ``first`` of the clip, with the noise floor."""
-        if not floor:
-            return z_h
+    def _with_noise(self, z_h: Array, z_l: Array, floor: FloorTrack, steady: Mapping[int, SteadyTrack], first: int) -> Array:
+        """z_h [C, L], which starts at frame ``first`` of the clip, with the noise floor, and steady noise continued.
+
+        What is steady for a second becomes its noise; a burst is at least as loud as its noise.
+        """
         middles = (first + np.arange(z_h.shape[-1]) + 0.5) * self.codec.hop
-        return self.codec.with_noise(z_h, z_l, floor.at(middles), HERTZ)
+        if floor:
+            z_h = self.codec.with_noise(z_h, z_l, floor.at(middles), HERTZ)
+        for window, track in steady.items():
+            if track:
+                noise = self.codec.faded_to_noise(z_h, *track.at(middles), HERTZ)
+                z_h = array_namespace(z_h).maximum(z_h, noise) if window == BURST else noise
+        return z_h
 
     def _with_low_band(self, cutoff_hz: float, identical: bool, generated: Array, low: np.ndarray) -> np.ndarray:
         """Generated audio [1, 2, N] with the low band and the silence of the input [2, N]."""
         if identical:  # a side that is silent stays silent
             generated = array_namespace(generated).stack([generated.mean(1)] * 2, axis=1)
+        generated = generated * self.array(onset_gain(low, cutoff_hz)[None])
         replace = part("low_band", LOW_BANDS, self.sample["low_band"])
         high = to_numpy(replace(generated, self.array(low[None]), cutoff_hz)[0])
         return np.where(digital_silence(low), np.float32(0), high)

@@ -32,6 +32,8 @@ def treatment(bandwidth: Bandwidth, sample_rate: int = SAMPLE_RATE, asked_hz: fl
     if bandwidth.ends == "dark":
         why = f"it carries nothing above {_khz(reaches)}, too little to guess the rest; --cutoff treats it anyway"
         return Treatment(None, False, why)
+    if bandwidth.ends == "tones":
+        return Treatment(None, False, "it holds single tones, which no low-pass cut; --cutoff treats it anyway")
     if bandwidth.ends == "full" and reaches == SAMPLE_RATE / 2:
         return Treatment(None, False, "it is full-band already; --cutoff treats it anyway")
     if bandwidth.ends == "ragged":

@@ -141,16 +141,31 @@ class BandEnvelope:
             hertz: [F] rising frequencies of ``power``, which is interpolated between them.
         """
         xp = array_namespace(z)
-        right = np.clip(np.searchsorted(hertz, self.hertz), 1, len(hertz) - 1)
-        share = np.clip((self.hertz - hertz[right - 1]) / (hertz[right] - hertz[right - 1]), 0, 1)
-        noise = power[..., right - 1] * (1 - share) + power[..., right] * share
         # the squared mean magnitude of Gaussian noise, [2, bands, T]
-        amplitude = like(np.ascontiguousarray((math.pi / 4 * noise).transpose(1, 2, 0), np.float32), z)
+        amplitude = like(np.ascontiguousarray(math.pi / 4 * self._at_bands(power, hertz), np.float32), z)
         centre = like(self.centre, z)[:, None]
         level, heard = (latents.reshape((2, self.bands, -1)) * SCALE_DB + centre for latents in (z, z_l))
         sounding = heard.mean(1)[:, None] > (FLOOR_DB + SILENCE_DB) / 2
         noisy = 10 * xp.log10(10 ** (xp.clip(level, min=FLOOR_DB) / 10) + amplitude)
         return ((xp.where(sounding & (amplitude > 0), noisy, level) - centre) / SCALE_DB).reshape(z.shape)
+
+    def faded_to_noise(self, z: Array, share: np.ndarray, level_db: np.ndarray, hertz: np.ndarray) -> Array:
+        """Latents z [C, T] that fade in dB to those of Gaussian noise: ``share`` [T, 2 (mid, side)] is 0 where they stay.
+
+        ``level_db`` [T, 2, F] is the noise's mean power in a bin at rising frequencies ``hertz`` [F], as for `with_noise`.
+        """
+        centre = like(self.centre, z)[:, None]
+        noise = self._at_bands(level_db, hertz) + 10 * math.log10(math.pi / 4)
+        latents = (like(np.ascontiguousarray(noise, np.float32), z) - centre) / SCALE_DB
+        share_of = like(np.ascontiguousarray(share.T[:, None], np.float32), z)
+        kept = z.reshape((2, self.bands, -1))
+        return (kept + share_of * (latents - kept)).reshape(z.shape)
+
+    def _at_bands(self, values: np.ndarray, hertz: np.ndarray) -> np.ndarray:
+        """[T, 2, F] at rising frequencies, interpolated at the middles of the bands: [2, bands, T]."""
+        right = np.clip(np.searchsorted(hertz, self.hertz), 1, len(hertz) - 1)
+        share = np.clip((self.hertz - hertz[right - 1]) / (hertz[right] - hertz[right - 1]), 0, 1)
+        return (values[..., right - 1] * (1 - share) + values[..., right] * share).transpose(1, 2, 0)
 
 
 def band_edges(bands: int, bins: int, sample_rate: int, corner_hz: float) -> np.ndarray:
