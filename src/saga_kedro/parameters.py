@@ -282,12 +282,6 @@ class Audit(Section):
     budgets: dict[str, Budget]
 
 
-class Sweep(Section):
-    vary: dict[str, Any]
-    pairs_per_category: Positive
-    excerpt_seconds: float = Field(gt=0)
-
-
 class Report(Section):
     examples: int = Field(ge=0)
     frequency_bands: Positive
@@ -322,7 +316,6 @@ class Parameters(Section):
     evaluate: Evaluate
     report: Report
     audit: Audit
-    sweep: Sweep
     ship: Ship
     workers: Workers
 

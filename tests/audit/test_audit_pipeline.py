@@ -1,4 +1,4 @@
-"""`kedro run --pipeline audit` and `sweep` on a scratch project."""
+"""`kedro run --pipeline audit` on a scratch project."""
 
 import json
 import os
@@ -67,13 +67,3 @@ def test_running_again_runs_nothing_again(audited):
 def test_an_unknown_issue_is_refused_before_anything_runs(audited):
     with pytest.raises(Exception, match="There is no issue 'low_bend': did you mean low_band"):
         run_pipeline(audited, "audit", audit={**SOME, "issue": "low_bend"})
-
-
-def test_a_sweep_is_a_table_and_a_run_for_each_setting(audited):
-    model = next((audited / "data/06_models/audit").rglob("fit.json")).parent
-    sweep = {"vary": {"s_a": "1.0+1.4", "s_t": None}, "pairs_per_category": 1, "excerpt_seconds": 0.5}
-    run_pipeline(audited, "sweep", sweep=sweep, evaluate={"model": model.relative_to(audited).as_posix()})
-    table = pd.read_csv(next((audited / "data/08_reporting").glob("demo*/sweep.csv")))
-    assert table["sample.s_a"].tolist() == [1.0, 1.4]
-    settings = mlflow.search_runs(experiment_names=["saga_kedro"], filter_string="tags.sweep = 'setting'")
-    assert len(settings) == 2

@@ -1,10 +1,8 @@
-"""`saga diagnose` with a person's own curves: an MLflow run, a CSV, a TensorBoard event file; and the page that shows them."""
+"""`saga diagnose` with a person's own curves: an MLflow run, a CSV; and the page that shows them."""
 
 import json
 import math
-import sys
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -57,47 +55,6 @@ def test_curves_say_where_the_loss_settled_and_how_norms_went(tmp_path):
     assert list(evidence.grad_norms) == [1_000] * 3 + [4_000] * 3 + [1_000] * 4
     diverged = {"loss": pd.DataFrame({"step": range(3), "value": [2.0, 1.5, math.nan]})}
     assert math.isnan(of_curves(diverged).loss or 0)
-
-
-class Accumulator:
-    """What is used of TensorBoard's EventAccumulator, which needs not be installed for this test."""
-
-    def __init__(self, path: str, size_guidance: dict):
-        assert size_guidance == {"scalars": 0}, "all points, not ten thousand of them"
-
-    def Reload(self):
-        return self
-
-    def Tags(self):
-        return {"scalars": ["train/loss", "train/grad_norm", "val/loss"]}
-
-    def Scalars(self, tag: str):
-        values = {"train/loss": LOSS, "train/grad_norm": NORM, "val/loss": LOSS * 9}[tag]
-        return [SimpleNamespace(step=int(s), value=float(v), wall_time=0.0) for s, v in zip(STEPS, values, strict=True)]
-
-
-READER = "tensorboard.backend.event_processing.event_accumulator"
-
-
-def test_an_event_file_gives_the_same_curves(tmp_path, monkeypatch):
-    for name in ("tensorboard", "tensorboard.backend", "tensorboard.backend.event_processing", READER):
-        monkeypatch.setitem(sys.modules, name, ModuleType(name))
-    monkeypatch.setattr(sys.modules[READER], "EventAccumulator", Accumulator, raising=False)
-    path = tmp_path / "events.out.tfevents.1.host"
-    path.write_bytes(b"")
-    curves = read_curves(path)
-    assert curves["loss"]["value"].to_numpy() == pytest.approx(LOSS)
-    assert curves["norm"]["step"].tolist() == STEPS.tolist()
-
-
-def test_without_tensorboards_reader_one_sentence_says_what_to_do(tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, "tensorboard", None)
-    path = tmp_path / "events.out.tfevents.1.host"
-    path.write_bytes(b"")
-    result = run("--curves", str(path))
-    assert result.exit_code == 2
-    assert "pip install tensorboard" in result.stderr
-    assert "export the curves as CSV" in result.stderr
 
 
 @pytest.mark.parametrize("store", ["folder", "sqlite"])

@@ -2,7 +2,6 @@
 
 import shutil
 
-import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
@@ -20,14 +19,11 @@ PRETRAINED = "data/06_models/pretrained"
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory):
-    """T5 and the VAE are there, Qwen2-Audio and all corpora but one are not; a dataset was ingested."""
+    """T5 and the VAE are there, Qwen2-Audio and all corpora but one are not."""
     folder = make_project(tmp_path_factory.mktemp("doctor") / "project", over={})
     tiny_t5(folder / PRETRAINED / "t5-base", width=16)
     write_tiny_autoencoder(folder / PRETRAINED / "stable-audio-open-1.0")
     (folder / "data/01_raw/paper/vctk").mkdir(parents=True)
-    manifest = folder / "data/02_intermediate/demo/manifest.parquet"
-    manifest.parent.mkdir()
-    pd.DataFrame({"duration_s": [1800.0, 1800.0]}).to_parquet(manifest)
     return folder
 
 
@@ -45,20 +41,15 @@ def test_weights_that_are_there_and_weights_that_are_not(findings):
     assert missing.remedy == QWEN2_AUDIO.sentence(f"{PRETRAINED}/qwen2-audio-7b")  # what a run says, word for word
 
 
-def test_machine_disk_and_stores_are_looked_at(findings):
+def test_the_machine_is_looked_at(findings):
     assert findings["Python"].state == "ok"
-    assert "torch" in findings["libraries"].found
     assert "GiB free" in findings["memory"].found
-    assert "the latents of 3,800 h take 375 GiB" in findings["disk"].found
-    assert findings["MLflow"].found == "no runs yet"
-    assert findings["DVC"].remedy
 
 
 def test_corpora_that_are_there_and_that_are_not(findings):
     assert findings["corpora"].state == "note"
     assert findings["corpora"].found.startswith("vctk of 8")
     assert "moisesdb" in findings["corpora"].remedy
-    assert findings["dataset demo"].found == "2 clips, 1.00 h ingested"
 
 
 @pytest.mark.parametrize(

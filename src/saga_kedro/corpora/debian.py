@@ -40,13 +40,9 @@ WORDS = {"sound": "effects", "sounds": "effects", "samples": "effects", "drumkit
 def find_debian(folder: str | Path, packages: Sequence[str]) -> tuple[list[Source], list[Rejected]]:
     """Fetch missing packages, each whole or not at all into a sub-folder with its name, and list the audio of all.
 
-    Packages that cannot be fetched are rejected. Raises ValueError for a name that no package can have, or if this machine
-    lacks apt-get or dpkg-deb.
+    Packages that cannot be fetched are rejected. Raises ValueError if this machine lacks apt-get or dpkg-deb.
     """
     folder = Path(folder)
-    wrong = [name for name in packages if not re.fullmatch(r"[a-z0-9][a-z0-9+.-]+", name)]
-    if wrong:
-        raise ValueError(f"{wrong[0]!r} is not the name of a Debian package (ingest.packages).")
     missing = [name for name in packages if not (folder / name).is_dir()]
     tools = [tool for tool in ("apt-get", "dpkg-deb") if missing and shutil.which(tool) is None]
     if tools:

@@ -1,4 +1,4 @@
-"""A person's own curves, from an MLflow run, a CSV or a TensorBoard event file; and the evidence in them."""
+"""A person's own curves, from an MLflow run or a CSV; and the evidence in them."""
 
 import os
 import re
@@ -30,15 +30,14 @@ def chosen(names: Iterable[str]) -> dict[str, str]:
 
 
 def read_curves(path: Path) -> Curves:
-    """Loss and gradient norms of a CSV, or of a TensorBoard event file or its folder; a ValueError if there are none.
+    """Loss and gradient norms of a CSV; a ValueError if there are none.
 
     A CSV has a column per metric (Lightning's logger, Weights & Biases), a line per value (``metric``, ``step``, ``value``), or
     one curve that TensorBoard exported (``Step``, ``Value``) and the file name names.
     """
     if not path.exists():
         raise ValueError(f"{path}: there is no such file.")
-    points = _csv(path) if path.suffix.lower() == ".csv" else _events(path)
-    curves = _picked(points)
+    curves = _picked(points := _csv(path))
     if not curves:
         there = ", ".join(list(points["metric"].unique())[:8]) or "nothing"
         raise ValueError(f"{path}: no column or tag is a training loss or a gradient norm; there are: {there}.")
@@ -67,20 +66,6 @@ def _csv(path: Path) -> pd.DataFrame:
     # a line has what was logged at its step; its other cells are blank
     parts = [pd.DataFrame({"metric": name, "step": step, "value": table[name]}) for name in lower.values()]
     return pd.concat(parts).dropna(subset="value")
-
-
-def _events(path: Path) -> pd.DataFrame:
-    try:
-        from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-    except ImportError:
-        advice = "`pip install tensorboard`, or export the curves as CSV"
-        raise ValueError(f"{path}: TensorBoard's reader is not installed: {advice}.") from None
-    try:
-        events = EventAccumulator(str(path), {"scalars": 0}).Reload()
-        points = [(tag, point.step, point.value) for tag in events.Tags()["scalars"] for point in events.Scalars(tag)]
-    except Exception as error:
-        raise ValueError(f"{path}: cannot be read as a TensorBoard event file ({type(error).__name__}).") from error
-    return pd.DataFrame(points, columns=["metric", "step", "value"])
 
 
 def of_curves(curves: Curves) -> Evidence:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import math
-import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -38,9 +37,9 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 UNTOUCHED, CODEC, COPY_UP, ROLLOFF_REFERENCE = "untouched", "codec", "copy_up", "rolloff_reference"
-OUTPUT_COLUMNS = ["pair_id", "row", "path", "key", "seconds", "peak_memory_GB"]
+OUTPUT_COLUMNS = ["pair_id", "row", "path", "key", "seconds"]
 _FILES = (("outputs", ".wav"), ("outputs", ".json"), ("scores", ".json"))
-_Line = tuple[str, str, str, str, float, float]
+_Line = tuple[str, str, str, str, float]
 
 
 @dataclass(frozen=True)
@@ -96,17 +95,17 @@ class _Recipe:
 def render_rows(pairs: pd.DataFrame, folder: str | Path, rows: Rows) -> pd.DataFrame:
     """Make each row's sound and keep it as float WAV (nothing is clipped).
 
-    A pair is a task of `parallel_map`. In processes they run one after the other, each with all cores, because time and memory
-    are measured, too.
+    A pair is a task of `parallel_map`. In processes they run one after the other, each with all cores, because time is
+    measured, too.
 
     Args:
         pairs: of `evaluation.pairs`; a column ``prompt`` is given to the model.
         folder: of finished outputs, named by the hash of all that decides them, code included.
 
     Returns:
-        ``OUTPUT_COLUMNS``, a line per pair and row: ``key`` is that hash; ``seconds`` and ``peak_memory_GB`` are of the making,
-        NaN where nothing was computed. A failure (an unreadable file, an output that is not finite, a pair that killed its
-        worker three times) has an empty path, and its reason is logged.
+        ``OUTPUT_COLUMNS``, a line per pair and row: ``key`` is that hash; ``seconds`` are of the making, NaN
+        where nothing was computed. A failure (an unreadable file, an output that is not finite, a pair that killed its worker
+        three times) has an empty path, and its reason is logged.
     """
 
     def lost(pair: Mapping[str, Any], reason: str) -> list[_Line]:
@@ -123,12 +122,6 @@ def prune(folder: str | Path, outputs: pd.DataFrame) -> int:
     return sum(keep_only(folder / part, kept) for part in {part for part, _ in _FILES} if (folder / part).is_dir())
 
 
-def prompt_of(pair: Mapping[str, Any]) -> str | None:
-    """The pair's prompt, None where it has none."""
-    prompt = pair.get("prompt")
-    return prompt if isinstance(prompt, str) and prompt else None
-
-
 def _render_pair(pair: Mapping[str, Any], folder: str, rows: Rows) -> list[_Line]:
     return _with_given(pair, [_rendered(pair, recipe, Path(folder) / "outputs") for recipe in _recipes(_Sounds(pair), rows)])
 
@@ -140,7 +133,11 @@ def _with_given(pair: Mapping[str, Any], made: list[_Line]) -> list[_Line]:
 
 def _recipes(sounds: _Sounds, rows: Rows) -> list[_Recipe]:
     """The recipes of a pair's rows that are not given."""
-    cutoff_hz, seed, prompt = 1000 * float(sounds.pair["cutoff_khz"]), rows.seed_of(sounds.pair), prompt_of(sounds.pair)
+    cutoff_hz, seed, prompt = (
+        1000 * float(sounds.pair["cutoff_khz"]),
+        rows.seed_of(sounds.pair),
+        sounds.pair.get("prompt") or None,
+    )
 
     def of_codec(codec: Codec) -> np.ndarray:
         return codec_ceiling(codec, sounds.reference, sounds.low, cutoff_hz, rows.low_band, seed)
@@ -170,7 +167,7 @@ def _given(pair: Mapping[str, Any], row: str, path: str) -> _Line:
     digest = content_hash(path) if Path(path).exists() else ""
     if not digest:
         logger.warning("%s, %s: %s: there is no such file; it has no scores", pair["pair_id"], row, path)
-    return pair["pair_id"], row, path if digest else "", _key(pair, row, digest), math.nan, math.nan
+    return pair["pair_id"], row, path if digest else "", _key(pair, row, digest), math.nan
 
 
 def _rendered(pair: Mapping[str, Any], recipe: _Recipe, folder: Path) -> _Line:
@@ -186,16 +183,15 @@ def _rendered(pair: Mapping[str, Any], recipe: _Recipe, folder: Path) -> _Line:
                 raise FloatingPointError("the output holds values that are not finite; it has no scores")
             write_audio(path, audio, SAMPLE_RATE)
             with atomic_path(cost) as temporary:
-                temporary.write_text(json.dumps({"seconds": seconds, "peak_memory_GB": peak_memory_gb()}))
+                temporary.write_text(json.dumps({"seconds": seconds}))
     except (UnreadableAudio, FloatingPointError) as error:
         logger.warning("%s, %s: %s", pair["pair_id"], recipe.row, error)
         return _failed(pair, recipe)
-    known = json.loads(cost.read_text())
-    return pair["pair_id"], recipe.row, project_path(path), key, float(known["seconds"]), float(known["peak_memory_GB"])
+    return pair["pair_id"], recipe.row, project_path(path), key, float(json.loads(cost.read_text())["seconds"])
 
 
 def _failed(pair: Mapping[str, Any], recipe: _Recipe) -> _Line:
-    return pair["pair_id"], recipe.row, "", _key(pair, recipe.row, recipe.decided_by), math.nan, math.nan
+    return pair["pair_id"], recipe.row, "", _key(pair, recipe.row, recipe.decided_by), math.nan
 
 
 @torch.no_grad()
@@ -226,15 +222,3 @@ def ours(model: SuperResolver, low: np.ndarray, cutoff_hz: float, prompt: str | 
 def oracle_rolloff(reference: np.ndarray) -> float:
     """The reference's own roll-off in [0, 1), which no user has: its row is labelled `rolloff_reference`."""
     return float(measure_rolloff(torch.from_numpy(np.ascontiguousarray(reference, np.float32)))[0])
-
-
-def peak_memory_gb() -> float:
-    """The most memory ever in use, in 10^9 bytes: the GPU's where there is one, else this process's; NaN on Windows."""
-    if torch.cuda.is_available():
-        return torch.cuda.max_memory_allocated() / 1e9
-    try:
-        import resource
-    except ModuleNotFoundError:
-        return math.nan
-    # kilobytes on Linux, bytes on macOS
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024) / 1e9

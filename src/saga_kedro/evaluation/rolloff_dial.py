@@ -11,7 +11,7 @@ import pandas as pd
 from saga_kedro.audio import SAMPLE_RATE
 from saga_kedro.audio.io import read_audio
 from saga_kedro.evaluation.model_scores import judged_model, with_prompts
-from saga_kedro.evaluation.render import Rows, oracle_rolloff, ours, prompt_of
+from saga_kedro.evaluation.render import Rows, oracle_rolloff, ours
 from saga_kedro.files import atomic_path, keep_only, parameter_hash
 from saga_kedro.parallel import parallel_map
 from saga_kedro.parameters import Parameters
@@ -54,7 +54,7 @@ def rolloff_dial(pairs: pd.DataFrame, folder: str | Path, rows: Rows, requested:
     """
     work: list[_Turn] = []
     for pair in pairs.to_dict("records"):
-        prompt, seed = prompt_of(pair), rows.seed_of(pair)
+        prompt, seed = pair.get("prompt") or None, rows.seed_of(pair)
         span = (pair["content_hash"], pair["cutoff_khz"], int(pair["samples"]))
         for value in requested:
             key = parameter_hash(code("report"), span, rows.weights, prompt, seed, value)

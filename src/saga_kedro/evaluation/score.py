@@ -31,7 +31,7 @@ METRICS: dict[str, Callable[[np.ndarray, np.ndarray], float]] = {
     "ViSQOL": metrics.visqol,
     "ViSQOL_speech": partial(metrics.visqol, mode="speech"),
 }
-COST_METRICS = ("RTF", "peak_memory_GB")  # of the making of a row, not of its sound
+SPEED = "RTF"  # of the making of a row, not of its sound
 PLACEMENT = ("gain_dB", "delay", "extra_samples")  # how an output lies to its reference, always measured
 SCORE_COLUMNS = ["pair_id", "clip_id", "group", "category", "cutoff_khz", "row", "metric", "value"]
 
@@ -56,8 +56,7 @@ def score_outputs(
     Returns:
         Long table ``SCORE_COLUMNS``, with ``PLACEMENT`` after the metrics: `metrics.gain_db`, `delay.delay_of` (NaN for two
         unrelated sounds) and samples beyond the reference's. A value that could not be measured is NaN, never zero. Computed
-        rows also have ``RTF`` (seconds of computing per second of audio) and ``peak_memory_GB`` (of the computing process up
-        to then, or of the GPU).
+        rows also have ``RTF``: seconds of computing per second of audio.
 
     Raises:
         ValueError: an unknown metric.
@@ -72,8 +71,7 @@ def score_outputs(
         head = (line["pair_id"], line["clip_id"], line["group"], line["category"], float(line["cutoff_khz"]), line["row"])
         table += [(*head, name, values.get(name, math.nan)) for name in names]
         if math.isfinite(line["seconds"]):
-            table.append((*head, "RTF", line["seconds"] * SAMPLE_RATE / int(line["samples"])))
-            table.append((*head, "peak_memory_GB", line["peak_memory_GB"]))
+            table.append((*head, SPEED, line["seconds"] * SAMPLE_RATE / int(line["samples"])))
     return pd.DataFrame(table, columns=SCORE_COLUMNS)
 
 
@@ -112,20 +110,14 @@ def _measure(line: Mapping[str, Any], names: Sequence[str], folder: str, version
         if set(missing) & set(LSD_FAMILY):
             values = metrics.lsd_family(reference, estimate, 1000 * float(line["cutoff_khz"]))
         values |= {name: METRICS[name](reference, estimate) for name in missing if name in METRICS}
-        placed = {"gain_dB": metrics.gain_db(reference, estimate), "delay": _delay(reference, estimate), "extra_samples": extra}
-        values |= placed
+        delay, related, _ = delay_of(reference.mean(axis=0), estimate.mean(axis=0))
+        values |= {"gain_dB": metrics.gain_db(reference, estimate), "delay": delay if related else math.nan}
+        values["extra_samples"] = extra
         # null: JSON has no other word for a missing value
         known |= {name: float(value) if math.isfinite(value) else None for name, value in values.items()}
         with atomic_path(path) as temporary:
             temporary.write_text(json.dumps(known))
     return {name: float(known[name]) for name in names if known.get(name) is not None}
-
-
-def _delay(reference: np.ndarray, estimate: np.ndarray) -> float:
-    if not (np.isfinite(estimate).all() and estimate.any() and reference.any()):
-        return math.nan
-    delay, related, _ = delay_of(reference.mean(axis=0), estimate.mean(axis=0))
-    return delay if related else math.nan
 
 
 def _by_frequency(line: Mapping[str, Any], bands: int) -> list[tuple[float, float]]:

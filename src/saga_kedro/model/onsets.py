@@ -7,7 +7,7 @@ from saga_kedro.audio import SAMPLE_RATE
 HEARD = (0.375, 0.95)  # of the cutoff: the part of the input whose envelope is followed
 FINE, COARSE = 88, 4_096  # samples, 2 and 93 ms: of the input's envelope, and of what a codec makes of it
 CREST_DB = (8.0, 12.0)  # from where the fine envelope counts, and where it is all that counts
-AROUND = 2_048  # samples on each side within which a crest counts
+AROUND = 2_048  # samples of a block: its crest counts in the blocks beside it too
 RANGE_DB = (-60.0, 15.0)
 TINY = 1e-14  # of energy: -140 dB
 
@@ -16,7 +16,7 @@ def onset_gain(low: np.ndarray, cutoff_hz: float) -> np.ndarray:
     """What to multiply generated audio by, so that it has the input's fine envelope where that has a crest: float32 [C, N].
 
     ``low`` is the input, float32 [C, N] at 44.1 kHz. The gain is the ratio of the root mean squares of the input's band over 2
-    and over 93 ms, to a power that rises from 0 to 1 with the crest (the highest ratio within 46 ms).
+    and over 93 ms, to a power that rises from 0 to 1 with the crest (the highest ratio within 46 to 93 ms).
     """
     samples, size = low.shape[-1], 1 << (low.shape[-1] - 1).bit_length()
     first, top = (int(part * cutoff_hz / SAMPLE_RATE * size) for part in HEARD)
@@ -46,12 +46,8 @@ def _running_mean(values: np.ndarray, samples: int) -> np.ndarray:
 
 
 def _highest_around(values: np.ndarray, samples: int) -> np.ndarray:
-    """The highest value within ``samples`` on each side."""
-    reach = 1
-    padded = np.pad(values, [(0, 0), (samples, samples)], mode="edge")
-    highest = padded
-    while reach < 2 * samples + 1:
-        step = min(reach, 2 * samples + 1 - reach)
-        highest = np.maximum(highest[:, :-step], highest[:, step:])
-        reach += step
-    return highest
+    """The highest value of [channels, N] in a block of ``samples`` and the blocks on both sides."""
+    blocks = np.pad(values, [(0, 0), (samples, 2 * samples - values.shape[1] % samples)], mode="edge")
+    highest = blocks.reshape(len(values), -1, samples).max(axis=-1)
+    around = np.maximum(np.maximum(highest[:, :-2], highest[:, 1:-1]), highest[:, 2:])
+    return np.repeat(around, samples, axis=-1)[:, : values.shape[1]]

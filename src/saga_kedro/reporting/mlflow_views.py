@@ -48,8 +48,7 @@ def view_address(host: str, experiment_id: str) -> str:
 
 def set_up_experiment(experiment_id: str) -> None:
     """Give the experiment its description, its kind and the view."""
-    # widths that hold the names
-    state = {"selectedColumns": COLUMNS, "columnOrder": COLUMNS, "columnWidths": dict.fromkeys(COLUMNS, 165)}
+    state = {"selectedColumns": COLUMNS, "columnOrder": COLUMNS}
     wanted = {
         NOTE: DESCRIPTION,
         # the UI has one menu for training and one for language models

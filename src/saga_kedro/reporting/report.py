@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import pandas as pd
 
 from saga_kedro.evaluation.names import OURS, cutoff_name, metric_name
-from saga_kedro.evaluation.score import COST_METRICS
+from saga_kedro.evaluation.score import SPEED
 from saga_kedro.evaluation.summary import KEYS, flatten
 from saga_kedro.reporting import charts
 from saga_kedro.reporting.blocks import Block, Callout, Details, Figure, Report, Section, Table, Text
@@ -30,14 +30,13 @@ METRIC_NOTES = {
     "ViSQOL": "1 to 4.73, higher is better; audio mode, 48 kHz",
     "ViSQOL_speech": "1 to 5, higher is better; speech mode, 16 kHz",
     "RTF": "seconds of computing per second of audio, lower is better",
-    "peak_memory_GB": "10^9 bytes, of the process up to then or of the GPU",
     "MOS": "opinions of listeners, 1 to 5",
 }
 # folded
 GROUPS = {
     "LSD in parts: sounding frames, below and above the cutoff": ("LSD_sounding", "LSD_below", "LSD_above"),
     "The waveform: SI-SDR, SNR, SDR": ("SI-SDR", "SNR", "SDR"),
-    "Time and memory": COST_METRICS,
+    "Time": (SPEED,),
 }
 # rows of the paper that are in the table, but not in the picture
 LEFT_OUT = tuple(f"paper: {display_name(system)}" for system in ("saga_sr_without_text", "saga_sr_without_rolloff"))

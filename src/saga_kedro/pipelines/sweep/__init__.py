@@ -1,1 +1,0 @@
-from saga_kedro.pipelines.sweep.pipeline import create_pipeline as create_pipeline
