@@ -70,7 +70,7 @@ def test_one_screen(project):
 
 def test_the_embedded_configuration_lacks_nothing(project):
     answer = CliRunner().invoke(app, ["doctor", "--project", str(project), "--env", "base"])
-    assert "MiniLM" in answer.output
+    assert "conf/base runs here" in answer.output
     assert "does not run" not in answer.output
 
 

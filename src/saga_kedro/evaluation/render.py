@@ -133,11 +133,8 @@ def _with_given(pair: Mapping[str, Any], made: list[_Line]) -> list[_Line]:
 
 def _recipes(sounds: _Sounds, rows: Rows) -> list[_Recipe]:
     """The recipes of a pair's rows that are not given."""
-    cutoff_hz, seed, prompt = (
-        1000 * float(sounds.pair["cutoff_khz"]),
-        rows.seed_of(sounds.pair),
-        sounds.pair.get("prompt") or None,
-    )
+    pair = sounds.pair
+    cutoff_hz, seed, prompt = 1000 * float(pair["cutoff_khz"]), rows.seed_of(pair), pair.get("prompt") or None
 
     def of_codec(codec: Codec) -> np.ndarray:
         return codec_ceiling(codec, sounds.reference, sounds.low, cutoff_hz, rows.low_band, seed)

@@ -4,7 +4,6 @@ A saved view is a tag of the experiment, ``mlflow.sharedViewState.<key>`` (MLflo
 """
 
 import json
-import logging
 from datetime import UTC, datetime
 
 import mlflow
@@ -14,8 +13,6 @@ from mlflow.entities import Metric, RunTag
 
 from saga_kedro.locks import store_lock
 from saga_kedro.reporting.targets import READING_NOTE, TARGET, checked_targets, display_name, paper_table, target_metrics
-
-logger = logging.getLogger(__name__)
 
 SYSTEM = "paper.system"
 NAME, NOTE = "mlflow.runName", "mlflow.note.content"
@@ -65,10 +62,7 @@ def log_targets(paper_targets: pd.DataFrame, mlflow_experiment: str) -> pd.DataF
     experiment = mlflow.set_experiment(mlflow_experiment).experiment_id
     with store_lock():  # the second of two processes finds what the first wrote
         set_up_experiment(experiment)
-        written = log_paper_runs(targets, experiment)
-    logger.info(
-        "%d of the paper's %d systems written to MLflow; the others are there.", len(written), targets["system"].nunique()
-    )
+        log_paper_runs(targets, experiment)
     return paper_table(targets, "LSD")
 
 
