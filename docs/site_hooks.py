@@ -1,4 +1,4 @@
-"""What MkDocs does not do by itself, so that the markdown stays right where it is read in the repository.
+"""What MkDocs does not do, so that the markdown stays right where it is read in the repository.
 
 README.md is the front page, and the notebooks in docs/ are pages. A link to a file outside docs/ leads to a page that shows
 that file; a link to a folder, to a page that lists it. A link to what is not there is left, and the strict build stops at it.

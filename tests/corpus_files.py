@@ -25,7 +25,7 @@ def write_noise(path: Path, seed: int = 0, seconds: float = 0.5, rate: int = 8_0
 
 
 def write_tree(root: Path, *paths: str) -> Path:
-    """Files of noise below ``root``, each with a content of its own."""
+    """Files of noise below ``root``, each with different content."""
     for seed, path in enumerate(paths):
         write_noise(root / path, seed)
     return root

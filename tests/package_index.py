@@ -23,7 +23,7 @@ def uv(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 @cache
 def _reached() -> bool:
-    """Whether an index answers; what an earlier run was told does not count."""
+    """Whether an index answers, whatever an earlier run found."""
     with TemporaryDirectory() as folder:
         asked = ("--refresh-package", "mdurl", "--dry-run", "--no-deps", "--target", folder)
         return uv("pip", "install", *asked, "mdurl").returncode == 0

@@ -34,7 +34,7 @@ def base_parameters() -> dict[str, Any]:
 
 
 def make_project(folder: Path, over: dict[str, Any] = TINY) -> Path:
-    """A Kedro project with this code, ``over`` on top of its parameters, and data and runs of its own."""
+    """A Kedro project with this code, ``over`` on top of its parameters, and separate data and runs."""
     folder.mkdir(parents=True)
     shutil.copytree(ROOT / "conf", folder / "conf", ignore=shutil.ignore_patterns("local"))
     (folder / "conf/base/parameters.yml").write_text(yaml.safe_dump(merged(base_parameters(), over)))

@@ -1,4 +1,4 @@
-"""Steady noise goes on above the cutoff along its own slope, and what is something else does not."""
+"""Steady noise continues above the cutoff along its own slope, and nothing else does."""
 
 import numpy as np
 import pytest

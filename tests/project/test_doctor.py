@@ -1,4 +1,4 @@
-"""`saga doctor`: one screen that says what is there, what is missing, and what to do about it."""
+"""`saga doctor`: one screen with the weights and tools found, those missing, and what to do about them."""
 
 import shutil
 

@@ -1,4 +1,4 @@
-"""A save that dies half-way leaves what was there, and a device that is full is one sentence."""
+"""A save that dies half-way leaves the old file, and a device that is full is one sentence."""
 
 import errno
 import pickle
@@ -26,7 +26,7 @@ class Dies(Exception):
 
 
 class Table(pd.DataFrame):
-    """A table of which half is written."""
+    """A table that is half written."""
 
     def to_csv(self, path_or_buf: Any, **_: Any) -> None:
         path_or_buf.write("half")
@@ -46,7 +46,7 @@ class Figure(go.Figure):
         raise Dies
 
 
-# By type of dataset: something to save, and something of which half is written.
+# By type of dataset: something to save, and something that is half written.
 SAVED: dict[str, tuple[Any, Any]] = {
     "pandas.CSVDataset": (pd.DataFrame({"a": [1]}), Table({"a": [2]})),
     "pandas.ParquetDataset": (pd.DataFrame({"a": [1]}), Table({"a": [2]})),

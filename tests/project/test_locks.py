@@ -1,4 +1,4 @@
-"""Two runs at once: those that use the same tables are refused in a sentence, or wait; others go side by side."""
+"""Two runs at the same time: those that use the same tables are refused in a sentence, or wait; others go side by side."""
 
 import os
 import re
@@ -42,7 +42,7 @@ lock.release()
 
 
 class Holder:
-    """A process that holds the lock of a run, until it is told to let go or is killed."""
+    """A process that holds the lock of a run, until it is asked to let go or is killed."""
 
     def __init__(self, project: Path, writes: str, forks: bool = False) -> None:
         command = [sys.executable, "-c", HOLD, writes, "forks" if forks else "alone"]
@@ -143,7 +143,7 @@ def test_a_further_node_joins_the_run_of_the_first_and_what_a_scheduler_sets_cha
 
 
 def catalog(dataset: str, run: str) -> dict[str, dict[str, str]]:
-    """The catalog's configuration of a dataset and of a training with parameters of its own."""
+    """The catalog's configuration of a dataset and of a training with other parameters."""
     text = (ROOT / "conf/base/catalog.yml").read_text().replace("${globals:model}", "data/06_models/${globals:fit}")
     for stage in ("fit", "evaluate", "report"):
         text = text.replace(f"${{globals:{stage}}}", f"{dataset}-{run}")

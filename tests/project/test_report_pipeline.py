@@ -38,7 +38,7 @@ def judged(tmp_path_factory):
         "evaluate_pairs",
         ingest={"source": "pairs", "path": str(root / "given")},
         evaluate={"model": str(root / "model")},
-        sample={"rolloff": 0.8},  # an untrained model has no predictor of its own
+        sample={"rolloff": 0.8},  # an untrained model has no predictor
         report={"dial": [0.5], "dial_seconds": 1.0},
     )
     return folder

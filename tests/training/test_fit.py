@@ -111,7 +111,7 @@ def test_a_training_that_diverges_ends_with_that_step_saves_no_model_and_keeps_t
     assert not list((tmp_path / "run").rglob("model.safetensors"))
     state = torch.load(tmp_path / "run/training/last.ckpt", weights_only=False)["state_dict"]
     assert all(value.isfinite().all() for value in state.values())
-    train(data, tmp_path / "run", None, data_version="2")  # the same command resumes once the fault is gone
+    train(data, tmp_path / "run", None, data_version="2")  # the same command resumes once the fault is fixed
     assert (tmp_path / "run/model.safetensors").exists()
 
 
