@@ -49,7 +49,7 @@ lock: $(READY)  ## recompile requirements.lock from pyproject.toml, for every pl
 	$(BIN)/uv pip compile pyproject.toml --all-extras --group lock --universal --python-version 3.11 \
 	  --no-emit-index-url --no-header --quiet --output-file requirements.lock
 
-# In an environment of its own with three packages, since the wheel is for those who do not want the other 340. Any Python from 3.11.
+# In a separate environment with three packages, since the wheel is for those who do not want the other 340. Any Python from 3.11.
 wheel:          ## the light package as dist/*.whl, checked
 	@command -v $(PYTHON) >/dev/null || { \
 	  echo "$(PYTHON) was not found: name a Python from 3.11 on with 'make wheel PYTHON=/path/to/python3'." >&2; exit 1; }
@@ -57,12 +57,12 @@ wheel:          ## the light package as dist/*.whl, checked
 	  && $(WHEEL)/pip install --quiet --disable-pip-version-check --constraint requirements.lock build twine setuptools \
 	       2>.venv-wheel/install.log; } \
 	  || { tail -n 5 .venv-wheel/install.log >&2; \
-	       echo "Setting up .venv-wheel failed: mend what is named above (network, disk space) and run make again." >&2; exit 1; }
+	       echo "Setting up .venv-wheel failed: fix what is named above (network, disk space) and run make again." >&2; exit 1; }
 	@rm -rf build dist  # setuptools would pack what an earlier build left there
 	$(WHEEL)/python -m build --wheel --no-isolation . >/dev/null
 	$(WHEEL)/twine check --strict dist/*.whl
 
-# What it fetches, and from where, is told in web/build.py. Any Python from 3.11; its pip is that of an environment of its own.
+# What it fetches, and from where, is in web/build.py. Any Python from 3.11; its pip is that of a separate environment.
 page:           ## a page that computes in the browser, as dist-page/: a static folder, from which nothing leaves the computer
 	@command -v npm >/dev/null || { echo "npm was not found: install Node.js (apt-get install nodejs npm)." >&2; exit 1; }
 	@command -v $(PYTHON) >/dev/null || { \
@@ -85,7 +85,7 @@ $(DOCS)/.ready: requirements.lock pyproject.toml
 	  && $(DOCS)/bin/pip install --quiet --disable-pip-version-check --constraint requirements.lock \
 	     --requirement $(DOCS)/requirements.txt 2>$(DOCS)/install.log \
 	  || { tail -n 5 $(DOCS)/install.log >&2; \
-	       echo "Setting up $(DOCS) failed: see $(DOCS)/install.log, mend what it names (network, disk space) and run make again." >&2; exit 1; }
+	       echo "Setting up $(DOCS) failed: see $(DOCS)/install.log, fix what it names (network, disk space) and run make again." >&2; exit 1; }
 	@touch $@
 
 PIP_INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --no-compile --no-deps
@@ -109,5 +109,5 @@ $(READY): requirements.lock pyproject.toml
 	  && { $(INSTALL_LOCK); } 2>.venv/install.log \
 	  && $(PIP_INSTALL) --no-build-isolation --editable . 2>>.venv/install.log \
 	  || { tail -n 5 .venv/install.log >&2; \
-	       echo "Setting up .venv failed: see .venv/install.log, mend what it names (network, disk space) and run make again." >&2; exit 1; }
+	       echo "Setting up .venv failed: see .venv/install.log, fix what it names (network, disk space) and run make again." >&2; exit 1; }
 	@touch $(READY)

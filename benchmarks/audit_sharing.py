@@ -24,7 +24,7 @@ from saga_kedro.training.encode import encode_captions, read_states
 
 ROOT = Path(__file__).parents[1]
 ARMS = ({}, {"fit.drop_z_l": 0.0}, {"fit.timesteps": "uniform"}, {"fit.lr_schedule": "without_warmup"})
-"""What is changed in either baseline: nothing of the draws."""
+"""The changes of either baseline, which leave the draws alone."""
 
 
 def main() -> None:

@@ -235,7 +235,7 @@ def mlflow_parameters() -> dict[str, float]:
 
 
 def apart(work: Callable[..., Any], *arguments: Any) -> Any:
-    """The result of work that is done in a process of its own, which shares with this one what it imported."""
+    """The result of work in a separate process, which shares with this one what it imported."""
     context = multiprocessing.get_context("fork")
     here, there = context.Pipe()
     process = context.Process(target=lambda: there.send(work(*arguments)))

@@ -2,7 +2,7 @@
 
     python benchmarks/super_resolve_speed.py [--model FOLDER] [--fast] [--seconds 5 10 60 600 3600] [--torch] [--json]
 
-Each length is a process of its own: stereo FLAC at 44.1 kHz with nothing above 4 kHz in, FLAC out. The light package is
+Each length is a separate process: stereo FLAC at 44.1 kHz with nothing above 4 kHz in, FLAC out. The light package is
 enough to run it; --torch computes in PyTorch instead of ONNX Runtime.
 """
 

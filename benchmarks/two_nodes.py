@@ -55,7 +55,7 @@ def halt(node: Node) -> None:
 
 
 def source_of(latents: bool) -> dict[str, Any]:
-    """Parameters; with a seed of its own, since what segments are read from is no part of a training's name."""
+    """Parameters; with a separate seed, since what segments are read from is no part of a training's name."""
     return {"encode": {"latents": latents}, "seed": int(latents)}
 
 
@@ -115,7 +115,7 @@ class Project:
         return " ".join(text[text.rindex("Error: ") :].split()) if "Error: " in text else "nothing"
 
     def curve(self, model: Path, metric: str) -> dict[int, float]:
-        """What MLflow has of a training, checked for gaps and steps that are there twice."""
+        """What MLflow has of a training, checked for gaps and steps that occur twice."""
         client = mlflow.MlflowClient(f"sqlite:///{self.folder}/mlruns/mlflow.db")
         points = client.get_metric_history(yaml.safe_load((model / "fit.json").read_text())["run_id"], metric)
         assert len({point.step for point in points}) == len(points), f"{metric} has a step twice"

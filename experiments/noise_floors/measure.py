@@ -1,4 +1,4 @@
-"""The noise floors of a corpus' recordings, and how well their continuation above a cutoff is told from what lies below it.
+"""The noise floors of a corpus' recordings, and how accurately what lies below a cutoff continues them above it.
 
     .venv/bin/python experiments/noise_floors/measure.py --clips data/03_primary/<dataset>/clips.parquet [--picture floors.png]
 
@@ -122,7 +122,7 @@ def errors(rows: pd.DataFrame, title: str) -> None:
 
 
 def confusion(rows: pd.DataFrame, cutoff: int) -> None:
-    """How often a floor that falls, stays or rises is told to, in shares of floors; every origin counts once."""
+    """How often a floor that falls, stays or rises is predicted to, in shares of floors; every origin counts once."""
     rows = rows[(rows["way"] == "kernel") & (rows["true"] != "")]
     rows = rows[rows.groupby("origin")["way"].transform("size") >= LEAST_CLIPS]
     weight = 1 / rows.groupby("origin")["way"].transform("size")
@@ -189,7 +189,7 @@ def show(titles: list[str]) -> None:
 
 
 def draw(found: list[Found], path: Path) -> None:
-    """One line an origin, its level relative to 2-4 kHz; what falls, stays and rises in colours of their own."""
+    """One line an origin, its level relative to 2-4 kHz; what falls, stays and rises in separate colours."""
     import matplotlib
 
     matplotlib.use("Agg")

@@ -137,7 +137,7 @@ class _Sounds:
 
 
 def _core_jobs(sounds: _Sounds, parameters: Parameters) -> list[tuple[str, Callable[[], object], float]]:
-    """Name of each cost, what is done for it, and how many seconds of audio that is."""
+    """Name of each cost, the work behind it, and its seconds of audio."""
     target, caption = sounds.folder / "written.flac", DescriptorCaptioner()
     segment_s = parameters.model.segment_samples / SAMPLE_RATE
     eighth = LowPass("chebyshev", parameters.degrade.order, 4000)
@@ -203,7 +203,7 @@ def _measure_codec(watch: Stopwatch, parameters: Parameters, known: UnitCosts) -
 
 
 def _measure_training(watch: Stopwatch, parameters: Parameters, known: UnitCosts) -> tuple[dict[str, Any], dict[str, float]]:
-    """A step from latents that are there: forward, backward, AdamW, average."""
+    """A step from cached latents: forward, backward, AdamW, average."""
     shape, fit, device = dit(parameters.model), parameters.fit, watch.device
     wide = shape.width > CPU_WIDTH and not watch.gpu
     shape = replace(shape, depth=min(shape.depth, CPU_BLOCKS)) if wide else shape
