@@ -61,6 +61,7 @@ It has heard recorded speech (letters, words, sentences), instruments note by no
 NOISE_FLOOR = """\
 - A recording's own steady hiss is measured and continues above the cutoff as in training recordings whose floor is like it
   below; `--noise-floor` says how much of it, from 0 to 1 ({amount:g} unless told).
+- Steady noise, such as rain, continues along its slope, and generated sound is as sharp in time as the input (docs/box.md).
 """
 
 RECORDINGS = """
