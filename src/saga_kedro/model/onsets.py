@@ -20,7 +20,7 @@ def onset_gain(low: np.ndarray, cutoff_hz: float) -> np.ndarray:
     """
     samples, size = low.shape[-1], 1 << (low.shape[-1] - 1).bit_length()
     first, top = (int(part * cutoff_hz / SAMPLE_RATE * size) for part in HEARD)
-    spectrum = np.fft.rfft(low, size)[:, : top + 1]
+    spectrum = np.fft.rfft(low.astype(np.float64), size)[:, : top + 1]  # NumPy 2 would transform in single precision
     spectrum[:, :first] = 0
     few = 1 << top.bit_length() + 1  # the band's own rate is enough for its envelope
     energy = np.square(np.fft.irfft(spectrum, few) * (few / size))
