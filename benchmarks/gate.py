@@ -33,7 +33,7 @@ MODEL = """model.segment_samples=32768,model.backbone.embed_dim=32,model.backbon
 fit.batch_size=2,fit.validation_segments=2,fit.log_every=1,fit.rolloff_draws=16,fit.workers=0,"""
 TINY = f"{CORPUS}{MODEL}fit.steps=6,fit.steps_per_epoch=2,sample.steps=2,evaluate.examples=1"
 RESUMED = f"{MODEL}fit.steps=24,fit.steps_per_epoch=4"
-TABLES = ("03_primary/demo/clips", "03_primary/demo/pairs", "04_feature/demo/captions", "04_feature/demo/pair_captions")
+TABLES = ("03_primary/clips", "03_primary/pairs", "04_feature/captions", "04_feature/pair_captions")
 CALLS = (HERE / "gate_calls.txt").read_text().splitlines()
 
 
@@ -75,9 +75,9 @@ class Project:
 
     def train(self, quick: bool) -> Path:
         """The demo, from nothing to its report, unless that is done: the model's folder."""
-        if not (self.data / "08_reporting/demo/metrics.json").is_file():
+        if not any(self.data.glob("08_reporting/demo*/metrics.json")):
             self.must("kedro", "run", "--pipeline", "train", *(["--params", TINY] if quick else []))
-        return next(self.data.glob("06_models/demo/**/model.safetensors")).parent
+        return next(self.data.glob("06_models/demo*/**/model.safetensors")).parent
 
 
 def outputs(project: Project, quick: bool) -> Any:
@@ -149,9 +149,11 @@ def column(values: pd.Series, project: Project) -> str:
 def tables(project: Project, quick: bool) -> Any:
     """The demo's tables, column by column, and its metrics that depend on no machine, from a run from nothing."""
     project.train(quick)
-    tables = {name: pd.read_parquet(project.data / f"{name}.parquet") for name in TABLES}
+    # other parameters have a folder `demo-<key>`
+    files = {name: next(project.data.glob(f"{name.replace('/', '/demo*/')}.parquet")) for name in TABLES}
+    tables = {name: pd.read_parquet(file) for name, file in files.items()}
     found = {name: {"rows": len(one)} | {key: column(one[key], project) for key in one} for name, one in tables.items()}
-    metrics = json.loads((project.data / "08_reporting/demo/metrics.json").read_text())
+    metrics = json.loads(next(project.data.glob("08_reporting/demo*/metrics.json")).read_text())
     return {**found, "metrics.json": {name: metrics[name] for name in metrics if not re.search("/(RTF|peak_memory)", name)}}
 
 
@@ -180,19 +182,22 @@ def saved(project: Project, quick: bool) -> Any:
 def resumed(project: Project, quick: bool) -> Any:
     """A training that is killed after its first checkpoint and started again, against one that was let alone."""
     project.train(quick)
-    models, found = project.data / "06_models/demo", {}
+    models, found = project.data / "06_models", {}
     train = ("kedro", "run", "--pipeline", "fit", "--params", f"{CORPUS if quick else ''}{RESUMED}")
     earlier = set(models.iterdir())
     for how in ("let alone", "killed"):
         if how == "killed":
             process = project.start(*train, output=subprocess.DEVNULL)
-            while process.poll() is None and {path.parents[1] for path in models.glob("*/*/*.ckpt")} <= earlier:
+            while (
+                process.poll() is None
+                and {models / path.relative_to(models).parts[0] for path in models.rglob("*.ckpt")} <= earlier
+            ):
                 time.sleep(0.02)
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
         project.must(*train)
         (model,) = set(models.iterdir()) - earlier
-        found[how] = digest(json.dumps(tensors(model)).encode())
+        found[how] = digest(json.dumps(tensors(next(model.rglob("model.safetensors")).parent)).encode())
         shutil.rmtree(model)
     return {**found, "equal": found["let alone"] == found["killed"]}
 
