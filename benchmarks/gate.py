@@ -185,13 +185,14 @@ def resumed(project: Project, quick: bool) -> Any:
     models, found = project.data / "06_models", {}
     train = ("kedro", "run", "--pipeline", "fit", "--params", f"{CORPUS if quick else ''}{RESUMED}")
     earlier = set(models.iterdir())
+
+    def begun() -> set[Path]:
+        return {models / path.relative_to(models).parts[0] for path in models.rglob("*.ckpt")}
+
     for how in ("let alone", "killed"):
         if how == "killed":
             process = project.start(*train, output=subprocess.DEVNULL)
-            while (
-                process.poll() is None
-                and {models / path.relative_to(models).parts[0] for path in models.rglob("*.ckpt")} <= earlier
-            ):
+            while process.poll() is None and begun() <= earlier:
                 time.sleep(0.02)
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()

@@ -110,7 +110,8 @@ def steadiness(resolve: Resolve) -> dict[str, float]:
 def sibilants(resolve: Resolve, count: int = 20) -> dict[str, float]:
     """White bursts of 0.4 s: their level above a low-pass at 4 kHz."""
     bursts = gated(noise(count, "bursts"), lambda time: (time >= 0.3) & (time < 0.7))
-    on = (np.arange(bursts.shape[1]) / SAMPLE_RATE % 1.0 >= 0.32) & (np.arange(bursts.shape[1]) / SAMPLE_RATE % 1.0 < 0.68)
+    time = np.arange(bursts.shape[1]) / SAMPLE_RATE % 1.0
+    on = (time >= 0.32) & (time < 0.68)
     ours = resolve(cut(bursts, 4_000), SAMPLE_RATE)
     return {
         f"bursts: {low / 1000:g} to {high / 1000:g} kHz, dB": level(band(ours, low, high)[:, on])

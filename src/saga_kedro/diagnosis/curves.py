@@ -37,7 +37,8 @@ def read_curves(path: Path) -> Curves:
     """
     if not path.exists():
         raise ValueError(f"{path}: there is no such file.")
-    curves = _picked(points := _csv(path))
+    points = _csv(path)
+    curves = _picked(points)
     if not curves:
         there = ", ".join(list(points["metric"].unique())[:8]) or "nothing"
         raise ValueError(f"{path}: no column or tag is a training loss or a gradient norm; there are: {there}.")

@@ -103,9 +103,9 @@ def render_rows(pairs: pd.DataFrame, folder: str | Path, rows: Rows) -> pd.DataF
         folder: of finished outputs, named by the hash of all that decides them, code included.
 
     Returns:
-        ``OUTPUT_COLUMNS``, a line per pair and row: ``key`` is that hash; ``seconds`` are of the making, NaN
-        where nothing was computed. A failure (an unreadable file, an output that is not finite, a pair that killed its worker
-        three times) has an empty path, and its reason is logged.
+        ``OUTPUT_COLUMNS``, a line per pair and row: ``key`` is that hash; ``seconds`` are of the making, NaN where nothing was
+        computed. A failure (an unreadable file, an output that is not finite, a pair that killed its worker three times) has an
+        empty path, and its reason is logged.
     """
 
     def lost(pair: Mapping[str, Any], reason: str) -> list[_Line]:

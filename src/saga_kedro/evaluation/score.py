@@ -110,9 +110,10 @@ def _measure(line: Mapping[str, Any], names: Sequence[str], folder: str, version
         if set(missing) & set(LSD_FAMILY):
             values = metrics.lsd_family(reference, estimate, 1000 * float(line["cutoff_khz"]))
         values |= {name: METRICS[name](reference, estimate) for name in missing if name in METRICS}
-        delay, related, _ = delay_of(reference.mean(axis=0), estimate.mean(axis=0))
-        values |= {"gain_dB": metrics.gain_db(reference, estimate), "delay": delay if related else math.nan}
-        values["extra_samples"] = extra
+        if set(missing) & set(PLACEMENT):
+            delay, related, _ = delay_of(reference.mean(axis=0), estimate.mean(axis=0))
+            placed = metrics.gain_db(reference, estimate), delay if related else math.nan, extra
+            values |= dict(zip(PLACEMENT, placed, strict=True))
         # null: JSON has no other word for a missing value
         known |= {name: float(value) if math.isfinite(value) else None for name, value in values.items()}
         with atomic_path(path) as temporary:

@@ -17,7 +17,7 @@ from saga_kedro.model.noise_floor import BANDS, HERTZ, KNOWN_BELOW, level_of
 
 N_FFT, HOP = 2_048, 1_024
 SECOND, BURST = 44, 12  # frames that are judged together, half of them new: 1 s, and 0.28 s for consonants and cymbals
-AVERAGED = {SECOND: 5, BURST: 1}  # windows; a second's line alone moves by half a dB
+AVERAGED = 5  # windows of a second: the line of one alone moves by half a dB
 STRETCH = 528  # frames that are read together, 12 s: a multiple of both steps
 GAUSSIAN_DB, FADE_DB = (4.8, 6.0), 0.3
 """The log periodogram of stationary Gaussian noise deviates by 5.57 dB; music, voices and surf by more than 6.3."""
@@ -70,13 +70,10 @@ def track_steady(read: Read, samples: int, cutoff_hz: float) -> dict[int, Steady
                 least = measure_floor(audio, cutoff_hz) if window == SECOND else None
                 found = _judged(power, some.stop - some.start, window, cutoff_hz, least)
                 share[window][some, side], level[window][some, side] = found
-    tracks = {}
-    for window, count in counts.items():
-        weights = _summed(share[window], AVERAGED[window])
-        averaged = _summed(share[window][..., None] * level[window], AVERAGED[window]) / np.maximum(weights, 1e-9)[..., None]
-        middles = (np.arange(count) + 1) * (window // 2) * HOP + N_FFT / 2
-        tracks[window] = SteadyTrack(middles, share[window], averaged)
-    return tracks
+    weights = np.maximum(_summed(share[SECOND]), 1e-9)[..., None]
+    level[SECOND] = _summed(share[SECOND][..., None] * level[SECOND]) / weights
+    middles = {window: (np.arange(count) + 1) * (window // 2) * HOP + N_FFT / 2 for window, count in counts.items()}
+    return {window: SteadyTrack(middles[window], share[window], level[window]) for window in counts}
 
 
 def continued(power: np.ndarray, cutoff_hz: float) -> np.ndarray:
@@ -118,8 +115,8 @@ def _judged(
     return share, level
 
 
-def _summed(values: np.ndarray, size: int) -> np.ndarray:
-    """The sum over an odd number of windows around each of [windows, ...]."""
-    half = size // 2
+def _summed(values: np.ndarray) -> np.ndarray:
+    """The sum over the ``AVERAGED`` windows around each of [windows, ...]."""
+    half = AVERAGED // 2
     padded = np.pad(values, [(half, half), *[(0, 0)] * (values.ndim - 1)])
-    return np.sum([padded[k : k + len(values)] for k in range(size)], axis=0)
+    return np.sum([padded[k : k + len(values)] for k in range(AVERAGED)], axis=0)

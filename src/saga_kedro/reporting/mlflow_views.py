@@ -45,7 +45,8 @@ def view_address(host: str, experiment_id: str) -> str:
 
 def set_up_experiment(experiment_id: str) -> None:
     """Give the experiment its description, its kind and the view."""
-    state = {"selectedColumns": COLUMNS, "columnOrder": COLUMNS}
+    # widths that hold the names
+    state = {"selectedColumns": COLUMNS, "columnOrder": COLUMNS, "columnWidths": dict.fromkeys(COLUMNS, 165)}
     wanted = {
         NOTE: DESCRIPTION,
         # the UI has one menu for training and one for language models
