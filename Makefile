@@ -1,17 +1,21 @@
 # make train: from a fresh machine to a trained, evaluated model.   make test: the same set-up, then the tests.
 # make wheel: the light package, which needs no PyTorch.   GNU make 3.81 and the tools of macOS are enough for all of it.
-PYTHON ?= python3.11
 BIN := .venv/bin
 READY := .venv/.ready
 WHEEL := .venv-wheel/bin
 DOCS := .venv-docs
 PAGE := dist-page
 
+# The newest Python that can set up an environment and build what comes as source; PYTHON=/path/to/python names another.
+CAN_BUILD := import ensurepip, os, sysconfig, venv; assert os.path.exists(sysconfig.get_path("include") + "/Python.h")
+PYTHON ?= $(or $(shell for name in python3.13 python3.12 python3.11; do \
+  $$name -c '$(CAN_BUILD)' >/dev/null 2>&1 && echo $$name && break; done),python3)
+
 define CHECK_PYTHON
 command -v $(PYTHON) >/dev/null || { \
-  echo "$(PYTHON) was not found: install Python 3.11, or name yours with 'make PYTHON=/path/to/python3.11 ...'." >&2; exit 1; }; \
-$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || { \
-  echo "$(PYTHON) is not Python 3.11: name a Python 3.11 with 'make PYTHON=/path/to/python3.11 ...'." >&2; exit 1; }
+  echo "$(PYTHON) was not found: install Python 3.11, 3.12 or 3.13, or name yours with 'make PYTHON=/path/to/python3 ...'." >&2; exit 1; }; \
+$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || { \
+  echo "$(PYTHON) is not Python 3.11, 3.12 or 3.13: name one with 'make PYTHON=/path/to/python3.13 ...'." >&2; exit 1; }
 endef
 
 .PHONY: help train test lint docs ui viz repro lock wheel page clean
@@ -88,14 +92,16 @@ $(DOCS)/.ready: requirements.lock pyproject.toml
 	       echo "Setting up $(DOCS) failed: see $(DOCS)/install.log, fix what it names (network, disk space) and run make again." >&2; exit 1; }
 	@touch $@
 
-PIP_INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --no-compile --no-deps
+# uv takes a third of pip's time. pip follows where uv fails: it knows mirrors that only its own settings name.
+INSTALL = { $(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps $(1) \
+  || $(BIN)/pip install --quiet --disable-pip-version-check --no-compile --no-deps $(1); }
 ifeq ($(TORCH),cpu)
 # Without an NVIDIA card: PyTorch from an index of its CPU builds, and no libraries of NVIDIA's (their lines have a marker) nor triton.
-INSTALL_LOCK := grep -E '^torch(audio|vision)?==' requirements.lock >.venv/torch.txt \
+INSTALL_LOCK = grep -E '^torch(audio|vision)?==' requirements.lock >.venv/torch.txt \
   && grep -vE '^(torch(audio|vision)?==|triton==|cuda-|nvidia-.*sys_platform)' requirements.lock >.venv/others.txt \
-  && $(PIP_INSTALL) --index-url "$(TORCH_INDEX)" -r .venv/torch.txt && $(PIP_INSTALL) -r .venv/others.txt
+  && $(call INSTALL,--index-url "$(TORCH_INDEX)" -r .venv/torch.txt) && $(call INSTALL,-r .venv/others.txt)
 else
-INSTALL_LOCK := $(PIP_INSTALL) -r requirements.lock
+INSTALL_LOCK = $(call INSTALL,-r requirements.lock)
 endif
 
 # What is installed is exactly the lock: --no-deps, because stable-audio-tools declares needs that it does not have.
@@ -103,11 +109,12 @@ $(READY): requirements.lock pyproject.toml
 	@$(CHECK_PYTHON)
 	@test "$(TORCH)" != cpu || test -n "$(TORCH_INDEX)" || { \
 	  echo "TORCH=cpu needs TORCH_INDEX, an index of PyTorch's CPU builds: TORCH_INDEX=https://download.pytorch.org/whl/cpu." >&2; exit 1; }
-	@echo "Installing the packages of requirements.lock into .venv (some minutes, several GB)."
+	@echo "Installing the packages of requirements.lock into .venv with $(PYTHON) (a minute or more, several GB)."
 	@rm -f $(READY)
 	@{ test -x $(BIN)/pip || $(PYTHON) -m venv .venv; } \
-	  && { $(INSTALL_LOCK); } 2>.venv/install.log \
-	  && $(PIP_INSTALL) --no-build-isolation --editable . 2>>.venv/install.log \
+	  && { $(BIN)/pip install --quiet --disable-pip-version-check --constraint requirements.lock uv || true; } 2>.venv/install.log \
+	  && { $(INSTALL_LOCK); } 2>>.venv/install.log \
+	  && $(call INSTALL,--no-build-isolation --editable .) 2>>.venv/install.log \
 	  || { tail -n 5 .venv/install.log >&2; \
 	       echo "Setting up .venv failed: see .venv/install.log, fix what it names (network, disk space) and run make again." >&2; exit 1; }
 	@touch $(READY)

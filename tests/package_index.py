@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PLATFORMS = ("x86_64-manylinux_2_28", "aarch64-manylinux_2_28", "aarch64-apple-darwin", "x86_64-pc-windows-msvc")
-PYTHONS = ("3.11", "3.12", "3.13")
+PYTHONS = ("3.11", "3.12", "3.13", "3.14")
 # Sources alone are published of these: one is plain Python, the other is compiled, except on Windows, which has a wheel.
 SOURCES = {"antlr4-python3-runtime": PLATFORMS, "libsvm-official": PLATFORMS[:3]}
 

@@ -80,7 +80,7 @@ def test_the_wheel_says_its_licence_and_has_the_readme(wheel):
     said = metadata(wheel)
     assert said["License-Expression"] == "Apache-2.0"
     assert said["License-File"] == "LICENSE"
-    assert said["Requires-Python"] == "<3.14,>=3.11"
+    assert said["Requires-Python"] == "<3.15,>=3.11"
     assert said["Description-Content-Type"] == "text/markdown"
     assert str(said.get_payload()).strip() == (ROOT / "README.md").read_text(encoding="utf-8").strip()
     with ZipFile(wheel) as packed:
