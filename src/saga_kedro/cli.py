@@ -64,7 +64,7 @@ def saga(
     "super-resolve",
     help=f"""Give muffled audio the upper band that it could have had.
 
-    Reads what libsndfile reads, at any rate and of any length; writes 44.1 kHz, or the input's rate where that is higher.
+    Reads what libsndfile reads, at any rate and of any length; writes 44.1 or 48 kHz, or the input's rate where that is higher.
     Files that reach up to {FULL_BAND_HZ / 1000:g} kHz already are copied as they are.
 
     Exit codes: 0 all done, 1 some files failed (they are listed, the others are done), 2 wrong usage.
@@ -75,6 +75,9 @@ def super_resolve(
     out: Annotated[Path, option("--out", "-o", help="Folder for the results.")],
     format: Annotated[Literal["wav", "flac", "ogg"] | None, _dial("form")] = None,
     cutoff: Annotated[float | None, _dial("cutoff_hz")] = None,
+    rate: Annotated[Literal["44100", "48000"] | None, _dial("rate")] = None,
+    level: Annotated[Literal["lower", "limit", "keep"], _dial("level")] = "lower",
+    gain: Annotated[float, _dial("gain_db")] = 0.0,
     rolloff: Annotated[float | None, _dial("rolloff")] = None,
     noise_floor: Annotated[float | None, _dial("noise_floor")] = None,
     prompt: Annotated[str | None, _dial("prompt")] = None,
@@ -91,7 +94,7 @@ def super_resolve(
 ) -> None:
     from saga_kedro.use.command import WrongUsage, run
 
-    settings = Settings(rolloff, noise_floor, prompt, steps, s_a, s_t, seed, fast, format, cutoff)
+    settings = Settings(rolloff, noise_floor, prompt, steps, s_a, s_t, seed, fast, format, cutoff, rate and int(rate), level, gain)
     with _usage_errors(WrongUsage):
         raise typer.Exit(run(inputs, out, settings, device, model, overwrite, dry_run, json))
 

@@ -143,7 +143,7 @@ def test_every_file_is_done_or_fails_with_a_sentence(make, model, tmp_path):
         if outcome.status == "left as it is" and given.rate >= 44_100:
             assert Path(outcome.output).read_bytes() == Path(outcome.input).read_bytes()
             continue
-        assert result.rate == max(44_100, given.rate)
+        assert result.rate == max(given.rate, 44_100 if given.rate % 8_000 else 48_000)
         assert result.channels == min(given.channels, 2)
         assert abs(result.samples - outcome.duration_s * result.rate) < 0.001 * result.rate + 1
         assert np.isfinite(soundfile.read(outcome.output)[0]).all()

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+import soxr
 from scipy.signal import butter, resample_poly, sosfiltfilt
 
 from saga_kedro.model import blocks, piecewise
@@ -16,10 +17,10 @@ from saga_kedro.use.settings import Settings
 from sounds import full_band, muffled
 
 
-def resolved(model, folder: Path, audio: np.ndarray, rate: int = 44_100, name: str = "in.wav", **settings):
+def resolved(model, folder: Path, audio: np.ndarray, own: int = 44_100, name: str = "in.wav", **settings):
     """The outcome, and the result as [channels, samples] with its rate."""
     source = folder / name
-    soundfile.write(source, audio.T, rate, "FLOAT" if name.endswith("wav") else None)
+    soundfile.write(source, audio.T, own, "FLOAT" if name.endswith("wav") else None)
     outcome = super_resolve_file(model, Job(source, folder / "out" / name, overwrite=True), Settings(**settings))
     assert outcome.status != "failed", outcome.why
     result, result_rate = soundfile.read(outcome.output, dtype="float32", always_2d=True)
@@ -45,11 +46,11 @@ def level_above(audio: np.ndarray, rate: int, hertz: float) -> float:
 
 
 @pytest.mark.parametrize("channels", [1, 2])
-@pytest.mark.parametrize("rate", [16_000, 44_100, 48_000, 96_000])
-def test_the_low_band_rate_and_duration_stay_and_an_upper_band_appears_up_to_22_khz(model, tmp_path, rate, channels):
+@pytest.mark.parametrize("rate, wanted", [(16_000, 48_000), (44_100, 44_100), (48_000, 48_000), (96_000, 96_000)])
+def test_the_low_band_rate_and_duration_stay_and_an_upper_band_appears_up_to_22_khz(model, tmp_path, rate, wanted, channels):
     audio = muffled(1.0, channels, rate)
     outcome, high, high_rate = resolved(model, tmp_path, audio, rate, rolloff=0.8)
-    assert high_rate == max(44_100, rate)
+    assert high_rate == wanted
     assert high.shape == (channels, round(audio.shape[1] * high_rate / rate))
     assert outcome.cutoff_hz == pytest.approx(4_000, rel=0.1)
     given = resample_poly(audio, high_rate // 100, rate // 100, axis=1)
@@ -61,7 +62,7 @@ def test_the_low_band_rate_and_duration_stay_and_an_upper_band_appears_up_to_22_
 def test_a_44_1_khz_file_with_nothing_above_4_khz_is_treated_like_an_8_khz_file(model, tmp_path):
     at_8_khz = resample_poly(muffled(1.0, 1, 44_100, 3_900), 80, 441, axis=1)
     at_44_1_khz = resample_poly(at_8_khz, 441, 80, axis=1)
-    first, one, _ = resolved(model, tmp_path, at_8_khz, 8_000)
+    first, one, _ = resolved(model, tmp_path, at_8_khz, 8_000, rate=44_100)
     second, other, _ = resolved(model, tmp_path, at_44_1_khz)
     assert first.cutoff_hz == pytest.approx(second.cutoff_hz, rel=0.05)
     assert one.shape == other.shape
@@ -106,23 +107,41 @@ def test_a_cutoff_that_is_asked_for_overrides_what_is_measured(model, tmp_path):
     assert si_sdr(sosfiltfilt(above, audio), sosfiltfilt(above, high)) < 0
 
 
-@pytest.mark.parametrize("rate", [8_000, 44_100, 96_000])
-def test_silence_in_is_silence_out(model, tmp_path, rate):
+@pytest.mark.parametrize("rate, wanted", [(8_000, 48_000), (22_050, 44_100), (44_100, 44_100), (96_000, 96_000)])
+def test_silence_in_is_silence_out(model, tmp_path, rate, wanted):
     _, high, high_rate = resolved(model, tmp_path, np.zeros((2, rate)), rate)
-    assert high.shape == (2, max(44_100, rate))
-    assert high_rate == max(44_100, rate)
+    assert high.shape == (2, wanted)
+    assert high_rate == wanted
     assert not high.any()
 
 
-@pytest.mark.parametrize("rate", [44_100, 48_000])
-def test_stretches_of_silence_stay_silent(model, tmp_path, rate):
+@pytest.mark.parametrize("rate, wanted", [(44_100, 44_100), (48_000, 48_000), (44_100, 48_000)])
+def test_stretches_of_silence_stay_silent(model, tmp_path, rate, wanted):
     audio = muffled(1.0, 2, rate)
     audio[:, 10_000:20_000] = 0
     audio[1, 30_000:36_000] = 0
-    _, high, _ = resolved(model, tmp_path, audio, rate, cutoff_hz=4_000.0)
-    assert not high[:, 10_000:20_000].any()
-    assert not high[1, 30_000:36_000].any()
-    assert high[0, 30_000:36_000].any()
+    _, high, _ = resolved(model, tmp_path, audio, rate, cutoff_hz=4_000.0, rate=wanted)
+    both, one = (range(-(-start * wanted // rate), stop * wanted // rate) for start, stop in ((10_000, 20_000), (30_000, 36_000)))
+    assert not high[:, both].any()
+    assert not high[1, one].any()
+    assert high[0, one].any()
+
+
+def test_a_rate_that_is_asked_for_is_the_result_s_whatever_the_input_s(model, tmp_path):
+    for own, wanted in ((96_000, 44_100), (44_100, 48_000), (48_000, 44_100)):
+        _, high, rate = resolved(model, tmp_path, muffled(0.5, 1, own), own, rate=wanted)
+        assert (rate, high.shape) == (wanted, (1, wanted // 2))
+    outcome, high, rate = resolved(model, tmp_path, full_band(0.5), rate=48_000)
+    assert (outcome.status, rate) == ("left as it is", 48_000)
+    np.testing.assert_allclose(high, soxr.resample(full_band(0.5).T, 44_100, 48_000, "VHQ").T, atol=1e-4)
+
+
+def test_what_is_kept_is_resampled_once_and_python_gives_the_same(model, tmp_path):
+    audio = muffled(1.0, 2, 16_000).astype(np.float32)
+    _, high, _ = resolved(model, tmp_path, audio, 16_000, cutoff_hz=4_000.0)
+    once = soxr.resample(audio.T, 16_000, 48_000, "VHQ").T
+    assert si_sdr(below(once, 48_000, 3_000), below(high, 48_000, 3_000)) > 55
+    np.testing.assert_allclose(model.super_resolve(audio, 16_000, cutoff_hz=4_000, rate=48_000), high, atol=1e-5)
 
 
 @pytest.mark.parametrize("rate", [44_100, 48_000])
@@ -147,6 +166,32 @@ def test_nothing_clips_and_that_is_said(model, tmp_path, name):
     outcome, high, _ = resolved(model, tmp_path, audio, name=name, rolloff=0.95, cutoff_hz=4_000.0)
     assert np.abs(high).max() < 1.0
     assert "or it would clip" in outcome.notes[-1]
+
+
+def test_the_level_is_lowered_limited_or_kept(model, tmp_path):
+    audio = muffled(0.5, 1)
+    audio *= 0.999 / np.abs(audio).max()
+    asked = {"rolloff": 0.95, "cutoff_hz": 4_000.0}
+
+    def level(**settings):
+        return resolved(model, tmp_path, audio, **asked, **settings)[1]
+
+    kept, lowered, limited = (level(level=name) for name in ("keep", "lower", "limit"))
+    assert np.abs(kept).max() > 1
+    np.testing.assert_allclose(lowered, kept * 0.999 / np.abs(kept).max(), atol=1e-6)
+    assert np.abs(limited).max() <= 1
+    assert np.median(np.abs(limited - kept)) < 0.2 * np.median(np.abs(lowered - kept))
+    np.testing.assert_allclose(level(level="keep", gain_db=-20.0), kept / 10, atol=1e-6)
+
+
+def test_an_album_shares_a_gain_and_a_format_without_headroom_keeps_no_level_over_full_scale(model, tmp_path):
+    outcome, high, _ = resolved(model, tmp_path, full_band(0.5), gain_db=-6.0)
+    assert outcome.status == "left as it is"
+    np.testing.assert_allclose(high, full_band(0.5) * 10 ** (-6 / 20), atol=1e-6)
+    soundfile.write(tmp_path / "loud.flac", muffled(0.5).T / np.abs(muffled(0.5)).max(), 44_100)
+    job = Job(tmp_path / "loud.flac", tmp_path / "out" / "loud.flac")
+    failed = super_resolve_file(model, job, Settings(rolloff=0.95, cutoff_hz=4_000.0, level="keep", gain_db=3.0))
+    assert failed.why.endswith("flac holds nothing over full scale: ask for --format wav, or for --level limit.")
 
 
 def test_the_same_call_gives_the_same_file_and_another_seed_another(model, tmp_path):

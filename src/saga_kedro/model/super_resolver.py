@@ -94,6 +94,7 @@ class SuperResolver(ABC):
         audio: np.ndarray | str | Path,
         sample_rate: int | None = None,
         cutoff_hz: float | None = None,
+        rate: int = SAMPLE_RATE,
         progress: bool = False,
         **dials: Any,
     ) -> np.ndarray:
@@ -103,11 +104,12 @@ class SuperResolver(ABC):
             audio: float [channels, samples] in [-1, 1] at ``sample_rate`` Hz, or a file, which brings its own rate.
             cutoff_hz: where the input's signal ends, from 1,000 to 22,050 Hz; the result keeps the input below it, and nothing
                 above it is heard. None measures it, and leaves a full-band input as it is.
+            rate: of the result, in Hz.
             progress: show a progress bar over the seconds of audio.
             dials: of `Dials`: rolloff, noise_floor, prompt, steps, s_a, s_t, seed, fast.
 
         Returns:
-            float32 [channels, samples] at 44.1 kHz: mono in, mono out; more than two channels become two. Digital silence stays
+            float32 [channels, samples] at ``rate``, of any level: mono in, mono out; more than two channels become two. Digital silence stays
             silent, identical channels stay identical.
 
         Raises:
@@ -130,6 +132,10 @@ class SuperResolver(ABC):
         with tqdm(total=samples / SAMPLE_RATE, desc="super-resolving", unit="s", disable=not progress) as bar:
             parts = self.stream(read, samples, todo, np.array_equal(low[0], low[1]), Dials(**dials), bar.update)
             high = np.concatenate([low[:, :0], *parts], axis=1)
+        if rate != SAMPLE_RATE:  # each of the two is resampled at most once
+            own = self.channels(resample(checked, sample_rate or 0, rate))
+            added = resample(high - low, SAMPLE_RATE, rate)[:, : own.shape[-1]]
+            high = np.where(digital_silence(own), 0, own + np.pad(added, ((0, 0), (0, own.shape[-1] - added.shape[-1]))))
         return high[:1] if len(audio) == 1 else high
 
     def stream(

@@ -25,9 +25,9 @@ def super_resolve(
         sample_rate: of an array, in Hz.
         model: folder of a trained model; by default the one in the package.
         device: as for `saga super-resolve --device`.
-        settings: ``cutoff_hz``, ``progress``, and `Dials`: rolloff, noise_floor, prompt, steps, s_a, s_t, seed, fast.
+        settings: ``cutoff_hz``, ``rate``, ``progress``, and `Dials`: rolloff, noise_floor, prompt, steps, s_a, s_t, seed, fast.
 
     Returns:
-        float32 [channels, samples] at 44.1 kHz.
+        float32 [channels, samples] at ``rate``, by default 44.1 kHz: an array carries no rate that could say otherwise.
     """
     return loaded(model, device).super_resolve(audio, sample_rate, **settings)

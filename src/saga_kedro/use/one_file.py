@@ -4,7 +4,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -15,13 +15,13 @@ import soundfile
 
 from saga_kedro.audio import SAMPLE_RATE
 from saga_kedro.audio.bandwidth import frame_powers, measure_bandwidth
-from saga_kedro.audio.full_scale import as_24_bit, decibels, gain_for
+from saga_kedro.audio.full_scale import as_24_bit, decibels, gain_for, limited, limits
 from saga_kedro.audio.resample import to_stereo
 from saga_kedro.model.super_resolver import SuperResolver
 from saga_kedro.model.treatment import treatment
 from saga_kedro.use.places import FORMATS, Job, format_of
 from saga_kedro.use.settings import Settings
-from saga_kedro.use.spool import Source, Spool, at_own_rate, decode, read_parts
+from saga_kedro.use.spool import Source, Spool, at_rate, decode, read_parts
 from saga_kedro.use.tags import info_of, read_tags, write_tags
 
 try:
@@ -32,6 +32,7 @@ except ImportError:  # Windows
 UNFINISHED = ".saga-unfinished-"
 RIFF_BYTES = 4_000_000_000  # a WAV's header counts to 4 GiB
 FLAC_EFFORT = 0.25  # of libsndfile's: 3 % more bytes than by default, in two thirds of the time
+SPEECH_AND_VIDEO = 48_000  # Hz, the highest rate of that family: 8, 16, 24, 32 and 48 kHz
 HIGHEST_RATE = {"flac": 655_350, "ogg": 200_000, "wav": 1_000_000}
 
 
@@ -87,7 +88,8 @@ def _process(
     outcome = Outcome(str(job.source), str(job.target), status, todo.why, mixed, cutoff_hz, duration_s)
     if model is None:
         return outcome
-    if todo.cutoff_hz is None and source.rate >= SAMPLE_RATE:
+    rate = rate_of(settings.rate, source.rate)
+    if todo.cutoff_hz is None and source.rate == rate and not settings.gain_db:
         target, notes = _leave(job, source, settings, folder)
         advance(source.duration_s)
         return replace(outcome, output=str(target), notes=mixed + notes)
@@ -95,11 +97,17 @@ def _process(
     high = (part[: spool.channels] for part in stream)
     result = Spool(folder / "output.raw", spool.channels)
     try:
-        result.write(high if source.rate <= SAMPLE_RATE else at_own_rate(source, high))
+        at_level = np.float32(10 ** (settings.gain_db / 20))
+        result.write(part * at_level for part in (high if rate == SAMPLE_RATE else at_rate(source, rate, high)))
     except FloatingPointError as error:
         raise ValueError(f"{source.path}: the result holds {error}: try other guidance scales, or other weights.") from error
-    notes = _finish(job.target, format_of(job.target), result, max(SAMPLE_RATE, source.rate), source, folder)
+    notes = _finish(job.target, format_of(job.target), result, rate, source, folder, settings)
     return replace(outcome, notes=mixed + notes)
+
+
+def rate_of(asked: int | None, own: int) -> int:
+    """The rate in Hz of the result of a file at ``own`` Hz."""
+    return asked or max(own, SAMPLE_RATE if own % 8_000 else SPEECH_AND_VIDEO)
 
 
 def _leave(job: Job, source: Source, settings: Settings, folder: Path) -> tuple[Path, list[str]]:
@@ -116,31 +124,41 @@ def _leave(job: Job, source: Source, settings: Settings, folder: Path) -> tuple[
     result = Spool(folder / "output.raw", source.spool.channels)
     with soundfile.SoundFile(str(job.source)) as file:
         result.write(read_parts(file))
-    return job.target, _finish(job.target, settings.form or own, result, source.rate, source, folder)
+    return job.target, _finish(job.target, settings.form or own, result, source.rate, source, folder, settings)
 
 
-def _finish(target: Path, form: str, result: Spool, rate: int, source: Source, folder: Path) -> list[str]:
+def _finish(
+    target: Path, form: str, result: Spool, rate: int, source: Source, folder: Path, settings: Settings
+) -> list[str]:
     """Encode the result, move it to its place and return notes. Floats in a WAV stay floats; others become 24 bit."""
     if rate > HIGHEST_RATE[form]:
         raise ValueError(f"{form} holds at most {HIGHEST_RATE[form]} Hz and this is {rate} Hz: ask for --format wav.")
-    floats = form == "wav" and source.subtype in ("FLOAT", "DOUBLE")
+    keep = settings.level == "keep" and result.peak > 1
+    if keep and form != "wav":
+        raise ValueError(f"{form} holds nothing over full scale: ask for --format wav, or for --level limit.")
+    floats = form == "wav" and (keep or source.subtype in ("FLOAT", "DOUBLE"))
     subtype = "VORBIS" if form == "ogg" else "FLOAT" if floats else "PCM_24"
     container = ("RF64" if result.samples * result.channels * 4 > RIFF_BYTES else "WAV") if form == "wav" else form.upper()
     effort = FLAC_EFFORT if form == "flac" else None
-    gain = 1.0 if floats and source.spool.peak > 1 else gain_for(result.peak)
+    keep = keep or (floats and source.spool.peak > 1)
+    lowest = 1.0 if keep else gain_for(result.peak)
+    parts: Iterable[np.ndarray] = result.parts()
+    if lowest < 1:
+        gains = limits(result.parts()) if settings.level == "limit" else np.array([lowest])
+        parts, lowest = limited(parts, gains), float(gains.min())
     path, tags = folder / target.name, read_tags(source.path)
     with soundfile.SoundFile(
         str(path), "w", rate, result.channels, subtype, format=container, compression_level=effort
     ) as file:
         for name, text in info_of(tags).items() if container == "WAV" else ():
             setattr(file, name, text)
-        for part in result.parts():
-            scaled = part * np.float32(gain)
-            file.write((as_24_bit(scaled) if subtype == "PCM_24" else scaled).T)
+        for part in parts:
+            file.write((as_24_bit(part) if subtype == "PCM_24" else part).T)
     if container != "RF64":
         write_tags(path, form, tags)
     path.replace(target)
-    return [f"lowered by {-decibels(gain):.1f} dB, or it would clip"] if gain < 1 else []
+    how = "its peaks limited" if settings.level == "limit" else "lowered"
+    return [f"{how} by {-decibels(lowest):.1f} dB, or it would clip"] if lowest < 1 else []
 
 
 @contextmanager

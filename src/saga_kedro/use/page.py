@@ -41,7 +41,7 @@ def build(model: Any) -> Any:
     folder = tempfile.TemporaryDirectory(prefix="saga-demo-")
 
     # Gradio looks for its progress among the defaults
-    def resolve(path, likely, rolloff, noise_floor, prompt, cutoff_hz, steps, fast, seed, progress=gr.Progress()):  # noqa: B008
+    def resolve(path, likely, rolloff, noise_floor, prompt, cutoff_hz, rate, level, steps, fast, seed, progress=gr.Progress()):  # noqa: B008
         if not path:
             raise gr.Error("Drop a file first.")
         settings = Settings(
@@ -49,6 +49,8 @@ def build(model: Any) -> Any:
             noise_floor=noise_floor,
             prompt=prompt.strip() or None,
             cutoff_hz=cutoff_hz or None,
+            rate=rate,
+            level=level,
             steps=int(steps) if steps else None,
             fast=fast,
             seed=int(seed or 0),
@@ -77,6 +79,8 @@ def build(model: Any) -> Any:
                 with gr.Accordion("More", open=False):
                     asked += [
                         dial(gr.Number, "cutoff_hz", None),
+                        dial(gr.Dropdown, "rate", None, choices=[("as it suits", None), 44_100, 48_000]),
+                        dial(gr.Dropdown, "level", "lower", choices=["lower", "limit"]),
                         dial(gr.Number, "steps", None, precision=0, minimum=1, maximum=1000),
                         dial(gr.Checkbox, "fast", False),
                         dial(gr.Number, "seed", 0, precision=0),

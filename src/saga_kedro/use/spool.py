@@ -163,9 +163,12 @@ def _of_length(parts: Iterable[np.ndarray], samples: Callable[[], int], channels
     yield np.pad(held[:, :short], ((0, 0), (0, max(0, short - held.shape[-1]))))
 
 
-def at_own_rate(source: Source, high: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
-    """The input at its rate above 44.1 kHz plus what the result ``high`` adds at 44.1 kHz; both [channels, n] part by part."""
-    low = source.spool
+def at_rate(source: Source, rate: int, high: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+    """The input at ``rate`` Hz plus what the result ``high`` adds at 44.1 kHz; both [channels, n] part by part.
+
+    Each is resampled at most once.
+    """
+    low, samples = source.spool, round(source.samples * rate / source.rate)
 
     def added() -> Iterator[np.ndarray]:
         done = 0
@@ -173,17 +176,18 @@ def at_own_rate(source: Source, high: Iterable[np.ndarray]) -> Iterator[np.ndarr
             yield part - low.read(done, done + part.shape[-1])
             done += part.shape[-1]
 
-    up = _of_length(_resampled(added(), SAMPLE_RATE, source.rate, low.channels), lambda: source.samples, low.channels)
+    up = _of_length(_resampled(added(), SAMPLE_RATE, rate, low.channels), lambda: samples, low.channels)
     done = 0
     held = np.zeros((low.channels, 0), np.float32)
     with soundfile.SoundFile(str(source.path)) as file:
-        for part in read_parts(file):
+        own = _resampled(read_parts(file), source.rate, rate, low.channels)
+        for part in _of_length(own, lambda: samples, low.channels):
             while held.shape[-1] < part.shape[-1]:
                 held = np.concatenate([held, next(up)], axis=1)
             out = part + held[:, : part.shape[-1]]
             held = held[:, part.shape[-1] :]
             for channel, runs in zip(out, source.silent, strict=True):
-                for start, stop in runs:
+                for start, stop in np.array(runs, int).reshape(-1, 2) * rate // source.rate:
                     channel[max(0, start - done) : max(0, stop - done)] = 0
             done += part.shape[-1]
             yield out
