@@ -94,7 +94,9 @@ def super_resolve(
 ) -> None:
     from saga_kedro.use.command import WrongUsage, run
 
-    settings = Settings(rolloff, noise_floor, prompt, steps, s_a, s_t, seed, fast, format, cutoff, rate and int(rate), level, gain)
+    settings = Settings(
+        rolloff, noise_floor, prompt, steps, s_a, s_t, seed, fast, format, cutoff, rate and int(rate), level, gain
+    )
     with _usage_errors(WrongUsage):
         raise typer.Exit(run(inputs, out, settings, device, model, overwrite, dry_run, json))
 

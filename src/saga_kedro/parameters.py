@@ -203,7 +203,7 @@ class Fit(Section):
     timesteps: str
     mean_share: Probability
     mean_huber_delta: Annotated[float, Field(gt=0)] | None
-    untold_share: Probability
+    unspecified_share: Probability
     learning_rate: float = Field(gt=0)
     betas: tuple[float, float]
     weight_decay: float = Field(ge=0)
@@ -233,7 +233,7 @@ class Sample(Section):
     guidance: str
     s_a: float
     s_t: float
-    rolloff: Literal["predicted", "untold", "reference"] | Annotated[float, Field(ge=0, lt=1)]
+    rolloff: Literal["predicted", "unspecified", "likely", "reference"] | Annotated[float, Field(ge=0, lt=1)]
     low_band: str
     noise_floor: Probability
 

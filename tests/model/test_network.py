@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from saga_kedro.draws import generator
-from saga_kedro.model.condition import UNTOLD
+from saga_kedro.model.condition import UNSPECIFIED
 from saga_kedro.model.flow import flow_loss, interpolate, target_velocity
 from saga_kedro.model.initialise import initialise_by_name
 from saga_kedro.model.network import RolloffEmbedding, SagaNetwork
@@ -75,9 +75,9 @@ def test_rolloff_embedding_is_number_conditioner():
 
 
 def test_a_rolloff_that_is_not_told_has_the_embedding_zero_and_its_neighbours_have_not():
-    told, untold, negative = RolloffEmbedding(W)(torch.tensor([0.0, UNTOLD, -0.5]))
+    told, unspecified, negative = RolloffEmbedding(W)(torch.tensor([0.0, UNSPECIFIED, -0.5]))
     assert told.any()
-    assert not untold.any()
+    assert not unspecified.any()
     assert not negative.any()
 
 

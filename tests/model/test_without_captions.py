@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 
 from saga_kedro.audio import SAMPLE_RATE
 from saga_kedro.audio.reading import from_array
@@ -73,7 +74,7 @@ def corpus(tmp_path_factory):
 def trained(corpus, folder, cached):
     """A training without captions, as the pipelines run it, and the model that it saved."""
     parameters = tiny_parameters(
-        model={"text": NO_TEXT}, encode={"latents": cached}, degrade={"draws": 2}, sample={"rolloff": "untold"}
+        model={"text": NO_TEXT}, encode={"latents": cached}, degrade={"draws": 2}, sample={"rolloff": "unspecified"}
     )
     latents = None
     if cached:
@@ -99,17 +100,20 @@ def test_nothing_need_be_said_of_the_rolloff_and_nothing_is_predicted_then(monke
     unfitted.network = model.network
     with pytest.raises(ValueError, match="no fitted roll-off predictor"):
         unfitted.super_resolve(muffled(), SAMPLE_RATE, cutoff_hz=4_000)
-    asked = unfitted.super_resolve(muffled(), SAMPLE_RATE, rolloff="untold", cutoff_hz=4_000)
+    asked = unfitted.super_resolve(muffled(), SAMPLE_RATE, rolloff="unspecified", cutoff_hz=4_000)
     assert not np.array_equal(asked, told)
-    monkeypatch.setitem(unfitted.sample, "rolloff", "untold")
+    monkeypatch.setitem(unfitted.sample, "rolloff", "unspecified")
     assert np.array_equal(unfitted.super_resolve(muffled(), SAMPLE_RATE, cutoff_hz=4_000), asked)
 
 
-def test_the_network_is_given_no_rolloff_then():
+@pytest.mark.parametrize(
+    ("rolloff", "cutoff_hz", "f_h"), [("unspecified", 8_000, -1), ("likely", 6_000, -1), ("likely", 7_000, 0.8)]
+)
+def test_the_network_is_given_no_rolloff_then_or_a_bright_one_above_a_high_cutoff(rolloff, cutoff_hz, f_h):
     model = tiny_model()
     seen: list = []
     model.network.register_forward_pre_hook(lambda module, given: seen.append(given[2].f_h))
-    model.super_resolve(muffled(), SAMPLE_RATE, rolloff="untold", cutoff_hz=4_000)
+    model.super_resolve(muffled(), SAMPLE_RATE, rolloff=rolloff, cutoff_hz=cutoff_hz)
     assert seen
-    assert all((f_h < 0).all() for f_h in seen)
-    assert not any(model.network.f_h(f_h).any() for f_h in seen)
+    assert all((asked == torch.tensor(f_h)).all() for asked in seen)
+    assert all(model.network.f_h(asked).any() == (f_h >= 0) for asked in seen)

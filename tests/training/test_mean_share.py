@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from saga_kedro.model.condition import UNTOLD
+from saga_kedro.model.condition import UNSPECIFIED
 from saga_kedro.model.network import SagaNetwork
 from saga_kedro.training.flow_training import FlowTraining
 from small_corpus import tiny_parameters
@@ -51,12 +51,12 @@ def test_all_of_them_see_nothing_but_the_condition_and_are_held_against_z_h():
 
 
 def test_as_many_as_asked_for_start_from_no_noise_or_do_not_get_the_rolloff():
-    _, z_t, t, condition, _ = step(mean_share=0.5, untold_share=0.5)
+    _, z_t, t, condition, _ = step(mean_share=0.5, unspecified_share=0.5)
     assert torch.equal(t == 1, ~z_t.flatten(1).any(dim=1))
     assert 12 <= int((t == 1).sum()) <= 28
-    untold = condition.f_h == UNTOLD
-    assert torch.equal(~untold, condition.f_h == 0.8)
+    unspecified = condition.f_h == UNSPECIFIED
+    assert torch.equal(~unspecified, condition.f_h == 0.8)
     assert (condition.f_l == 0.2).all()  # how bright the input is, it hears
-    assert 12 <= int(untold.sum()) <= 28
-    assert (t[untold] < 1).any()  # the two are drawn apart
-    assert (t[untold] == 1).any()
+    assert 12 <= int(unspecified.sum()) <= 28
+    assert (t[unspecified] < 1).any()  # the two are drawn apart
+    assert (t[unspecified] == 1).any()

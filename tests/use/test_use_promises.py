@@ -46,7 +46,7 @@ def level_above(audio: np.ndarray, rate: int, hertz: float) -> float:
 
 
 @pytest.mark.parametrize("channels", [1, 2])
-@pytest.mark.parametrize("rate, wanted", [(16_000, 48_000), (44_100, 44_100), (48_000, 48_000), (96_000, 96_000)])
+@pytest.mark.parametrize(("rate", "wanted"), [(16_000, 48_000), (44_100, 44_100), (48_000, 48_000), (96_000, 96_000)])
 def test_the_low_band_rate_and_duration_stay_and_an_upper_band_appears_up_to_22_khz(model, tmp_path, rate, wanted, channels):
     audio = muffled(1.0, channels, rate)
     outcome, high, high_rate = resolved(model, tmp_path, audio, rate, rolloff=0.8)
@@ -107,7 +107,7 @@ def test_a_cutoff_that_is_asked_for_overrides_what_is_measured(model, tmp_path):
     assert si_sdr(sosfiltfilt(above, audio), sosfiltfilt(above, high)) < 0
 
 
-@pytest.mark.parametrize("rate, wanted", [(8_000, 48_000), (22_050, 44_100), (44_100, 44_100), (96_000, 96_000)])
+@pytest.mark.parametrize(("rate", "wanted"), [(8_000, 48_000), (22_050, 44_100), (44_100, 44_100), (96_000, 96_000)])
 def test_silence_in_is_silence_out(model, tmp_path, rate, wanted):
     _, high, high_rate = resolved(model, tmp_path, np.zeros((2, rate)), rate)
     assert high.shape == (2, wanted)
@@ -115,13 +115,15 @@ def test_silence_in_is_silence_out(model, tmp_path, rate, wanted):
     assert not high.any()
 
 
-@pytest.mark.parametrize("rate, wanted", [(44_100, 44_100), (48_000, 48_000), (44_100, 48_000)])
+@pytest.mark.parametrize(("rate", "wanted"), [(44_100, 44_100), (48_000, 48_000), (44_100, 48_000)])
 def test_stretches_of_silence_stay_silent(model, tmp_path, rate, wanted):
     audio = muffled(1.0, 2, rate)
     audio[:, 10_000:20_000] = 0
     audio[1, 30_000:36_000] = 0
     _, high, _ = resolved(model, tmp_path, audio, rate, cutoff_hz=4_000.0, rate=wanted)
-    both, one = (range(-(-start * wanted // rate), stop * wanted // rate) for start, stop in ((10_000, 20_000), (30_000, 36_000)))
+    both, one = (
+        range(-(-start * wanted // rate), stop * wanted // rate) for start, stop in ((10_000, 20_000), (30_000, 36_000))
+    )
     assert not high[:, both].any()
     assert not high[1, one].any()
     assert high[0, one].any()

@@ -7,7 +7,7 @@ from typing import Any
 
 from saga_kedro.arrays import Array, array_namespace
 
-UNTOLD = -1.0  # an unspecified roll-off: the network answers with what is likely
+UNSPECIFIED = -1.0  # an unspecified roll-off: the network answers with what is likely
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,7 @@ class Condition:
     z_l: Array  # [B, C, T], latent of the low-resolution audio
     text: Array  # [B, L, W], text states of the caption, zeros at padding
     f_l: Array  # [B], roll-off of the low-resolution audio in [0, 1)
-    f_h: Array  # [B], roll-off to generate, or `UNTOLD`
+    f_h: Array  # [B], roll-off to generate, or `UNSPECIFIED`
 
     def repeat(self, times: int) -> Condition:
         """The batch ``times`` over: items 0..B-1, then 0..B-1 again."""

@@ -20,7 +20,7 @@ from saga_kedro.audio.rolloff import ROLLOFFS
 from saga_kedro.captioning.windows import window_at
 from saga_kedro.model.blocks import Block, ahead, blocks, cross_fade, cut, joined, noise_at, pieces, window_starts
 from saga_kedro.model.codec import build_codec
-from saga_kedro.model.condition import UNTOLD, Condition
+from saga_kedro.model.condition import UNSPECIFIED, Condition
 from saga_kedro.model.dials import OWN, Dials, Prompt
 from saga_kedro.model.guidance import GUIDANCE
 from saga_kedro.model.noise_floor import HERTZ, FloorPredictor, FloorTrack, track_floor
@@ -35,6 +35,7 @@ from saga_kedro.model.steady import BURST, SteadyTrack, track_steady
 from saga_kedro.model.treatment import Treatment, treatment
 
 WINDOWS_AT_ONCE = 8  # bounds the memory of one guided step; results do not depend on it
+HIGH_CUTOFF_HZ, CONTINUED = 6_000, 0.8  # f_h above that cutoff where `rolloff` is "likely"; chosen in docs/box.md
 LIKE_TRAINING = partial(LowPass, "chebyshev", 8)  # for inputs that carry something above their cutoff: training draws it too
 
 
@@ -166,8 +167,8 @@ class SuperResolver(ABC):
         self, read: Read, samples: int, todo: Treatment, identical: bool = False, dials: Dials = OWN
     ) -> Iterator[Stretch]:
         """`stream` before sampling, for an input with a cutoff; arguments and errors as there."""
-        rolloff, amount = self.wanted(dials)
         cutoff_hz = todo.cutoff_hz or 0.0
+        rolloff, amount = self.wanted(dials, cutoff_hz)
         captions = self.captions(read, samples, dials.prompt)
         codec, hop, length = PiecewiseCodec(self.codec, self.array), self.codec.hop, self.segment_frames
         hear = low_passed(read, samples, LIKE_TRAINING(int(cutoff_hz))) if todo.low_pass else read
@@ -236,14 +237,15 @@ class SuperResolver(ABC):
         guidance = part("guidance", GUIDANCE, setting["guidance"])
         return guidance(self.network, z_t, t, condition, setting["s_a"], setting["s_t"])
 
-    def wanted(self, dials: Dials) -> tuple[float | None, float]:
-        """f_h in [0, 1] (None: predict it; or `UNTOLD`) and the amount of noise floor; a ValueError if out of range or
+    def wanted(self, dials: Dials, cutoff_hz: float = 0.0) -> tuple[float | None, float]:
+        """f_h in [0, 1] (None: predict it; or `UNSPECIFIED`) and the amount of noise floor; a ValueError if out of range or
         impossible."""
         setting = dials.sampling(self.sample)
         rolloff, amount = setting["rolloff"], setting["noise_floor"]
-        named = {"predicted": None, "untold": UNTOLD}
+        likely = CONTINUED if cutoff_hz > HIGH_CUTOFF_HZ else UNSPECIFIED
+        named = {"predicted": None, "unspecified": UNSPECIFIED, "likely": likely}
         if rolloff not in named and (isinstance(rolloff, str) or not 0 <= rolloff <= 1):
-            raise ValueError(f"rolloff must be a number in [0, 1], 'predicted' or 'untold', not {rolloff!r}.")
+            raise ValueError(f"rolloff must be a number in [0, 1] or one of {', '.join(named)}, not {rolloff!r}.")
         if not 0 <= amount <= 1:
             raise ValueError(f"noise_floor must be a number in [0, 1], not {amount!r}.")
         if amount and not hasattr(self.codec, "with_noise"):

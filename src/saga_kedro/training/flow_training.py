@@ -14,7 +14,7 @@ from torch.optim.lr_scheduler import LambdaLR
 from saga_kedro.draws import generator, seed_of
 from saga_kedro.model.codec import Codec
 from saga_kedro.model.codec.posterior import Posterior
-from saga_kedro.model.condition import UNTOLD, Condition
+from saga_kedro.model.condition import UNSPECIFIED, Condition
 from saga_kedro.model.flow import OBJECTIVES, TIMESTEPS, flow_loss
 from saga_kedro.model.network import SagaNetwork
 from saga_kedro.model.parts import part
@@ -105,13 +105,13 @@ class FlowTraining(pl.LightningModule):
             [float(torch.rand((), generator=generator(what, n))) < probability for n in names], device=self.device
         )
 
-    def untold(self, condition: Condition, items: Tensor) -> Condition:
+    def unspecified(self, condition: Condition, items: Tensor) -> Condition:
         """The condition without f_h for the given items, bool [B].
 
         A network that always gets the true f_h believes any prediction, errors and all. One that sometimes does without learns
         what is likely, and still obeys the dial.
         """
-        return replace(condition, f_h=condition.f_h.masked_fill(items, UNTOLD))
+        return replace(condition, f_h=condition.f_h.masked_fill(items, UNSPECIFIED))
 
     def share(self, mask: Tensor) -> Tensor | float:
         """The weight of this process's mean, so that the mean over processes is the mean over their frames, which may differ.
@@ -133,7 +133,7 @@ class FlowTraining(pl.LightningModule):
         mean = self.dropped("noise", self.fit.mean_share, names)
         noise = self.noise_like(z_h, names).masked_fill(mean[:, None, None], 0)
         t = torch.stack([self.draw_t(generator("t", name)) for name in names]).to(z_h).masked_fill(mean, 1)
-        condition = self.untold(condition, self.dropped("dial", self.fit.untold_share, names))
+        condition = self.unspecified(condition, self.dropped("dial", self.fit.unspecified_share, names))
         v = self.network(
             self.objective.interpolate(z_h, noise, t),
             t,
@@ -165,8 +165,8 @@ class FlowTraining(pl.LightningModule):
             loss, _ = flow_loss(self.network(self.objective.interpolate(z_h, noise, t), t, condition), target, mask)
             losses[f"val/loss/t{level}"] = loss * share
         if self.fit.mean_share:
-            if self.fit.untold_share:
-                condition = self.untold(condition, torch.ones_like(condition.f_h, dtype=torch.bool))
+            if self.fit.unspecified_share:
+                condition = self.unspecified(condition, torch.ones_like(condition.f_h, dtype=torch.bool))
             mean = -self.network(torch.zeros_like(z_h), torch.ones(len(z_h), device=z_h.device), condition)
             self.log("val/mean_error", flow_loss(mean, z_h, mask)[0] * share, batch_size=len(z_h), sync_dist=True)
         self.log_dict(losses, batch_size=len(z_h), sync_dist=True)

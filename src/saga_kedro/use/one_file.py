@@ -127,9 +127,7 @@ def _leave(job: Job, source: Source, settings: Settings, folder: Path) -> tuple[
     return job.target, _finish(job.target, settings.form or own, result, source.rate, source, folder, settings)
 
 
-def _finish(
-    target: Path, form: str, result: Spool, rate: int, source: Source, folder: Path, settings: Settings
-) -> list[str]:
+def _finish(target: Path, form: str, result: Spool, rate: int, source: Source, folder: Path, settings: Settings) -> list[str]:
     """Encode the result, move it to its place and return notes. Floats in a WAV stay floats; others become 24 bit."""
     if rate > HIGHEST_RATE[form]:
         raise ValueError(f"{form} holds at most {HIGHEST_RATE[form]} Hz and this is {rate} Hz: ask for --format wav.")

@@ -33,7 +33,9 @@ class Dial:
 DIALS = {
     "form": Dial("Format of the results", "the input's, or flac"),
     "cutoff_hz": Dial("Hz up to which the input carries signal", "measured"),
-    "rate": Dial("Hz of the results", "the input's if that is higher, else 48000 for 8, 16, 24 and 32 kHz, and 44100 for others"),
+    "rate": Dial(
+        "Hz of the results", "the input's if that is higher, else 48000 for 8, 16, 24 and 32 kHz, and 44100 for others"
+    ),
     "level": Dial("A result over full scale: lower all of it, limit its peaks, or keep its level, as floats in a wav"),
     "gain_db": Dial("dB by which every result's level changes: the files of an album stay alike"),
     "rolloff": Dial("How bright the result should be, 0 to 1", "what is likely", 0, 1),
