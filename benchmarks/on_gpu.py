@@ -144,8 +144,8 @@ class Bench:
         if self.tiny:
             for half in ("encoder", "decoder"):
                 config["model"][half]["config"]["channels"] = 2
-            small = {"embed_dim": 64, "depth": 2, "num_heads": 2}
-            changes |= {f"model.backbone.{name}": value for name, value in small.items()} | {"model.segment_samples": 32_768}
+            small = {"backbone.embed_dim": 64, "backbone.depth": 2, "backbone.num_heads": 2, "text.max_tokens": 8}
+            changes |= {f"model.{name}": value for name, value in (small | {"segment_samples": 32_768}).items()}
         vae, _ = build_autoencoder(config)
         (self.folder / "vae").mkdir()
         (self.folder / "vae/model_config.json").write_text(json.dumps(config))
@@ -299,7 +299,7 @@ def timed_training(bench: Bench, given: Parameters, **what: Any) -> None:
             write_latents(
                 make_segments(clips, None, {}, given, split), place / split, given, latent_shape(given), CAPTION_TOKENS
             )
-        split = Split(bench.on_gpu, WARM_UP + STEPS)
+        split = Split(bench.on_gpu, WARM_UP + (2 if bench.tiny else STEPS))
         build = patch.object(fitting, "build_model", lambda given, texts: quick_model(bench, given, texts))
         with build, suppress(Enough):
             fitting.fit(clips, captions, {}, given, place / "fit", "1", callbacks=[split], latents=place)
