@@ -264,8 +264,8 @@ class Budget(Section):
     pairs_per_category: Positive
     excerpt_seconds: float = Field(gt=0)
     segments_per_category: Positive | None
-    ladder_steps: Positive
     set: dict[str, Any]
+    ladder: dict[str, Any]
 
 
 class Audit(Section):

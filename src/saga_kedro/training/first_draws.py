@@ -1,7 +1,7 @@
 """What the first training draws show before a training: a fitted roll-off predictor, yardsticks, latent statistics."""
 
 import torch
-from torch import Tensor
+from lightning.fabric.utilities import move_data_to_device
 from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
@@ -19,8 +19,7 @@ def measure_first(model: SagaSR, training: FlowTraining, segments: Dataset, fit:
     training.codec.to(device)
     posteriors, high, low, rolloffs = [], [], [], []
     for batch in tqdm(loader, desc="first latents", unit="batch"):
-        moved = {name: value.to(device) if isinstance(value, Tensor) else value for name, value in batch.items()}
-        posterior, z_l = training.latents(moved)
+        posterior, z_l = training.latents(move_data_to_device(batch, device))
         posteriors.append(posterior)
         high.append(drawn(posterior, batch["name"]).cpu())
         low.append(z_l.cpu())

@@ -25,26 +25,6 @@ from saga_kedro.training.inverse_lr import LR_SCHEDULES
 VALIDATION_T = (0.1, 0.3, 0.5, 0.7, 0.9)  # stable_audio_tools/training/diffusion.py, validation_timesteps
 
 
-class Average(EMA):
-    """ema-pytorch's, which asks the device four times a step how far it is and so waits for it; here the host counts too."""
-
-    count: int | None = None
-
-    def update(self) -> None:
-        self.count = (int(self.step) if self.count is None else self.count) + 1
-        self.step += 1
-        if self.count > self.update_after_step + 1:
-            self.update_moving_average(self.ema_model, self.model)
-            return
-        self.copy_params_from_model_to_ema()
-        self.initted.fill_(True)
-
-    def get_current_decay(self) -> float:
-        steps = torch.tensor(self.count) - self.update_after_step - 1
-        value = 1 - (1 + steps.clamp(min=0.0) / self.inv_gamma) ** -self.power
-        return value.clamp(min=self.min_value, max=self.beta).item()
-
-
 class FlowTraining(pl.LightningModule):
     """Trains the network on z_t = (1 - t) z_h + t noise towards v = noise - z_h, with z_l and the context dropped at times.
 
@@ -56,7 +36,7 @@ class FlowTraining(pl.LightningModule):
         super().__init__()
         self.network = network
         self.fit = fit
-        self.ema = Average(
+        self.ema = EMA(
             network,
             beta=fit.ema.beta,
             power=fit.ema.power,
