@@ -55,5 +55,5 @@ def _step(name: str, configurations: list[Parameters], each: Planner, trainings:
     )
     words = f"{count['audit_train']:,} trainings of {fit.steps:,} steps x {fit.batch_size * fit.accumulate}"
     unit_costs = sum((part.costs for part in parts.values()), ("cores.start", *(["gpu.least_step"] if on_gpu else [])))
-    wall += besides / (1 if on_gpu else each.machines.all_cores)
+    wall += besides / each.machines.all_cores  # one, beside a GPU
     return Step(name, words, core + besides, gpu, wall, disk, parts["audit_train"].memory, unit_costs)

@@ -58,7 +58,7 @@ def run(
     console.print("\nUnit costs, of conf/base/plan.yml:")
     console.print(_legend(steps, costs))
     console.print()
-    for note in _notes(steps, parameters, corpus, machines) if pipeline == "train" else [ONE_BUDGET]:
+    for note in [ONE_BUDGET] if pipeline == "audit" else _notes(steps, parameters, corpus, machines):
         console.print(f"- {note}")
 
 

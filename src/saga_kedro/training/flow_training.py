@@ -6,6 +6,7 @@ from typing import Any
 import lightning.pytorch as pl
 import torch
 from ema_pytorch import EMA
+from lightning.fabric.utilities import move_data_to_device
 from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor, distributed
 from torch.distributed.fsdp import FSDPModule, fully_shard
@@ -71,8 +72,7 @@ class FlowTraining(pl.LightningModule):
         fit, weights = self.fit, list(self.network.parameters())
         # One kernel instead of a dozen; Lightning can neither clip nor unscale for it, and on a CPU it rounds otherwise.
         fused = weights[0].is_cuda and fit.clip_gradient_norm is None and fit.precision != "16-mixed"
-        decay = fit.weight_decay
-        optimizer = torch.optim.AdamW(weights, fit.learning_rate, fit.betas, weight_decay=decay, fused=fused or None)
+        optimizer = torch.optim.AdamW(weights, fit.learning_rate, fit.betas, weight_decay=fit.weight_decay, fused=fused or None)
         factor, shape = part("lr_schedule", LR_SCHEDULES, fit.lr_schedule), fit.inverse_lr
         scheduler = LambdaLR(optimizer, lambda step: factor(step, shape.inv_gamma, shape.power, shape.warmup))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
@@ -116,16 +116,15 @@ class FlowTraining(pl.LightningModule):
 
     def training_step(self, batch: dict[str, Any], batch_index: int) -> Tensor:
         z_h, condition, mask = self.encode(batch)
-        draws = batch if "noise" in batch else step_draws(self.fit, batch["name"], z_h.shape[1:])
-        mean, untold, drop_z_l, drop_context = (
-            draws[name].to(z_h.device) for name in ("mean", "untold", "drop_z_l", "drop_context")
-        )
+        own = {} if "noise" in batch else step_draws(self.fit, batch["name"], z_h.shape[1:])
+        draws = batch | move_data_to_device(own, z_h.device)
+        mean = draws["mean"]
         # From no noise at t = 1 the velocity that loses least is minus the mean of z_h given the condition; with
         # `mean_huber_delta`, minus something between mean and median.
         noise = draws["noise"].to(z_h).masked_fill(mean[:, None, None], 0)
         t = draws["t"].to(z_h).masked_fill(mean, 1)
-        z_t, condition = self.objective.interpolate(z_h, noise, t), self.untold(condition, untold)
-        v = self.network(z_t, t, condition, drop_z_l=drop_z_l, drop_context=drop_context)
+        z_t, condition = self.objective.interpolate(z_h, noise, t), self.untold(condition, draws["untold"])
+        v = self.network(z_t, t, condition, drop_z_l=draws["drop_z_l"], drop_context=draws["drop_context"])
         loss, _ = flow_loss(v, self.objective.target(z_h, noise), mask, mean, self.fit.mean_huber_delta)
         loss = loss * self.share(mask)
         self._losses.append(loss.detach())
