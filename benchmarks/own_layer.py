@@ -13,6 +13,7 @@ from pathlib import Path
 
 import lightning.pytorch as pl
 import mlflow
+import pandas as pd
 import psutil
 import torch
 from omegaconf import OmegaConf
@@ -69,19 +70,26 @@ def parameters(cached: bool) -> Parameters:
     return changed(validate(base), {"fit.steps": STEPS, "fit.steps_per_epoch": STEPS} | cache)  # type: ignore[arg-type]
 
 
-def batches_of(folder: Path, cached: bool) -> SegmentBatches:
-    """Batches of two minutes of the demo corpus, encoded already or not."""
-    given = parameters(cached)
-    ingest = given.ingest.model_copy(update={"demo_minutes": 2.0})
+def prepared(
+    folder: Path, given: Parameters, minutes: float = 2.0
+) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, torch.Tensor], str | None]:
+    """Some minutes of the demo corpus: clips, captions, their states, and the folder of latents if ``given`` asks for them."""
+    ingest = given.ingest.model_copy(update={"demo_minutes": minutes})
     manifest, *_ = find_clips(ingest, [], given.seed, folder / "raw", folder / "findings")
     clips, _ = resample(manifest, folder / "clips")
     captions = caption(clips, given.caption, folder / "captions")
     index = encode_captions(captions["caption"], given.model.text, folder / "states.safetensors")
     states = read_states(index, folder / "states.safetensors")
+    return clips, captions, states, encode_latents(clips, captions, "1", given, folder / "latents")["folder"]
+
+
+def batches_of(folder: Path, cached: bool) -> SegmentBatches:
+    """Batches of two minutes of the demo corpus, encoded already or not."""
+    given = parameters(cached)
+    clips, captions, states, latents = prepared(folder, given)
     segments: list[Dataset] = [make_segments(clips, captions, states, given, split) for split in SPLITS]
-    if cached:
-        latents = Path(encode_latents(clips, captions, "1", given, folder / "latents")["folder"])
-        segments = [CachedSegments(one, latents / split) for one, split in zip(segments, SPLITS, strict=True)]  # type: ignore[arg-type]
+    if latents:
+        segments = [CachedSegments(one, Path(latents) / split) for one, split in zip(segments, SPLITS, strict=True)]  # type: ignore[arg-type]
     return SegmentBatches(segments[0], segments[1], given.fit)
 
 

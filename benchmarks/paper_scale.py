@@ -31,6 +31,7 @@ from saga_kedro.captioning.windows import window_table
 from saga_kedro.corpora.manifest import data_version
 from saga_kedro.corpora.splits import assign_splits
 from saga_kedro.parameters import Parameters, validate
+from saga_kedro.scale.sizes import TEXT_ENCODERS
 from saga_kedro.training import segments as segments_module
 from saga_kedro.training.examples import SPLITS, make_segments, table_path
 from saga_kedro.training.folder import key_of
@@ -94,19 +95,23 @@ def write_tables(hours: int, folder: Path) -> None:
     )
 
 
-def write_latents(segments: Segments, folder: Path) -> None:
-    """Shards of the smallest latents: one, under as many names as a corpus has."""
-    size, total = parameters().encode.shard_segments, segments.crops
-    draws = parameters().degrade.draws or 1
+def write_latents(
+    segments: Segments, folder: Path, given: Parameters, shape: tuple[int, int] = (1, 1), tokens: int = 1
+) -> None:
+    """Shards of random latents of a shape, with captions of so many tokens: one, under as many names as a corpus has."""
+    size, total = given.encode.shard_segments, segments.crops
+    draws, width = given.degrade.draws or 1, TEXT_ENCODERS[given.model.text.encoder][0]
     shard = {
-        "mean": torch.zeros(size, 1, 1, dtype=torch.float16),
-        "z_l": torch.zeros(size, draws, 1, 1, dtype=torch.float16),
-        "f_h": torch.zeros(size),
-        "f_l": torch.zeros(size, draws),
-        "valid": torch.ones(size, dtype=torch.int64),
-        "text": torch.zeros(size, 768, dtype=torch.bfloat16),
-        "text_end": torch.arange(1, size + 1),
+        "mean": torch.randn(size, *shape).half(),
+        "z_l": torch.randn(size, draws, *shape).half(),
+        "f_h": torch.rand(size),
+        "f_l": torch.rand(size, draws),
+        "valid": torch.full((size,), given.model.segment_samples),
+        "text": torch.randn(size * tokens, width).bfloat16(),
+        "text_end": tokens * torch.arange(1, size + 1),
     }
+    if given.model.codec.name == "autoencoder":
+        shard["deviation"] = torch.rand(size, *shape).half()
     folder.mkdir(parents=True, exist_ok=True)
     save_file(shard, shard_path(folder, 0))
     for number in range(1, -(-total // size)):
@@ -143,7 +148,7 @@ def driver(folder: Path) -> dict[str, float]:
     with timed(told, "tables of the segments: write"):
         made = {split: make_segments(clips, captions, {}, given, split, folder / "tables") for split in SPLITS}
     for split, segments in made.items():
-        write_latents(segments, folder / "latents" / split)
+        write_latents(segments, folder / "latents" / split, given)
     told["MB, the driver's own memory"] = own_megabytes()
     told["kB, Segments pickled"] = len(pickle.dumps(made["train"])) / 1e3
     told["segments"] = float(slots_of(clips["samples"]).sum())

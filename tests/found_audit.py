@@ -27,7 +27,7 @@ KINDS: dict[str, dict[str, Any]] = {
     "no_effect": {"mean": 0.05, "low": -0.4, "high": 0.5, "seeds": 5},
     "undecided": {"mean": 2.5, "low": -0.4, "high": 5.4, "seeds": 20},
     "same": {"mean": 0.0, "low": 0.0, "high": 0.0, "seeds": 1, "reason": "same_numbers"},
-    "one_training": {"mean": -0.8, "seeds": 1, "better": "better", "trainings_needed": 5, "hours_needed": 0.5},
+    "one_training": {"mean": -0.8, "seeds": 1, "better": "better", "trainings_needed": 5},
     "not_run": {"seeds": 0, "reason": "needs_parameter", "detail": "audit.checkpoint"},
 }
 

@@ -40,7 +40,7 @@ def tiny_parameters(changes: Mapping[str, Any] | None = None, **audit: Any) -> P
     parameters["sample"] |= {"steps": 2}
     steps = {"fit.steps": STEPS, "fit.steps_per_epoch": 2, "fit.log_every": 1}
     budget: dict[str, Any] = {"seeds": 2, "pairs_per_category": 1, "excerpt_seconds": 0.5, "segments_per_category": None}
-    budget |= {"ladder_steps": STEPS, "set": steps}
+    budget |= {"set": steps, "ladder": {}}
     parameters["audit"]["budgets"] = {"quick": budget | {"train": False}, "full": budget | {"train": True}}
     parameters["audit"] |= audit
     return changed(validate(parameters), changes or {})

@@ -141,6 +141,7 @@ def make_plan(
     nodes: Annotated[int | None, option(help="Machines, all alike. Default: fit.nodes.")] = None,
     cores: Annotated[int | None, option(help="CPU cores of a node. Default: 16 a GPU, or what this machine has.")] = None,
     env: Annotated[str, typer.Option(help="The configuration to plan for: a folder of conf/.")] = "base",
+    pipeline: Annotated[str, typer.Option(help="train, or audit: what each of its budgets takes.")] = "train",
     project: Project = None,
 ) -> None:
     """What each step will take, before anything runs: GPU time, core time, wall time, disk, memory.
@@ -155,7 +156,7 @@ def make_plan(
     from saga_kedro.scale.command import run
 
     with _usage_errors(SagaError, ValueError):
-        run(project or Path.cwd(), env, hours, gpus, nodes, cores)
+        run(project or Path.cwd(), env, hours, gpus, nodes, cores, pipeline)
 
 
 @app.command()

@@ -264,8 +264,8 @@ class Budget(Section):
     pairs_per_category: Positive
     excerpt_seconds: float = Field(gt=0)
     segments_per_category: Positive | None
-    ladder_steps: Positive
     set: dict[str, Any]
+    ladder: dict[str, Any]
 
 
 class Audit(Section):
@@ -290,10 +290,6 @@ class Report(Section):
     dial_seconds: float = Field(gt=0)
 
 
-class Ship(Section):
-    average: list[str]
-
-
 class Workers(Section):
     engine: Literal["processes", "dask"]
     address: str | None
@@ -316,7 +312,6 @@ class Parameters(Section):
     evaluate: Evaluate
     report: Report
     audit: Audit
-    ship: Ship
     workers: Workers
 
     @property

@@ -13,11 +13,13 @@ from click import ClickException
 from lightning.pytorch import Callback
 from safetensors.torch import load_file, save_file
 
+from saga_kedro.audit.plan import aligned_of
 from saga_kedro.model.saga_sr import SagaSR
+from saga_kedro.parameters import changed
 from saga_kedro.pipelines.configuration import read_parameters
 from saga_kedro.training import run as training
 from saga_kedro.weights import missing_weights
-from scratch_project import TINY, make_project, merged, run_pipeline
+from scratch_project import ROOT, TINY, make_project, merged, run_pipeline
 from tiny_autoencoder import write_tiny_autoencoder
 from tiny_checkpoints import tiny_qwen2_audio, tiny_t5
 
@@ -154,6 +156,38 @@ def test_the_export_super_resolves(trained):
 def test_it_is_evaluated(trained):
     metrics = json.loads(next((trained / "data/08_reporting").glob("demo*/metrics.json")).read_text())
     assert {"eval/LSD/music/4kHz", "eval_codec/LSD/music/4kHz", "eval_untouched/LSD/music/4kHz"} <= metrics.keys()
+
+
+NIGHT = {
+    "seeds": 2,
+    "pairs_per_category": 1,
+    "excerpt_seconds": 0.5,
+    "segments_per_category": 4,
+    "set": {
+        "fit.steps": 2, "fit.batch_size": 2, "fit.rolloff_draws": 8, "sample.steps": 2, "model.segment_samples": 16384,
+        "model.backbone.embed_dim": 64, "model.backbone.num_heads": 2, "model.backbone.depth": 1,
+    },
+}  # fmt: skip
+
+
+def test_a_night_of_the_audit_trains_its_arms_on_the_autoencoders_latents(project):
+    changes = {"budget": "night", "issue": "latent_dropout", "design": "add_one", "budgets": {"night": NIGHT}}
+    run_pipeline(project, "audit", env="paper", **merged(SMALL, {"audit": changes}))
+    facts = json.loads((project / "data/08_reporting/demo/audit_latent_dropout_findings/facts.json").read_text())
+    assert (facts["run"]["codec"], facts["run"]["budget"]) == ("autoencoder", "night")
+    verdict = pd.read_csv(project / "data/08_reporting/demo/audit_verdicts.csv").iloc[0]
+    assert (verdict["arm"], verdict["seeds"]) == ("never", 2)
+    assert not list((project / "data/06_models/audit").rglob("*.ckpt"))  # of finished trainings
+
+
+def test_every_budget_of_the_audit_trains_on_one_device_and_the_nights_ladder_has_the_papers_network():
+    parameters = read_parameters(ROOT, "paper")
+    for name, budget in parameters.audit.budgets.items():
+        arms = aligned_of(changed(parameters, {"audit.budget": name}))
+        ladder = changed(arms, budget.ladder)
+        assert all(one.fit.devices == 1 and one.fit.strategy == "auto" for one in (arms, ladder)), name
+    night = parameters.audit.budgets["night"]
+    assert changed(aligned_of(changed(parameters, {"audit.budget": "night"})), night.ladder).model == parameters.model
 
 
 def test_without_weights_a_run_stops_before_it_does_anything(tmp_path):

@@ -11,20 +11,20 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 from typer.testing import CliRunner, Result
 
-from saga_kedro.captioning.windows import window_table
+from saga_kedro.audit.issues import read_catalogue
 from saga_kedro.cli import app
 from saga_kedro.model.codec import build_codec
 from saga_kedro.model.condition import Condition
 from saga_kedro.model.network import SagaNetwork
 from saga_kedro.model.text import TextEncoder
 from saga_kedro.parameters import ParameterError, validate
+from saga_kedro.scale.audit import plan_audit
 from saga_kedro.scale.costs import unit_costs
-from saga_kedro.scale.sizes import TEXT_ENCODERS, corpus_of_hours, corpus_of_manifest, dit, segment_bytes
+from saga_kedro.scale.sizes import TEXT_ENCODERS, corpus_of_hours, dit, segment_bytes
 from saga_kedro.scale.steps import VALIDATION_LEVELS, Machines, plan
 from saga_kedro.training.examples import make_segments
 from saga_kedro.training.flow_training import VALIDATION_T
 from saga_kedro.training.latents import Encoder, write_latents
-from saga_kedro.training.segments import slots_of
 from scratch_project import ROOT, base_parameters, make_project, merged
 from small_corpus import captions_of, tiny_parameters, write_clips
 
@@ -74,6 +74,18 @@ def test_other_parameters_make_another_plan():
     assert "latents" not in online
     assert online["training"].gpu_hours > paper["training"].gpu_hours
     assert online["text states"].disk_bytes == pytest.approx(online["captions"].words.startswith("2,4") * 2_414_394 * 61_440)
+
+
+def test_a_night_of_the_audit_is_about_ten_hours_of_one_gpu_and_a_full_one_thousands():
+    parameters = validate(PAPER)
+    corpus = corpus_of_hours(10, parameters, COSTS.corpus.clip_seconds)
+    known = read_catalogue(ROOT / "conf/base/audit/issues.yml")
+    steps = {step.name: step for step in plan_audit(parameters, COSTS, corpus, Machines(1, 1, 16), known)}
+    hours = {name: steps[f"{name}: arms"].wall_hours + steps[f"{name}: ladder"].wall_hours for name in parameters.audit.budgets}
+    assert hours["quick"] < 0.5
+    assert 8 < sum(step.wall_hours for name, step in steps.items() if ":" not in name) + hours["night"] < 11
+    assert hours["full"] > 1_000
+    assert steps["night: ladder"].words == "14 trainings of 4,500 steps x 32"
 
 
 def test_without_gpus_cores_do_the_work_and_captions_of_a_7_b_model_are_not_reckoned():
@@ -137,29 +149,6 @@ def test_a_segment_on_disk_is_as_large_as_planned(tmp_path, codec, draws):
     assert written["bytes"] / written["crops"] == pytest.approx(planned, rel=0.01)
 
 
-def test_a_manifest_is_counted_as_the_steps_count_it():
-    lengths = [0.5, 5.0, 5.1, 7.0, 7.6, 30.0, 100.3]
-    manifest = pd.DataFrame({"start_s": 1.0, "end_s": [1.0 + length for length in lengths], "split": "train"})
-    manifest.loc[3, "split"] = "test"
-    samples = pd.Series([round(44_100 * length) for length in lengths])
-    clips = pd.DataFrame({"clip_id": range(len(lengths)), "samples": samples})
-    counted = corpus_of_manifest(manifest, validate(BASE))
-    assert counted.hours == pytest.approx(sum(lengths) / 3600)
-    assert counted.windows == len(window_table(clips, BASE["caption"]["window_seconds"]))
-    assert counted.segments == slots_of(samples[manifest["split"] != "test"]).sum()
-    assert (counted.clips, counted.test_clips) == (7, 1)
-
-
-def test_hours_alone_are_near_to_what_a_manifest_of_them_counts():
-    lengths = [3 + 0.011 * number for number in range(5000)]  # 30.5 s on average
-    manifest = pd.DataFrame({"start_s": 0.0, "end_s": lengths, "split": ["test"] * 750 + ["train"] * 4250})
-    manifest = manifest.assign(split=manifest["split"].sample(frac=1, random_state=0).to_numpy())
-    counted = corpus_of_manifest(manifest, validate(BASE))
-    guessed = corpus_of_hours(counted.hours, validate(BASE), sum(lengths) / len(lengths))
-    for figure in ("clips", "windows", "segments", "test_clips"):
-        assert getattr(guessed, figure) == pytest.approx(getattr(counted, figure), rel=0.02), figure
-
-
 def test_what_the_plan_knows_of_the_model_and_the_training_is_what_they_have():
     for name, (width, parameters) in TEXT_ENCODERS.items():
         if name != "t5":  # its weights are not at hand
@@ -217,6 +206,7 @@ def test_without_options_the_demo_is_planned_then_the_dataset_that_is_there(proj
         (["--hours", "nan"], "Error: --hours is nan: give a number above 0."),
         (["--gpus", "-1"], "Error: --gpus is -1: give a number from 0 on."),
         (["--nodes", "0"], "Error: --nodes is 0: give a number above 0."),
+        (["--pipeline", "box"], "Error: --pipeline is box: give train or audit."),
         (["--env", "nowhere"], "Error: there is no environment 'nowhere': conf/ has base, box, "),
         (["--env", "paper"], "say how many hours of audio there are with --hours (the paper: 3800)."),
         (["--project", "/"], "Error: there is no project at /: name the folder with --project."),

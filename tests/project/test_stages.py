@@ -56,7 +56,7 @@ def test_a_parameter_reaches_the_stages_that_read_it_and_what_follows_them(chang
 def test_every_parameter_that_decides_a_result_reaches_a_stage():
     decides = {name for stage in stages.STAGES.values() for name in stage.parameters}
     sections = {name.split(".")[0] for name in decides} | {"repositories"}
-    assert set(Parameters.model_fields) - sections == {"dataset", "lock", "workers", "ship"}
+    assert set(Parameters.model_fields) - sections == {"dataset", "lock", "workers"}
     for section in ("degrade", "encode"):
         listed = {name.split(".")[1] for name in decides if name.startswith(f"{section}.")}
         assert set(type(getattr(BASE, section)).model_fields) - listed <= {"batch_size"}

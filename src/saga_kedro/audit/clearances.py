@@ -27,6 +27,7 @@ from saga_kedro.model.saga_sr import SagaSR
 from saga_kedro.model.sampler import SAMPLERS
 from saga_kedro.model.schedule import SCHEDULES
 from saga_kedro.parameters import Parameters
+from saga_kedro.training.batches import chosen
 from saga_kedro.training.examples import make_segments
 from saga_kedro.training.flow_training import FlowTraining
 from saga_kedro.training.segments import Segments
@@ -204,7 +205,7 @@ def rolloff_percentage(setting: Setting) -> Finding:
 def text_drop(setting: Setting) -> Finding:
     """One text in ten is dropped, completely."""
     names, probability = [str(n) for n in range(DRAWS)], setting.parameters.fit.drop_context
-    share = float(setting.training().dropped("drop context", probability, names).float().mean())
+    share = float(chosen("drop context", probability, names).float().mean())
     condition = setting.condition()
     inputs = setting.model.network.inputs(condition, drop_context=torch.ones(1, dtype=torch.bool))
     empty = not inputs["cross_attn_cond"][:, : condition.text.shape[1]].any()

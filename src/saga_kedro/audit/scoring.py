@@ -22,6 +22,7 @@ from saga_kedro.evaluation.render import oracle_rolloff, ours
 from saga_kedro.model.initialise import initialise_by_name
 from saga_kedro.model.saga_sr import SagaSR
 from saga_kedro.parameters import Parameters, Sample
+from saga_kedro.training.devices import device_of
 
 NAMES = ("LSD", "LSD_sounding", "LSD_below", "LSD_above", "SI-SDR", "SNR")
 
@@ -29,7 +30,7 @@ NAMES = ("LSD", "LSD_sounding", "LSD_below", "LSD_above", "SI-SDR", "SNR")
 def load(trained: Trained, parameters: Parameters) -> SagaSR:
     """The model as an arm serves it: which weights, loaded how, sampled how."""
     serve = parameters.audit.serve
-    model = SagaSR.from_pretrained(trained.folder)
+    model = SagaSR.from_pretrained(trained.folder, device_of(parameters.fit.accelerator))
     if serve.at < 1 or serve.weights != "ema":
         step = max(1, round(serve.at * parameters.fit.steps))
         prefix = f"{serve.weights}."
@@ -38,7 +39,7 @@ def load(trained: Trained, parameters: Parameters) -> SagaSR:
     if serve.loading == "other_prefix":
         # As the failing inference script does: the trainer's module is one level deeper, so no name fits and nothing is loaded.
         state = {f"model.model.{name}": value for name, value in model.network.state_dict().items()}
-        model.network = SagaSR(model.config, model.text_encoder).network.eval()
+        model.network = SagaSR(model.config, model.text_encoder).network.to(model.device).eval()
         initialise_by_name(model.network, seed_of(parameters.seed, "not loaded"))
         model.network.load_state_dict(state, strict=False)
     if serve.token_width is not None:

@@ -24,7 +24,6 @@ from saga_kedro.parameters import Parameters, changed
 from saga_kedro.training.encode import encode_captions, read_states
 
 STARTING_WEIGHTS = "start"  # the issue that needs a checkpoint
-SCORING = 1.3  # what a training costs with its scores and validation, against its steps alone
 
 
 @dataclass(frozen=True)
@@ -50,24 +49,14 @@ class Audit:
 
     @property
     def ladder_aligned(self) -> Parameters:
-        """The aligned configuration as the ladder trains it, longer than the arms."""
+        """The aligned configuration as the ladder trains it: longer than the arms, or another network."""
         audit = self.parameters.audit
-        steps = audit.budgets[audit.budget].ladder_steps
-        return changed(self.baselines[ALIGNED], {"fit.steps": steps, "fit.steps_per_epoch": steps})
+        return changed(self.baselines[ALIGNED], audit.budgets[audit.budget].ladder)
 
     @property
     def trainings(self) -> int:
         """The most trainings that an arm may get: 1 where the seeds are of sampling."""
         return self.bench.seeds if self.bench.retrain else 1
-
-    def hours_per_training(self) -> float:
-        """Hours of a ``full`` training with its scores, at the aligned baseline's speed here; NaN if that was not trained."""
-        full = self.parameters.audit.budgets.get("full")
-        trained = self.bench.finished(self.baselines[ALIGNED])
-        if full is None or trained is None:
-            return float("nan")
-        per_step = trained.summary["seconds"] / trained.summary["steps"]
-        return SCORING * per_step * full.set.get("fit.steps", self.parameters.fit.steps) / 3600
 
 
 def folders(**paths: Path) -> dict[str, Path]:

@@ -45,7 +45,7 @@ def measure_symptoms(audit: Audit, rows: pd.DataFrame, ladder: pd.DataFrame) -> 
 
 def judge(audit: Audit, rows: pd.DataFrame, symptoms: pd.DataFrame) -> pd.DataFrame:
     """Decide each arm, print the answers, and tag the arms' runs with them: a verdict per issue, design and arm."""
-    found = verdicts(rows, audit.arms, audit.trainings, symptoms, audit.hours_per_training())
+    found = verdicts(rows, audit.arms, audit.trainings, symptoms)
     if audit.bench.runs:
         tag_verdicts(audit.bench.runs, rows, found)
     columns = (Column(name, overflow="fold") for name in ("issue", "design", "arm", "answer"))

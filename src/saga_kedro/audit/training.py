@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ import numpy as np
 import pandas as pd
 import torch
 from filelock import FileLock
+from lightning.fabric.utilities import move_data_to_device
 from torch.utils.data import default_collate
 
 from saga_kedro.audit.as_found.network import PathsNetwork
@@ -26,6 +28,7 @@ from saga_kedro.model.starting_weights import load_starting_weights
 from saga_kedro.model.text import TextEncoder
 from saga_kedro.parameters import Parameters, changed
 from saga_kedro.stages import key
+from saga_kedro.training.devices import device_of
 from saga_kedro.training.encode import encode_latents
 from saga_kedro.training.examples import make_segments
 from saga_kedro.training.fit import fit
@@ -74,6 +77,7 @@ def train(parameters: Parameters, data: AuditData, folder: Path) -> Trained:
         summary |= {"seconds": time.perf_counter() - began, "code": code_version()}
         with atomic_path(place / SUMMARY) as temporary:
             temporary.write_text(json.dumps(summary, indent=2))
+        shutil.rmtree(place / "training")  # checkpoints of a finished training: eight times the model's size
     return Trained(name, place, summary, read_curve(place))
 
 
@@ -141,7 +145,8 @@ def probe(parameters: Parameters, data: AuditData) -> dict[str, Any]:
             randomise_new_channels(model.network, started.seed)
         segments = make_segments(data.clips, data.captions, data.text_states, started, "train")
         batches = [default_collate([segments[draw] for draw in draws]) for draws in _telling_draws(segments)]
-        losses.extend(steps_on(FlowTraining(model.network, model.codec, started.fit), batches))
+        training = FlowTraining(model.network, model.codec, started.fit).to(device_of(started.fit.accelerator))
+        losses.extend(steps_on(training, batches))
     except Exception as error:
         return {"losses": losses, "weights": "", "error": crash_of(error)}
     return {"losses": losses, "weights": tensors_hash(dict(model.network.named_parameters())), "error": None}
@@ -157,10 +162,11 @@ def fresh_model(parameters: Parameters) -> SagaSR:
 
 def steps_on(training: FlowTraining, batches: Iterable[dict[str, Any]]) -> Iterable[float]:
     """Take a step of the optimiser on each batch, without Lightning: its loss."""
+    training.on_fit_start()
     optimisers: Any = training.configure_optimizers()
     optimiser, schedule = optimisers["optimizer"], optimisers["lr_scheduler"]["scheduler"]
     for step, batch in enumerate(batches):
-        loss = training.training_step(batch, step)
+        loss = training.training_step(move_data_to_device(batch, training.device), step)
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()

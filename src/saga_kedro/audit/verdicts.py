@@ -17,18 +17,12 @@ KINDS = (CAUSE, CRASHES, MATTERS, SIZE_OPEN, UNDECIDED, SMALL, NO_EFFECT, SAME, 
 
 COLUMNS = [
     "issue", "design", "arm", "says", "acts_in", "metric", "baseline_value", "value", "mean", "low", "high", "seeds", "margin",
-    "kind", "better", "symptom", "trainings_needed", "hours_needed", "reason", "detail",
+    "kind", "better", "symptom", "trainings_needed", "reason", "detail",
 ]  # fmt: skip
 EMPTY = dict.fromkeys(COLUMNS, math.nan) | dict.fromkeys(("better", "symptom", "reason", "detail"), "")
 
 
-def verdicts(
-    rows: pd.DataFrame,
-    arms: Sequence[Planned],
-    trainings: int,
-    symptoms: pd.DataFrame | None = None,
-    hours_per_training: float = math.nan,
-) -> pd.DataFrame:
+def verdicts(rows: pd.DataFrame, arms: Sequence[Planned], trainings: int, symptoms: pd.DataFrame | None = None) -> pd.DataFrame:
     """One verdict per issue, design and arm: ``COLUMNS``.
 
     ``trainings`` is the most that an arm could get, 1 where seeds are of sampling only; ``symptoms`` is of `symptoms.matrix`.
@@ -44,7 +38,7 @@ def verdicts(
             continue
         head = {"issue": arm.issue.id, "design": arm.design, "arm": arm.arm, "says": arm.says, "acts_in": arm.acts_in}
         numbers = {"metric": arm.issue.metric, "margin": arm.issue.smallest_effect, "symptom": _symptom(arm, symptoms)}
-        line: dict[str, Any] = EMPTY | head | numbers | _found(of_arm, arm, trainings, alpha, hours_per_training)
+        line: dict[str, Any] = EMPTY | head | numbers | _found(of_arm, arm, trainings, alpha)
         if line["symptom"] and line["kind"] not in (CRASHES, SAME):
             line["kind"] = CAUSE
         lines.append(line)
@@ -59,15 +53,14 @@ def _symptom(arm: Planned, symptoms: pd.DataFrame | None) -> str:
     return " ".join(name for name in SYMPTOMS if own[name].astype(bool).any())
 
 
-def _found(rows: pd.DataFrame, arm: Planned, trainings: int, alpha: float, hours_per_training: float) -> dict[str, Any]:
+def _found(rows: pd.DataFrame, arm: Planned, trainings: int, alpha: float) -> dict[str, Any]:
     """Kind, numbers and reason of one arm."""
     failed = rows[rows["status"] == ERROR]
     if len(failed):
         return {"kind": CRASHES, "seeds": len(failed), "reason": CRASHED, "detail": failed.iloc[0]["detail"]}
     first = rows.iloc[0]
     why = {"reason": first["reason"], "detail": first["detail"]}
-    configurations = 2 if arm.acts_in == "training" else 1  # such an arm is trained beside its baseline
-    needed = {"trainings_needed": LOOKS[0], "hours_needed": LOOKS[0] * configurations * hours_per_training}
+    needed = {"trainings_needed": LOOKS[0]}
     zero = {"mean": 0.0, "low": 0.0, "high": 0.0}
     if first["status"] == NOT_RUN:
         return {"kind": WAS_NOT_RUN, "seeds": 0, **why, **({} if arm.needs else needed)}

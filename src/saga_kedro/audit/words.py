@@ -45,6 +45,4 @@ def verdict(language: str, line: Mapping[str, Any], short: bool = False) -> str:
         parts.append(say(language, "trainings", count=int(line["seeds"])))
     if not math.isnan(line["trainings_needed"]):
         parts.append(say(language, "trainings_decide", count=int(line["trainings_needed"])))
-        if not math.isnan(line["hours_needed"]):
-            parts.append(say(language, "from_hours", hours=line["hours_needed"]))
     return ", ".join(parts)

@@ -1,18 +1,16 @@
 """A trained model becomes the package's: what `load_model()` loads, and its card."""
 
-from pathlib import Path, PurePath
+from pathlib import PurePath
 from typing import Any
 
 import pandas as pd
 
 from saga_kedro.audio import SAMPLE_RATE
-from saga_kedro.evaluation.model_scores import find_model
 from saga_kedro.model.onnx_export import export_onnx
 from saga_kedro.model.saga_sr import SagaSR
 from saga_kedro.model.saved import SHIPPED
-from saga_kedro.parameters import Ingest, Parameters, Ship
+from saga_kedro.parameters import Ingest, Parameters
 from saga_kedro.reporting.tables import markdown_table
-from saga_kedro.training.average import average
 from saga_kedro.weights import SCRATCH
 
 CARD = """\
@@ -24,7 +22,7 @@ Gives muffled audio the upper band that it could have had: `saga super-resolve`,
 | --- | --- |
 | method | SAGA-SR (arXiv:2509.24924) on a channel vocoder of {bands} bands in the place of the VAE{captions} |
 | parameters | {parameters:.1f} million, half precision |
-| training | {steps} steps of {batch} segments of {seconds:.2f} s{start}, `kedro run --env box --pipeline train`{mean} |
+| training | {steps} steps of {batch} segments of {seconds:.2f} s{start}, `kedro run --env box --pipeline train` |
 | corpus | {corpus} |
 | hours of training | {hours} |
 | predicted roll-off | root mean square error {rmse:.3f} of the Nyquist frequency (the training median: {rmse_of_median:.3f}) |
@@ -78,11 +76,6 @@ FAMILIES = (
 """Free licences by their first letters; the first that fits counts."""
 
 
-def choose_model(judged_folder: Path, ship: Ship, average_folder: Path) -> dict[str, Any]:
-    """The summary of the model to ship: the judged one, or the mean of those in ``ship.average``, written now."""
-    return average(ship.average, average_folder) if ship.average else find_model(judged_folder)
-
-
 def ship(
     model_summary: dict[str, Any], parameters: Parameters, manifest: pd.DataFrame, pairs: pd.DataFrame, headline: pd.DataFrame
 ) -> str:
@@ -110,7 +103,6 @@ def model_card(
         batch=fit.batch_size,
         seconds=model.segment_samples / SAMPLE_RATE,
         start="" if fit.start == SCRATCH else f", begun from the weights that were in `{fit.start}`",
-        mean=_mean(summary.get("averaged", [])),
         corpus=_corpus(parameters.ingest),
         hours=", ".join(f"{name} {value:.2f}" for name, value in hours.items()),
         rmse=known["rolloff/rmse"],
@@ -124,11 +116,6 @@ def model_card(
         noise_floor=NOISE_FLOOR.format(amount=parameters.sample.noise_floor) if parameters.vary.denoise else "",
         recordings=_recordings(parameters, manifest),
     )
-
-
-def _mean(averaged: list[dict[str, Any]]) -> str:
-    named = ", ".join(f"`{one['source']}` ({one['steps'] or '?'} steps, {one['weights'][:8]})" for one in averaged)
-    return f"; the weights are the mean of {named}" if averaged else ""
 
 
 def _licences(column: pd.Series) -> str:

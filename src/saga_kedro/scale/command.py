@@ -11,15 +11,17 @@ from rich.table import Table
 from saga_kedro.parameters import Parameters
 from saga_kedro.pipelines.configuration import find_project, read_parameters, read_unit_costs
 from saga_kedro.scale.costs import UnitCosts, amount, origin, unit, unit_costs
-from saga_kedro.scale.sizes import PAPER_HOURS, Corpus, corpus_of_hours, corpus_of_manifest
+from saga_kedro.scale.sizes import PAPER_HOURS, Corpus, corpus_of_hours
 from saga_kedro.scale.steps import Machines, Step, devices, global_batch, plan
 
+PIPELINES = ("train", "audit")
+ONE_BUDGET = "A run has one budget: --params audit.budget=<name>. Its trainings follow one another on one GPU."
 DEMO_CLIP_S = 8.5  # saga_kedro/corpora/demo.py: clips of 5 to 12 s
 
 
 def run(
     folder: Path, env: str, hours: float | None = None, gpus: int | None = None, nodes: int | None = None,
-    cores: int | None = None,
+    cores: int | None = None, pipeline: str = "train",
 ) -> None:  # fmt: skip
     """Print the plan, its unit costs and its assumptions; the defaults are of the dataset, the configuration and this machine.
 
@@ -37,18 +39,26 @@ def run(
     parameters, costs = read_parameters(project, env), unit_costs(read_unit_costs(project, env))
     corpus = _corpus(project, parameters, costs, hours)
     machines = _machines(parameters, costs, gpus, nodes, cores)
-    steps = plan(parameters, costs, corpus, machines)
+    if pipeline not in PIPELINES:
+        raise ValueError(f"--pipeline is {pipeline}: give {' or '.join(PIPELINES)}.")
+    if pipeline == "audit":
+        from saga_kedro.audit.issues import read_catalogue
+        from saga_kedro.scale.audit import plan_audit
+
+        steps = plan_audit(parameters, costs, corpus, machines, read_catalogue(project / "conf/base/audit/issues.yml"))
+    else:
+        steps = plan(parameters, costs, corpus, machines)
 
     console = Console(highlight=False)
     each = f"{machines.gpus} GPU{'s' if machines.gpus > 1 else ''} and " if machines.gpus else ""
     place = f"{machines.nodes} nodes of " if machines.nodes > 1 else "one node of "
     size = f"{corpus.hours:,.0f}" if corpus.hours >= 100 else f"{corpus.hours:.4g}"
     console.print(f"[bold]{size} h of audio, conf/{env}, {place}{each}{machines.cores} cores[/]\n")
-    console.print(_table(steps))
+    console.print(_table(steps, total=pipeline == "train"))
     console.print("\nUnit costs, of conf/base/plan.yml:")
     console.print(_legend(steps, costs))
     console.print()
-    for note in _notes(steps, parameters, corpus, machines):
+    for note in [ONE_BUDGET] if pipeline == "audit" else _notes(steps, parameters, corpus, machines):
         console.print(f"- {note}")
 
 
@@ -58,7 +68,9 @@ def _corpus(project: Path, parameters: Parameters, costs: UnitCosts, hours: floa
     name = parameters.dataset_name
     manifest = project / "data/02_intermediate" / name / "manifest.parquet"
     if manifest.is_file():
-        return corpus_of_manifest(pd.read_parquet(manifest, columns=["start_s", "end_s", "split"]), parameters)
+        clips = pd.read_parquet(manifest, columns=["start_s", "end_s"])
+        seconds = clips["end_s"] - clips["start_s"]
+        return corpus_of_hours(float(seconds.sum()) / 3600, parameters, float(seconds.mean()))
     if parameters.ingest.source == "demo":
         return corpus_of_hours(parameters.ingest.demo_minutes / 60, parameters, DEMO_CLIP_S)
     raise ValueError(
@@ -78,7 +90,7 @@ def _machines(parameters: Parameters, costs: UnitCosts, gpus: int | None, nodes:
     return Machines(nodes or parameters.fit.nodes, gpus, cores or (gpus * costs.gpu.cores if gpus else cpu_count()))
 
 
-def _table(steps: Sequence[Step]) -> Table:
+def _table(steps: Sequence[Step], total: bool) -> Table:
     table = Table(box=None, pad_edge=False)
     for column in ("step", "work"):
         table.add_column(column)
@@ -87,8 +99,9 @@ def _table(steps: Sequence[Step]) -> Table:
     table.add_column("memory")
     for step in steps:
         table.add_row(step.name, step.words, *_figures([step]), step.memory)
-    table.add_section()
-    table.add_row("all", "", *_figures(steps), "", style="bold")
+    if total:
+        table.add_section()
+        table.add_row("all", "", *_figures(steps), "", style="bold")
     return table
 
 
@@ -100,7 +113,8 @@ def _figures(steps: Sequence[Step]) -> list[str]:
 def _legend(steps: Sequence[Step], costs: UnitCosts) -> Table:
     """The unit costs that the steps depend on."""
     legend = Table(box=None, show_header=False, pad_edge=False)
-    used = {name: ", ".join(step.name for step in steps if name in step.costs) for step in steps for name in step.costs}
+    each = [(name, step.name.partition(":")[0]) for step in steps for name in step.costs]
+    used = {name: ", ".join(dict.fromkeys(step for cost, step in each if cost == name)) for name, _ in each}
     for where in sorted({origin(costs, name) for name in used}, reverse=True):
         legend.add_row(f"[bold]{where}[/]")
         for name in sorted(name for name in used if origin(costs, name) == where):

@@ -38,6 +38,7 @@ class CoreCosts(Section):
     score: float = _in("core-s per s of an output")
     visqol: float = _in("core-s per s of an output")
     gflops: ByPrecision = Field(description="GFLOP/s a core")
+    start: float = _in("s a training of the audit")
     flac_megabytes: float = _in("MB an hour")
     process_gib: float = _in("GiB")
 
@@ -47,6 +48,7 @@ class GpuCosts(Section):
     utilisation: float = Field(gt=0, le=1, description="of the best")
     generation_steps: float = _in("tokens/s for each item of a batch")
     vae_seconds: float = _in("s of audio per s")
+    least_step: float = _in("s a step of the audit")
     between_nodes: float = _in("GB/s")
     within_node: float = _in("GB/s")
     cores: int = _in("cores a GPU")
@@ -84,5 +86,5 @@ def unit(costs: UnitCosts, name: str) -> str:
 
 def origin(costs: UnitCosts, name: str) -> str:
     """``given``, or where a unit cost was measured."""
-    unmeasured = not name.startswith("cores.") or name == "cores.flac_megabytes"
+    unmeasured = not name.startswith("cores.") or name in ("cores.flac_megabytes", "cores.start")
     return "given" if unmeasured else f"measured {costs.cores.measured}"

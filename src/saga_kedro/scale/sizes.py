@@ -2,9 +2,6 @@
 
 from dataclasses import dataclass
 
-import numpy as np
-import pandas as pd
-
 from saga_kedro.captioning.windows import SHORTEST_TAIL_S
 from saga_kedro.model.codec import build_codec
 from saga_kedro.model.codec.autoencoder import STABLE_AUDIO_OPEN_VAE
@@ -46,21 +43,6 @@ def corpus_of_hours(hours: float, parameters: Parameters, clip_seconds: float) -
         windows=seconds / window + clips * max(0.0, 0.5 - SHORTEST_TAIL_S / window),
         segments=(seconds / SLOT_SECONDS + clips / 2) * (1 - test),
         test_clips=clips * test,
-    )
-
-
-def corpus_of_manifest(manifest: pd.DataFrame, parameters: Parameters) -> Corpus:
-    """The corpus of a manifest with start_s, end_s and split."""
-    seconds = (manifest["end_s"] - manifest["start_s"]).to_numpy()
-    window = parameters.caption.window_seconds
-    tails = np.where(np.mod(seconds, window) >= SHORTEST_TAIL_S, 1, 0)
-    test = (manifest["split"] == "test").to_numpy()
-    return Corpus(
-        hours=float(seconds.sum()) / 3600,
-        clips=len(seconds),
-        windows=float(np.maximum(1, seconds // window + tails).sum()),
-        segments=float(np.maximum(1, np.ceil(seconds[~test] / SLOT_SECONDS)).sum()),
-        test_clips=int(test.sum()),
     )
 
 

@@ -51,7 +51,7 @@ class Step:
 
 def plan(parameters: Parameters, costs: UnitCosts, corpus: Corpus, machines: Machines) -> list[Step]:
     """The steps of `kedro run --pipeline train`, in order."""
-    return _Planner(parameters, costs, corpus, machines).steps()
+    return Planner(parameters, costs, corpus, machines).steps()
 
 
 def global_batch(parameters: Parameters) -> int:
@@ -79,7 +79,9 @@ class Work:
         return Work(self.core_s + other.core_s, self.gpu_s + other.gpu_s, self.costs + other.costs)
 
 
-class _Planner:
+class Planner:
+    """The steps of a configuration, each by itself."""
+
     def __init__(self, parameters: Parameters, costs: UnitCosts, corpus: Corpus, machines: Machines) -> None:
         self.parameters, self.costs, self.corpus, self.machines = parameters, costs, corpus, machines
         self.dit = dit(parameters.model)
@@ -88,12 +90,15 @@ class _Planner:
         self.vae = parameters.model.codec.name == "autoencoder"
 
     def steps(self) -> list[Step]:
-        steps = [self.examine(), self.resample(), self.captions(), self.pairs()]
+        steps = self.data()
         if self.parameters.encode.latents:
             steps.append(self.latents())
         elif self.parameters.model.text.encoder != "none":
             steps.append(self.text_states())
         return [*steps, self.training(), self.evaluation()]
+
+    def data(self) -> list[Step]:
+        return [self.examine(), self.resample(), self.captions(), self.pairs()]
 
     def step(self, name: str, words: str, work: Work, disk_bytes: float, memory: str, cores: int | None = None) -> Step:
         """Cores and GPUs work at the same time, so the slower ones decide."""

@@ -1,14 +1,14 @@
 """What the first training draws show before a training: a fitted roll-off predictor, yardsticks, latent statistics."""
 
 import torch
-from torch import Tensor
+from lightning.fabric.utilities import move_data_to_device
 from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
 from saga_kedro.model.codec.posterior import posterior_statistics
 from saga_kedro.model.saga_sr import SagaSR
 from saga_kedro.parameters import Fit
-from saga_kedro.training.batches import Draws
+from saga_kedro.training.batches import Draws, drawn
 from saga_kedro.training.flow_training import FlowTraining
 from saga_kedro.training.yardsticks import yardsticks
 
@@ -17,15 +17,14 @@ def measure_first(model: SagaSR, training: FlowTraining, segments: Dataset, fit:
     """Fit the model's roll-off predictor to the first training draws, and measure their yardsticks and latent statistics."""
     loader = DataLoader(segments, batch_sampler=Draws(0, -(-fit.rolloff_draws // 8), 8), num_workers=fit.workers)
     training.codec.to(device)
-    posteriors, drawn, low, rolloffs = [], [], [], []
+    posteriors, high, low, rolloffs = [], [], [], []
     for batch in tqdm(loader, desc="first latents", unit="batch"):
-        moved = {name: value.to(device) if isinstance(value, Tensor) else value for name, value in batch.items()}
-        posterior, z_l = training.latents(moved)
+        posterior, z_l = training.latents(move_data_to_device(batch, device))
         posteriors.append(posterior)
-        drawn.append(training.drawn(posterior, batch["name"]).cpu())
+        high.append(drawn(posterior, batch["name"]).cpu())
         low.append(z_l.cpu())
         rolloffs.append(batch["f_h"])
-    z_h, z_l, f_h = torch.cat(drawn), torch.cat(low), torch.cat(rolloffs)
+    z_h, z_l, f_h = torch.cat(high), torch.cat(low), torch.cat(rolloffs)
     statistics = posterior_statistics(posteriors)
     return {
         **yardsticks(z_h, z_l, fit.timesteps),

@@ -7,6 +7,7 @@ from typing import Any
 
 import lightning.pytorch as pl
 import pandas as pd
+import torch
 from lightning.pytorch import Callback
 from lightning.pytorch.callbacks import ModelCheckpoint, TQDMProgressBar
 from torch import Tensor, nn
@@ -135,6 +136,7 @@ def train(
         ],
         default_root_dir=folder,
     )
+    torch.utils.deterministic.fill_uninitialized_memory = False  # nothing reads it, and filling it takes a kernel each time
     known: dict[str, float] = {}
     if trainer.is_global_zero:
         known = measure_first(model, training, examples["train"], parameters.fit, trainer.strategy.root_device)

@@ -6,19 +6,21 @@ from typing import Any
 import lightning.pytorch as pl
 import torch
 from ema_pytorch import EMA
+from lightning.fabric.utilities import move_data_to_device
 from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor, distributed
 from torch.distributed.fsdp import FSDPModule, fully_shard
 from torch.optim.lr_scheduler import LambdaLR
 
-from saga_kedro.draws import generator, seed_of
+from saga_kedro.draws import seed_of
 from saga_kedro.model.codec import Codec
 from saga_kedro.model.codec.posterior import Posterior
 from saga_kedro.model.condition import UNSPECIFIED, Condition
-from saga_kedro.model.flow import OBJECTIVES, TIMESTEPS, flow_loss
+from saga_kedro.model.flow import OBJECTIVES, flow_loss
 from saga_kedro.model.network import SagaNetwork
 from saga_kedro.model.parts import part
 from saga_kedro.parameters import Fit
+from saga_kedro.training.batches import drawn, noise_of, step_draws
 from saga_kedro.training.inverse_lr import LR_SCHEDULES
 
 VALIDATION_T = (0.1, 0.3, 0.5, 0.7, 0.9)  # stable_audio_tools/training/diffusion.py, validation_timesteps
@@ -42,11 +44,11 @@ class FlowTraining(pl.LightningModule):
             update_every=1,
             update_after_step=fit.ema.update_after_step,
             include_online_model=False,
+            use_foreach=True,
         )
         self._codec = (codec,)
         self._losses: list[Tensor] = []
         self.objective = part("objective", OBJECTIVES, fit.objective)
-        self.draw_t = part("timesteps", TIMESTEPS, fit.timesteps)
 
     @property
     def codec(self) -> Codec:
@@ -63,14 +65,15 @@ class FlowTraining(pl.LightningModule):
             # Sharded again after the forward pass too: that is when the average is updated.
             fully_shard(network, mesh=mesh, reshard_after_forward=True)
 
-    def setup(self, stage: str) -> None:
+    def on_fit_start(self) -> None:
         self.codec.to(self.device)
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
-        optimizer = torch.optim.AdamW(
-            self.network.parameters(), lr=self.fit.learning_rate, betas=self.fit.betas, weight_decay=self.fit.weight_decay
-        )
-        factor, shape = part("lr_schedule", LR_SCHEDULES, self.fit.lr_schedule), self.fit.inverse_lr
+        fit, weights = self.fit, list(self.network.parameters())
+        # One kernel instead of a dozen; Lightning can neither clip nor unscale for it, and on a CPU it rounds otherwise.
+        fused = weights[0].is_cuda and fit.clip_gradient_norm is None and fit.precision != "16-mixed"
+        optimizer = torch.optim.AdamW(weights, fit.learning_rate, fit.betas, weight_decay=fit.weight_decay, fused=fused or None)
+        factor, shape = part("lr_schedule", LR_SCHEDULES, fit.lr_schedule), fit.inverse_lr
         scheduler = LambdaLR(optimizer, lambda step: factor(step, shape.inv_gamma, shape.power, shape.warmup))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 
@@ -82,28 +85,14 @@ class FlowTraining(pl.LightningModule):
         low = self.codec.encode(batch["low"])
         return self.codec.encode(batch["high"]), low.draw([seed_of("posterior z_l", name) for name in batch["low_name"]])
 
-    def drawn(self, posterior: Posterior, names: list[str]) -> Tensor:
-        """z_h [B, C, T] of these visits."""
-        return posterior.draw([seed_of("posterior z_h", name) for name in names])
-
     @torch.no_grad()
     def encode(self, batch: dict[str, Any]) -> tuple[Tensor, Condition, Tensor]:
         """A batch of `Segments` or `CachedSegments` as z_h [B, C, T], condition, and the frames that are audio, bool [B, T]."""
         posterior, z_l = self.latents(batch)
-        z_h = self.drawn(posterior, batch["name"])
+        z_h = batch["z_h"] if "z_h" in batch else drawn(posterior, batch["name"])
         frames = torch.arange(z_h.shape[-1], device=z_h.device)
         mask = frames[None, :] * self.codec.hop < batch["valid"][:, None]
         return z_h, Condition(z_l=z_l, text=batch["text"], f_l=batch["f_l"], f_h=batch["f_h"]), mask
-
-    def noise_like(self, z_h: Tensor, names: list[str], what: str = "noise") -> Tensor:
-        """Unit normal noise of the shape of z_h, drawn item by item from the items' names."""
-        return torch.stack([torch.randn(z_h.shape[1:], generator=generator(what, name)) for name in names]).to(z_h)
-
-    def dropped(self, what: str, probability: float, names: list[str]) -> Tensor:
-        """Which items do without ``what``: bool [B], each drawn from its name."""
-        return torch.tensor(
-            [float(torch.rand((), generator=generator(what, n))) < probability for n in names], device=self.device
-        )
 
     def unspecified(self, condition: Condition, items: Tensor) -> Condition:
         """The condition without f_h for the given items, bool [B].
@@ -127,20 +116,15 @@ class FlowTraining(pl.LightningModule):
 
     def training_step(self, batch: dict[str, Any], batch_index: int) -> Tensor:
         z_h, condition, mask = self.encode(batch)
-        names = batch["name"]
+        own = {} if "noise" in batch else step_draws(self.fit, batch["name"], z_h.shape[1:])
+        draws = batch | move_data_to_device(own, z_h.device)
+        mean = draws["mean"]
         # From no noise at t = 1 the velocity that loses least is minus the mean of z_h given the condition; with
         # `mean_huber_delta`, minus something between mean and median.
-        mean = self.dropped("noise", self.fit.mean_share, names)
-        noise = self.noise_like(z_h, names).masked_fill(mean[:, None, None], 0)
-        t = torch.stack([self.draw_t(generator("t", name)) for name in names]).to(z_h).masked_fill(mean, 1)
-        condition = self.unspecified(condition, self.dropped("dial", self.fit.unspecified_share, names))
-        v = self.network(
-            self.objective.interpolate(z_h, noise, t),
-            t,
-            condition,
-            drop_z_l=self.dropped("drop z_l", self.fit.drop_z_l, names),
-            drop_context=self.dropped("drop context", self.fit.drop_context, names),
-        )
+        noise = draws["noise"].to(z_h).masked_fill(mean[:, None, None], 0)
+        t = draws["t"].to(z_h).masked_fill(mean, 1)
+        z_t, condition = self.objective.interpolate(z_h, noise, t), self.unspecified(condition, draws["unspecified"])
+        v = self.network(z_t, t, condition, drop_z_l=draws["drop_z_l"], drop_context=draws["drop_context"])
         loss, _ = flow_loss(v, self.objective.target(z_h, noise), mask, mean, self.fit.mean_huber_delta)
         loss = loss * self.share(mask)
         self._losses.append(loss.detach())
@@ -157,7 +141,7 @@ class FlowTraining(pl.LightningModule):
 
     def validation_step(self, batch: dict[str, Any], batch_index: int) -> None:
         z_h, condition, mask = self.encode(batch)
-        noise = self.noise_like(z_h, batch["name"], "validation noise")
+        noise = noise_of(batch["name"], z_h.shape[1:], "validation noise").to(z_h)
         target = self.objective.target(z_h, noise)
         losses, share = {}, self.share(mask)
         for level in VALIDATION_T:

@@ -27,6 +27,7 @@ from saga_kedro.model.text import TextEncoder, pad_states
 from saga_kedro.parallel import parallel_map
 from saga_kedro.parallel.worker import one_thread
 from saga_kedro.parameters import Model
+from saga_kedro.training.devices import device_of
 from saga_kedro.training.segments import Segments, as_text
 
 INDEX = "latents.json"
@@ -93,8 +94,8 @@ def _half(latent: Tensor) -> Tensor:
 
 
 def load_encoder(model: Model, accelerator: str) -> Encoder:
-    """The models of a configuration, on this process's GPU where there is one, unless ``fit.accelerator`` is "cpu"."""
-    device = torch.device("cuda" if torch.cuda.is_available() and accelerator != "cpu" else "cpu")
+    """The models of a configuration, where `device_of` says."""
+    device = device_of(accelerator)
     text_encoder = TextEncoder.load(model.text.encoder, model.text.path, model.text.max_tokens)
     return Encoder(build_codec(**model.codec.model_dump()).to(device), text_encoder.to(device), device)
 

@@ -127,5 +127,6 @@ class PathsNetwork(SagaNetwork):
 
 def give_tokens_another_width(network: SagaNetwork, width: int) -> None:
     """Make the roll-off tokens ``width`` wide, like those of inference's own conditioner: text of another width fails."""
-    build_context, other = network.build_context, nn.Linear(network.text_width, width).requires_grad_(False)
+    device = next(network.parameters()).device
+    build_context, other = network.build_context, nn.Linear(network.text_width, width, device=device).requires_grad_(False)
     network.build_context = lambda text, tokens, dropped: build_context(text, other(tokens), dropped)
