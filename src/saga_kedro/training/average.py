@@ -23,14 +23,11 @@ def average(sources: Sequence[str | Path], folder: str | Path) -> dict[str, Any]
 
     Fitted tables (roll-off predictor, noise floors) and sampling defaults are the last source's.
 
-    ``sources`` are folders of saved models or checkpoints of trainings.
+    ``sources`` are folders of models or checkpoints of trainings. SagaError: fewer than two, no model, another architecture.
 
     Returns:
         What ``fit.json`` holds: the last source's summary where it has one, ``folder``, ``weights`` (a hash), and ``averaged``:
         the path, the hash and the steps (None if unknown) of each source.
-
-    Raises:
-        SagaError: fewer than two sources, no model, or another architecture than the first.
     """
     if len(sources) < 2:
         raise SagaError(f"An average needs at least two models, {len(sources)} were named.")
