@@ -147,9 +147,7 @@ def make_plan(
     """What each step will take, before anything runs: GPU time, core time, wall time, disk, memory.
 
     Calculated from the configuration (steps, batch, low-passes, network) and from unit costs, which are in conf/base/plan.yml:
-    those of a core were measured, those of a GPU are given, each with its source. docs/scale.md has the formulas. Examples:
-
-    saga plan
+    those of a core were measured, those of a GPU are given, each with its source. docs/operations.md has the formulas. Example:
 
     saga plan --hours 3800 --gpus 8 --nodes 2 --env paper
     """
@@ -199,8 +197,6 @@ def diagnose(
     for level, delay, polarity, the band that was kept, silence, NaN, clipping, rate, length and the unit of LSD. Examples:
 
     saga diagnose --loss 1.2 --lsd 30 --sdr -70 --grad-norm 1000 --grad-norm 4000 --grad-norm 1000
-
-    saga diagnose --curves metrics.csv --outputs results --references originals --lsd 30 --report diagnosis
 
     saga diagnose --run 4f6c... --tracking mlruns --report diagnosis
     """

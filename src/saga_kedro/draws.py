@@ -19,13 +19,9 @@ Key = str | int | float
 
 
 def seed_of(*key: Key) -> int:
-    """A 63-bit seed from a name: the first 8 bytes of the BLAKE2b hash of the key written as JSON, sign bit cleared.
+    """A seed in [0, 2^63), the same on every machine: the first 8 bytes of the BLAKE2b hash of the key as JSON, without sign.
 
-    Args:
-        key: what the draw is for, most general first, e.g. ``seed_of(0, "segment", clip_id, 3)``.
-
-    Returns:
-        An integer in [0, 2^63), the same on every machine and in every process.
+    ``key`` is what the draw is for, most general first, e.g. ``seed_of(0, "segment", clip_id, 3)``.
     """
     text = json.dumps(key, separators=(",", ":"))
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big") >> 1

@@ -3,9 +3,8 @@
 A run notes in data/.locks what it reads and writes, as the catalog has it, and holds an operating system's lock beside the
 note until it ends. The next run reads the notes. A note whose lock is free belongs to a process that exited, and is removed.
 
-The lock is flock(2), or filelock's marker file where there is none. On NFS 4, NFS 3 with its lock daemon, and Lustre mounted
-with `flock` it works between hosts; mounted with `nolock`, `local_lock` or `localflock` only within one host. Sources:
-flock(2), nfs(5), mount.lustre(8).
+The lock is flock(2), or filelock's marker file where there is none; docs/operations.md lists file systems. Sources: flock(2),
+nfs(5), mount.lustre(8).
 """
 
 import json
@@ -28,10 +27,6 @@ logger = logging.getLogger(__name__)
 
 FOLDER = Path("data/.locks")
 POLL_S = 1.0
-
-
-class InUse(SagaError):
-    """Another run writes what this one reads or writes, or reads what this one writes."""
 
 
 def joins_another(nodes: int) -> bool:
@@ -61,13 +56,12 @@ class RunLock:
     def take(self, pipeline: str, reads: list[str], writes: list[str], wait: bool) -> None:
         """Hold what the run uses (paths relative to the project) until `release` or the end of this process.
 
-        Raises:
-            InUse: another run is in the way, and ``wait`` is false.
+        Raises SagaError if another run is in the way, and ``wait`` is false.
         """
         logged = False
         while sentence := self._try(pipeline, reads, writes):
             if not wait:
-                raise InUse(
+                raise SagaError(
                     f"{sentence}: start again when it has ended, let this run wait for that with --params lock=wait, "
                     "or give it a dataset of its own with --params dataset=NAME."
                 )

@@ -26,6 +26,7 @@ OF_TRAINING = ("train/", "val/", "yardstick/", "latent/", "rolloff/", "lr-")
 LONGEST_PARAMETER = 6000
 """Characters; the longest value of a parameter that MLflow stores."""
 HOMES = {"experiments": "artifact_location", "runs": "artifact_uri", "logged_models": "artifact_location"}
+HOMES |= {"model_versions": "storage_location"}
 """Tables of MLflow's store -> the column that holds absolute paths."""
 
 

@@ -166,7 +166,7 @@ def test_a_killed_scheduler_is_one_sentence_and_the_same_command_goes_on(tmp_pat
     (tmp_path / "out").mkdir()
     with started(tmp_path) as (address, scheduler), engine(on(address), tmp_path):
         threading.Thread(target=kill_once_work_began, args=(scheduler, tmp_path / "out")).start()
-        with pytest.raises(SagaError, match="files: Dask's scheduler at .* is gone. .*the same command goes on"):
+        with pytest.raises(SagaError, match="files: Dask's scheduler at .* was lost. .*the same command resumes"):
             parallel_map(written, range(2000), "files", folder=str(tmp_path / "out"))
     assert 0 < len(list((tmp_path / "out").iterdir())) < 2000
 

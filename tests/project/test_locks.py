@@ -16,7 +16,8 @@ import yaml
 from click import ClickException
 from kedro.framework.project import configure_project
 
-from saga_kedro.locks import InUse, RunLock, joins_another
+from saga_kedro.errors import SagaError
+from saga_kedro.locks import RunLock, joins_another
 from saga_kedro.pipeline_registry import register_pipelines
 from saga_kedro.pipelines.run_hook import uses
 from scratch_project import ROOT, make_project, run_pipeline
@@ -82,7 +83,7 @@ def take(project: Path, reads: Sequence[str] = (), writes: Sequence[str] = (), w
 @pytest.mark.parametrize("use", [{"writes": (MANIFEST,)}, {"reads": (MANIFEST,)}])
 def test_who_uses_a_table_that_is_being_written_is_told_who_writes_it(tmp_path, holds, use):
     holder = holds()
-    with pytest.raises(InUse) as error:
+    with pytest.raises(SagaError) as error:
         take(tmp_path, **use)
     said = str(error.value)
     assert said.startswith("The dataset demo is in use by another run (`train`, process ")
@@ -92,7 +93,7 @@ def test_who_uses_a_table_that_is_being_written_is_told_who_writes_it(tmp_path, 
 
 def test_a_table_that_is_being_read_is_not_written(tmp_path):
     reader = take(tmp_path, reads=(CLIPS,))
-    with pytest.raises(InUse, match=f"which reads {CLIPS}"):
+    with pytest.raises(SagaError, match=f"which reads {CLIPS}"):
         take(tmp_path, writes=(CLIPS,))
     take(tmp_path, reads=(CLIPS,)).release()  # but read
     reader.release()
@@ -101,7 +102,7 @@ def test_a_table_that_is_being_read_is_not_written(tmp_path):
 
 def test_a_folder_is_used_with_what_is_in_it(tmp_path):
     model = take(tmp_path, writes=("data/06_models/demo/a1/fit.json",))
-    with pytest.raises(InUse, match="The dataset demo is in use"):
+    with pytest.raises(SagaError, match="The dataset demo is in use"):
         take(tmp_path, reads=("data/06_models/demo/a1",))
     take(tmp_path, reads=("data/06_models/demo/a12",)).release()
     model.release()
@@ -161,7 +162,7 @@ def beside(tmp_path: Path, one: tuple[str, str, str], other: tuple[str, str, str
         try:
             take(tmp_path, *uses(pipelines[second[0]], catalog(*second[1:]), tmp_path)).release()
             answers.add(True)
-        except InUse:
+        except SagaError:
             answers.add(False)
         lock.release()
     (answer,) = answers

@@ -9,6 +9,7 @@ import yaml
 from click import ClickException
 from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
+from kedro.runner import ParallelRunner, ThreadRunner
 from mlflow.exceptions import MlflowException
 
 from saga_kedro.pipelines.command_hook import hook
@@ -31,12 +32,21 @@ def test_a_path_that_is_not_there_stops_a_run_before_its_first_node(project, pip
     assert not [path for path in (folder / "data").rglob("*") if path.is_file() and path.parent.name != ".locks"]
 
 
-def test_only_missing_outputs_is_refused_since_outputs_may_be_stale(project):
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"only_missing_outputs": True}, "leave it out"),
+        ({"runner": ThreadRunner()}, "each spreads its items over processes: leave --runner out"),
+        ({"runner": ParallelRunner()}, "leave --runner out"),
+        ({"from_nodes": ["write_report"]}, "begins with lsd_by_frequency, report_findings, rolloff_dial, training_history"),
+    ],
+)
+def test_an_option_of_kedro_that_cannot_work_is_refused(project, options, sentence):
     folder = project()
     bootstrap_project(folder)
     session: Any = KedroSession.create(project_path=folder)
-    with session, pytest.raises(ClickException, match="leave it out"):
-        session.run(pipeline_names=["ingest"], only_missing_outputs=True)
+    with session, pytest.raises(ClickException, match=sentence):
+        session.run(pipeline_names=["report"], **options)
 
 
 @pytest.mark.parametrize("option", [["--params", "ingest.held_out.test=[a,b]"], ["--params=seed=1,ingest.path=/x,y"]])

@@ -19,7 +19,7 @@ FLOORS = [
     ("pipelines",),
 ]
 """From the ground up: what lies in one floor imports nothing from those above it."""
-EDGES = ("pipelines/", "settings.py", "pipeline_registry.py")
+EDGES = ("pipelines/", "settings.py", "pipeline_registry.py", "__main__.py")
 COMMANDS = ("cli.py", "use/command.py", "scale/command.py", "diagnosis/command.py", "pipelines/run_hook.py")
 
 

@@ -129,7 +129,8 @@ def test_the_logged_model_super_resolves(run, trained):
         experiment_ids=[run.info.experiment_id], filter_string=f"source_run_id = '{run.info.run_id}'", output_format="list"
     )
     audio = np.random.default_rng(0).standard_normal((8_000, 1)).astype(np.float32) / 10
-    loaded = mlflow.pyfunc.load_model(model.model_uri)
+    loaded = mlflow.pyfunc.load_model("models:/saga-demo@best")
+    assert loaded.metadata.model_id == model.model_id
     assert loaded.metadata.signature is not None
     assert loaded.predict(audio, params={"sample_rate": 8_000, "steps": 1}).shape == (44_100, 1)
 

@@ -14,7 +14,7 @@ import pytest
 from found_audit import found_audit
 from saga_kedro.audit.report import write_pages
 from saga_kedro.reporting.html import write_html
-from saga_kedro.reporting.mlflow_views import log_paper_runs, set_up_experiment, view_address
+from saga_kedro.reporting.mlflow_views import VIEW, log_paper_runs, set_up_experiment
 from saga_kedro.reporting.report import build_report
 
 
@@ -95,7 +95,7 @@ def test_mlflow_shows_our_run_beside_the_papers(pictures, browser, ui):
     address, experiment = ui
     page = pictures.new_page(browser, 1760, 720)
     page.add_init_script(pictures.MLFLOW_STATE)
-    page.goto(view_address(address, experiment))
+    page.goto(f"{address}/#/experiments/{experiment}/runs?viewStateShareKey={VIEW}")
     for shown in ("demo, 6 steps", "paper: SAGA-SR", "paper: AudioSR", "eval/LSD/speech/4kHz", "1.9876", "1.28"):
         found = page.get_by_text(shown, exact=True).first
         found.wait_for()

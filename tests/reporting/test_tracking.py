@@ -10,6 +10,7 @@ from mlflow.entities import Metric
 from saga_kedro import tracking
 from saga_kedro.audit.runs import Runs
 from saga_kedro.tracking import Logged, rehome
+from saga_kedro.training.logged_model import log_model
 
 MANY = {f"p{index}": str(index) for index in range(150)}
 
@@ -79,10 +80,24 @@ def test_results_are_logged_once(project, tmp_path):
     assert {artifact.path for artifact in client.list_artifacts(run_id, "report")} == {"report/page.html", "report/a.flac"}
 
 
+def test_the_alias_best_is_the_lowest_validation_loss_on_the_newest_data(project, model_folder, monkeypatch):
+    monkeypatch.chdir(project)
+    client = mlflow.MlflowClient()
+    for loss, data, best in ((2.0, "1", 1), (3.0, "1", 1), (1.5, "1", 3), (2.5, "2", 4), (None, "2", 4)):
+        with mlflow.start_run(tags={tracking.DATA_VERSION: data}):
+            if loss:
+                mlflow.log_metric("val/loss", loss)
+            log_model(model_folder, "demo")
+        assert int(client.get_registered_model("saga-demo").aliases["best"]) == best
+
+
 def test_a_moved_project_finds_its_artifacts_and_models(project, tmp_path):
     with mlflow.start_run() as run:
         mlflow.log_text("kept", "report/report.html")
         model = mlflow.initialize_logged_model(name="model").model_id
+    client = mlflow.MlflowClient()
+    client.create_registered_model("moved")
+    client.create_model_version("moved", f"models:/{model}", run.info.run_id, model_id=model)
     moved = tmp_path / "elsewhere"
     shutil.copytree(project, moved)
     shutil.rmtree(project / "mlruns" / "artifacts")
@@ -91,5 +106,6 @@ def test_a_moved_project_finds_its_artifacts_and_models(project, tmp_path):
     rehome(moved)
     assert mlflow.artifacts.load_text(f"runs:/{run.info.run_id}/report/report.html") == "kept"
     assert mlflow.get_logged_model(model).artifact_location.startswith(str(moved / "mlruns" / "artifacts"))
+    assert mlflow.MlflowClient().get_model_version_download_uri("moved", "1").startswith(str(moved / "mlruns" / "artifacts"))
     assert mlflow.get_experiment("1").artifact_location == str(moved / "mlruns" / "artifacts")
     rehome(tmp_path)  # no store: nothing to do

@@ -62,5 +62,5 @@ def test_a_silent_node_is_named_and_nodes_that_give_signs_of_life_are_not(nodes)
     time.sleep(8)
     assert [node.num_nodes_waiting() for node in nodes] == [0, 0]
     nodes[1]._stop_heartbeats()
-    named = f"Node 1 of 2 (from 0), on {socket.gethostname()}, is gone: 6 s without a sign of life."
+    named = f"Node 1 of 2 (from 0), on {socket.gethostname()}, was lost: 6 s without a sign of life."
     assert sentence_of(nodes[0], 30).startswith(named)

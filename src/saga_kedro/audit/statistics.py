@@ -6,14 +6,7 @@ far, as a repeated confidence interval (Jennison and Turnbull, "Group Sequential
 2000, chapter 9). The error is split evenly over looks and arms (Bonferroni, which needs no independence), so all intervals
 together cover their true differences with 95 %.
 
-One rule gives every answer, from the interval [low, high] and the smallest effect that matters, d:
-
-- ``matters``: the whole interval lies beyond d (low >= d or high <= -d);
-- ``real_but_small`` and ``no_effect``: it lies within (-d, d) and excludes zero, or includes it;
-- ``size_open``: it excludes zero but crosses d or -d: the effect is real, and whether it matters is open;
-- ``undecided``: it includes zero and crosses d or -d.
-
-The last two are open: another training can still decide them.
+`answer` has the one rule, and docs/audit.md the same as a table. What is size_open or undecided, another training can decide.
 """
 
 import math
@@ -54,7 +47,7 @@ def level(arms: int, limit: int) -> float:
 
 
 def answer(low: float, high: float, smallest_effect: float) -> str:
-    """What an interval says, by the rule above."""
+    """What an interval says: docs/audit.md has the rule as a table."""
     excludes_zero = low > 0 or high < 0
     if low >= smallest_effect or high <= -smallest_effect:
         return MATTERS

@@ -17,10 +17,7 @@ def copy_up(low: np.ndarray, cutoff_hz: float) -> np.ndarray:
     w is a multiple of 4 bins, a shift that turns the phase by whole turns from hop to hop, so the copies stay coherent.
 
     ``low`` is float [channels, samples] at 44.1 kHz, the result float32 of its shape. Digital silence stays silence, except
-    within a window of sound.
-
-    Raises:
-        ValueError: the cutoff leaves no band to copy (under about 200 Hz) or is not below half the rate.
+    within a window of sound. ValueError if the cutoff leaves no band to copy (under 200 Hz or so) or is half the rate or more.
     """
     from scipy.signal import get_window
 

@@ -46,10 +46,7 @@ def score_model(
         folder: of finished outputs and scores; stale ones are removed.
 
     Returns:
-        outputs (`render.OUTPUT_COLUMNS`) and scores (`score.SCORE_COLUMNS`).
-
-    Raises:
-        ValueError: an unknown metric; nothing was computed.
+        outputs (`render.OUTPUT_COLUMNS`) and scores (`score.SCORE_COLUMNS`). ValueError, before any work: an unknown metric.
     """
     evaluate = parameters.evaluate
     check_metrics(evaluate.metrics)

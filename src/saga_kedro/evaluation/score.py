@@ -49,6 +49,8 @@ def score_outputs(
 ) -> pd.DataFrame:
     """Measure outputs against references, parallel over pairs and rows; only missing scores are computed.
 
+    Raises ValueError for an unknown metric.
+
     Args:
         pairs, outputs: of `evaluation.pairs` and `render.render_rows`.
         folder: of the outputs; scores lie in ``scores/``, one JSON a pair and row.
@@ -57,9 +59,6 @@ def score_outputs(
         Long table ``SCORE_COLUMNS``, with ``PLACEMENT`` after the metrics: `metrics.gain_db`, `delay.delay_of` (NaN for two
         unrelated sounds) and samples beyond the reference's. A value that could not be measured is NaN, never zero. Computed
         rows also have ``RTF``: seconds of computing per second of audio.
-
-    Raises:
-        ValueError: an unknown metric.
     """
     check_metrics(names)
     names = [*names, *PLACEMENT]

@@ -31,7 +31,7 @@ SETTINGS = {
     "distributed.deploy.lost-worker-timeout": "1000d",
     "distributed.nanny.pre-spawn-environ.DASK_LOGGING__DISTRIBUTED": "critical",
 }
-"""Of a scheduler and workers started here; docs/cluster.md shows how others are started."""
+"""Of a scheduler and workers started here; docs/operations.md shows how others are started."""
 
 AHEAD = 2  # batches for each worker: one that it works on, one that waits there
 BATCHES = 16  # at least so many for each worker, so that all of them end at about the same time
@@ -195,6 +195,6 @@ class _Map:
 
     def _gone(self) -> SagaError:
         return SagaError(
-            f"{self.describe}: Dask's scheduler at {self.address} is gone. What is finished is kept: start a scheduler and "
-            "workers, and the same command goes on."
+            f"{self.describe}: Dask's scheduler at {self.address} was lost. Finished work is kept: start a scheduler and "
+            "workers, and the same command resumes."
         )

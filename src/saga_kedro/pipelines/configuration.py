@@ -46,8 +46,7 @@ class SagaConfigLoader(OmegaConfigLoader):
 def folders(run: Parameters, files: Parameters) -> dict[str, str]:
     """Stage -> the folder of its results: the dataset's name, followed by ten digits where --params changed the stage.
 
-    ``dvc repro`` and plain runs work in ``data/*/demo``; ``--params fit.steps=2000`` puts its model and scores beside them,
-    on the same clips. ``files`` is what the configuration files say without the command line.
+    ``files`` is what the configuration files say without the command line. docs/own_data.md has an example.
     """
     if run.dataset_name != files.dataset_name:
         files = files.model_copy(update={"ingest": run.ingest, "repositories": run.repositories})

@@ -22,6 +22,7 @@ from saga_kedro.files import parameter_hash
 from saga_kedro.locks import RunLock, joins_another, store_lock
 from saga_kedro.parallel import engine
 from saga_kedro.parameters import Parameters
+from saga_kedro.pipelines.folder_dataset import FolderDataset
 from saga_kedro.pipelines.whole_files import write_whole
 from saga_kedro.quiet import without_warnings
 from saga_kedro.stages import digits, logged
@@ -75,8 +76,11 @@ class RunHook:
                     "--only-missing-outputs would keep outputs of other parameters or older code: leave it out. "
                     "Every run skips finished work whose parameters, code and inputs are the same."
                 )
+            if any(name in str(run_params.get("runner")) for name in ("ThreadRunner", "ParallelRunner")):
+                raise SagaError("Steps run one after the other, and each spreads its items over processes: leave --runner out.")
             _check_paths(parameters, {node.name for node in pipeline.nodes})
             self._join_another(pipeline)
+            self._require_inputs(pipeline)
             weights = _require_weights(parameters, tags)
             if "audit" in tags:
                 self._check_audit()
@@ -135,6 +139,15 @@ class RunHook:
             if not is_finished:
                 take_part(self.parameters.fit, folder)
             raise Exit
+
+    def _require_inputs(self, pipeline: Pipeline) -> None:
+        """Refuse a run that begins after a step whose results do not exist. Folders are filled by their nodes."""
+        given = {name: self.catalog.get(name) for name in sorted(pipeline.inputs())}
+        if missing := [name for name, data in given.items() if not (isinstance(data, FolderDataset) or data.exists())]:
+            raise SagaError(
+                f"This run begins with {', '.join(missing)}, which no file holds: begin at the step that makes it, or run "
+                "`kedro run --pipeline train`, which skips finished work."
+            )
 
     def _check_audit(self) -> None:
         """Refuse an unknown issue, and an arm with unknown parameters."""

@@ -38,11 +38,6 @@ Every training and every evaluation of this project, beside the numbers of SAGA-
 """
 
 
-def view_address(host: str, experiment_id: str) -> str:
-    """The address of the saved view in the UI at ``host`` (``http://127.0.0.1:5000``)."""
-    return f"{host}/#/experiments/{experiment_id}/runs?viewStateShareKey={VIEW}"
-
-
 def set_up_experiment(experiment_id: str) -> None:
     """Give the experiment its description, its kind and the view."""
     # widths that hold the names
@@ -100,7 +95,7 @@ def main() -> None:
     """Print the path of the view of our runs and the paper's, which `make ui` opens."""
     mlflow.set_tracking_uri("sqlite:///mlruns/mlflow.db")
     experiment = mlflow.get_experiment_by_name("saga_kedro")
-    print(view_address("", experiment.experiment_id).lstrip("/") if experiment else "")
+    print(f"#/experiments/{experiment.experiment_id}/runs?viewStateShareKey={VIEW}" if experiment else "")
 
 
 if __name__ == "__main__":

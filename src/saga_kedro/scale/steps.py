@@ -1,4 +1,4 @@
-"""What each step takes: formulas (docs/scale.md) give the work from the configuration, unit costs the times."""
+"""What each step takes: formulas (docs/operations.md) give the work from the configuration, unit costs the times."""
 
 import math
 from dataclasses import dataclass, replace

@@ -8,10 +8,8 @@ def inverse_lr_factor(step: int, inv_gamma: float, power: float, warmup: float) 
 
     stable_audio_tools/training/utils.py, InverseLR._get_closed_form_lr with final_lr = 0; its class does not run on torch 2.14.
 
-    Args:
-        step: optimiser steps done, from 0.
-        inv_gamma: steps until the rate has fallen to (1/2)^power of its start.
-        warmup: in [0, 1); 0.99 gives 1 % of the rate at step 0 and 90 % at step 229.
+    ``step`` counts from 0. After ``inv_gamma`` steps the rate is (1/2)^power of its start. ``warmup`` is in [0, 1); 0.99 gives
+    1 % of the rate at step 0 and 90 % at step 229.
     """
     return (1 - warmup ** (step + 1)) * (1 + step / inv_gamma) ** -power
 

@@ -23,7 +23,7 @@ BACKEND = "saga"
 MEETING = 600  # s that nodes wait for each other
 SIGN_OF_LIFE = 5  # s between two of them
 MISSED = 5  # after so many a node counts as lost; clocks of nodes must agree better than that
-GO_ON = "Start the same command again, on every node: training goes on from its last checkpoint."
+GO_ON = "Start the same command again, on every node: training resumes from its last checkpoint."
 ENDED = "ended"
 
 
@@ -63,7 +63,7 @@ class AllNodes(DynamicRendezvousHandler):
                 seconds = SIGN_OF_LIFE * MISSED
                 host = node.addr.split(" ", 1)[-1] if node.addr.startswith("~") else f"at {node.addr}"
                 who = f"Node {rank} of {len(self.nodes)} (from 0), {host},"
-                raise TrainingError(f"{who} is gone: {seconds} s without a sign of life. {GO_ON}")
+                raise TrainingError(f"{who} was lost: {seconds} s without a sign of life. {GO_ON}")
         return waiting
 
     def shutdown(self) -> bool:

@@ -46,9 +46,9 @@ def train_model(
             states = {} if cache else read_states(text_index, text_states_file)
             summary = fit(clips, captions, states, parameters, model_folder, data_version, mlflow_run, latents=cache)
         tracking.keep_curves(mlflow_run, summary["folder"])
-        log_model(summary["folder"])
+        log_model(summary["folder"], parameters.dataset_name)
     elif tracking.is_gone(summary["run_id"]):
         tracking.restore_curves(mlflow_run, summary["folder"])
-        log_model(summary["folder"])
+        log_model(summary["folder"], parameters.dataset_name)
         summary["run_id"] = mlflow_run
     return summary, tracking.Logged(tags={tracking.WEIGHTS: summary["weights"]})
