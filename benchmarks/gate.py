@@ -89,7 +89,7 @@ def outputs(project: Project, quick: bool) -> Any:
 
 def catalog(project: Project, quick: bool) -> Any:
     """The catalog's names and paths in three environments."""
-    return {env: project.inside("catalog_of", env) for env in ("base", "paper", "box")}
+    return {env: project.inside("catalog_of", env) for env in ("base", "paper", "bundled")}
 
 
 def normal(text: str, project: Project) -> list[str]:

@@ -465,9 +465,9 @@ def random_qwen2_audio(bench: Bench, folder: Path) -> Any:
 
 def more(bench: Bench) -> None:
     """Training of the bundled model's size, and the audit's quick budget."""
-    box = bench.alone(read_parameters(ROOT, "box"), {"vary.denoise": False})  # it would read the clips' noise floors
+    bundled = bench.alone(read_parameters(ROOT, "bundled"), {"vary.denoise": False})  # it would read the clips' noise floors
     for batch in (2, 4) if bench.tiny else (8, 256):
-        given = changed(box, {"fit.batch_size": batch, "fit.workers": 1 if bench.tiny else 8})
+        given = changed(bundled, {"fit.batch_size": batch, "fit.workers": 1 if bench.tiny else 8})
         timed_training(bench, given, batch=batch, model="bundled")
     if bench.tiny:
         bench.row(what="audit, quick", seconds=None, note="not run at tiny size")

@@ -13,11 +13,11 @@ from scratch_project import ROOT, base_parameters, merged, run_pipeline
 BASE = base_parameters()
 
 
-def test_the_committed_parameters_are_valid_and_conf_box_holds_out_what_it_has():
+def test_the_committed_parameters_are_valid_and_conf_bundled_holds_out_what_it_has():
     assert validate(BASE).fit.steps > 0
-    box = read_parameters(ROOT, "box")
-    known = {*box.ingest.packages, *(one.name for one in box.repositories)}
-    assert {*box.ingest.held_out.validation, *box.ingest.held_out.test} <= known
+    bundled = read_parameters(ROOT, "bundled")
+    known = {*bundled.ingest.packages, *(one.name for one in bundled.repositories)}
+    assert {*bundled.ingest.held_out.validation, *bundled.ingest.held_out.test} <= known
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ def test_what_is_wrong_is_said_in_a_sentence(change, sentence):
 
 
 def test_an_unknown_environment_is_refused_with_those_that_there_are():
-    with pytest.raises(ClickException, match="There is no environment 'nosuch': conf/ has box, .*paper"):
+    with pytest.raises(ClickException, match="There is no environment 'nosuch': conf/ has bundled, .*paper"):
         run_pipeline(ROOT, "train", env="nosuch")
 
 

@@ -207,7 +207,7 @@ def test_without_options_the_demo_is_planned_then_the_dataset_that_is_there(proj
         (["--gpus", "-1"], "Error: --gpus is -1: give a number from 0 on."),
         (["--nodes", "0"], "Error: --nodes is 0: give a number above 0."),
         (["--pipeline", "box"], "Error: --pipeline is box: give train or audit."),
-        (["--env", "nowhere"], "Error: there is no environment 'nowhere': conf/ has base, box, "),
+        (["--env", "nowhere"], "Error: there is no environment 'nowhere': conf/ has base, bundled, "),
         (["--env", "paper"], "say how many hours of audio there are with --hours (the paper: 3800)."),
         (["--project", "/"], "Error: there is no project at /: name the folder with --project."),
     ],

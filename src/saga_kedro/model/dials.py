@@ -41,4 +41,4 @@ class Dials:
         return {**own, **fast, **{name: value for name, value in asked.items() if value is not None}}
 
 
-OWN = Dials()
+DEFAULTS = Dials()

@@ -23,8 +23,8 @@ class RolloffEmbedding(nn.Module):
         self.embedder = NumberEmbedder(features=width)
 
     def forward(self, rolloff: Tensor) -> Tensor:
-        """Roll-offs [B], fractions of the Nyquist frequency clamped to [0, 1], to [B, width]; negative ones (`UNSPECIFIED`) give
-        zeros."""
+        """Roll-offs [B], fractions of the Nyquist frequency clamped to [0, 1], to [B, width]; negative ones (`UNSPECIFIED`)
+        give zeros."""
         dtype = next(self.embedder.parameters()).dtype
         return self.embedder(rolloff.clamp(0, 1).to(dtype)).masked_fill(rolloff[:, None] < 0, 0)
 

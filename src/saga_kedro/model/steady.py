@@ -1,7 +1,7 @@
 """Steady noise, such as rain or engines, and bursts of it, continue above the cutoff along their own slope.
 
 A network that answers with the mean of what could be is 15 to 40 dB too quiet there, and moves. What is as loud all the time
-and Gaussian below the cutoff is the sound itself, and a straight line in dB per octave continues it (figures: docs/box.md).
+and Gaussian below the cutoff is the sound itself, and a straight line in dB per octave continues it (docs/bundled_model.md).
 """
 
 from dataclasses import dataclass

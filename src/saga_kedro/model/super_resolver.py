@@ -21,7 +21,7 @@ from saga_kedro.captioning.windows import window_at
 from saga_kedro.model.blocks import Block, ahead, blocks, cross_fade, cut, joined, noise_at, pieces, window_starts
 from saga_kedro.model.codec import build_codec
 from saga_kedro.model.condition import UNSPECIFIED, Condition
-from saga_kedro.model.dials import OWN, Dials, Prompt
+from saga_kedro.model.dials import DEFAULTS, Dials, Prompt
 from saga_kedro.model.guidance import GUIDANCE
 from saga_kedro.model.noise_floor import HERTZ, FloorPredictor, FloorTrack, track_floor
 from saga_kedro.model.onsets import onset_gain
@@ -35,7 +35,7 @@ from saga_kedro.model.steady import BURST, SteadyTrack, track_steady
 from saga_kedro.model.treatment import Treatment, treatment
 
 WINDOWS_AT_ONCE = 8  # bounds the memory of one guided step; results do not depend on it
-HIGH_CUTOFF_HZ, CONTINUED = 6_000, 0.8  # f_h above that cutoff where `rolloff` is "likely"; chosen in docs/box.md
+HIGH_CUTOFF_HZ, CONTINUED = 6_000, 0.8  # f_h above that cutoff where `rolloff` is "likely"; chosen in docs/bundled_model.md
 LIKE_TRAINING = partial(LowPass, "chebyshev", 8)  # for inputs that carry something above their cutoff: training draws it too
 
 
@@ -110,8 +110,8 @@ class SuperResolver(ABC):
             dials: of `Dials`: rolloff, noise_floor, prompt, steps, s_a, s_t, seed, fast.
 
         Returns:
-            float32 [channels, samples] at ``rate``, of any level: mono in, mono out; more than two channels become two. Digital silence stays
-            silent, identical channels stay identical.
+            float32 [channels, samples] at ``rate``, of any level: mono in, mono out; more than two channels become two.
+            Digital silence stays silent, identical channels stay identical.
 
         Raises:
             ValueError: the audio has not two dimensions, no channel, or values that are not finite; a rate, a cutoff, a
@@ -145,7 +145,7 @@ class SuperResolver(ABC):
         samples: int,
         todo: Treatment,
         identical: bool = False,
-        dials: Dials = OWN,
+        dials: Dials = DEFAULTS,
         advance: Callable[[float], Any] = lambda seconds: None,
     ) -> Iterator[np.ndarray]:
         """Super-resolve audio that need not fit into memory: yields parts float32 [2, n], ``samples`` in all.
@@ -164,7 +164,7 @@ class SuperResolver(ABC):
         yield from joined(one.finish(self.generate(one, dials, _reporting(advance, one.seconds))) for one in stretches)
 
     def stretches(
-        self, read: Read, samples: int, todo: Treatment, identical: bool = False, dials: Dials = OWN
+        self, read: Read, samples: int, todo: Treatment, identical: bool = False, dials: Dials = DEFAULTS
     ) -> Iterator[Stretch]:
         """`stream` before sampling, for an input with a cutoff; arguments and errors as there."""
         cutoff_hz = todo.cutoff_hz or 0.0
@@ -211,7 +211,7 @@ class SuperResolver(ABC):
     def generate(
         self,
         stretch: Stretch,
-        dials: Dials = OWN,
+        dials: Dials = DEFAULTS,
         progress: Callable[[Iterable[Any]], Iterable[Any]] | None = None,
     ) -> Array:
         """Sample z_h, [C, L]. At every step the windows' velocities are cross-faded, so that they agree where they overlap."""

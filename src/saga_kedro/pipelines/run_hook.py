@@ -201,7 +201,7 @@ def configuration(parameters: Parameters) -> str:
 
 
 def run_name(parameters: Parameters) -> str:
-    """The name of a run in MLflow: ``demo, 600 steps (a41f03c2d1)``, or ``benchmark, judged: box`` where a model is given."""
+    """The name of a run in MLflow: ``demo, 600 steps (a41f03c2d1)``, or ``pairs, judged: bundled`` where a model is given."""
     model, of_training = parameters.evaluate.model, digits("fit", parameters)
     what = f"judged: {PurePosixPath(model).name}" if model else f"{parameters.fit.steps} steps ({of_training})"
     return f"{parameters.dataset_name}, {what}"

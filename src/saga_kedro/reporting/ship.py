@@ -22,7 +22,7 @@ Gives muffled audio the upper band that it could have had: `saga super-resolve`,
 | --- | --- |
 | method | SAGA-SR (arXiv:2509.24924) on a channel vocoder of {bands} bands in the place of the VAE{captions} |
 | parameters | {parameters:.1f} million, half precision |
-| training | {steps} steps of {batch} segments of {seconds:.2f} s{start}, `kedro run --env box --pipeline train` |
+| training | {steps} steps of {batch} segments of {seconds:.2f} s{start}, `kedro run --env bundled --pipeline train` |
 | corpus | {corpus} |
 | hours of training | {hours} |
 | predicted roll-off | root mean square error {rmse:.3f} of the Nyquist frequency (the training median: {rmse_of_median:.3f}) |
@@ -59,7 +59,8 @@ It has heard recorded speech (letters, words, sentences), instruments note by no
 NOISE_FLOOR = """\
 - A recording's own steady hiss is measured and continues above the cutoff as in training recordings whose floor is like it
   below; `--noise-floor` says how much of it, from 0 to 1 ({amount:g} unless told).
-- Steady noise, such as rain, continues along its slope, and generated sound is as sharp in time as the input (docs/box.md).
+- Steady noise, such as rain, continues along its slope, and generated sound is as sharp in time as the input. Clicks, noise,
+  bursts and dull files are measured in docs/bundled_model.md.
 """
 
 RECORDINGS = """

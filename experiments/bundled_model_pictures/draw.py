@@ -1,8 +1,9 @@
 """The shipped model's pictures: bias against frequency, and spectrograms beside other systems'.
 
-    .venv/bin/python experiments/box_pictures/draw.py --pairs FOLDER --model FOLDER [--before FOLDER] [--out docs/pictures]
+    python experiments/bundled_model_pictures/draw.py --pairs FOLDER --model FOLDER [--before FOLDER] [--out docs/pictures]
 
-The pairs are named as docs/box.md's twelve clips are: {s, m or f}_{item}_{order}_{system}.wav, with systems lr, hr and saga_sr.
+The pairs are named like the twelve clips of docs/bundled_model.md: {s, m or f}_{item}_{order}_{system}.wav, with systems lr,
+hr and saga_sr.
 Bias is what a system has more than the reference: the mean over four clips of the difference of mean powers in dB, in the loud
 frames (the loudest 30 %) and in the quiet ones (the quietest 20 %).
 """
@@ -42,8 +43,8 @@ def main() -> None:
             for sounds in clips.values():
                 sounds[title] = model.super_resolve(sounds["input"], RATE, cutoff_hz=CUTOFF_HZ)
     asked.out.mkdir(parents=True, exist_ok=True)
-    draw_bias(clips, asked.out / "box_bias.png")
-    draw_spectrograms(clips, asked.out / "box_spectrograms.png")
+    draw_bias(clips, asked.out / "bundled_model_bias.png")
+    draw_spectrograms(clips, asked.out / "bundled_model_spectrograms.png")
 
 
 def sounds_of(folder: Path) -> dict[str, dict[str, np.ndarray]]:
