@@ -9,7 +9,7 @@ from kedro.framework.cli.hooks import cli_hook_impl
 class CommandHook:
     @cli_hook_impl
     def before_command_run(self, command_args: list[str]) -> None:
-        package = {("jupyter", "lab"): "jupyterlab", ("jupyter", "notebook"): "notebook"}.get(tuple(command_args[:2]))
+        package = {"jupyter lab": "jupyterlab", "jupyter notebook": "notebook"}.get(" ".join(command_args[:2]))
         if package and not find_spec(package):
             raise SystemExit(f"Error: {package} is not installed: .venv/bin/pip install {package}.")
         spelled = [argument.removeprefix("--params=") for argument in command_args if argument.startswith("--params=")]
