@@ -142,8 +142,8 @@ class RunHook:
 
     def _require_inputs(self, pipeline: Pipeline) -> None:
         """Refuse a run that begins after a step whose results do not exist. Folders are filled by their nodes."""
-        given = {name: self.catalog.get(name) for name in sorted(pipeline.inputs())}
-        if missing := [name for name, data in given.items() if not (isinstance(data, FolderDataset) or data.exists())]:
+        filled = {name for name in pipeline.inputs() if isinstance(self.catalog.get(name), FolderDataset)}
+        if missing := sorted(name for name in pipeline.inputs() - filled if not self.catalog.exists(name)):
             raise SagaError(
                 f"This run begins with {', '.join(missing)}, which no file holds: begin at the step that makes it, or run "
                 "`kedro run --pipeline train`, which skips finished work."
