@@ -25,9 +25,9 @@ def plan_audit(parameters: Parameters, costs: UnitCosts, corpus: Corpus, machine
     steps = Planner(parameters, costs, corpus, machines).data()
     alone = Machines(1, 1, 1) if machines.gpus else replace(machines, nodes=1)
     for name, budget in parameters.audit.budgets.items():
-        scored = {"degrade.pairs_per_category": budget.pairs_per_category, "degrade.excerpt_seconds": budget.excerpt_seconds}
-        scored |= {"evaluate.rolloff_reference": False, "evaluate.metrics": ["LSD"]}
-        given = changed(parameters, scored | {"audit.budget": name, "audit.checkpoint": "trained first"})
+        pairs = {"degrade.pairs_per_category": budget.pairs_per_category, "degrade.excerpt_seconds": budget.excerpt_seconds}
+        given = changed(parameters, pairs | {"audit.budget": name, "audit.checkpoint": "trained first"})
+        given = changed(given, {"evaluate.rolloff_reference": False, "evaluate.metrics": ["LSD"]})
         aligned, planned = aligned_of(given), arms_of(known, known.issues, given)
         trained = [arm for arm in planned if budget.train or arm.acts_in != "training"]
         arms = [one for arm in trained for one in (arm.baseline, arm.parameters)]

@@ -136,7 +136,7 @@ def train(
         ],
         default_root_dir=folder,
     )
-    torch.utils.deterministic.fill_uninitialized_memory = False  # nothing reads it, and filling it takes a kernel each time
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # a kernel more each time
     known: dict[str, float] = {}
     if trainer.is_global_zero:
         known = measure_first(model, training, examples["train"], parameters.fit, trainer.strategy.root_device)
