@@ -173,10 +173,9 @@ def test_nothing_clips_and_that_is_said(model, tmp_path, name):
 def test_the_level_is_lowered_limited_or_kept(model, tmp_path):
     audio = muffled(0.5, 1)
     audio *= 0.999 / np.abs(audio).max()
-    asked = {"rolloff": 0.95, "cutoff_hz": 4_000.0}
 
     def level(**settings):
-        return resolved(model, tmp_path, audio, **asked, **settings)[1]
+        return resolved(model, tmp_path, audio, rolloff=0.95, cutoff_hz=4_000.0, **settings)[1]
 
     kept, lowered, limited = (level(level=name) for name in ("keep", "lower", "limit"))
     assert np.abs(kept).max() > 1
