@@ -14,18 +14,7 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 
 
-LONGEST = (
-    "dvc",
-    "train_pipeline",
-    "processes",
-    "quickstart",
-    "paper_env",
-    "audit_runs",
-    "parallel",
-    "browser",
-    "refusals",
-    "wheel",
-)
+LONGEST = ("dvc", "train_pipeline", "processes", "quickstart", "paper_env", "audit_runs", "parallel", "browser", "refusals")
 """Files of tests, the longest first: the last that is begun must be short, or one process waits for the other."""
 
 

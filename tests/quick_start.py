@@ -1,7 +1,6 @@
 """Kedro, DVC and modules of a project as processes that start at once: forked from one that has imported their libraries.
 
-A command is a process as it would be, with its own folder, environment, output, exit status and imports of the project's code.
-`commands` gives a folder for the front of PATH, whose `kedro`, `dvc` and `python -m` ask for such a process.
+Each has its own folder, environment, output, exit status and imports of the project's code, as if it had been started alone.
 """
 
 import atexit
@@ -17,11 +16,12 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryDirectory
 
-LIBRARIES = ("dvc.cli", "dvc.repo", "kedro.framework.cli.cli", "mlflow", "plotly.graph_objects", "torch", "transformers")
-OF_A_TRAINING = ("lightning.pytorch", "stable_audio_tools.models.dit", "torchmetrics.functional.audio", "matplotlib.pyplot")
-
+LIBRARIES = (
+    *("dvc.cli", "dvc.repo", "kedro.framework.cli.cli", "lightning.pytorch", "matplotlib.pyplot", "mlflow"),
+    *("plotly.graph_objects", "stable_audio_tools.models.dit", "torchmetrics.functional.audio", "transformers"),
+)
 ASK = f"""#!{sys.executable} -IS
 import json, os, socket, sys
 
@@ -35,22 +35,22 @@ sys.exit((asked.recv(1) or b"\\1")[0])
 
 
 @contextmanager
-def commands(folder: Path) -> Iterator[Path]:
-    """A folder with the commands, for as long as the context is open."""
-    folder.mkdir()
-    for name in ("kedro", "dvc", "python"):
-        (folder / name).write_text(ASK)
-        (folder / name).chmod(0o755)
-    with (folder / "log").open("w") as log:
-        server = subprocess.Popen([sys.executable, __file__, str(folder / "socket")], stdout=log, stderr=log)
-    try:
-        while not (folder / "socket").exists():
-            assert server.poll() is None, (folder / "log").read_text()
-            time.sleep(0.1)
-        yield folder
-    finally:
-        server.kill()
-        server.wait()
+def commands() -> Iterator[Path]:
+    """A folder for the front of PATH, whose `kedro`, `dvc` and `python -m` ask for such a process while the context is open."""
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        for command in ("kedro", "dvc", "python"):
+            (folder / command).write_text(ASK)
+            (folder / command).chmod(0o755)
+        server = subprocess.Popen([sys.executable, __file__, str(folder / "socket")])
+        try:
+            while not (folder / "socket").exists():
+                assert server.poll() is None, "it could not be started"
+                time.sleep(0.1)
+            yield folder
+        finally:
+            server.kill()
+            server.wait()
 
 
 def serve(path: str) -> None:
@@ -83,25 +83,30 @@ def serve(path: str) -> None:
     sys.path[:1] = environment.get("PYTHONPATH", "").split(os.pathsep)
 
 
-if __name__ == "__main__":
-    for library in (*LIBRARIES, *OF_A_TRAINING):
-        __import__(library)
-    assert "saga_kedro" not in sys.modules  # it is the project's, whose code a test may change
-    serve(sys.argv[1])
-    status: Any = 0
+def run(command: str) -> int:
+    """Run what `sys.argv` says; the exit status."""
     try:
-        if Path(sys.argv[0]).name == "python":  # -m module ...
+        if command == "python":  # -m module ...
             assert sys.argv.pop(1) == "-m"
             runpy.run_module(sys.argv.pop(1), run_name="__main__", alter_sys=True)
         else:
-            runpy.run_path(str(Path(sys.executable).with_name(Path(sys.argv[0]).name)), run_name="__main__")
+            runpy.run_path(str(Path(sys.executable).with_name(command)), run_name="__main__")
     except SystemExit as end:
-        status = end.code
+        if isinstance(end.code, str):
+            print(end.code, file=sys.stderr)
+        return end.code if isinstance(end.code, int) else bool(end.code)
     except BaseException:
         traceback.print_exc()
-        status = 1
-    if isinstance(status, str):
-        print(status, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    for library in LIBRARIES:
+        __import__(library)
+    assert "saga_kedro" not in sys.modules  # it is the project's, whose code a test may change
+    serve(sys.argv[1])
+    status = run(Path(sys.argv[0]).name)
     atexit._run_exitfuncs()
     sys.stdout.flush()
-    os._exit(status if isinstance(status, int) else bool(status))  # ONNX Runtime's thread, which no fork has, is not waited for
+    os._exit(status)  # an ordinary end would wait for a thread of ONNX Runtime that no fork has

@@ -302,8 +302,3 @@ def test_without_the_extra_dask_is_refused_with_its_name(tmp_path, monkeypatch):
     assert refused(on(), tmp_path) == (
         "workers.engine=dask needs the package distributed: install the extra `cluster`, on every machine that works."
     )
-
-
-def test_dask_is_imported_only_where_it_is_asked_for():
-    code = "import sys; import saga_kedro.settings, saga_kedro.parallel; print('distributed' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"

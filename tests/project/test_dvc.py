@@ -21,9 +21,8 @@ ALL = {"keys", *(stage for stage in STAGES if not stage.startswith("audit"))}
 
 def run(folder: Path, *command: str) -> str:
     """What a command prints; it must succeed."""
-    quick = folder.with_name("commands")
-    environment = os.environ | {"PATH": f"{quick}:{os.environ['PATH']}", "PYTHONPATH": str(folder / "src")}
-    done = subprocess.run([quick / command[0], *command[1:]], cwd=folder, env=environment, capture_output=True, text=True)
+    environment = os.environ | {"PYTHONPATH": str(folder / "src")}
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
     return done.stdout
 
@@ -60,7 +59,8 @@ def built(tmp_path_factory):
     (folder / "conf/local/.gitkeep").touch()
     shutil.copy(ROOT / ".gitignore", folder)
     git(folder, "init", "--quiet")
-    with commands(folder.with_name("commands")):
+    with commands() as quick, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PATH", str(quick), prepend=os.pathsep)
         run(folder, "dvc", "init", "--quiet")
         shutil.copy(ROOT / ".dvc/config", folder / ".dvc/config")
         assert repro(folder) == ALL
@@ -89,7 +89,7 @@ def test_an_experiment_without_pictures_and_dial_is_compared_with_the_last_commi
 
 
 def test_a_docstring_runs_nothing_but_the_keys(built):
-    edit(built, "training/flow_training.py", '"""', '"""Reworded. ')
+    edit(built, "training/flow_training.py", '"""', '# a comment\n"""Reworded. ')
     assert repro(built) == {"keys"}
 
 
