@@ -2,19 +2,25 @@
 
 import os
 import socket
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import mlflow
 import pytest
 
-from scratch_project import make_project
+# Hundreds of Pythons start during the tests: each would compile all that it imports, which takes longer than what it then does.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
+
+
+LONGEST = ("dvc", "train_pipeline", "processes", "quickstart", "paper_env", "audit_runs", "parallel", "browser", "refusals")
+"""Files of tests, the longest first: the last that is begun must be short, or one process waits for the other."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Whole runs first: files that take minutes must not be the last that are begun, with one process waiting for the other."""
-    items.sort(key=lambda item: item.path.parent.name != "project" and item.path.name != "test_processes.py")
+    place = {f"test_{name}.py": number for number, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: place.get(item.path.name, len(place)))
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -45,6 +51,8 @@ def _one_thread() -> None:
 @pytest.fixture(autouse=True, scope="module")
 def _put_back() -> Iterator[None]:
     """A run sets the working folder and MLflow's store: the next module finds both as this one did."""
+    import mlflow
+
     folder, store = Path.cwd(), mlflow.get_tracking_uri()
     yield
     os.chdir(folder)
@@ -54,8 +62,25 @@ def _put_back() -> Iterator[None]:
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
     """Makes scratch projects; the working folder is put back afterwards."""
+    from scratch_project import make_project
+
     monkeypatch.chdir(tmp_path)
     return lambda name="project": make_project(tmp_path / name)
+
+
+@pytest.fixture(scope="session")
+def exported_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A saved model without captions, with its ONNX graph; made by the first process that asks for it, for all of them."""
+    from filelock import FileLock
+
+    from tiny_model import write_exported_model
+
+    own = tmp_path_factory.getbasetemp()
+    folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "exported"
+    with FileLock(f"{folder}.lock"):
+        if not folder.exists():
+            write_exported_model(folder.with_suffix(".new")).rename(folder)
+    return folder
 
 
 @pytest.fixture(scope="session")

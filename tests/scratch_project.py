@@ -1,10 +1,11 @@
 """A scratch project to run pipelines in, with a model so small that a run takes seconds."""
 
 import shutil
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
-import mlflow
 import yaml
 
 ROOT = Path(__file__).parents[1]
@@ -40,14 +41,33 @@ def make_project(folder: Path, over: dict[str, Any] = TINY) -> Path:
     (folder / "conf/base/parameters.yml").write_text(yaml.safe_dump(merged(base_parameters(), over)))
     for name in ("pyproject.toml", "dvc.yaml", ".dvcignore"):
         shutil.copy(ROOT / name, folder / name)
-    shutil.copytree(ROOT / "src", folder / "src", ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
+    shutil.copytree(ROOT / "src", folder / "src", ignore=shutil.ignore_patterns("*.egg-info"))
     for name in ("mlruns", "conf/local", *(f"data/{layer.name}" for layer in (ROOT / "data").glob("0*"))):
         (folder / name).mkdir(parents=True)
+    empty_store(folder / "mlruns")
     return folder
+
+
+def empty_store(folder: Path) -> str:
+    """The address of a store of MLflow without runs: mlflow.db in this folder."""
+    (folder / "mlflow.db").write_bytes(_first_store())
+    return f"sqlite:///{folder}/mlflow.db"
+
+
+@cache
+def _first_store() -> bytes:
+    """The file, whose tables take MLflow seconds."""
+    import mlflow
+
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "mlflow.db"
+        mlflow.MlflowClient(f"sqlite:///{path}").search_experiments()
+        return path.read_bytes()
 
 
 def run_pipeline(project: Path, pipeline: str, env: str | None = None, **parameters: Any) -> Any:
     """`kedro run --pipeline` in this process, with ``parameters`` on top of the project's."""
+    import mlflow
     from kedro.framework.session import KedroSession
     from kedro.framework.startup import bootstrap_project
 

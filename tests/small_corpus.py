@@ -1,5 +1,7 @@
 """A corpus of a few seconds, as the pipelines before `fit` would leave it: clips, captions, text states, parameters."""
 
+import os
+import time
 from pathlib import Path
 from typing import Any, cast
 
@@ -13,7 +15,7 @@ from saga_kedro.draws import rng
 from saga_kedro.model.codec import Codec
 from saga_kedro.parameters import Parameters, validate
 from saga_kedro.training.examples import make_segments
-from saga_kedro.training.latents import Encoder
+from saga_kedro.training.latents import Encoder, load_encoder
 from saga_kedro.training.segments import Segments
 from scratch_project import TINY, base_parameters, merged
 
@@ -82,3 +84,9 @@ def segments_of_clips(clips: pd.DataFrame, split: str = "train", **changes: Any)
     """The segments that training draws from these clips, with ``changes`` to the parameters."""
     captions = captions_of(clips)
     return make_segments(clips, captions, states_of(captions), tiny_parameters(**changes), split)
+
+
+def load_and_tell(folder: str, *arguments: Any) -> Encoder:
+    """Load an encoder, and leave a file that tells who did; here, so that a process which does it imports no training."""
+    (Path(folder) / f"{os.getpid()}-{time.monotonic_ns()}").touch()
+    return load_encoder(*arguments)

@@ -1,7 +1,6 @@
 """`kedro run --pipeline audit` on a scratch project."""
 
 import json
-import os
 from pathlib import Path
 
 import mlflow
@@ -19,11 +18,9 @@ REPORTS = Path("data/08_reporting/demo")
 @pytest.fixture(scope="module")
 def audited(tmp_path_factory):
     """A project in which two issues were audited; the working folder while these tests run."""
-    here = Path.cwd()
     folder = make_project(tmp_path_factory.mktemp("audit") / "project")
     run_pipeline(folder, "audit", audit=SOME)
-    yield folder
-    os.chdir(here)
+    return folder
 
 
 def test_the_report_and_its_tables_are_written(audited):

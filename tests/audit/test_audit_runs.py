@@ -13,6 +13,7 @@ from saga_kedro.audit.plan import AS_FOUND, baselines
 from saga_kedro.audit.runs import PARENT, Runs, tag_verdicts
 from saga_kedro.audit.verdicts import CRASHES, MATTERS, ONE_TRAINING, SAME, verdicts
 from saga_kedro.audit.words import verdict
+from scratch_project import empty_store
 from tiny_audit import catalogue, planned, tiny_bench, tiny_data, tiny_parameters
 
 
@@ -163,7 +164,7 @@ def test_in_full_trainings_are_added_until_an_arm_is_decided(data, tmp_path, mon
 
 
 def test_mlflow_has_a_parent_per_issue_and_a_child_per_arm_and_seed(data, tmp_path, parameters):
-    mlflow.set_tracking_uri(f"sqlite:///{tmp_path}/mlflow.db")
+    mlflow.set_tracking_uri(empty_store(tmp_path))
     bench = tiny_bench(data, tmp_path, parameters, Runs("audit"))
     arm = planned(parameters, "guidance_branches", "as_quoted")
     rows = run_arms([arm], bench)

@@ -3,6 +3,7 @@
 import copy
 import json
 import math
+import os
 from typing import Any
 
 import mlflow
@@ -17,6 +18,7 @@ from typer.testing import CliRunner
 from saga_kedro.cli import app
 from saga_kedro.diagnosis.files import of_config, of_tensors
 from saga_kedro.diagnosis.numbers import Evidence, causes, deviation_of, unrelated_si_sdr, yardsticks
+from scratch_project import empty_store
 
 RIGHT = {
     "model_type": "diffusion_cond",
@@ -145,8 +147,8 @@ def test_the_command_reads_files_and_answers_with_commands_to_confirm(tmp_path):
 
 
 def test_the_command_reads_a_run(tmp_path, monkeypatch):
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
-    mlflow.set_tracking_uri(f"sqlite:///{tmp_path}/mlflow.db")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", empty_store(tmp_path))
+    mlflow.set_tracking_uri(os.environ["MLFLOW_TRACKING_URI"])
     mlflow.set_experiment("diagnose")
     with mlflow.start_run() as active:
         mlflow.log_params({"fit.timesteps": "uniform"})

@@ -17,22 +17,17 @@ from saga_kedro.model.onnx_model import OnnxSagaSR
 from saga_kedro.model.saga_sr import SagaSR
 from saga_kedro.model.saved import CONFIG, GRAPH, WEIGHTS
 from sounds import bursts_over_noise, muffled
-from tiny_model import tiny_model, write_exported_model
+from tiny_model import tiny_model
 
 
 @pytest.fixture(scope="module")
-def exported(tmp_path_factory):
-    return write_exported_model(tmp_path_factory.mktemp("exported") / "model")
-
-
-@pytest.fixture(scope="module")
-def both(exported):
-    return SagaSR.from_pretrained(exported), OnnxSagaSR(exported)
+def both(exported_folder):
+    return SagaSR.from_pretrained(exported_folder), OnnxSagaSR(exported_folder)
 
 
 @pytest.fixture
-def copy(exported, tmp_path):
-    return shutil.copytree(exported, tmp_path / "model")
+def copy(exported_folder, tmp_path):
+    return shutil.copytree(exported_folder, tmp_path / "model")
 
 
 def error_db(theirs, ours):
@@ -57,8 +52,8 @@ def test_it_sounds_as_pytorch_does_whatever_the_number_of_windows(both, seconds,
     assert error_db(theirs, ours) < -80
 
 
-def test_the_graph_holds_no_weights_and_no_path_of_the_machine(exported):
-    graph = (exported / GRAPH).read_bytes()
+def test_the_graph_holds_no_weights_and_no_path_of_the_machine(exported_folder):
+    graph = (exported_folder / GRAPH).read_bytes()
     assert len(graph) < 0.5e6
     assert WEIGHTS.encode() in graph
     assert b"site-packages" not in graph
@@ -104,20 +99,20 @@ def test_without_pytorch_one_sentence_says_what_is_missing(copy, monkeypatch, ab
         load_model(copy)
 
 
-def test_a_device_that_nothing_here_has_is_one_sentence(exported, monkeypatch):
+def test_a_device_that_nothing_here_has_is_one_sentence(exported_folder, monkeypatch):
     monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: ["CPUExecutionProvider"])
     with pytest.raises(ValueError, match="computes on cpu, not on dml"):
-        OnnxSagaSR(exported, "dml")
+        OnnxSagaSR(exported_folder, "dml")
     with pytest.raises(ValueError, match="--device abacus cannot be used here"):
-        load_model(exported, "abacus")
+        load_model(exported_folder, "abacus")
 
 
-def test_using_it_imports_nothing_heavy(exported, tmp_path):
+def test_using_it_imports_nothing_heavy(exported_folder, tmp_path):
     program = (
         "import sys, numpy as np\n"
         "from saga_kedro import super_resolve\n"
         "noise = np.random.default_rng(0).standard_normal((1, 30_000)).astype(np.float32) / 10\n"
-        f"super_resolve(noise, 22_050, model={str(exported)!r}, cutoff_hz=4_000, noise_floor=1.0)\n"
+        f"super_resolve(noise, 22_050, model={str(exported_folder)!r}, cutoff_hz=4_000, noise_floor=1.0)\n"
         "import saga_kedro.use.command, saga_kedro.use.one_file, saga_kedro.cli\n"
         "print(sorted({'torch', 'scipy', 'pandas', 'kedro', 'mlflow'} & set(sys.modules)))\n"
     )

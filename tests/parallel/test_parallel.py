@@ -15,7 +15,6 @@ from pathlib import Path
 
 import dask
 import pytest
-import torch
 from distributed import Client, LocalCluster
 from distributed.utils import open_port
 
@@ -131,7 +130,7 @@ def test_what_a_worker_maps_it_maps_by_itself_and_it_may_start_processes(where, 
 
 
 def test_without_dask_work_on_a_gpu_stays_in_the_process_that_has_it(monkeypatch):
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
     assert set(parallel_map(process_of, [1, 2, 3], "pids", workers=2, gpu=True)) == {os.getpid()}
 
 
@@ -267,6 +266,8 @@ def test_a_worker_that_joins_later_is_looked_at_too(tmp_path):
 
 
 def test_workers_that_may_not_start_processes_or_only_claim_a_gpu_are_refused(tmp_path):
+    import torch  # here, or every worker would import it with this module
+
     with two_workers(n_workers=1, resources={"GPU": 1}) as address:
         with Client(address, set_as_default=False) as client:
             client.run(torch.cuda.is_available)  # PyTorch's import takes long on a busy machine
@@ -287,7 +288,7 @@ def test_without_a_gpu_where_gpus_are_asked_for_the_run_is_refused(address, tmp_
 
 
 def test_each_gpu_of_this_machine_gets_a_worker_that_sees_no_other(tmp_path, monkeypatch):
-    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2,5")
     with engine(on(), tmp_path):
         seen = set(parallel_map(visible_gpus, range(40), "GPUs", gpu=True))
@@ -301,8 +302,3 @@ def test_without_the_extra_dask_is_refused_with_its_name(tmp_path, monkeypatch):
     assert refused(on(), tmp_path) == (
         "workers.engine=dask needs the package distributed: install the extra `cluster`, on every machine that works."
     )
-
-
-def test_dask_is_imported_only_where_it_is_asked_for():
-    code = "import sys; import saga_kedro.settings, saga_kedro.parallel; print('distributed' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"

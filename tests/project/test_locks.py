@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import mlflow
@@ -71,7 +72,9 @@ def holds(tmp_path) -> Iterator[Callable[..., Holder]]:
 
     yield hold
     for holder in holders:
-        os.killpg(holder.process.pid, signal.SIGKILL) if holder.process.poll() is None else holder.process.wait()
+        with suppress(ProcessLookupError):
+            os.killpg(holder.process.pid, signal.SIGKILL)  # a fork outlives what forked it
+        holder.process.wait()
 
 
 def take(project: Path, reads: Sequence[str] = (), writes: Sequence[str] = (), wait: bool = False) -> RunLock:

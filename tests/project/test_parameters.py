@@ -84,7 +84,7 @@ def test_settings_and_light_pipelines_import_nothing_heavy():
     """MLflow alone: Kedro imports it in every run, with its plugin. Kedro imports the pipelines that a run asks for."""
     code = (
         "import sys, saga_kedro.settings; from saga_kedro.pipelines import caption, ingest, resample;"
-        "print([m for m in ('torch', 'stable_audio_tools', 'transformers', 'lightning') if m in sys.modules])"
+        "print([m for m in ('torch', 'stable_audio_tools', 'transformers', 'lightning', 'distributed') if m in sys.modules])"
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
     assert result.stdout.strip().splitlines()[-1] == "[]"

@@ -18,7 +18,7 @@ def executed(tmp_path_factory):
     must_have("ipykernel")
     import nbformat
 
-    folder = make_project(tmp_path_factory.mktemp("quickstart") / "project", over={}) / "docs"
+    folder = make_project(tmp_path_factory.mktemp("quickstart") / "project") / "docs"
     folder.mkdir()
     notebook = nbformat.read(shutil.copy(NOTEBOOK, folder), as_version=4)
     settings = notebook.cells[1]

@@ -1,10 +1,6 @@
 """What a stage's result depends on: its parameters, its code, its inputs, and nothing else."""
 
 import re
-import shutil
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 import yaml
@@ -78,35 +74,7 @@ def test_the_code_of_a_stage_is_all_that_its_nodes_run():
         for node in pipelines[stage].nodes:
             module = node.func.__module__.removeprefix("saga_kedro.")
             assert module in stages.modules(stage) or module in stages.PASSIVE, f"{stage}: {module}"
-
-
-CODE = """
-import sys
-from saga_kedro import stages
-for stage in stages.STAGES: print(stage, stages.code(stage))
-"""
-
-
-def codes(source: Path) -> dict[str, str]:
-    done = subprocess.run(
-        [sys.executable, "-c", CODE], env={"PYTHONPATH": str(source)}, capture_output=True, text=True, check=True
-    )
-    return dict(line.split() for line in done.stdout.splitlines())
-
-
-def test_code_is_its_syntax_tree_without_comments_and_docstrings(tmp_path):
-    source = tmp_path / "src"
-    shutil.copytree(ROOT / "src/saga_kedro", source / "saga_kedro", ignore=shutil.ignore_patterns("__pycache__", "pretrained"))
-    before = codes(source)
-    flow = source / "saga_kedro/model/flow.py"
-    text = flow.read_text()
-    flow.write_text('"""Another docstring."""\n# a comment\n' + text.split('"""', 2)[2])
-    assert codes(source) == before
-    flow.write_text(text + "\nANOTHER = 1\n")
-    after = codes(source)
-    touched = {stage for stage in before if after[stage] != before[stage]}
-    assert {"fit", "audit_train", "audit_score"} <= touched
-    assert not touched & {"ingest", "resample", "caption", "degrade"}
+    assert {stage for stage in stages.STAGES if "model.flow" in stages.modules(stage)} == {"fit", "audit_train", "audit_score"}
 
 
 def test_results_of_other_parameters_lie_beside_those_of_the_files():

@@ -36,6 +36,7 @@ def kedro(folder: Path, *arguments: str) -> list[str]:
 def printed(tmp_path_factory):
     """A project, and what `train` printed there."""
     folder = make_project(tmp_path_factory.mktemp("train") / "project")
+    (folder / "mlruns/mlflow.db").unlink()
     return folder, kedro(folder, "run", "--pipeline", "train")
 
 

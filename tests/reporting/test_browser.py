@@ -16,13 +16,14 @@ from saga_kedro.audit.report import write_pages
 from saga_kedro.reporting.html import write_html
 from saga_kedro.reporting.mlflow_views import VIEW, log_paper_runs, set_up_experiment
 from saga_kedro.reporting.report import build_report
+from scratch_project import empty_store
 
 
 @pytest.fixture(scope="module")
 def ui(pictures, paper_targets, tmp_path_factory):
     """MLflow's UI over a store with one run of ours and the paper's: its address and the experiment's id."""
     folder = tmp_path_factory.mktemp("ui")
-    store = f"sqlite:///{folder / 'mlflow.db'}"
+    store = empty_store(folder)
     mlflow.set_tracking_uri(store)
     experiment = mlflow.MlflowClient().create_experiment("saga_kedro", artifact_location=str(folder / "artifacts"))
     log_paper_runs(paper_targets, experiment)
@@ -32,8 +33,9 @@ def ui(pictures, paper_targets, tmp_path_factory):
     port = pictures.free_port()
     address = f"http://127.0.0.1:{port}"
     command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", store, "--port", str(port), "--workers", "1"]
+    alone = os.environ | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}  # or it starts a Python for each kind of job
     process = subprocess.Popen(
-        command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+        command, cwd=folder, env=alone, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
     )
     try:
         until = time.monotonic() + 90

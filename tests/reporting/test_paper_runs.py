@@ -11,12 +11,13 @@ from saga_kedro.reporting.likeness import TEST, TRAINING, Likeness, corpora, lik
 from saga_kedro.reporting.mlflow_views import COLUMNS, log_paper_runs, set_up_experiment
 from saga_kedro.reporting.results import evaluation_note
 from saga_kedro.reporting.targets import READING_NOTE, checked_targets, target_metrics
+from scratch_project import empty_store
 from small_corpus import tiny_parameters
 
 
 @pytest.fixture(scope="module")
 def experiment(tmp_path_factory):
-    mlflow.set_tracking_uri(f"sqlite:///{tmp_path_factory.mktemp('mlruns') / 'mlflow.db'}")
+    mlflow.set_tracking_uri(empty_store(tmp_path_factory.mktemp("mlruns")))
     return mlflow.MlflowClient().create_experiment("saga_kedro")
 
 

@@ -11,6 +11,7 @@ from saga_kedro import tracking
 from saga_kedro.audit.runs import Runs
 from saga_kedro.tracking import Logged, rehome
 from saga_kedro.training.logged_model import log_model
+from scratch_project import empty_store
 
 MANY = {f"p{index}": str(index) for index in range(150)}
 
@@ -24,7 +25,7 @@ def project(tmp_path_factory):
     """A project with an experiment whose artifacts lie in it, as conf/base/mlflow.yml has it."""
     folder = tmp_path_factory.mktemp("tracking") / "project"
     (folder / "mlruns").mkdir(parents=True)
-    use(folder)
+    mlflow.set_tracking_uri(empty_store(folder / "mlruns"))
     mlflow.create_experiment("saga_kedro", artifact_location=str(folder / "mlruns" / "artifacts"))
     mlflow.set_experiment("saga_kedro")
     return folder

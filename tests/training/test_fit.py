@@ -16,6 +16,7 @@ from saga_kedro.model.text import TextEncoder
 from saga_kedro.training.callbacks import Diverged, Finite
 from saga_kedro.training.fit import fit
 from saga_kedro.training.folder import finished
+from scratch_project import empty_store
 from small_corpus import captions_of, states_of, tiny_parameters, write_clips
 
 
@@ -39,7 +40,7 @@ def data(tmp_path_factory):
 
 @pytest.fixture
 def run_id(tmp_path):
-    mlflow.set_tracking_uri(f"sqlite:///{tmp_path}/mlflow.db")
+    mlflow.set_tracking_uri(empty_store(tmp_path))
     experiment = mlflow.create_experiment("fit", artifact_location=str(tmp_path / "artifacts"))
     return lambda: mlflow.MlflowClient().create_run(experiment).info.run_id
 

@@ -1,8 +1,6 @@
 """Training from shards of latents is training online with the same K; a shard that a killed run left is never read."""
 
 import os
-import time
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -20,8 +18,8 @@ from saga_kedro.training.encode import cache_of
 from saga_kedro.training.examples import make_segments
 from saga_kedro.training.flow_training import FlowTraining
 from saga_kedro.training.folder import key_of
-from saga_kedro.training.latents import INDEX, CachedSegments, Encoder, load_encoder, write_latents
-from small_corpus import captions_of, encoder_of, states_of, tiny_parameters, write_clips
+from saga_kedro.training.latents import INDEX, CachedSegments, Encoder, write_latents
+from small_corpus import captions_of, encoder_of, load_and_tell, states_of, tiny_parameters, write_clips
 from tiny_autoencoder import write_tiny_autoencoder
 
 K = 2
@@ -159,11 +157,6 @@ def test_a_killed_run_goes_on_with_the_shards_that_are_missing(corpus, encoder, 
     encoder.text_encoder.asked = 0
     write(corpus, encoder, tmp_path)
     assert encoder.text_encoder.asked == 0
-
-
-def load_and_tell(folder, *arguments):
-    (Path(folder) / f"{os.getpid()}-{time.monotonic_ns()}").touch()
-    return load_encoder(*arguments)
 
 
 def test_two_processes_write_the_bytes_that_one_writes_and_each_loads_the_models_once(corpus, tmp_path):

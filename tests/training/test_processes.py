@@ -23,6 +23,7 @@ from saga_kedro.training.examples import make_segments
 from saga_kedro.training.fit import fit
 from saga_kedro.training.latents import write_latents
 from saga_kedro.training.processes import TrainingError, fit_in_processes, take_part
+from scratch_project import empty_store
 from small_corpus import captions_of, encoder_of, states_of, tiny_parameters, write_clips
 
 STEPS = 8
@@ -47,7 +48,7 @@ def corpus(tmp_path_factory):
     states = {caption: state.bfloat16() for caption, state in states_of(captions).items()}
     index = pd.DataFrame({"caption": list(states), "key": [str(i) for i in range(len(states))]})
     save_file({row.key: states[row.caption] for row in index.itertuples()}, folder / "states.safetensors")
-    mlflow.set_tracking_uri(f"sqlite:///{folder}/mlflow.db")
+    mlflow.set_tracking_uri(empty_store(folder))
     experiment = mlflow.create_experiment("processes", artifact_location=str(folder / "artifacts"))
     return {
         "tables": {"clips": clips, "captions": captions, "text_index": index},
