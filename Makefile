@@ -11,6 +11,9 @@ CAN_BUILD := import ensurepip, os, sysconfig, venv; assert os.path.exists(syscon
 PYTHON ?= $(or $(shell for name in python3.13 python3.12 python3.11; do \
   $$name -c '$(CAN_BUILD)' >/dev/null 2>&1 && echo $$name && break; done),python3)
 
+# PyTorch's threads sleep while they wait. On a machine that does something else too, spinning costs more time than it saves.
+export OMP_WAIT_POLICY ?= PASSIVE
+
 define CHECK_PYTHON
 command -v $(PYTHON) >/dev/null || { \
   echo "$(PYTHON) was not found: install Python 3.11, 3.12 or 3.13, or name yours with 'make PYTHON=/path/to/python3 ...'." >&2; exit 1; }; \
