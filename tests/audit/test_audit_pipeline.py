@@ -9,8 +9,8 @@ import pytest
 
 from scratch_project import make_project, run_pipeline
 
-STEPS = {"fit.steps": 4, "fit.steps_per_epoch": 2}
-BUDGET = {"seeds": 2, "pairs_per_category": 1, "excerpt_seconds": 0.5, "segments_per_category": None, "set": STEPS}
+SMALL = {"fit.steps": 4, "fit.steps_per_epoch": 2, "sample.steps": 2, "model.backbone.depth": 1}
+BUDGET = {"seeds": 2, "pairs_per_category": 1, "excerpt_seconds": 0.5, "segments_per_category": None, "set": SMALL}
 SOME = {"issue": "low_band+rolloff_prepend_dim", "design": "add_one", "budgets": {"quick": BUDGET}}
 REPORTS = Path("data/08_reporting/demo")
 

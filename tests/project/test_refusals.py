@@ -80,5 +80,6 @@ def test_a_tracking_server_that_dies_during_a_training_is_named_and_the_same_com
         with pytest.raises(ClickException, match="does not answer. Start it and run the same command again"):
             run_pipeline(folder, "train")
     run_pipeline(folder, "fit")
-    (run,) = mlflow.search_runs(experiment_names=["saga_kedro"], output_format="list")
+    runs = mlflow.search_runs(experiment_names=["saga_kedro"], output_format="list")
+    (run,) = [one for one in runs if "saga.configuration" in one.data.tags]
     assert "train/loss" in run.data.metrics

@@ -148,12 +148,9 @@ def test_running_again_does_nothing_again(trained, run):
     assert [other.info.run_id for other in runs_of_configurations()] == [run.info.run_id]
     assert history(run, "train/loss") == losses
     assert history(run, "eval/LSD/music/4kHz") == lsd
-
-
-def test_a_data_pipeline_that_comes_after_leaves_the_run_alone(trained):
-    before = runs_of_configurations()[-1].info.end_time
-    run_pipeline(trained, "ingest")
-    assert runs_of_configurations()[-1].info.end_time == before
+    ended = runs_of_configurations()[-1].info.end_time
+    run_pipeline(trained, "ingest")  # data alone
+    assert runs_of_configurations()[-1].info.end_time == ended
 
 
 def test_sampling_otherwise_judges_the_same_weights_in_a_run_of_its_own(trained, run):
