@@ -13,6 +13,8 @@ PYTHON ?= $(or $(shell for name in python3.13 python3.12 python3.11; do \
 
 # PyTorch's threads sleep while they wait. On a machine that does something else too, spinning costs more time than it saves.
 export OMP_WAIT_POLICY ?= PASSIVE
+# Python keeps what it has compiled: without, every start takes three times as long.
+export PYTHONDONTWRITEBYTECODE :=
 
 define CHECK_PYTHON
 command -v $(PYTHON) >/dev/null || { \
