@@ -76,8 +76,9 @@ def encoder_of(codec: Codec, states: dict[str, torch.Tensor]) -> Encoder:
 
 
 def tiny_parameters(**changes: Any) -> Parameters:
-    """conf/base made small, with ``changes`` on top."""
-    return validate(merged(merged(base_parameters(), TINY), changes))
+    """conf/base made small, with new low-passes at every visit as in the paper, and ``changes`` on top."""
+    online = {"degrade": {"draws": None}, "encode": {"latents": False}}
+    return validate(merged(merged(merged(base_parameters(), TINY), online), changes))
 
 
 def segments_of_clips(clips: pd.DataFrame, split: str = "train", **changes: Any) -> Segments:
