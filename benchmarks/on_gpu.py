@@ -55,6 +55,9 @@ from saga_kedro.training import fit as fitting
 from saga_kedro.training.examples import SPLITS, make_segments
 
 ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT / "tests"))
+from tiny_checkpoints import qwen2_audio_processor  # noqa: E402
+
 PEAK_TFLOPS = {"H200": 989, "H100 PCIe": 756, "H100": 989, "A100": 312}
 """10^12 operations per second in bfloat16, dense, of NVIDIA's data sheets; of another device, what a large product reaches."""
 WARM_UP, STEPS = 4, 12  # of a training: steps that do not count, and those that do
@@ -432,23 +435,11 @@ def captioned(bench: Bench, captioner: Qwen2AudioCaptioner, windows: list[np.nda
 
 def random_qwen2_audio(bench: Bench, folder: Path) -> Any:
     """Qwen2-Audio-7B of its configuration, with random weights that the device draws; ``folder`` gets its processor."""
-    from tokenizers.pre_tokenizers import ByteLevel
-    from transformers import (
-        Qwen2AudioConfig,
-        Qwen2AudioEncoderConfig,
-        Qwen2AudioForConditionalGeneration,
-        Qwen2AudioProcessor,
-        Qwen2Config,
-        Qwen2Tokenizer,
-        WhisperFeatureExtractor,
-    )
+    from transformers import Qwen2AudioConfig, Qwen2AudioEncoderConfig, Qwen2AudioForConditionalGeneration, Qwen2Config
 
-    vocabulary = {character: index for index, character in enumerate(sorted(ByteLevel.alphabet()))}
-    vocabulary |= {f"<{index}>": index for index in range(len(vocabulary), 2_000 if bench.tiny else 156_028)}
-    vocabulary["<|endoftext|>"] = len(vocabulary)
-    marks = ["<|audio_bos|>", "<|AUDIO|>", "<|audio_eos|>"]
-    tokenizer = Qwen2Tokenizer(vocab=vocabulary, merges=[], additional_special_tokens=marks)
-    Qwen2AudioProcessor(WhisperFeatureExtractor(feature_size=128), tokenizer).save_pretrained(folder)
+    processor = qwen2_audio_processor(words=2_000 if bench.tiny else 156_028)
+    processor.save_pretrained(folder)
+    tokenizer = processor.tokenizer
     audio = {"d_model": 1280, "encoder_layers": 32, "encoder_attention_heads": 20, "encoder_ffn_dim": 5120}
     text = {"hidden_size": 4096, "intermediate_size": 11_008, "num_hidden_layers": 32, "num_attention_heads": 32}
     if bench.tiny:

@@ -2,6 +2,7 @@
 
 import string
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -26,24 +27,25 @@ def tiny_t5(folder: Path, width: int = 768, max_positions: int = 128) -> Path:
     return folder
 
 
-def tiny_qwen2_audio(folder: Path) -> Path:
-    """Qwen2-Audio with two small layers in each half, its feature extractor, and a tokenizer of bytes."""
+def qwen2_audio_processor(words: int = 0) -> Any:
+    """Qwen2-Audio's feature extractor, and a tokenizer of bytes that has at least so many ``words``."""
     from tokenizers.pre_tokenizers import ByteLevel
-    from transformers import (
-        Qwen2AudioConfig,
-        Qwen2AudioEncoderConfig,
-        Qwen2AudioForConditionalGeneration,
-        Qwen2AudioProcessor,
-        Qwen2Config,
-        Qwen2Tokenizer,
-        WhisperFeatureExtractor,
-    )
+    from transformers import Qwen2AudioProcessor, Qwen2Tokenizer, WhisperFeatureExtractor
 
     vocabulary = {character: index for index, character in enumerate(sorted(ByteLevel.alphabet()))}
+    vocabulary |= {f"<{index}>": index for index in range(len(vocabulary), words)}
     vocabulary["<|endoftext|>"] = len(vocabulary)
     marks = ["<|audio_bos|>", "<|AUDIO|>", "<|audio_eos|>"]
     tokenizer = Qwen2Tokenizer(vocab=vocabulary, merges=[], additional_special_tokens=marks)
-    processor = Qwen2AudioProcessor(WhisperFeatureExtractor(feature_size=128), tokenizer)
+    return Qwen2AudioProcessor(WhisperFeatureExtractor(feature_size=128), tokenizer)
+
+
+def tiny_qwen2_audio(folder: Path) -> Path:
+    """Qwen2-Audio with two small layers in each half, and its processor."""
+    from transformers import Qwen2AudioConfig, Qwen2AudioEncoderConfig, Qwen2AudioForConditionalGeneration, Qwen2Config
+
+    processor = qwen2_audio_processor()
+    tokenizer = processor.tokenizer
     torch.manual_seed(0)
     config = Qwen2AudioConfig(
         audio_config=Qwen2AudioEncoderConfig(

@@ -141,9 +141,11 @@ def _finish(target: Path, form: str, result: Spool, rate: int, source: Source, f
     keep = keep or (floats and source.spool.peak > 1)
     lowest = 1.0 if keep else gain_for(result.peak)
     parts: Iterable[np.ndarray] = result.parts()
-    if lowest < 1:
-        gains = limits(result.parts()) if settings.level == "limit" else np.array([lowest])
+    if lowest < 1 and settings.level == "limit":
+        gains = limits(result.parts())
         parts, lowest = limited(parts, gains), float(gains.min())
+    elif lowest < 1:
+        parts = (part * np.float32(lowest) for part in parts)
     path, tags = folder / target.name, read_tags(source.path)
     with soundfile.SoundFile(
         str(path), "w", rate, result.channels, subtype, format=container, compression_level=effort
