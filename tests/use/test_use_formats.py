@@ -126,12 +126,12 @@ def test_what_a_killed_process_left_is_removed_and_what_a_living_one_holds_is_no
     assert sorted(path.name for path in out.iterdir()) == [f"{UNFINISHED}held", "in.flac"]
 
 
-def test_floats_over_full_scale_keep_their_level_in_a_float_wav(tmp_path, model):
-    audio = 4 * muffled(0.3)
-    soundfile.write(tmp_path / "in.wav", audio.T, 44_100, "FLOAT")
-    done = super_resolve_file(model, Job(tmp_path / "in.wav", tmp_path / "out.wav"), Settings(cutoff_hz=4_000.0))
-    assert done.notes == []
-    assert np.abs(soundfile.read(tmp_path / "out.wav")[0]).max() > 1
+@pytest.mark.parametrize(("level", "note", "over"), [("lower", [], True), ("limit", ["its peaks limited"], False)])
+def test_floats_over_full_scale_keep_their_level_in_a_float_wav_unless_limited(tmp_path, model, level, note, over):
+    soundfile.write(tmp_path / "in.wav", 4 * muffled(0.3).T, 44_100, "FLOAT")
+    done = super_resolve_file(model, Job(tmp_path / "in.wav", tmp_path / "out.wav"), Settings(cutoff_hz=4_000.0, level=level))
+    assert [text.partition(" by ")[0] for text in done.notes] == note
+    assert (np.abs(soundfile.read(tmp_path / "out.wav")[0]).max() > 1) == over
 
 
 def test_a_file_that_libsndfile_does_not_read_fails_with_what_to_do(tmp_path, model):

@@ -138,7 +138,7 @@ def _finish(target: Path, form: str, result: Spool, rate: int, source: Source, f
     subtype = "VORBIS" if form == "ogg" else "FLOAT" if floats else "PCM_24"
     container = ("RF64" if result.samples * result.channels * 4 > RIFF_BYTES else "WAV") if form == "wav" else form.upper()
     effort = FLAC_EFFORT if form == "flac" else None
-    keep = keep or (floats and source.spool.peak > 1)
+    keep = keep or (floats and source.spool.peak > 1 and settings.level != "limit")
     lowest = 1.0 if keep else gain_for(result.peak)
     parts: Iterable[np.ndarray] = result.parts()
     if lowest < 1 and settings.level == "limit":
