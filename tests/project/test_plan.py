@@ -121,6 +121,12 @@ def test_operations_and_parameters_of_the_dit_are_those_that_torch_counts(projec
     assert shape.parameters() == pytest.approx(sum(weight.numel() for weight in network.parameters()), rel=0.01)
 
 
+def test_the_papers_dit_has_a_billion_weights_and_takes_276_gflop_a_segment():
+    shape = dit(validate(PAPER).model)
+    assert shape.parameters() == pytest.approx(1.057e9, rel=0.001)
+    assert shape.forward_flops() == pytest.approx(276e9, rel=0.005)
+
+
 class FortyTokens:
     """A text encoder as wide as MiniLM."""
 
