@@ -15,7 +15,7 @@ from kedro.io import DataCatalog, DatasetError
 from saga_kedro import cli, files
 from saga_kedro.files import NoSpace, atomic_path
 from saga_kedro.pipelines.whole_files import write_whole
-from saga_kedro.training.folder import WholeCheckpoints
+from saga_kedro.training.trainer import WholeCheckpoints
 from scratch_project import ROOT
 
 FULL = OSError(errno.ENOSPC, "No space left on device")

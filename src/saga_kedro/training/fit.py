@@ -22,15 +22,16 @@ from saga_kedro.parameters import Parameters, Text
 from saga_kedro.tracking import log_table
 from saga_kedro.training.batches import SegmentBatches
 from saga_kedro.training.callbacks import Finite, RunLogger, StepLog, StepNumbers, Throughput
-from saga_kedro.training.devices import is_first, strategy_of
+from saga_kedro.training.devices import is_first
 from saga_kedro.training.examples import SPLITS, make_segments
 from saga_kedro.training.export import Exportable, model_state
 from saga_kedro.training.first_draws import measure_first
 from saga_kedro.training.flow_training import FlowTraining
-from saga_kedro.training.folder import WholeCheckpoints, begin, key_of
+from saga_kedro.training.folder import begin, key_of
 from saga_kedro.training.latents import CachedSegments
 from saga_kedro.training.noise_floors import floors_of
 from saga_kedro.training.segments import Segments
+from saga_kedro.training.trainer import WholeCheckpoints, strategy_of
 from saga_kedro.weights import SCRATCH
 
 

@@ -7,8 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import torch
-from lightning.pytorch.plugins.io import TorchCheckpointIO
 
 from saga_kedro.files import atomic_path, parameter_hash
 from saga_kedro.model.saved import WEIGHTS
@@ -18,14 +16,6 @@ from saga_kedro.stages import key
 logger = logging.getLogger(__name__)
 
 SUMMARY = "fit.json"
-
-
-class WholeCheckpoints(TorchCheckpointIO):
-    """Writes a checkpoint beside its place and renames it. (Lightning writes to /tmp and copies to another device.)"""
-
-    def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:
-        with atomic_path(path) as temporary, temporary.open("wb") as file:
-            torch.save(checkpoint, file)
 
 
 def key_of(stage: str, parameters: Parameters, data_version: str, captions: pd.DataFrame) -> str:
