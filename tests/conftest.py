@@ -18,6 +18,11 @@ LONGEST = ("dvc", "train_pipeline", "processes", "quickstart", "paper_env", "aud
 """Files of tests, the longest first: the last that is begun must be short, or one process waits for the other."""
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are cores, eight at most: some tests wait for a browser, a server or a process of their own."""
+    return min(8, (os.cpu_count() or 1) + 1)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     place = {f"test_{name}.py": number for number, name in enumerate(LONGEST)}
     items.sort(key=lambda item: place.get(item.path.name, len(place)))
@@ -40,7 +45,7 @@ def _no_network() -> Iterator[None]:
 
 @pytest.fixture(autouse=True, scope="session")
 def _one_thread() -> None:
-    """Two test processes on two cores: more threads or processes each would only wait for one another."""
+    """There are more test processes than cores: more threads or processes each would only wait for one another."""
     import torch
 
     torch.set_num_threads(1)

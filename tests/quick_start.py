@@ -19,8 +19,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 LIBRARIES = (
-    *("dvc.cli", "dvc.repo", "kedro.framework.cli.cli", "lightning.pytorch", "matplotlib.pyplot", "mlflow"),
-    *("plotly.graph_objects", "stable_audio_tools.models.dit", "torchmetrics.functional.audio", "transformers"),
+    *("dvc.cli", "dvc.repo", "IPython", "joblib", "kedro.framework.cli.cli", "kedro_datasets.pandas"),
+    *("kedro_mlflow.framework.hooks", "lightning.pytorch", "matplotlib.pyplot", "mlflow.pyfunc"),
+    *("mlflow.store.tracking.sqlalchemy_store", "plotly.express", "pytorch_lightning", "stable_audio_tools.models.dit"),
+    *("torchaudio", "torchmetrics.functional.audio", "transformers.models.bert"),
 )
 ASK = f"""#!{sys.executable} -IS
 import json, os, socket, sys

@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[1]
 # What makes the default run small: the same parts, less of everything.
 TINY: dict[str, Any] = {
     "ingest": {"demo_minutes": 1.0},
-    "degrade": {"pairs_per_category": 1, "excerpt_seconds": 2.0},
+    "degrade": {"cutoffs_khz": [4], "pairs_per_category": 1, "excerpt_seconds": 2.0},
     "model": {"segment_samples": 32768, "backbone": {"embed_dim": 32, "depth": 1, "num_heads": 1}},
     "fit": {
         "steps": 6,
@@ -65,7 +65,9 @@ def _first_store() -> bytes:
         return path.read_bytes()
 
 
-def run_pipeline(project: Path, pipeline: str, env: str | None = None, **parameters: Any) -> Any:
+def run_pipeline(
+    project: Path, pipeline: str, env: str | None = None, to_nodes: list[str] | None = None, **parameters: Any
+) -> Any:
     """`kedro run --pipeline` in this process, with ``parameters`` on top of the project's."""
     import mlflow
     from kedro.framework.session import KedroSession
@@ -75,7 +77,7 @@ def run_pipeline(project: Path, pipeline: str, env: str | None = None, **paramet
     session: Any = KedroSession.create(project_path=project, env=env, runtime_params=parameters)
     try:
         with session:
-            return session.run(pipeline_names=[pipeline])
+            return session.run(pipeline_names=[pipeline], to_nodes=to_nodes)
     finally:  # a command would end here, and its MLflow run with it
         while mlflow.active_run():
             mlflow.end_run()

@@ -36,7 +36,7 @@ def tiny_parameters(changes: Mapping[str, Any] | None = None, **audit: Any) -> P
         "segment_samples": 16_384,
         "backbone": parameters["model"]["backbone"] | {"embed_dim": 64, "depth": 1, "num_heads": 2},
     }
-    parameters["fit"] |= {"batch_size": 2, "validation_segments": 2, "workers": 0, "rolloff_draws": 8}
+    parameters["fit"] |= {"steps": STEPS, "steps_per_epoch": 2, "batch_size": 2, "validation_segments": 2, "rolloff_draws": 8}
     parameters["sample"] |= {"steps": 2}
     steps = {"fit.steps": STEPS, "fit.steps_per_epoch": 2, "fit.log_every": 1}
     budget: dict[str, Any] = {"seeds": 2, "pairs_per_category": 1, "excerpt_seconds": 0.5, "segments_per_category": None}

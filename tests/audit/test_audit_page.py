@@ -2,7 +2,6 @@
 
 import re
 from html import unescape
-from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -10,7 +9,7 @@ import pytest
 from found_audit import found_audit
 from saga_kedro.audit.findings import FACTS, collect, read, save
 from saga_kedro.audit.ladder import climb
-from saga_kedro.audit.report import Page, draw_cards, write_pages
+from saga_kedro.audit.report import Page, draw_cards
 from saga_kedro.audit.session import Audit
 from saga_kedro.audit.symptoms import SYMPTOMS
 from saga_kedro.audit.verdicts import KINDS
@@ -168,11 +167,3 @@ def test_every_reason_and_every_kind_has_its_words_that_ask_for_the_same_values_
         assert say("zh", code, detail="x") != code
     for code, both in words().items():
         assert set(re.findall(r"\{(\w+)", both["en"])) == set(re.findall(r"\{(\w+)", both["zh"])), code
-
-
-def test_the_pages_name_each_other_and_nothing_else(findings, tmp_path):
-    written = write_pages(findings, tmp_path / "audit")
-    for name, other in (("html", "audit.zh.html"), ("chinese", "audit.html")):
-        document = Path(written[name]).read_text(encoding="utf-8")
-        assert f'href="{other}"' in document
-        assert not re.findall(r'(?:src|href)="(?!data:|#|audit)', document)

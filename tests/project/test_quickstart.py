@@ -45,7 +45,7 @@ def test_it_trains_without_a_warning_and_shows_the_headline_table(executed):
     assert "Pipeline execution completed" in printed(executed)
     assert "warning" not in printed(executed).lower()
     (table,) = shown(executed, "table")
-    for known in ("ours", "input, untouched", "speech 4kHz", "effects 8kHz"):
+    for known in ("ours", "input, untouched", "speech 4kHz", "effects 4kHz"):
         assert known in table["text/html"]
 
 

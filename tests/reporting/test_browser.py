@@ -1,6 +1,7 @@
 """What a person's browser shows: the report from disk, and our run beside the paper's in MLflow's UI."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -72,6 +73,13 @@ def test_the_report_opens_from_disk_and_asks_nothing_of_the_network(browser, fin
 @pytest.fixture(scope="module")
 def audit_pages(tmp_path_factory):
     return write_pages(found_audit(), tmp_path_factory.mktemp("audit") / "audit")
+
+
+def test_the_audits_pages_name_each_other_and_nothing_else(audit_pages):
+    for name, other in (("html", "audit.zh.html"), ("chinese", "audit.html")):
+        document = Path(audit_pages[name]).read_text(encoding="utf-8")
+        assert f'href="{other}"' in document
+        assert not re.findall(r'(?:src|href)="(?!data:|#|audit)', document)
 
 
 @pytest.mark.parametrize("width", [1280, 400])
