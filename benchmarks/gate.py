@@ -127,11 +127,10 @@ def texts(project: Project, quick: bool) -> Any:
 
 
 def audit(project: Project, quick: bool) -> Any:
-    """The audit's page drawn again from docs/audit: its texts by section and language, and its files."""
+    """The audit's page drawn again from docs/audit: its texts by section and language."""
     project.must("kedro", "run", "--pipeline", "audit_report", "--params", "audit.findings=docs/audit")
     folder = project.data / "08_reporting/demo"
-    files = {path.name: digest(path.read_bytes()) for path in sorted((folder / "audit_files").iterdir())}
-    return {**{name: sections(folder / name) for name in ("audit.md", "audit.html", "audit.zh.html")}, "files": files}
+    return {name: sections(folder / name) for name in ("audit.html", "audit.zh.html")}
 
 
 def column(values: pd.Series, project: Project) -> str:

@@ -1,4 +1,4 @@
-"""The report: every section, nothing from outside, missing shown as missing; its markdown twin."""
+"""The report: every section, nothing from outside, missing shown as missing."""
 
 import html
 import io
@@ -16,9 +16,8 @@ from saga_kedro.evaluation.summary import summarise
 from saga_kedro.reporting.blocks import Block, Callout, Details, Figure, Player, Players, Report, Section, Table, Text
 from saga_kedro.reporting.charts import loss_chart
 from saga_kedro.reporting.examples import choose_examples, listenable, write_examples
-from saga_kedro.reporting.html import render_html, write_html
+from saga_kedro.reporting.html import render_html
 from saga_kedro.reporting.likeness import Likeness
-from saga_kedro.reporting.markdown import write_markdown
 from saga_kedro.reporting.placement import misplaced, placement
 from saga_kedro.reporting.report import Findings, build_report, gap_table
 from small_corpus import tiny_parameters
@@ -126,34 +125,16 @@ def test_what_was_not_measured_is_said_not_shown_as_zero(paper_targets):
     assert "0.00" not in document
 
 
-def test_markdown_says_the_same_and_keeps_its_files_beside_it(findings, tmp_path):
-    report = build_report(findings)
-    write_html(report, tmp_path / "report.html")
-    path = write_markdown(report, tmp_path / "report.md")
-    text = path.read_text()
-    assert re.findall(r"^## (.*)$", text, re.M) == SECTIONS
-    referred = set(re.findall(r"\]\((report_files/[^)]*)\)", text))
-    assert {f"report_files/{file.name}" for file in (tmp_path / "report_files").iterdir()} == referred
-    assert "| paper: SAGA-SR | 1.28 |" in text
-    (tmp_path / "report_files" / "stale.png").write_bytes(b"")
-    write_markdown(report, path)
-    assert not (tmp_path / "report_files" / "stale.png").exists()
-
-
-def test_every_kind_of_block_is_written_in_both(tmp_path):
+def test_every_kind_of_block_is_written():
     flac = listenable(np.zeros((1, 1000), np.float32))
     inner: list[Block] = [Text("*inside*"), Table(pd.DataFrame({"a": ["1"]}), "small")]
     blocks: list[Block] = [Callout("it *fails*\ntwice", "bad"), Details("more", inner)]
-    blocks += [Players([Player(flac, "one", "first")], "hear")]
-    blocks += [Figure(b"\x89PNG....", "dot", "a dot", "a dot"), Figure(b"<svg></svg>", "line", "a line")]
+    blocks += [Players([Player(flac, "first")], "hear")]
+    blocks += [Figure(b"\x89PNG....", "a dot", "a dot"), Figure(b"<svg></svg>", "a line")]
     report = Report("Audit", "of **one** issue", [Section("All", blocks)], footer="made by hand")
     document = render_html(report)
     parts = '<details><summary>more</summary> class="callout bad" data:audio/flac data:image/svg+xml <footer> <em>inside</em>'
     assert all(part in document for part in parts.split(" "))
-    text = write_markdown(report, tmp_path / "audit.md").read_text()
-    for part in ("> **✘** it *fails*\n> twice", "**more**", "[first](audit_files/one.flac)", "![a dot](audit_files/dot.png)"):
-        assert part in text
-    assert all(part in text for part in ("audit_files/line.svg", "made by hand"))
 
 
 def test_examples_take_turns_over_cutoffs_and_know_their_sounds():

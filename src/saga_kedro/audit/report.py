@@ -40,7 +40,6 @@ from saga_kedro.reporting.blocks import (
 from saga_kedro.reporting.charts import curves_chart
 from saga_kedro.reporting.figures import png
 from saga_kedro.reporting.html import anchor, write_html
-from saga_kedro.reporting.markdown import write_markdown
 from saga_kedro.reporting.spectrograms import spectrogram_db
 from saga_kedro.reporting.tables import number
 
@@ -51,13 +50,12 @@ Pictures = Mapping[tuple[str, str], bytes]
 
 
 def write_pages(findings: AuditFindings, path: str | Path) -> dict[str, str]:
-    """Write ``<path>.html``, ``<path>.zh.html`` and ``<path>.md``: where they are."""
+    """Write ``<path>.html`` and ``<path>.zh.html``: where they are."""
     path, pictures = Path(path), draw_cards(findings)
     english, chinese = (Page(findings, pictures, language).report() for language in ("en", "zh"))
     return {
         "html": write_html(english, path.with_suffix(".html")).as_posix(),
         "chinese": write_html(chinese, path.with_suffix(".zh.html")).as_posix(),
-        "markdown": write_markdown(english, path.with_suffix(".md")).as_posix(),
     }
 
 
@@ -156,7 +154,7 @@ class Page:
         if ladder.empty:
             return []
         wide, small = (png(ladder_chart(ladder, columns)) for columns in (4, 2))
-        return [Figure(wide, LADDER, self.say("ladder_caption"), self.say("the_ladder"), small=small)]
+        return [Figure(wide, self.say("ladder_caption"), self.say("the_ladder"), small=small)]
 
     def overview(self) -> Lines:
         """A line per suspicion, the most telling first: the failing code's way, alone and fixed."""
@@ -224,9 +222,9 @@ class Page:
 
     def card(self, group: str, name: str, title: str, text: str) -> Card:
         """The loss of one configuration, and its output for the example."""
-        sound, stem = self.findings.sounds.get(group, {}).get(name), "_".join((group, *name.split()))
-        figure = Figure(self.pictures[group, name], f"{stem}_seen", "", f"{title}: {self.say('seen')}")
-        return Card(title, text, figure, Player(sound, stem, title) if sound else None)
+        sound = self.findings.sounds.get(group, {}).get(name)
+        figure = Figure(self.pictures[group, name], "", f"{title}: {self.say('seen')}")
+        return Card(title, text, figure, Player(sound, title) if sound else None)
 
     def clearances(self) -> list[Block]:
         lines = []
@@ -257,7 +255,7 @@ class Page:
             picture = curves_chart(drawn, "gradient norm", name, logarithmic=True)
             if picture is not None:
                 caption = self.say("norms_caption", name=name.replace(" ", "_"))
-                blocks.append(Figure(png(picture), f"norms_{anchor(name)}", caption, narrow=True))
+                blocks.append(Figure(png(picture), caption, narrow=True))
         return blocks
 
     def plain(self, table: pd.DataFrame) -> pd.DataFrame:

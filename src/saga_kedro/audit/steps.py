@@ -71,7 +71,7 @@ def draw_again(parameters: Parameters, issues_file: Path, report_folder: Path) -
 
 
 def draw(findings: str | Path, catalogue: Any, report_folder: str | Path) -> dict[str, str]:
-    """Write the page of a folder of findings into ``report_folder``: where findings, html, chinese and markdown are."""
+    """Write the page of a folder of findings into ``report_folder``: where findings, html and chinese are."""
     found = read(findings, catalogue)
     written = {"findings": Path(findings).as_posix(), **write_pages(found, Path(report_folder) / found.facts["name"])}
     print(f"Report: {written['html']}")

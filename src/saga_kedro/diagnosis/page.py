@@ -31,11 +31,25 @@ def show(found: Diagnosis) -> None:
     from rich.console import Console
     from rich.markdown import Markdown
 
-    from saga_kedro.reporting.markdown import render_markdown
-
     page = build_page(found, pictures=False)
-    sections = [Section(s.title, [block for block in s.blocks if not isinstance(block, Details)]) for s in page.sections]
-    Console().print(Markdown(render_markdown(Report(page.title, page.subtitle, sections), "")[0]))
+    parts = [f"# {page.title}", page.subtitle]
+    for section in page.sections:
+        parts += [f"## {section.title}", *filter(None, map(_printed, section.blocks))]
+    Console().print(Markdown("\n\n".join(parts)))
+
+
+def _printed(block: Block) -> str:
+    """A block as markdown; nothing for those that only the page has."""
+    match block:
+        case Text(markdown):
+            return markdown
+        case Callout(markdown, kind):
+            return f"> **{'✘' if kind == 'bad' else 'Note'}** {markdown}".replace("\n", "\n> ")
+        case Table(frame, caption):
+            from saga_kedro.reporting.tables import markdown_table  # pandas, which the light installation lacks
+
+            return f"{markdown_table(frame)}\n\n*{caption}*"
+    return ""
 
 
 def build_page(found: Diagnosis, pictures: bool = True) -> Report:
@@ -80,7 +94,7 @@ def _figures(found: Diagnosis) -> list[Block]:
             if picture is not None:
                 caption = "Running mean over a twentieth of the points; dashed: the yardsticks below."
                 names = "; ".join(f"{name} {value:.3g}" for name, value in levels.items())
-                blocks.append(Figure(png(picture), curve, caption, f"{title} over steps, against: {names}."))
+                blocks.append(Figure(png(picture), caption, f"{title} over steps, against: {names}."))
     return blocks
 
 

@@ -1,1 +1,1 @@
-"""What people see: the paper's targets, tables, pictures, and one generator of HTML and markdown reports."""
+"""What people see: the paper's targets, tables, pictures, and one generator of HTML reports."""

@@ -1,4 +1,4 @@
-"""What a report is made of. Blocks know nothing of HTML or markdown; `html` and `markdown` write them."""
+"""What a report is made of. Blocks know nothing of HTML, which `html` writes."""
 
 from __future__ import annotations
 
@@ -30,7 +30,6 @@ class Figure:
     """A picture, the bytes of a PNG or SVG file, and perhaps another for ``small`` screens."""
 
     image: bytes
-    name: str  # of its file beside a markdown report, without suffix
     caption: str = ""
     alternative: str = ""  # describes the picture in words
     narrow: bool = False  # shares a line with another on wide screens
@@ -42,7 +41,6 @@ class Player:
     """One sound, the bytes of a FLAC, OGG or WAV file."""
 
     audio: bytes
-    name: str
     label: str
 
 
@@ -142,8 +140,3 @@ class Report:
 
 
 Block = Text | Table | Figure | Players | Cards | Lines | Callout | Details
-
-
-def suffix_of(content: bytes) -> str:
-    """The suffix of a file that begins as a PNG, FLAC, OGG or WAV file does; others are SVG."""
-    return {b"\x89PNG": "png", b"fLaC": "flac", b"OggS": "ogg", b"RIFF": "wav"}.get(content[:4], "svg")

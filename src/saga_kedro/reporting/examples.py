@@ -54,24 +54,29 @@ def choose_examples(pairs: pd.DataFrame, outputs: pd.DataFrame, per_category: in
 
 
 def _sounds(example: Example) -> dict[str, np.ndarray]:
-    """Input, ours, reference, then the others: float32 [C, N] at 44.1 kHz, all of the reference's shape."""
+    """Of every row, in the order of `_rows`: float32 [C, N] at 44.1 kHz, all of the reference's shape."""
     shape = read_audio(example.paths["reference"])[0].shape
+    return {row: fit_to(read_audio(example.paths[row])[0], *shape) for row in _rows(example)}
+
+
+def _rows(example: Example) -> list[str]:
+    """Input, ours, reference, then the others."""
     first = [row for row in (UNTOUCHED, OURS, "reference") if row in example.paths]
-    return {row: fit_to(read_audio(example.paths[row])[0], *shape) for row in dict.fromkeys([*first, *example.paths])}
+    return list(dict.fromkeys([*first, *example.paths]))
 
 
-def example_blocks(example: Example, number: int) -> tuple[Figure, Players]:
-    """The figure and the players of one example; ``number`` makes the names of their files unique."""
+def example_blocks(example: Example) -> tuple[Figure, Players]:
+    """The figure and the players of one example."""
     sounds = _sounds(example)
     seen = {_title(row): audio for row, audio in sounds.items() if row not in ONLY_HEARD}
-    name, title = f"example_{number}", f"{example.category}, {cutoff_name(example.cutoff_khz)}: {example.pair_id}"
+    title = f"{example.category}, {cutoff_name(example.cutoff_khz)}: {example.pair_id}"
     figure = spectrogram_figure(seen, SAMPLE_RATE, 1000 * example.cutoff_khz, title)
     peak = max(float(np.abs(audio).max()) if audio.size else 0.0 for audio in sounds.values())
     # one gain for all, to keep differences in level
     gain = min(1.0, 0.99 / peak) if peak > 0 and math.isfinite(peak) else 1.0
-    players = [Player(listenable(audio * gain), f"{name}_{row}", _title(row)) for row, audio in sounds.items()]
+    players = [Player(listenable(audio * gain), _title(row)) for row, audio in sounds.items()]
     caption = f"{title}. All panels on the reference's colour scale; the dashed line is the cutoff."
-    picture = Figure(png(figure), name, caption, f"Spectrograms of {', '.join(seen)} for {title}")
+    picture = Figure(png(figure), caption, f"Spectrograms of {', '.join(seen)} for {title}")
     return picture, Players(players, f"Listen ({LISTEN_SECONDS:g} s at most, one gain for all)")
 
 
@@ -84,11 +89,11 @@ def write_examples(
     """
     folder = Path(folder)
     lines = []
-    for number, example in enumerate(choose_examples(pairs, outputs, evaluate.examples), start=1):
-        figure, players = example_blocks(example, number)
+    for example in choose_examples(pairs, outputs, evaluate.examples):
+        figure, players = example_blocks(example)
         stem = re.sub(r"[^\w.-]+", "_", f"{example.category}_{example.pair_id}")
-        sounds = {player.name.removeprefix(f"{figure.name}_"): player.audio for player in players.players}
-        for row, content in {"spectrogram": figure.image, **sounds}.items():
+        sounds = zip(_rows(example), players.players, strict=True)
+        for row, content in [("spectrogram", figure.image), *((row, player.audio) for row, player in sounds)]:
             file = folder / (f"{stem}.png" if row == "spectrogram" else f"{stem}_{row}.flac")
             with atomic_path(file) as temporary:
                 temporary.write_bytes(content)

@@ -9,16 +9,16 @@ from markdown_it import MarkdownIt
 from markupsafe import Markup
 
 from saga_kedro.files import atomic_path
-from saga_kedro.reporting.blocks import Report, suffix_of
+from saga_kedro.reporting.blocks import Report
 from saga_kedro.reporting.tables import numeric_columns
 
-MEDIA_TYPES = {"png": "image/png", "svg": "image/svg+xml", "flac": "audio/flac", "ogg": "audio/ogg", "wav": "audio/wav"}
+MEDIA_TYPES = {b"\x89PNG": "image/png", b"fLaC": "audio/flac", b"OggS": "audio/ogg", b"RIFF": "audio/wav"}  # by how they begin
 # html off: the name of a clip or a parameter cannot become markup
 MARKDOWN = MarkdownIt("commonmark", {"html": False}).enable("table")
 
 
 def _data_address(content: bytes) -> str:
-    return f"data:{MEDIA_TYPES[suffix_of(content)]};base64,{base64.b64encode(content).decode('ascii')}"
+    return f"data:{MEDIA_TYPES.get(content[:4], 'image/svg+xml')};base64,{base64.b64encode(content).decode('ascii')}"
 
 
 def anchor(title: str) -> str:

@@ -60,7 +60,7 @@ class Findings:
 
 def build_report(findings: Findings) -> Report:
     """The whole evaluation report."""
-    examples = [block for place, example in enumerate(findings.examples, start=1) for block in example_blocks(example, place)]
+    examples = [block for example in findings.examples for block in example_blocks(example)]
     sections = [
         Section("Results", _results(findings)),
         Section("Distance to the paper", _distance(findings)),
@@ -131,7 +131,7 @@ def _results(findings: Findings) -> list[Block]:
         blocks.append(Table(wide_table(summary, HEADLINE), f"LSD: {METRIC_NOTES[HEADLINE]}. Mean ± half the 95 % interval."))
         picture = charts.headline_chart(summary[~summary["row"].isin(LEFT_OUT)], HEADLINE)
         caption = "The same means with their 95 % intervals; lower is better."
-        blocks += [] if picture is None else [Figure(png(picture), "headline", caption, f"LSD of every row. {caption}")]
+        blocks += [] if picture is None else [Figure(png(picture), caption, f"LSD of every row. {caption}")]
     else:
         blocks.append(Text("LSD was not measured in this run."))
     if not findings.likeness.is_reproduction:
@@ -174,8 +174,8 @@ def _distance(findings: Findings) -> list[Block]:
     ]
 
 
-def _picture(picture: Picture | None, name: str, caption: str) -> list[Block]:
-    return [] if picture is None else [Figure(png(picture), name, caption, caption, narrow=True)]
+def _picture(picture: Picture | None, caption: str) -> list[Block]:
+    return [] if picture is None else [Figure(png(picture), caption, caption, narrow=True)]
 
 
 def _training(history: pd.DataFrame | None) -> list[Block]:
@@ -186,18 +186,17 @@ def _training(history: pd.DataFrame | None) -> list[Block]:
         "and one that knows z_l by linear regression."
     )
     comparable = "Losses at fixed t compare between runs whose distributions of t differ."
-    blocks = _picture(charts.loss_chart(history), "loss", yardsticks)
-    blocks += _picture(charts.validation_chart(history), "validation_loss", comparable)
-    blocks += _picture(charts.gradient_chart(history), "gradient_norm", "True gradient norms, total and per module.")
+    blocks = _picture(charts.loss_chart(history), yardsticks)
+    blocks += _picture(charts.validation_chart(history), comparable)
+    blocks += _picture(charts.gradient_chart(history), "True gradient norms, total and per module.")
     return blocks or [Text("Neither loss nor gradient norm was logged by this run.")]
 
 
 def _frequency(curves: pd.DataFrame | None) -> list[Block]:
     blocks: list[Block] = []
     for category, cutoff in columns_of(curves) if curves is not None else ():
-        name = f"frequency_{category}_{cutoff_name(cutoff)}"
         caption = f"{category}, {cutoff_name(cutoff)}: root mean square of the log10 power ratio over sounding frames."
-        blocks += _picture(charts.frequency_chart(curves, category, cutoff), name, caption)
+        blocks += _picture(charts.frequency_chart(curves, category, cutoff), caption)
     return blocks or [Text("LSD against frequency was not measured in this run.")]
 
 
@@ -205,7 +204,7 @@ def _dial(dial: pd.DataFrame | None) -> list[Block]:
     if dial is None or dial.empty:
         return [Text("The roll-off dial was not measured in this run.")]
     caption = "Roll-off of the outputs against the one that was asked for, mean and deviation over clips; 1 is 22.05 kHz."
-    return _picture(charts.dial_chart(dial), "rolloff_dial", caption)
+    return _picture(charts.dial_chart(dial), caption)
 
 
 def _facts(facts: Mapping[str, Mapping[str, object]]) -> list[Block]:

@@ -17,7 +17,6 @@ from saga_kedro.parameters import Parameters
 from saga_kedro.reporting.examples import choose_examples
 from saga_kedro.reporting.html import write_html
 from saga_kedro.reporting.likeness import Likeness, likeness_of
-from saga_kedro.reporting.markdown import files_folder, write_markdown
 from saga_kedro.reporting.report import HEADLINE, Findings, build_report, gap_table, with_paper
 from saga_kedro.reporting.tables import LEADING_ROWS, markdown_table, print_table, wide_table
 from saga_kedro.reporting.targets import READING_NOTE, checked_targets, gap, target_metrics
@@ -126,11 +125,9 @@ def write_report(
     findings: Findings, lsd_by_frequency: pd.DataFrame, rolloff_dial: pd.DataFrame, training_history: pd.DataFrame,
     folder: str | Path,
 ) -> tuple[pd.DataFrame, Logged]:  # fmt: skip
-    """Write report.html and report.md; returns the report's first table (LSD) and the files that MLflow gets."""
+    """Write report.html; returns the report's first table (LSD) and the file that MLflow gets."""
     report = build_report(replace(findings, curves=lsd_by_frequency, dial=rolloff_dial, history=training_history))
     page = write_html(report, Path(folder) / "report.html")
-    text = write_markdown(report, Path(folder) / "report.md")
-    figures = [str(figure) for figure in sorted(files_folder(text).glob("*.png"))]
-    logger.info("The report is %s (and %s).", page, text.name)
+    logger.info("The report is %s.", page)
     headline = wide_table(with_paper(findings.summary, findings.targets), HEADLINE)
-    return headline, Logged(artifacts={"report": [str(page)], "report/figures": figures})
+    return headline, Logged(artifacts={"report": [str(page)]})

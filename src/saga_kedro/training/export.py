@@ -36,14 +36,7 @@ def model_state(state: Mapping[str, torch.Tensor], tables: Mapping[str, Any]) ->
 
 
 def export(checkpoint: str | Path, folder: str | Path) -> int:
-    """Write the model of `read_trained` into ``folder``, as a finished training would; returns its steps."""
-    config, state, steps = read_trained(checkpoint)
-    write_model(folder, config, state)
-    return steps
-
-
-def read_trained(checkpoint: str | Path) -> tuple[dict[str, Any], dict[str, torch.Tensor], int]:
-    """The averaged model in a checkpoint: configuration, tensors by name, steps.
+    """Write the averaged model of a checkpoint into ``folder``, as a finished training would; returns its steps.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -59,4 +52,5 @@ def read_trained(checkpoint: str | Path) -> tuple[dict[str, Any], dict[str, torc
         raise ValueError(
             f"{checkpoint} is not a checkpoint that this version's `fit` wrote: give <its folder>/training/last.ckpt."
         )
-    return held[MODEL]["config"], model_state(held["state_dict"], held[MODEL]["tables"]), int(held["global_step"])
+    write_model(folder, held[MODEL]["config"], model_state(held["state_dict"], held[MODEL]["tables"]))
+    return int(held["global_step"])
