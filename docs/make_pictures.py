@@ -184,8 +184,7 @@ def report_pictures(browser: Browser, project: Path, dataset: str, out: Path) ->
         page.evaluate("section => document.getElementById(section).scrollIntoView()", section)
         page.wait_for_timeout(800)
         take(page, out / f"report_{section.replace('-', '_')}.png")
-    example = report.with_name("report_files") / "example_1.png"
-    if example.is_file():  # the README's: one clip's input, output and reference
+    for example in sorted(report.with_name("examples").glob("speech_*.png"))[:1]:  # one clip's input, output and reference
         shutil.copy(example, out / "spectrogram.png")
     page.close()
 
