@@ -115,23 +115,6 @@ def demo(
         serve(model, device, port)
 
 
-@app.command()
-def doctor(
-    env: Annotated[str, typer.Option(help="The configuration to look at: a folder of conf/.")] = "paper",
-    project: Project = None,
-) -> None:
-    """What this machine can run: hardware, weights, corpora, disk, DVC, MLflow; and what to do about each thing missing."""
-    from saga_kedro.doctor import examine, report
-    from saga_kedro.pipelines.configuration import find_project, read_parameters
-
-    folder = find_project(project or Path.cwd())
-    with _usage_errors(ValueError):
-        if folder is None or not (folder / "conf" / env).is_dir():
-            missing = "no project" if folder is None else f"no conf/{env}"
-            raise ValueError(f"there is {missing} at {project or Path.cwd()}: name the folder with --project.")
-        report(examine(folder, read_parameters(folder, env)), env)
-
-
 @app.command("plan")
 def make_plan(
     hours: Annotated[

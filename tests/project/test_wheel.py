@@ -114,7 +114,7 @@ def test_numbers_are_diagnosed_and_what_needs_the_project_is_one_sentence(bare, 
     said = run(bare, "saga", "diagnose", "--loss", "1.2", "--lsd", "30", "--sdr", "-70", "--grad-norm", "1000", cwd=tmp_path)
     assert said.returncode == 0, said.stderr
     assert "most likely first" in said.stdout
-    refused = run(bare, "saga", "doctor", cwd=tmp_path)
+    refused = run(bare, "saga", "plan", cwd=tmp_path)
     assert refused.returncode == 2
     assert refused.stderr.strip().endswith("which only the whole project has: see `make train`.")
 
