@@ -62,7 +62,7 @@ lock: $(READY)  ## recompile requirements.lock from pyproject.toml, for every pl
 	$(BIN)/uv pip compile pyproject.toml --all-extras --group lock --universal --python-version 3.11 \
 	  --no-emit-index-url --no-header --quiet --output-file requirements.lock
 
-# In a separate environment with three packages, since the wheel is for those who do not want the other 340. Any Python from 3.11.
+# In a separate environment with three packages, since the wheel is for those who do not want the other 370. Any Python from 3.11.
 wheel:          ## the light package as dist/*.whl, checked
 	@command -v $(PYTHON) >/dev/null || { \
 	  echo "$(PYTHON) was not found: name a Python from 3.11 on with 'make wheel PYTHON=/path/to/python3'." >&2; exit 1; }

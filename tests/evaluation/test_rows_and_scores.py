@@ -146,10 +146,12 @@ def test_missing_is_missing_not_zero(pairs, tmp_path, caplog):
 
     broken = pairs.assign(systems=[json.dumps({"lost": str(tmp_path / "lost.wav")}), "{}"])
     outputs = render_rows(broken, tmp_path, rows(Broken))
-    scores = score_outputs(broken, outputs, tmp_path, ["LSD", "SI-SDR"], workers=1)
+    scores = score_outputs(broken, outputs, tmp_path, ["LSD", "SI-SDR", "DNSMOS"], workers=1)
     assert math.isnan(value(scores, "ours", "LSD"))
     assert math.isnan(value(scores, "lost", "SI-SDR"))
     assert np.isfinite(value(scores, "untouched", "LSD"))
+    assert np.isfinite(value(scores, "untouched", "DNSMOS"))
+    assert math.isnan(value(scores, "untouched", "DNSMOS", "1")), "it is for speech"
     assert "not finite" in caplog.text
     assert "there is no such file" in caplog.text
 

@@ -125,21 +125,64 @@ def sdr(reference: np.ndarray, estimate: np.ndarray) -> float:
     return float("inf") if perfect else value
 
 
+def log_wmse(reference: np.ndarray, estimate: np.ndarray) -> float:
+    """logWMSE (Nomono 2023; the package torch-log-wmse) at 44.1 kHz: -4 ln( |w * (s_hat - s)|^2 / |w * s|^2 + 1e-8 ).
+
+    w is the ear's sensitivity by frequency. Per channel, then the mean as for ``si_sdr``: 73.7 for a perfect estimate, 0 where
+    the error is as loud as the reference, which stands in for the unprocessed input. Higher is better.
+    """
+    from torch_log_wmse import LogWMSE
+
+    score = LogWMSE(sample_rate=SAMPLE_RATE)  # of [batch, channel, time] and [batch, channel, stem, time]
+    return _over_channels(lambda e, r: score(r[:, None], e[:, None, None], r[:, None, None]), reference, estimate)
+
+
 def visqol(reference: np.ndarray, estimate: np.ndarray, mode: Literal["audio", "speech"] = "audio") -> float:
     """ViSQOL's opinion score (Chinen et al. 2020, ViSQOL v3; the package visqol-python) of the mono mix, from 1 (bad) to 5.
 
     ``audio`` compares at 48 kHz with the package's SVR (identical signals score 4.73); ``speech`` compares at 16 kHz, deaf
-    above 8 kHz, with the polynomial. NaN where ViSQOL refuses the pair, such as a silent or too short one.
+    above 8 kHz, with the polynomial. NaN where ViSQOL refuses the pair, such as a silent or too short one. Of 60 pairs, 53
+    scored within 0.001 of Google's own library (3.3.3, ``audio``), the others up to 0.043 less or 0.007 more.
     """
-    if mode not in ("audio", "speech"):
-        raise ValueError(f"ViSQOL has the modes audio and speech, not {mode!r}.")
-    _check(reference, estimate)
     rate = 48_000 if mode == "audio" else 16_000
+    measure = _visqol_api(mode).measure_from_arrays
+    return _opinion(lambda target, guess: measure(target, guess, rate).moslqo, reference, estimate, rate)
+
+
+def two_f(reference: np.ndarray, estimate: np.ndarray) -> float:
+    """The 2f-model's mean MUSHRA score (Kastner and Herre 2019; the package seabass-2f) of the mono mix at 48 kHz.
+
+    0 (bad) to 100, higher is better, from two of PEAQ's variables; fitted to separated sources. NaN as for ``visqol``.
+    """
+    import numba
+
+    # compiled, the first score of each process takes minutes; the values are the same
+    numba.config.DISABLE_JIT = True  # type: ignore[attr-defined]
+    from seabass.core.models.mms import estimated_mean_mushra_score
+
+    numba.config.DISABLE_JIT = False  # type: ignore[attr-defined]
+    return _opinion(lambda target, guess: estimated_mean_mushra_score(guess, target), reference, estimate, 48_000)
+
+
+def dnsmos(reference: np.ndarray, estimate: np.ndarray) -> float:
+    """DNSMOS P.835, overall (Reddy et al. 2022; the package speechmos), of the mono estimate at 16 kHz, from 1 (bad) to 5.
+
+    A network's guess at listeners' opinion of speech, without a look at the reference and deaf above 8 kHz: it tells whether
+    a voice came to harm, not what was added. Sounds under 9 s are repeated. NaN where either sound is silent.
+    """
+    from speechmos import dnsmos as package
+
+    return _opinion(lambda _, guess: package.run(np.clip(guess, -1, 1), 16_000)["ovrl_mos"], reference, estimate, 16_000)
+
+
+def _opinion(score: Callable[..., float], reference: np.ndarray, estimate: np.ndarray, rate: int) -> float:
+    """A score of both mono mixes, float64 [samples] at ``rate``; NaN where it refuses them, one is silent or not finite."""
+    _check(reference, estimate)
     if not (reference.any() and estimate.any() and np.isfinite(estimate).all()):
         return float("nan")
     target, guess = (resample(_mono(audio), SAMPLE_RATE, rate)[0].astype(np.float64) for audio in (reference, estimate))
     try:
-        return float(_visqol_api(mode).measure_from_arrays(target, guess, rate).moslqo)
+        return float(score(target, guess))
     except ValueError:
         return float("nan")
 

@@ -28,8 +28,11 @@ METRICS: dict[str, Callable[[np.ndarray, np.ndarray], float]] = {
     "SI-SDR": metrics.si_sdr,
     "SNR": metrics.snr,
     "SDR": metrics.sdr,
+    "logWMSE": metrics.log_wmse,
     "ViSQOL": metrics.visqol,
     "ViSQOL_speech": partial(metrics.visqol, mode="speech"),
+    "2f-model": metrics.two_f,
+    "DNSMOS": metrics.dnsmos,
 }
 SPEED = "RTF"  # of the making of a row, not of its sound
 PLACEMENT = ("gain_dB", "delay", "extra_samples")  # how an output lies to its reference, always measured
@@ -108,7 +111,9 @@ def _measure(line: Mapping[str, Any], names: Sequence[str], folder: str, version
         values: dict[str, float] = {}
         if set(missing) & set(LSD_FAMILY):
             values = metrics.lsd_family(reference, estimate, 1000 * float(line["cutoff_khz"]))
-        values |= {name: METRICS[name](reference, estimate) for name in missing if name in METRICS}
+        for name in set(missing) & set(METRICS):
+            foreign = name == "DNSMOS" and line["category"] != "speech"
+            values[name] = math.nan if foreign else METRICS[name](reference, estimate)
         if set(missing) & set(PLACEMENT):
             delay, related, _ = delay_of(reference.mean(axis=0), estimate.mean(axis=0))
             placed = metrics.gain_db(reference, estimate), delay if related else math.nan, extra

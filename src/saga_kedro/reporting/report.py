@@ -27,15 +27,18 @@ METRIC_NOTES = {
     "SI-SDR": "dB, higher is better; an untouched input may already score 20 to 35",
     "SNR": "dB, higher is better",
     "SDR": "dB, BSS-eval, higher is better",
+    "logWMSE": "up to 73.7, higher is better; 0 where the error is as loud as the reference to the ear",
     "ViSQOL": "1 to 4.73, higher is better; audio mode, 48 kHz",
     "ViSQOL_speech": "1 to 5, higher is better; speech mode, 16 kHz",
+    "2f-model": "MUSHRA points, 0 to 100, higher is better; 48 kHz",
+    "DNSMOS": "1 to 5, higher is better; of speech alone, without a look at the reference; 16 kHz",
     "RTF": "seconds of computing per second of audio, lower is better",
     "MOS": "opinions of listeners, 1 to 5",
 }
 # folded
 GROUPS = {
     "LSD in parts: sounding frames, below and above the cutoff": ("LSD_sounding", "LSD_below", "LSD_above"),
-    "The waveform: SI-SDR, SNR, SDR": ("SI-SDR", "SNR", "SDR"),
+    "The waveform: SI-SDR, SNR, SDR, logWMSE": ("SI-SDR", "SNR", "SDR", "logWMSE"),
     "Time": (SPEED,),
 }
 # rows of the paper that are in the table, but not in the picture

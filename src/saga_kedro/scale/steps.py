@@ -224,7 +224,7 @@ class Planner:
         operations = pairs * ours * windows * sample.steps * branches * self.dit.forward_flops()
         work = self.multiplying(operations, "fp32") + self.encoding(pairs * 2 * (ours + 1) * windows * self.segment_s)
         work += self.on_cores("score", pairs * seconds * rows)
-        if opinions := sum(name.startswith("ViSQOL") for name in evaluate.metrics):
+        if opinions := sum(name.startswith(("ViSQOL", "2f")) for name in evaluate.metrics):
             work += self.on_cores("visqol", pairs * seconds * rows * opinions)
         disk = pairs * seconds * (rows - 1) * 44_100 * 2 * 4
         saved = self.dit.parameters() * SAVED_BYTES / GIB + (VAE_GIB if self.vae else 0)
