@@ -107,13 +107,15 @@ def test_nothing_need_be_said_of_the_rolloff_and_nothing_is_predicted_then(monke
 
 
 @pytest.mark.parametrize(
-    ("rolloff", "cutoff_hz", "f_h"), [("unspecified", 8_000, -1), ("likely", 6_000, -1), ("likely", 7_000, 0.8)]
+    ("rolloff", "cutoff_hz", "ends_hz", "f_h"),
+    [("unspecified", 7e3, 7e3, -1), ("likely", 6e3, 6e3, -1), ("likely", 7e3, 7e3, 0.8), ("likely", 7e3, 2e3, -1)],
 )
-def test_the_network_is_given_no_rolloff_then_or_a_bright_one_above_a_high_cutoff(rolloff, cutoff_hz, f_h):
-    model = tiny_model()
+def test_the_network_is_given_no_rolloff_then_or_a_bright_one_for_a_bright_input(rolloff, cutoff_hz, ends_hz, f_h):
+    """Likely: bright where the spectrum falls slowly towards a high cutoff."""
+    model, audio = tiny_model(), muffled(cutoff=ends_hz)
     seen: list = []
     model.network.register_forward_pre_hook(lambda module, given: seen.append(given[2].f_h))
-    model.super_resolve(muffled(), SAMPLE_RATE, rolloff=rolloff, cutoff_hz=cutoff_hz)
+    model.super_resolve(audio, SAMPLE_RATE, rolloff=rolloff, cutoff_hz=cutoff_hz)
     assert seen
     assert all((asked == torch.tensor(f_h)).all() for asked in seen)
     assert all(model.network.f_h(asked).any() == (f_h >= 0) for asked in seen)

@@ -1,17 +1,19 @@
 """Up to which frequency a clip carries signal."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
 import numpy as np
 
-from saga_kedro.audio import FULL_BAND_HZ
+from saga_kedro.audio import FULL_BAND_HZ, SAMPLE_RATE
 from saga_kedro.audio.reading import Read, from_array
 from saga_kedro.audio.spectra import frame_power, hann
 
 N_FFT = 2_048
 HOP = 512
 MOST_FRAMES = 4_096  # 48 s at 44.1 kHz without overlap lost; longer clips are looked at in as many frames, evenly spread
+SLOPE_FRAMES = 1_024  # enough for a mean
 RANGE_DB = 80.0
 
 # measure_bandwidth
@@ -108,14 +110,27 @@ def measure_bandwidth(power: np.ndarray, rate: int) -> Bandwidth:
     return Bandwidth(cutoff * rate / N_FFT, "edge")
 
 
-def frame_powers(read: Read, samples: int, without_clipping: bool = False) -> np.ndarray:
+def slope_below(read: Read, samples: int, cutoff_hz: float) -> float:
+    """dB per octave: a line through the loud frames' spectrum from a quarter of a cutoff to 0.9 of it; -inf for silence."""
+    edges = np.append(cutoff_hz / 4 * 2 ** np.arange(0, np.log2(3.6), 1 / 6), 0.9 * cutoff_hz)
+    bins = np.ceil(edges * N_FFT / SAMPLE_RATE).astype(int)
+    power = frame_powers(read, samples, most=SLOPE_FRAMES)[:, : bins[-1]]
+    total = power.sum(axis=1)
+    if not total.any():
+        return -np.inf
+    loud = power[total >= total.max() * 10 ** (-LOUD_DB / 10)].mean(axis=0)
+    level = [10 * np.log10(loud[low:high].mean() + 1e-14) for low, high in pairwise(bins)]
+    return float(np.polyfit(np.log2(edges[:-1] * edges[1:]) / 2, level, 1)[0])
+
+
+def frame_powers(read: Read, samples: int, without_clipping: bool = False, most: int = MOST_FRAMES) -> np.ndarray:
     """Power of each sounding frame, averaged over channels: float32 [frames, 1025]; no frames for silence.
 
     ``without_clipping`` leaves out frames with clipped samples, whose upper band is distortion, unless hardly any are left.
     """
     starts = np.arange(0, max(1, samples - N_FFT + 1), HOP)
-    if len(starts) > MOST_FRAMES:
-        starts = starts[np.linspace(0, len(starts) - 1, MOST_FRAMES).astype(int)]
+    if len(starts) > most:
+        starts = starts[np.linspace(0, len(starts) - 1, most).astype(int)]
     window = hann(N_FFT)
     power, peaks = [], []
     # frames near each other are read together

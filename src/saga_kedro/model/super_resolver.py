@@ -11,7 +11,7 @@ import numpy as np
 
 from saga_kedro.arrays import Array, array_namespace, like, to_numpy
 from saga_kedro.audio import SAMPLE_RATE
-from saga_kedro.audio.bandwidth import frame_powers, measure_bandwidth
+from saga_kedro.audio.bandwidth import frame_powers, measure_bandwidth, slope_below
 from saga_kedro.audio.low_band import LOW_BANDS
 from saga_kedro.audio.lowpass import LowPass
 from saga_kedro.audio.reading import Read, from_array, low_passed, shifted
@@ -35,7 +35,8 @@ from saga_kedro.model.steady import BURST, SteadyTrack, track_steady
 from saga_kedro.model.treatment import Treatment, treatment
 
 WINDOWS_AT_ONCE = 8  # bounds the memory of one guided step; results do not depend on it
-HIGH_CUTOFF_HZ, CONTINUED = 6_000, 0.8  # f_h above that cutoff where `rolloff` is "likely"; chosen in docs/bundled_model.md
+# `likely_rolloff`, chosen in docs/bundled_model.md
+HIGH_CUTOFF_HZ, DULL_SLOPE_DB, CONTINUED = 6_000, -11.5, 0.8  # Hz, dB per octave, f_h
 LIKE_TRAINING = partial(LowPass, "chebyshev", 8)  # for inputs that carry something above their cutoff: training draws it too
 
 
@@ -168,7 +169,7 @@ class SuperResolver(ABC):
     ) -> Iterator[Stretch]:
         """`stream` before sampling, for an input with a cutoff; arguments and errors as there."""
         cutoff_hz = todo.cutoff_hz or 0.0
-        rolloff, amount = self.wanted(dials, cutoff_hz)
+        rolloff, amount = self.wanted(dials, partial(likely_rolloff, read, samples, cutoff_hz))
         captions = self.captions(read, samples, dials.prompt)
         codec, hop, length = PiecewiseCodec(self.codec, self.array), self.codec.hop, self.segment_frames
         hear = low_passed(read, samples, LIKE_TRAINING(int(cutoff_hz))) if todo.low_pass else read
@@ -237,20 +238,19 @@ class SuperResolver(ABC):
         guidance = part("guidance", GUIDANCE, setting["guidance"])
         return guidance(self.network, z_t, t, condition, setting["s_a"], setting["s_t"])
 
-    def wanted(self, dials: Dials, cutoff_hz: float = 0.0) -> tuple[float | None, float]:
+    def wanted(self, dials: Dials, likely: Callable[[], float] = lambda: UNSPECIFIED) -> tuple[float | None, float]:
         """f_h in [0, 1] (None: predict it; or `UNSPECIFIED`) and the amount of noise floor; a ValueError if out of range or
         impossible."""
         setting = dials.sampling(self.sample)
         rolloff, amount = setting["rolloff"], setting["noise_floor"]
-        likely = CONTINUED if cutoff_hz > HIGH_CUTOFF_HZ else UNSPECIFIED
-        named = {"predicted": None, "unspecified": UNSPECIFIED, "likely": likely}
+        named = {"predicted": lambda: None, "unspecified": lambda: UNSPECIFIED, "likely": likely}
         if rolloff not in named and (isinstance(rolloff, str) or not 0 <= rolloff <= 1):
             raise ValueError(f"rolloff must be a number in [0, 1] or one of {', '.join(named)}, not {rolloff!r}.")
         if not 0 <= amount <= 1:
             raise ValueError(f"noise_floor must be a number in [0, 1], not {amount!r}.")
         if amount and not hasattr(self.codec, "with_noise"):
             raise ValueError(f"The codec {self.config['codec']['name']} adds no noise floor: ask for noise_floor=0.")
-        return named[rolloff] if rolloff in named else float(rolloff), float(amount)
+        return named[rolloff]() if rolloff in named else float(rolloff), float(amount)
 
     def _with_noise(self, z_h: Array, z_l: Array, floor: FloorTrack, steady: Mapping[int, SteadyTrack], first: int) -> Array:
         """z_h [C, L], which starts at frame ``first`` of the clip, with the noise floor, and steady noise continued.
@@ -274,6 +274,12 @@ class SuperResolver(ABC):
         replace = part("low_band", LOW_BANDS, self.sample["low_band"])
         high = to_numpy(replace(generated, self.array(low[None]), cutoff_hz)[0])
         return np.where(digital_silence(low), np.float32(0), high)
+
+
+def likely_rolloff(read: Read, samples: int, cutoff_hz: float) -> float:
+    """f_h of the whole input: 0.8 where its loud frames fall slowly towards a cutoff above 6 kHz, else `UNSPECIFIED`."""
+    continues = cutoff_hz > HIGH_CUTOFF_HZ and slope_below(read, samples, cutoff_hz) > DULL_SLOPE_DB
+    return CONTINUED if continues else UNSPECIFIED
 
 
 def _reporting(advance: Callable[[float], Any], seconds: float) -> Callable[[Iterable[Any]], Iterator[Any]]:
