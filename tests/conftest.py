@@ -19,7 +19,7 @@ LONGEST = ("dvc", "train_pipeline", "processes", "quickstart", "paper_env", "aud
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """One more than there are cores, eight at most: some tests wait for a browser, a server or a process of their own."""
+    """One more than there are cores, eight at most: some tests wait for a browser, a server or another process."""
     return min(8, (os.cpu_count() or 1) + 1)
 
 

@@ -1,5 +1,5 @@
-"""Pretrained weights that users download: name, source, licence and files. A run that lacks some says so in one sentence before
-it begins, and loading is strict."""
+"""Pretrained weights that users download: name, source, licence and files. A run without them is refused in one sentence
+before its first step, and loading is strict."""
 
 from __future__ import annotations
 
