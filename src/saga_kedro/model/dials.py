@@ -15,8 +15,7 @@ class Dials:
     Attributes:
         rolloff: f_h, how bright the result is: a fraction of the Nyquist frequency in [0, 1], "predicted" from the input,
             "unspecified", or "likely": 0.8 where the spectrum falls slowly towards a cutoff above 6 kHz, else unspecified.
-        noise_floor: how much of the input's stationary noise continues above its cutoff, from 0 (none) to 1 (all that is
-            likely).
+        noise_floor: how much of the input's stationary noise continues above its cutoff, from 0 to 1 (all that is likely).
         prompt: one caption, or one for each stretch of 5.94 s (`captioning.windows`); None describes each stretch
             automatically.
         steps: evaluations of the network.

@@ -35,8 +35,7 @@ from saga_kedro.model.steady import BURST, SteadyTrack, track_steady
 from saga_kedro.model.treatment import Treatment, treatment
 
 WINDOWS_AT_ONCE = 8  # bounds the memory of one guided step; results do not depend on it
-# `likely_rolloff`, chosen in docs/bundled_model.md
-HIGH_CUTOFF_HZ, DULL_SLOPE_DB, CONTINUED = 6_000, -11.5, 0.8  # Hz, dB per octave, f_h
+HIGH_CUTOFF_HZ, DULL_SLOPE_DB, CONTINUED = 6_000, -11.5, 0.8  # Hz, dB per octave, f_h: chosen in docs/bundled_model.md
 LIKE_TRAINING = partial(LowPass, "chebyshev", 8)  # for inputs that carry something above their cutoff: training draws it too
 
 
@@ -239,8 +238,7 @@ class SuperResolver(ABC):
         return guidance(self.network, z_t, t, condition, setting["s_a"], setting["s_t"])
 
     def wanted(self, dials: Dials, likely: Callable[[], float] = lambda: UNSPECIFIED) -> tuple[float | None, float]:
-        """f_h in [0, 1] (None: predict it; or `UNSPECIFIED`) and the amount of noise floor; a ValueError if out of range or
-        impossible."""
+        """f_h in [0, 1], `UNSPECIFIED` or None (to be predicted), and the noise floor's amount; ValueError where impossible."""
         setting = dials.sampling(self.sample)
         rolloff, amount = setting["rolloff"], setting["noise_floor"]
         named = {"predicted": lambda: None, "unspecified": lambda: UNSPECIFIED, "likely": likely}
@@ -253,10 +251,7 @@ class SuperResolver(ABC):
         return named[rolloff]() if rolloff in named else float(rolloff), float(amount)
 
     def _with_noise(self, z_h: Array, z_l: Array, floor: FloorTrack, steady: Mapping[int, SteadyTrack], first: int) -> Array:
-        """z_h [C, L], which starts at frame ``first`` of the clip, with the noise floor, and steady noise continued.
-
-        What is steady for a second becomes its noise; a burst is at least as loud as its noise.
-        """
+        """z_h [C, L] from frame ``first`` on with the noise floor; steady sound is noise, a burst at least as loud."""
         middles = (first + np.arange(z_h.shape[-1]) + 0.5) * self.codec.hop
         if floor:
             z_h = self.codec.with_noise(z_h, z_l, floor.at(middles), HERTZ)
