@@ -12,6 +12,9 @@ import pytest
 # Hundreds of Pythons start during the tests: each would compile all that it imports, which takes longer than what it then does.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
+# There are more test processes than cores: further threads would only wait for one another. NumPy reads this when it is imported.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("LOKY_MAX_CPU_COUNT", "1")
 
 
 LONGEST = ("dvc", "train_pipeline", "processes", "quickstart", "paper_env", "audit_runs", "parallel", "browser", "refusals")
@@ -45,12 +48,9 @@ def _no_network() -> Iterator[None]:
 
 @pytest.fixture(autouse=True, scope="session")
 def _one_thread() -> None:
-    """There are more test processes than cores: more threads or processes each would only wait for one another."""
     import torch
 
     torch.set_num_threads(1)
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
-    os.environ.setdefault("LOKY_MAX_CPU_COUNT", "1")
 
 
 @pytest.fixture(autouse=True, scope="module")
