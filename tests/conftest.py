@@ -12,7 +12,7 @@ import pytest
 # Hundreds of Pythons start during the tests: each would compile all that it imports, which takes longer than what it then does.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
-# There are more test processes than cores: further threads would only wait for one another. NumPy reads this when it is imported.
+# There are more test processes than cores: further threads would only wait for one another. NumPy reads this on import.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("LOKY_MAX_CPU_COUNT", "1")
 
