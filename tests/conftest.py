@@ -12,8 +12,8 @@ import pytest
 # Hundreds of Pythons start during the tests: each would compile all that it imports, which takes longer than what it then does.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
-# There are more test processes than cores: further threads would only wait for one another. NumPy reads this on import.
-os.environ.setdefault("OMP_NUM_THREADS", "1")
+# There are more test processes than cores: further threads would only wait. NumPy and PyTorch read this on import.
+os.environ["OMP_NUM_THREADS"] = "1"
 os.environ.setdefault("LOKY_MAX_CPU_COUNT", "1")
 
 
@@ -44,13 +44,6 @@ def _no_network() -> Iterator[None]:
     socket.socket.connect = refuse  # type: ignore[method-assign, assignment]
     yield
     socket.socket.connect = connect  # type: ignore[method-assign]
-
-
-@pytest.fixture(autouse=True, scope="session")
-def _one_thread() -> None:
-    import torch
-
-    torch.set_num_threads(1)
 
 
 @pytest.fixture(autouse=True, scope="module")

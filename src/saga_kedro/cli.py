@@ -26,7 +26,6 @@ argument, option = partial(typer.Argument, show_default=False), partial(typer.Op
 
 ModelFolder = Annotated[Path | None, option(help="Folder of a trained model. Default: the one in the package.")]
 Device = Annotated[str, typer.Option(help="Where to compute: cpu, cuda, coreml, dml; in PyTorch also cuda:1, mps.")]
-Project = Annotated[Path | None, option(help="Folder of the project. Default: the one around this folder.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Report as JSON on standard output.")]
 
 
@@ -125,7 +124,7 @@ def make_plan(
     cores: Annotated[int | None, option(help="CPU cores of a node. Default: 16 a GPU, or what this machine has.")] = None,
     env: Annotated[str, typer.Option(help="The configuration to plan for: a folder of conf/.")] = "base",
     pipeline: Annotated[str, typer.Option(help="train, or audit: what each of its budgets takes.")] = "train",
-    project: Project = None,
+    project: Annotated[Path | None, option(help="Folder of the project. Default: the one around this folder.")] = None,
 ) -> None:
     """What each step will take, before anything runs: GPU time, core time, wall time, disk, memory.
 

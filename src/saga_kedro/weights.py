@@ -91,11 +91,11 @@ STABLE_AUDIO_OPEN_DIT = replace(
 )
 
 
-TEXT, CAPTION, CODEC, START = TAGS = ("weights.text", "weights.caption", "weights.codec", "weights.start")
-"""What weights are for; work that needs them carries the tag."""
+TEXT, CAPTION, CODEC, START = ("weights.text", "weights.caption", "weights.codec", "weights.start")
+"""What weights are for: work that needs them carries the tag."""
 
 
-def needed(parameters: Parameters, tags: Collection[str] = TAGS) -> list[tuple[Weights, str | None]]:
+def needed(parameters: Parameters, tags: Collection[str]) -> list[tuple[Weights, str | None]]:
     """The weights that a configuration needs for the purposes among ``tags``, each with the folder that it names."""
     model = parameters.model
     wanted = [

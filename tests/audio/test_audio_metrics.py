@@ -148,6 +148,11 @@ def test_scores_order_what_people_order(metric, least, best, voice):
     assert least <= loud < soft < same
 
 
+def test_visqol_has_two_modes(voice):
+    with pytest.raises(ValueError, match="modes audio and speech"):
+        m.visqol(voice, voice, mode="music")  # type: ignore[arg-type]
+
+
 def test_scores_are_those_of_their_packages(voice):
     noisy = voice + 0.3 * noise(4, channels=1, samples=voice.shape[1])
     two_f, opinion = m.two_f(voice, noisy), m.dnsmos(voice, noisy)

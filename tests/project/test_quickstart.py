@@ -6,7 +6,7 @@ import shutil
 import pytest
 
 from must_have import must_have
-from scratch_project import ROOT, make_project
+from scratch_project import ROOT, TINY, make_project, merged
 
 NOTEBOOK = ROOT / "docs/quickstart.ipynb"
 
@@ -18,7 +18,8 @@ def executed(tmp_path_factory):
     must_have("ipykernel")
     import nbformat
 
-    folder = make_project(tmp_path_factory.mktemp("quickstart") / "project") / "docs"
+    both_cutoffs = merged(TINY, {"degrade": {"cutoffs_khz": [4, 8]}})
+    folder = make_project(tmp_path_factory.mktemp("quickstart") / "project", both_cutoffs) / "docs"
     folder.mkdir()
     notebook = nbformat.read(shutil.copy(NOTEBOOK, folder), as_version=4)
     settings = notebook.cells[1]
@@ -45,7 +46,7 @@ def test_it_trains_without_a_warning_and_shows_the_headline_table(executed):
     assert "Pipeline execution completed" in printed(executed)
     assert "warning" not in printed(executed).lower()
     (table,) = shown(executed, "table")
-    for known in ("ours", "input, untouched", "speech 4kHz", "effects 4kHz"):
+    for known in ("ours", "input, untouched", "speech 4kHz", "effects 8kHz"):
         assert known in table["text/html"]
 
 

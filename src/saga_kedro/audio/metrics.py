@@ -129,7 +129,7 @@ def log_wmse(reference: np.ndarray, estimate: np.ndarray) -> float:
     """logWMSE (Nomono 2023; the package torch-log-wmse) at 44.1 kHz: -4 ln( |w * (s_hat - s)|^2 / |w * s|^2 + 1e-8 ).
 
     w is the ear's sensitivity by frequency. Per channel, then the mean as for ``si_sdr``: 73.7 for a perfect estimate, 0 where
-    the error is as loud as the reference, which stands in for the unprocessed input. Higher is better.
+    the error is as loud as the reference, which is taken as the unprocessed input. Higher is better.
     """
     from torch_log_wmse import LogWMSE
 
@@ -144,6 +144,8 @@ def visqol(reference: np.ndarray, estimate: np.ndarray, mode: Literal["audio", "
     above 8 kHz, with the polynomial. NaN where ViSQOL refuses the pair, such as a silent or too short one. Of 60 pairs, 53
     scored within 0.001 of Google's own library (3.3.3, ``audio``), the others up to 0.043 less or 0.007 more.
     """
+    if mode not in ("audio", "speech"):
+        raise ValueError(f"ViSQOL has the modes audio and speech, not {mode!r}.")
     rate = 48_000 if mode == "audio" else 16_000
     measure = _visqol_api(mode).measure_from_arrays
     return _opinion(lambda target, guess: measure(target, guess, rate).moslqo, reference, estimate, rate)

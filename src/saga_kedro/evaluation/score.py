@@ -111,7 +111,7 @@ def _measure(line: Mapping[str, Any], names: Sequence[str], folder: str, version
         values: dict[str, float] = {}
         if set(missing) & set(LSD_FAMILY):
             values = metrics.lsd_family(reference, estimate, 1000 * float(line["cutoff_khz"]))
-        for name in set(missing) & set(METRICS):
+        for name in (name for name in missing if name in METRICS):
             foreign = name == "DNSMOS" and line["category"] != "speech"
             values[name] = math.nan if foreign else METRICS[name](reference, estimate)
         if set(missing) & set(PLACEMENT):

@@ -92,8 +92,8 @@ def write_examples(
     for example in choose_examples(pairs, outputs, evaluate.examples):
         figure, players = example_blocks(example)
         stem = re.sub(r"[^\w.-]+", "_", f"{example.category}_{example.pair_id}")
-        sounds = zip(_rows(example), players.players, strict=True)
-        for row, content in [("spectrogram", figure.image), *((row, player.audio) for row, player in sounds)]:
+        sounds = {row: player.audio for row, player in zip(_rows(example), players.players, strict=True)}
+        for row, content in {"spectrogram": figure.image, **sounds}.items():
             file = folder / (f"{stem}.png" if row == "spectrogram" else f"{stem}_{row}.flac")
             with atomic_path(file) as temporary:
                 temporary.write_bytes(content)
