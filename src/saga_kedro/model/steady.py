@@ -5,6 +5,8 @@ and Gaussian below the cutoff is the sound itself, and a straight line in dB per
 """
 
 from dataclasses import dataclass
+from functools import partial
+from itertools import chain
 
 import numpy as np
 
@@ -12,6 +14,7 @@ from saga_kedro.audio import SAMPLE_RATE
 from saga_kedro.audio.noise_floor import HIGHEST, LOWEST, SMOOTHING_BINS, TOO_QUIET, measure_floor, moving_mean
 from saga_kedro.audio.reading import Read
 from saga_kedro.audio.spectra import frame_power, frame_view, hann
+from saga_kedro.model.blocks import ahead
 from saga_kedro.model.noise_floor import BANDS, HERTZ, KNOWN_BELOW, level_of
 
 N_FFT, HOP = 2_048, 1_024
@@ -57,8 +60,10 @@ def track_steady(read: Read, samples: int, cutoff_hz: float) -> dict[int, Steady
     counts = {window: max(1, (frames - window) // (window // 2) + 1) for window in (SECOND, BURST)}
     share = {window: np.zeros((count, 2)) for window, count in counts.items()}
     level = {window: np.zeros((count, 2, BANDS)) for window, count in counts.items()}
-    for first in range(0, frames, STRETCH):
+
+    def look(first: int) -> list[tuple]:
         left, right = read(first * HOP, min(samples, (first + STRETCH + SECOND) * HOP + N_FFT))
+        found = []
         for side, audio in enumerate(((left + right) / 2, (left - right) / 2)):
             if len(audio) < N_FFT or not audio.any():
                 continue
@@ -67,8 +72,11 @@ def track_steady(read: Read, samples: int, cutoff_hz: float) -> dict[int, Steady
                 begin = first // (window // 2)
                 some = slice(begin, min(count, begin + STRETCH // (window // 2)))
                 least = measure_floor(audio, cutoff_hz) if window == SECOND else None
-                found = _judged(power, some.stop - some.start, window, cutoff_hz, least)
-                share[window][some, side], level[window][some, side] = found
+                found.append((window, some, side, *_judged(power, some.stop - some.start, window, cutoff_hz, least)))
+        return found
+
+    for window, some, side, *judged in chain.from_iterable(ahead([partial(look, at) for at in range(0, frames, STRETCH)])):
+        share[window][some, side], level[window][some, side] = judged
     weights = np.maximum(_summed(share[SECOND]), 1e-9)[..., None]
     level[SECOND] = _summed(share[SECOND][..., None] * level[SECOND]) / weights
     middles = {window: (np.arange(count) + 1) * (window // 2) * HOP + N_FFT / 2 for window, count in counts.items()}
