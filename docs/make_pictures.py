@@ -10,6 +10,7 @@ picture). It needs Chromium or Chrome (`apt-get install chromium`; or CHROMIUM=/
 from __future__ import annotations
 
 import argparse
+import base64
 import contextlib
 import json
 import os
@@ -197,8 +198,9 @@ def audit_pictures(browser: Browser, project: Path, dataset: str, out: Path) -> 
     page = new_page(browser, 1280, 1750)
     page.goto(found[-1].resolve().as_uri())
     take(page, out / "audit.png")
+    embedded = page.locator("#the-ladder-one-fix-at-a-time img").first.get_attribute("src") or ""
+    (out / "ladder.png").write_bytes(base64.b64decode(embedded.partition("base64,")[2]))
     page.close()
-    shutil.copy(found[-1].parent / "audit_files" / "ladder.png", out / "ladder.png")
 
 
 def viz_pictures(browser: Browser, project: Path, dataset: str, out: Path) -> None:

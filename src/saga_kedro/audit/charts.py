@@ -41,7 +41,7 @@ def ladder_chart(ladder: pd.DataFrame, columns: int = 4) -> Picture:
                   markerfacecolor="white", markeredgewidth=1.5 if right == "loss_floor" else 1)  # fmt: skip
         axes.set_xscale(scale)
         if scale == "log":
-            axes.xaxis.set_major_locator(LogLocator(subs=(1, 3) if right == "LSD" else (1,)))
+            axes.xaxis.set_major_locator(LogLocator(subs=(1, 3)) if right == "LSD" else LogLocator(100))
             axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
             axes.xaxis.set_minor_formatter(NullFormatter())
         axes.set_title(title if columns == 4 else title.replace(":  ", "\n"), loc="left", fontsize=8 if columns == 4 else 7)
