@@ -28,7 +28,7 @@ help:           ## this list
 	@awk -F ':.*## *' '/^[a-z]+: .*##/ { printf "%-16s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 train: $(READY) ## set up, then ingest, resample, caption, degrade, encode, fit and evaluate
-	@echo "Synthesising sound, training on it and scoring the model: about six minutes on two quiet cores. A bar shows each step."
+	@echo "Synthesising sound, training on it and scoring the model: about four and a half minutes on two quiet cores. A bar shows each step."
 	$(BIN)/kedro run --pipeline train
 	@echo "Done. The report: data/08_reporting/demo/report.html"
 	@echo "Next:  make ui                                      # this run in MLflow, beside the paper's numbers"

@@ -4,6 +4,8 @@ Each has its own folder, environment, output, exit status and imports of the pro
 """
 
 import atexit
+import gc
+import inspect
 import json
 import os
 import runpy
@@ -106,6 +108,8 @@ def run(command: str) -> int:
 if __name__ == "__main__":
     for library in LIBRARIES:
         __import__(library)
+    inspect.stack()  # knows all these modules now: Kedro's settings ask for it at every start
+    gc.freeze()  # what a fork does not touch is not copied
     assert "saga_kedro" not in sys.modules  # it is the project's, whose code a test may change
     serve(sys.argv[1])
     status = run(Path(sys.argv[0]).name)

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import torch
 from scipy import signal
-from stable_audio_tools.inference.sampling import sample as sample_v
 from torchmetrics.functional.audio import scale_invariant_signal_distortion_ratio
 
 from saga_kedro.audio.low_band import LOW_BANDS
@@ -161,6 +160,8 @@ def test_sampling_backwards_is_the_papers_network_in_the_other_sampler():
 
 
 def test_sampling_as_v_is_what_the_library_does():
+    from stable_audio_tools.inference.sampling import sample as sample_v
+
     noise = draws(1, 2, 3)
 
     def network_of_v(z, t, **_):

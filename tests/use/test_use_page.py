@@ -13,11 +13,10 @@ from saga_kedro.use.page import HOST, build, serve, super_resolve
 from saga_kedro.use.settings import Settings
 from sounds import muffled
 
-gradio = must_have("gradio")
-
 
 @pytest.fixture(scope="module")
 def page(model):
+    must_have("gradio")
     return build(model)
 
 

@@ -30,6 +30,8 @@ class SagaConfigLoader(OmegaConfigLoader):
     def __getitem__(self, key: str) -> dict[str, Any]:
         if key == "catalog":
             self["globals"] = folders(self.checked, self._files())
+        if key == "parameters" and key not in self.data:  # Kedro asks several times, and reading the files takes a while
+            self[key] = super().__getitem__(key)
         return super().__getitem__(key)
 
     @cached_property
@@ -39,7 +41,8 @@ class SagaConfigLoader(OmegaConfigLoader):
 
     def _files(self) -> Parameters:
         """The parameters without the command line: of this environment, or of base if both name one dataset."""
-        own, base = validate(self._own["parameters"]), validate(self._base["parameters"])
+        own = validate(self._own["parameters"]) if self.runtime_params else self.checked
+        base = validate(self._base["parameters"])
         return base if base.dataset_name == own.dataset_name == self.checked.dataset_name else own
 
 
