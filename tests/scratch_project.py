@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[1]
 
 # What makes the default run small: the same parts, less of everything.
 TINY: dict[str, Any] = {
-    "ingest": {"demo_minutes": 1.0},
+    "ingest": {"demo_minutes": 0.5},
     "degrade": {"cutoffs_khz": [4], "pairs_per_category": 1, "excerpt_seconds": 2.0},
     "model": {"segment_samples": 32768, "backbone": {"embed_dim": 32, "depth": 1, "num_heads": 1}},
     "fit": {
@@ -26,6 +26,7 @@ TINY: dict[str, Any] = {
     },
     "sample": {"steps": 2},
     "evaluate": {"examples": 1},
+    "report": {"dial": [0.6, 0.95]},
 }
 
 
