@@ -163,7 +163,10 @@ def mlflow_pictures(browser: Browser, project: Path, dataset: str, out: Path) ->
         page.wait_for_timeout(1500)
         take(page, out / "mlflow_runs.png")
 
-        page.set_viewport_size({"width": 1500, "height": 950})
+        page.close()
+
+        page = new_page(browser, 1500, 950)
+        page.add_init_script(MLFLOW_STATE)
         page.goto(f"{address}/#/experiments/{experiment}/runs?compareRunsMode=CHART")
         search = page.get_by_placeholder("Search metric charts")
         search.wait_for()
