@@ -110,7 +110,6 @@ if __name__ == "__main__":
         __import__(library)
     inspect.stack()  # knows all these modules now: Kedro's settings ask for it at every start
     gc.freeze()  # what a fork does not touch is not copied
-    gc.set_threshold(50_000)
     assert "saga_kedro" not in sys.modules  # it is the project's, whose code a test may change
     serve(sys.argv[1])
     status = run(Path(sys.argv[0]).name)

@@ -62,7 +62,7 @@ def project(tmp_path_factory):
 SMALL = merged(
     TINY,
     {
-        "ingest": {"source": "demo", "path": None, "demo_minutes": 0.5},
+        "ingest": {"source": "demo", "path": None},
         "caption": {"max_new_tokens": 4},
         "degrade": {"draws": 2, "cutoffs_khz": [4], "excerpt_seconds": 1.0},
         "model": {"segment_samples": 16384, "backbone": BACKBONE},

@@ -71,7 +71,7 @@ def saved_model(trained):
 def test_a_run_prints_no_warning(printed):
     folder, lines = printed
     assert any("Pipeline execution completed" in line for line in lines)
-    lines += kedro(folder, "run", "--pipeline", "ingest", "--nodes", "find_clips")
+    lines += kedro(folder, "run", "--nodes", "find_clips")
     assert [line for line in lines if WARNS.search(line)] == []
 
 

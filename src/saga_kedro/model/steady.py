@@ -6,7 +6,6 @@ and Gaussian below the cutoff is the sound itself, and a straight line in dB per
 
 from dataclasses import dataclass
 from functools import partial
-from itertools import chain
 
 import numpy as np
 
@@ -61,9 +60,8 @@ def track_steady(read: Read, samples: int, cutoff_hz: float) -> dict[int, Steady
     share = {window: np.zeros((count, 2)) for window, count in counts.items()}
     level = {window: np.zeros((count, 2, BANDS)) for window, count in counts.items()}
 
-    def look(first: int) -> list[tuple]:
+    def look(first: int) -> None:  # into windows that no other stretch has
         left, right = read(first * HOP, min(samples, (first + STRETCH + SECOND) * HOP + N_FFT))
-        found = []
         for side, audio in enumerate(((left + right) / 2, (left - right) / 2)):
             if len(audio) < N_FFT or not audio.any():
                 continue
@@ -72,11 +70,10 @@ def track_steady(read: Read, samples: int, cutoff_hz: float) -> dict[int, Steady
                 begin = first // (window // 2)
                 some = slice(begin, min(count, begin + STRETCH // (window // 2)))
                 least = measure_floor(audio, cutoff_hz) if window == SECOND else None
-                found.append((window, some, side, *_judged(power, some.stop - some.start, window, cutoff_hz, least)))
-        return found
+                found = _judged(power, some.stop - some.start, window, cutoff_hz, least)
+                share[window][some, side], level[window][some, side] = found
 
-    for window, some, side, *judged in chain.from_iterable(ahead([partial(look, at) for at in range(0, frames, STRETCH)])):
-        share[window][some, side], level[window][some, side] = judged
+    list(ahead([partial(look, first) for first in range(0, frames, STRETCH)]))
     weights = np.maximum(_summed(share[SECOND]), 1e-9)[..., None]
     level[SECOND] = _summed(share[SECOND][..., None] * level[SECOND]) / weights
     middles = {window: (np.arange(count) + 1) * (window // 2) * HOP + N_FFT / 2 for window, count in counts.items()}

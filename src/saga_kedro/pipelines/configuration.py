@@ -30,7 +30,7 @@ class SagaConfigLoader(OmegaConfigLoader):
     def __getitem__(self, key: str) -> dict[str, Any]:
         if key == "catalog":
             self["globals"] = folders(self.checked, self._files())
-        if key == "parameters" and key not in self.data:  # Kedro asks several times, and reading the files takes a while
+        if key == "parameters" and key not in self:  # Kedro asks several times, and reading the files takes a while
             self[key] = super().__getitem__(key)
         return super().__getitem__(key)
 
